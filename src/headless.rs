@@ -1,0 +1,1 @@
+//! The run without a dashboard: progress lines and a final table.

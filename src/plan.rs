@@ -1,0 +1,181 @@
+//! What a run is asked to do: levels, pauses, prompts, limits and stop rules.
+//!
+//! A [`Plan`] is complete and valid: nothing in it is left for a worker to interpret. It is made
+//! from the flags by `cli`, shown by the dashboard before the start, and stored with the run.
+
+use serde::{Deserialize, Serialize};
+
+/// The prompt of the study that tokometer grew from.
+pub const STUDY_PROMPT: &str = "What is the philosophical definition of time?";
+/// The levels of the study.
+pub const STUDY_LEVELS: [u32; 15] = [1, 2, 4, 5, 8, 16, 19, 32, 38, 57, 64, 76, 95, 128, 256];
+/// The levels of a run that names none.
+pub const DEFAULT_LEVELS: [u32; 6] = [1, 2, 4, 8, 16, 32];
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Users of each cycle, in order.
+    pub levels: Vec<u32>,
+    /// How long a cycle is.
+    pub shape: CycleShape,
+    /// The most tokens of an answer; None for no limit.
+    pub max_tokens: Option<u32>,
+    /// The prompts; users take them in turn.
+    pub prompts: Vec<String>,
+    /// Pause between cycles, seconds.
+    pub rest_s: f64,
+    /// Requests before the first cycle.
+    pub warmup: u32,
+    /// When a request counts as failed.
+    pub timeouts: Timeouts,
+    /// Which of the server's endpoints is asked.
+    pub api: Api,
+    /// Whether a thinking model should think.
+    pub think: Think,
+    /// What a person would accept.
+    pub limits: Limits,
+    /// Skip the larger levels once one fails both limits for nearly everyone.
+    pub stop_when_hopeless: bool,
+    /// How much faster than real the simulated server runs; 1 for real servers.
+    pub time_scale: f64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            levels: DEFAULT_LEVELS.to_vec(),
+            shape: CycleShape::Waves(1),
+            max_tokens: Some(256),
+            prompts: vec![STUDY_PROMPT.to_owned()],
+            rest_s: 3.0,
+            warmup: 1,
+            timeouts: Timeouts::default(),
+            api: Api::Chat,
+            think: Think::Auto,
+            limits: Limits::default(),
+            stop_when_hopeless: true,
+            time_scale: 1.0,
+        }
+    }
+}
+
+impl Plan {
+    /// The preset of the study: its levels, its prompt, `/api/generate`, no token limit, no
+    /// time-outs, 10 s rest, and no level skipped.
+    pub fn study() -> Self {
+        Self {
+            levels: STUDY_LEVELS.to_vec(),
+            max_tokens: None,
+            rest_s: 10.0,
+            timeouts: Timeouts {
+                first_s: None,
+                next_s: None,
+                total_s: None,
+            },
+            api: Api::Generate,
+            stop_when_hopeless: false,
+            ..Self::default()
+        }
+    }
+}
+
+/// How long a cycle is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CycleShape {
+    /// Each user asks this many times in a row; 1 is a single wave. No barrier between rounds.
+    Waves(u32),
+    /// Each user asks again until this many seconds are over.
+    DurationS(f64),
+}
+
+/// When a request counts as failed; None for never.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// Sent → first token, seconds.
+    pub first_s: Option<f64>,
+    /// Token → next token, seconds.
+    pub next_s: Option<f64>,
+    /// Sent → final chunk, seconds.
+    pub total_s: Option<f64>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            first_s: Some(300.0),
+            next_s: Some(60.0),
+            total_s: Some(1800.0),
+        }
+    }
+}
+
+/// Which of Ollama's endpoints is asked; the OpenAI dialect knows only chat.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Api {
+    /// `/api/chat`
+    #[default]
+    Chat,
+    /// `/api/generate`
+    Generate,
+}
+
+/// Whether a thinking model should think.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Think {
+    /// Ask for it.
+    On,
+    /// Ask for none.
+    Off,
+    /// Leave it to the server.
+    #[default]
+    Auto,
+}
+
+/// What a person would accept.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The longest wait for the first token, seconds.
+    pub wait_s: f64,
+    /// The lowest speed, tokens a second.
+    pub speed_tok_s: f64,
+    /// The share of requests that must meet them, 0–1.
+    pub share: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wait_s: 10.0,
+            speed_tok_s: 19.9,
+            share: 0.9,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The only place for `cfg`: signals, descriptor limits, own cost.

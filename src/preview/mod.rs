@@ -1,0 +1,1 @@
+//! Token speed: pacing, lanes, text, recording.

@@ -1,0 +1,102 @@
+//! The load: cycles of users that ask, measured at the socket.
+//!
+//! - `timeline`: the one stream of events, from its makers to its readers
+//! - `cycles`: the runner, a state machine of cycles that obeys [`Command`]s
+//! - `request`: one request, sent and read; `socket`: the connection that stamps
+//! - `board`: where the requests in flight stand, for progress
+//! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
+
+use crate::api::{Discovery, Model};
+use crate::event::Event;
+use crate::plan::Plan;
+
+/// What a user can tell a run that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Finish what is in flight, start nothing new; again to go on.
+    TogglePause,
+    /// Give up this cycle, go on to the next.
+    Skip,
+    /// Run the current (or, between cycles, the last) level once more, next.
+    Repeat,
+    /// Stop the run; what was measured stays.
+    Stop,
+    /// Stop because of a signal.
+    Signal(i32),
+    /// Add a level to those to come (kept in ascending order); one that is there already stays once.
+    AddLevel(u32),
+    /// Take a level from those to come.
+    RemoveLevel(u32),
+    /// Show the answer of this request while it streams.
+    Watch(u64),
+}
+
+/// What a screen asks of the session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// Look for a server again.
+    Search,
+    /// Use the built-in simulated server.
+    Simulate,
+    /// Start a run of this plan against this model of the server that was found.
+    Start {
+        /// The plan.
+        plan: Box<Plan>,
+        /// The model.
+        model: Box<Model>,
+    },
+    /// Tell the run something.
+    Run(Command),
+    /// Download a model (Ollama).
+    Pull(String),
+}
+
+/// What the session tells a screen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// It is looking for a server.
+    Searching {
+        /// The address it tries.
+        url: String,
+    },
+    /// A server answered.
+    Found(Discovery),
+    /// No server answered.
+    NotFound {
+        /// Each address tried, and what went wrong there.
+        tried: Vec<(String, String)>,
+    },
+    /// A model is being downloaded.
+    Pulling {
+        /// The model.
+        model: String,
+        /// What the server says it does.
+        status: String,
+        /// Bytes so far and in all, where known.
+        bytes: Option<(u64, u64)>,
+    },
+    /// The download is over; on success a new `Found` follows.
+    Pulled(Result<(), String>),
+    /// More of the timeline.
+    Events(Vec<Event>),
+    /// What the watched request answered since the last of these (whole text first, then what came since).
+    Answer(AnswerText),
+    /// The run is over; its last event has been sent.
+    Finished {
+        /// The run directory, if one was written.
+        directory: Option<std::path::PathBuf>,
+        /// Why it could not go on, if it could not.
+        error: Option<String>,
+    },
+}
+
+/// A part of the streaming answer of the watched request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerText {
+    /// The request.
+    pub id: u64,
+    /// True if this replaces all earlier text of the request.
+    pub restart: bool,
+    /// Text, in order; `true` marks thinking.
+    pub parts: Vec<(bool, String)>,
+}

@@ -1,0 +1,1 @@
+//! The built-in simulated server and its profiles.

@@ -1,0 +1,31 @@
+//! Conversions between numbers that cannot wrap, panic or surprise: they saturate.
+
+/// `x` rounded down, as an integer; 0 for negative numbers and NaN.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturating is the meaning here"
+)]
+pub fn floor_u64(x: f64) -> u64 {
+    x as u64
+}
+
+/// `x` rounded to the nearest integer; 0 for negative numbers and NaN, `u16::MAX` for large ones.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturating is the meaning here"
+)]
+pub fn round_u16(x: f64) -> u16 {
+    x.round() as u16
+}
+
+/// `x` as a `u16`, at most `u16::MAX`.
+pub fn u16_of(x: usize) -> u16 {
+    u16::try_from(x).unwrap_or(u16::MAX)
+}
+
+/// `x` as a `u32`, at most `u32::MAX`.
+pub fn u32_of(x: usize) -> u32 {
+    u32::try_from(x).unwrap_or(u32::MAX)
+}
