@@ -7,7 +7,20 @@
 //!
 //! It knows no run and no screen.
 
+pub mod address;
+pub mod decode;
+mod discover;
+mod json;
+pub mod lines;
+pub mod request;
+pub mod think;
+
 use serde::{Deserialize, Serialize};
+
+pub use discover::{DiscoverError, discover, load, pull};
+
+/// The `Server` header by which the simulator betrays itself.
+pub const SIMULATOR: &str = "tokometer-simulator";
 
 /// How a server is spoken to.
 #[derive(

@@ -1,0 +1,127 @@
+//! Where a server is: `OLLAMA_HOST` in all its forms, and `--url`.
+
+use reqwest::Url;
+
+/// Ollama's port.
+const DEFAULT_PORT: u16 = 11434;
+
+/// An address that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It cannot be read.
+    #[error("`{text}` is no address of a server: {why} (try http://127.0.0.1:11434)")]
+    Unreadable {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Its scheme cannot be timed.
+    #[error(
+        "`{0}`: only http can be timed at the socket; give the server's plain http address, \
+         or tunnel to it (ssh -L 11434:localhost:11434 HOST)"
+    )]
+    NotHttp(String),
+}
+
+/// Reads `OLLAMA_HOST` as Ollama does: a bare host, `host:port`, an address, a URL; empty means this
+/// machine, and so does `0.0.0.0`, on which a server listens but which nobody can call.
+pub fn from_ollama_host(text: &str) -> Result<String, AddressError> {
+    let text = text.trim().trim_matches(['"', '\'']).trim();
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let port = match scheme {
+        "" => DEFAULT_PORT,
+        "https" => 443,
+        _ => 80,
+    };
+    let authority = match authority {
+        "" => format!("127.0.0.1:{port}"),
+        bare if bare.parse::<std::net::Ipv6Addr>().is_ok() => format!("[{bare}]:{port}"),
+        only_port if only_port.starts_with(':') => format!("127.0.0.1{only_port}"),
+        bracketed if bracketed.ends_with(']') => format!("{bracketed}:{port}"),
+        host if !host.contains(':') => format!("{host}:{port}"),
+        host_and_port => host_and_port.to_owned(),
+    };
+    let scheme = if scheme.is_empty() { "http" } else { scheme };
+    base_url(&format!("{scheme}://{authority}/{path}"))
+}
+
+/// Reads `--url`: a URL, or the same short forms as `OLLAMA_HOST`. Gives it without a trailing slash
+/// and without `/v1` or `/api`, which the dialect adds.
+pub fn from_url(text: &str) -> Result<String, AddressError> {
+    let base = from_ollama_host(text)?;
+    let base = base
+        .strip_suffix("/v1")
+        .or_else(|| base.strip_suffix("/api"))
+        .unwrap_or(&base);
+    Ok(base.to_owned())
+}
+
+fn base_url(text: &str) -> Result<String, AddressError> {
+    let unreadable = |why: String| AddressError::Unreadable {
+        text: text.to_owned(),
+        why,
+    };
+    let mut url = Url::parse(text).map_err(|error| unreadable(error.to_string()))?;
+    if url.scheme() != "http" {
+        return Err(AddressError::NotHttp(text.to_owned()));
+    }
+    let local = match url.host_str() {
+        None => return Err(unreadable("it names no host".to_owned())),
+        Some("0.0.0.0") => Some("127.0.0.1"),
+        Some("[::]") => Some("[::1]"),
+        Some(_) => None,
+    };
+    if let Some(local) = local {
+        url.set_host(Some(local))
+            .map_err(|error| unreadable(error.to_string()))?;
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("", "http://127.0.0.1:11434")]
+    #[case("  \"box\" ", "http://box:11434")]
+    #[case("box.lan:1234", "http://box.lan:1234")]
+    #[case(":5000", "http://127.0.0.1:5000")]
+    #[case("0.0.0.0", "http://127.0.0.1:11434")]
+    #[case("0.0.0.0:8080", "http://127.0.0.1:8080")]
+    #[case("[::]:8080", "http://[::1]:8080")]
+    #[case("::1", "http://[::1]:11434")]
+    #[case("[::1]", "http://[::1]:11434")]
+    #[case("192.168.1.4", "http://192.168.1.4:11434")]
+    #[case("http://box", "http://box")]
+    #[case("http://box:11434/", "http://box:11434")]
+    #[case("http://box:8080/ollama/", "http://box:8080/ollama")]
+    fn every_form_of_ollama_host(#[case] text: &str, #[case] url: &str) {
+        assert_eq!(from_ollama_host(text).unwrap(), url);
+    }
+
+    #[rstest]
+    #[case("http://localhost:8000/v1", "http://localhost:8000")]
+    #[case("http://localhost:8000/v1/", "http://localhost:8000")]
+    #[case("localhost:8000/api", "http://localhost:8000")]
+    fn a_url_loses_what_the_dialect_adds(#[case] text: &str, #[case] url: &str) {
+        assert_eq!(from_url(text).unwrap(), url);
+    }
+
+    #[rstest]
+    #[case("https://box", "only http can be timed")]
+    #[case(
+        "box:port",
+        "`http://box:port/` is no address of a server: invalid port number"
+    )]
+    #[case("http://[::1", "is no address of a server")]
+    fn what_cannot_be_used_says_why(#[case] text: &str, #[case] why: &str) {
+        let error = from_ollama_host(text).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}

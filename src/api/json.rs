@@ -1,0 +1,213 @@
+//! The few JSON shapes of the timed path, read without allocating.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+/// One line of Ollama's `/api/chat` or `/api/generate`.
+#[derive(Debug, Deserialize)]
+pub(super) struct OllamaLine<'a> {
+    #[serde(borrow)]
+    pub(super) message: Option<OllamaMessage<'a>>,
+    #[serde(borrow)]
+    pub(super) response: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) thinking: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) done: bool,
+    pub(super) done_reason: Option<String>,
+    pub(super) total_duration: Option<u64>,
+    pub(super) load_duration: Option<u64>,
+    pub(super) prompt_eval_count: Option<u64>,
+    pub(super) prompt_eval_duration: Option<u64>,
+    pub(super) eval_count: Option<u64>,
+    pub(super) eval_duration: Option<u64>,
+    pub(super) error: Option<ErrorBody>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OllamaMessage<'a> {
+    #[serde(borrow)]
+    pub(super) content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) thinking: Option<&'a RawValue>,
+}
+
+/// One event of `/v1/chat/completions`.
+#[derive(Debug, Deserialize)]
+pub(super) struct OpenAiChunk<'a> {
+    #[serde(borrow, default)]
+    pub(super) choices: First<OpenAiChoice<'a>>,
+    pub(super) usage: Option<OpenAiUsage>,
+    pub(super) timings: Option<LlamaTimings>,
+    pub(super) error: Option<ErrorBody>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OpenAiChoice<'a> {
+    #[serde(borrow)]
+    pub(super) delta: Option<OpenAiDelta<'a>>,
+    pub(super) finish_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OpenAiDelta<'a> {
+    #[serde(borrow)]
+    pub(super) content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reasoning: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OpenAiUsage {
+    pub(super) prompt_tokens: Option<u64>,
+    pub(super) completion_tokens: Option<u64>,
+}
+
+/// llama-server's own figures, in milliseconds.
+#[derive(Debug, Deserialize)]
+pub(super) struct LlamaTimings {
+    pub(super) prompt_ms: Option<f64>,
+    pub(super) predicted_ms: Option<f64>,
+}
+
+/// The error of a body or of a stream: a text, or an object with a `message`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum ErrorBody {
+    Text(String),
+    Object { message: String },
+    Other(serde_json::Value),
+}
+
+impl fmt::Display for ErrorBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) | Self::Object { message: text } => f.write_str(text),
+            Self::Other(value) => value.fmt(f),
+        }
+    }
+}
+
+/// The message of an error body in any of the shapes that servers use, else the body itself, cut.
+pub(super) fn error_message(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(alias = "detail", alias = "message")]
+        error: ErrorBody,
+    }
+    if let Ok(body) = serde_json::from_slice::<Body>(body) {
+        return body.error.to_string();
+    }
+    let text = String::from_utf8_lossy(body);
+    text.trim().chars().take(300).collect()
+}
+
+/// The first element of an array; the others are skipped.
+#[derive(Debug)]
+pub(super) struct First<T>(pub(super) Option<T>);
+
+impl<T> Default for First<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FirstOf<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstOf<T> {
+            type Value = First<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_unit<E>(self) -> Result<First<T>, E> {
+                Ok(First(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<First<T>, A::Error> {
+                let first = elements.next_element()?;
+                while elements.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(First(first))
+            }
+        }
+        deserializer.deserialize_any(FirstOf(std::marker::PhantomData))
+    }
+}
+
+/// Appends the string that `raw` holds to `text`; JSON's `null` appends nothing.
+pub(super) fn append_string(raw: &RawValue, text: &mut String) -> Result<(), serde_json::Error> {
+    let raw = raw.get();
+    let inside = raw
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    match inside {
+        Some(plain) if memchr::memchr(b'\\', plain.as_bytes()).is_none() => text.push_str(plain),
+        _ => Append(text).deserialize(&mut serde_json::Deserializer::from_str(raw))?,
+    }
+    Ok(())
+}
+
+/// Appends a JSON string, escapes and all, to a text that keeps its memory.
+struct Append<'t>(&'t mut String);
+
+impl<'de> DeserializeSeed<'de> for Append<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Append<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or null")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        self.0.push_str(text);
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_shape_of_error_is_read() {
+        for (body, message) in [
+            (r#"{"error":"text"}"#, "text"),
+            (r#"{"error":{"message":"m","type":"t"}}"#, "m"),
+            (r#"{"detail":"gone"}"#, "gone"),
+            (r#"{"detail":[{"loc":1}]}"#, r#"[{"loc":1}]"#),
+            ("  plain text\n", "plain text"),
+        ] {
+            assert_eq!(error_message(body.as_bytes()), message);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn strings_are_read_as_serde_reads_them(text in any::<String>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            let raw: &RawValue = serde_json::from_str(&json).unwrap();
+            let mut read = String::from("kept ");
+            append_string(raw, &mut read).unwrap();
+            prop_assert_eq!(read, format!("kept {text}"));
+        }
+    }
+}
