@@ -50,6 +50,11 @@ impl RunClock {
         self.stamp(tokio::time::Instant::now())
     }
 
+    /// The instant of `stamp`.
+    pub fn instant(&self, stamp: Stamp) -> tokio::time::Instant {
+        self.origin + std::time::Duration::from_micros(stamp.0)
+    }
+
     /// The stamp of `instant`; 0 for an instant before the clock started.
     pub fn stamp(&self, instant: tokio::time::Instant) -> Stamp {
         let micros = instant.saturating_duration_since(self.origin).as_micros();

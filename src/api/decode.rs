@@ -66,7 +66,10 @@ struct Body {
     scratch: String,
     tokens: u64,
     begun: bool,
+    /// The model said that it is done.
     ended: bool,
+    /// Nothing more follows.
+    closed: bool,
     finish: Finish,
 }
 
@@ -80,6 +83,7 @@ impl Decoder {
             tokens: 0,
             begun: false,
             ended: false,
+            closed: false,
             finish: Finish::default(),
         };
         Self {
@@ -94,9 +98,9 @@ impl Decoder {
         self.lines.feed(bytes, |line| body.line(line, sink))
     }
 
-    /// Whether the final chunk has come. Bytes after it change nothing.
+    /// Whether the last chunk has come: nothing but the end of the body can follow.
     pub fn is_over(&self) -> bool {
-        self.body.ended
+        self.body.closed
     }
 
     /// The body is over. Never infers success from a clean end: the final chunk must have come, and
@@ -185,6 +189,7 @@ impl Body {
         self.tokens_of(content, thinking, line, sink)?;
         if parsed.done {
             self.ended = true;
+            self.closed = true;
             self.finish.reason = parsed.done_reason;
             self.finish.figures = ServerFigures {
                 prompt_tokens: parsed.prompt_eval_count,
@@ -201,6 +206,7 @@ impl Body {
     fn openai(&mut self, data: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
         if data == b"[DONE]" {
             self.ended = true;
+            self.closed = true;
             return Ok(());
         }
         let chunk: OpenAiChunk<'_> = serde_json::from_slice(data).map_err(|_| bad_line(data))?;

@@ -94,7 +94,7 @@ impl fmt::Display for ErrorBody {
 }
 
 /// The message of an error body in any of the shapes that servers use, else the body itself, cut.
-pub(super) fn error_message(body: &[u8]) -> String {
+pub(crate) fn error_message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Body {
         #[serde(alias = "detail", alias = "message")]

@@ -18,6 +18,7 @@ pub mod think;
 use serde::{Deserialize, Serialize};
 
 pub use discover::{DiscoverError, discover, load, pull};
+pub(crate) use json::error_message;
 
 /// The `Server` header by which the simulator betrays itself.
 pub const SIMULATOR: &str = "tokometer-simulator";

@@ -6,6 +6,21 @@
 //! - `board`: where the requests in flight stand, for progress
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
+mod answers;
+mod board;
+mod connections;
+mod cycles;
+mod hopeless;
+mod hub;
+mod request;
+pub mod session;
+mod socket;
+mod start;
+mod tally;
+mod timeline;
+mod users;
+mod warm;
+
 use crate::api::{Discovery, Model};
 use crate::event::Event;
 use crate::plan::Plan;

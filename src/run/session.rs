@@ -1,0 +1,247 @@
+//! Finding a server and running against it: what the dashboard and the headless printer talk to.
+//!
+//! The session lives on a runtime and threads of its own, so nothing that draws can delay a stamp.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::api::{Dialect, DiscoverError, Discovery};
+use crate::sim::{SimConfig, Simulator};
+
+use super::answers::AnswerPump;
+use super::start::{self, Running};
+use super::{Ask, Command, News};
+
+/// News that wait for a screen.
+const NEWS: usize = 256;
+/// Asks that wait for the session.
+const ASKS: usize = 64;
+/// How often the watched answer is sent on.
+const ANSWER_EVERY: Duration = Duration::from_millis(100);
+
+/// Where to look and where to write.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// The server's base address.
+    pub url: String,
+    /// Its dialect, if the user said so.
+    pub dialect: Option<Dialect>,
+    /// The simulated server, should it be asked for.
+    pub simulator: SimConfig,
+    /// Where runs are written; None to write none.
+    pub runs: Option<PathBuf>,
+}
+
+/// A session that goes on until it is dropped.
+#[derive(Debug)]
+pub struct Session {
+    /// What a screen asks.
+    pub asks: mpsc::Sender<Ask>,
+    /// What it is told.
+    pub news: mpsc::Receiver<News>,
+    /// The runtime of the load; it ends with this.
+    pub runtime: LoadRuntime,
+}
+
+/// The threads of the load. Dropped, it ends them without waiting.
+#[derive(Debug)]
+pub struct LoadRuntime(Option<Runtime>);
+
+impl Drop for LoadRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Starts a session; it looks for nothing until it is asked.
+pub fn start(options: SessionOptions) -> std::io::Result<Session> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("load")
+        .enable_all()
+        .build()?;
+    let (asks, asked) = mpsc::channel(ASKS);
+    let (news, told) = mpsc::channel(NEWS);
+    let (inner, came) = mpsc::channel(ASKS);
+    let worker = Worker {
+        options,
+        news,
+        inner,
+        found: None,
+        simulator: None,
+        running: None,
+        pump: AnswerPump::default(),
+    };
+    runtime.spawn(worker.work(asked, came));
+    Ok(Session {
+        asks,
+        news: told,
+        runtime: LoadRuntime(Some(runtime)),
+    })
+}
+
+/// What the session's own tasks tell it.
+enum Inner {
+    Found(Discovery),
+    Over,
+}
+
+struct Worker {
+    options: SessionOptions,
+    news: mpsc::Sender<News>,
+    inner: mpsc::Sender<Inner>,
+    found: Option<Discovery>,
+    simulator: Option<Simulator>,
+    running: Option<Running>,
+    pump: AnswerPump,
+}
+
+impl Worker {
+    async fn work(mut self, mut asked: mpsc::Receiver<Ask>, mut came: mpsc::Receiver<Inner>) {
+        let mut tick = interval(ANSWER_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                ask = asked.recv() => match ask {
+                    Some(ask) => self.obey(ask).await,
+                    None => break,
+                },
+                Some(inner) = came.recv() => match inner {
+                    Inner::Found(discovery) => self.found = Some(discovery),
+                    Inner::Over => self.running = None,
+                },
+                _ = tick.tick(), if self.pump.is_watching() => self.pump.send(&self.news),
+            }
+        }
+    }
+
+    async fn obey(&mut self, ask: Ask) {
+        match ask {
+            Ask::Search => self.search(self.options.url.clone(), self.options.dialect),
+            Ask::Simulate => self.simulate().await,
+            Ask::Start { plan, model } => self.start(*plan, *model).await,
+            Ask::Run(Command::Watch(id)) => self.pump.watch(id),
+            Ask::Run(command) => {
+                if let Some(running) = &self.running {
+                    // A run that is over needs no more commands.
+                    let _over = running.commands.send(command).await;
+                }
+            }
+            Ask::Pull(model) => self.pull(model),
+        }
+    }
+
+    fn search(&mut self, url: String, dialect: Option<Dialect>) {
+        let (news, inner) = (self.news.clone(), self.inner.clone());
+        tokio::spawn(async move {
+            tell(&news, News::Searching { url: url.clone() }).await;
+            let news_of_it = search(&url, dialect, &inner).await;
+            tell(&news, news_of_it).await;
+        });
+    }
+
+    async fn simulate(&mut self) {
+        if self.simulator.is_none() {
+            match Simulator::start(self.options.simulator.clone(), 0) {
+                Ok(simulator) => self.simulator = Some(simulator),
+                Err(error) => {
+                    let tried = vec![(
+                        "the built-in simulated server".to_owned(),
+                        error.to_string(),
+                    )];
+                    return tell(&self.news, News::NotFound { tried }).await;
+                }
+            }
+        }
+        if let Some(simulator) = &self.simulator {
+            self.search(simulator.url(), Some(Dialect::Ollama));
+        }
+    }
+
+    async fn start(&mut self, plan: crate::plan::Plan, model: crate::api::Model) {
+        if self.running.is_some() {
+            return;
+        }
+        let Some(found) = &self.found else { return };
+        let target = found.target(&model);
+        let runs = self.options.runs.clone();
+        match start::start(plan, target, runs, self.news.clone()).await {
+            Err(error) => {
+                let finished = News::Finished {
+                    directory: None,
+                    error: Some(error),
+                };
+                tell(&self.news, finished).await;
+            }
+            Ok((running, over)) => {
+                self.pump.show(Arc::clone(&running.gallery));
+                self.running = Some(running);
+                let (news, inner) = (self.news.clone(), self.inner.clone());
+                tokio::spawn(async move {
+                    let finished = over.await;
+                    // The session learns it before the screen, which may ask for another run at once.
+                    let _gone = inner.send(Inner::Over).await;
+                    tell(&news, finished).await;
+                });
+            }
+        }
+    }
+
+    fn pull(&mut self, model: String) {
+        let Some(found) = &self.found else { return };
+        let (url, dialect) = (found.url.clone(), found.dialect);
+        let (news, inner) = (self.news.clone(), self.inner.clone());
+        tokio::spawn(async move {
+            let result = crate::api::pull(&url, &model, |status, bytes| {
+                let (model, status) = (model.clone(), status.to_owned());
+                // The next line tells the same, a little later.
+                let _full = news.try_send(News::Pulling {
+                    model,
+                    status,
+                    bytes,
+                });
+            })
+            .await;
+            let succeeded = result.is_ok();
+            tell(
+                &news,
+                News::Pulled(result.map_err(|error| error.to_string())),
+            )
+            .await;
+            if succeeded {
+                let found = search(&url, Some(dialect), &inner).await;
+                tell(&news, found).await;
+            }
+        });
+    }
+}
+
+/// Sends news; a screen that is gone needs none.
+async fn tell(news: &mpsc::Sender<News>, what: News) {
+    let _gone = news.send(what).await;
+}
+
+async fn search(url: &str, dialect: Option<Dialect>, inner: &mpsc::Sender<Inner>) -> News {
+    match crate::api::discover(url, dialect).await {
+        Ok(discovery) => {
+            let _gone = inner.send(Inner::Found(discovery.clone())).await;
+            News::Found(discovery)
+        }
+        Err(error) => {
+            let why = match error {
+                DiscoverError::NoAnswer(why) => why,
+                other => other.to_string(),
+            };
+            News::NotFound {
+                tried: vec![(url.to_owned(), why)],
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A connection that a user holds: HTTP/1.1 over a stream that stamps its own writes and reads.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming};
+use hyper::client::conn::http1;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::event::{RunClock, Stamp};
+
+/// No stamp yet.
+const NONE: u64 = u64::MAX;
+
+/// The instants of a socket: when it was first written to since [`Stamps::arm`], and last read from.
+#[derive(Debug)]
+struct Stamps {
+    clock: RunClock,
+    sent: AtomicU64,
+    read: AtomicU64,
+}
+
+impl Stamps {
+    fn get(stamp: &AtomicU64) -> Option<Stamp> {
+        Some(stamp.load(Ordering::Relaxed))
+            .filter(|micros| *micros != NONE)
+            .map(Stamp)
+    }
+}
+
+/// An open connection.
+pub(crate) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: Option<Pin<Box<http1::Connection<Stamped, Full<Bytes>>>>>,
+    stamps: Arc<Stamps>,
+    used: bool,
+    spoiled: bool,
+}
+
+impl Connection {
+    /// Connects to the first of `addresses` that answers; gives the time that took, microseconds.
+    pub(crate) async fn open(addresses: &[SocketAddr], clock: RunClock) -> io::Result<(Self, u64)> {
+        let began = clock.now();
+        let stream = TcpStream::connect(addresses).await?;
+        stream.set_nodelay(true)?;
+        let took = clock.now().0.saturating_sub(began.0);
+        let stamps = Arc::new(Stamps {
+            clock,
+            sent: AtomicU64::new(NONE),
+            read: AtomicU64::new(NONE),
+        });
+        let stamped = Stamped {
+            io: TokioIo::new(stream),
+            stamps: Arc::clone(&stamps),
+        };
+        let (sender, driver) = http1::handshake(stamped).await.map_err(io::Error::other)?;
+        Ok((
+            Self {
+                sender,
+                driver: Some(Box::pin(driver)),
+                stamps,
+                used: false,
+                spoiled: false,
+            },
+            took,
+        ))
+    }
+
+    /// Whether a request has been answered on it before.
+    pub(crate) fn is_used(&self) -> bool {
+        self.used
+    }
+
+    /// Hands `request` to the socket and waits for the head of its answer.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> hyper::Result<Response<Incoming>> {
+        self.stamps.sent.store(NONE, Ordering::Relaxed);
+        self.stamps.read.store(NONE, Ordering::Relaxed);
+        let answer = pin!(self.sender.send_request(request));
+        drive(&mut self.driver, answer).await
+    }
+
+    /// The next frame of `body`.
+    pub(crate) async fn frame(
+        &mut self,
+        body: &mut Incoming,
+    ) -> Option<hyper::Result<Frame<Bytes>>> {
+        let frame = pin!(poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
+        drive(&mut self.driver, frame).await
+    }
+
+    /// When the request's first byte was handed to the socket.
+    pub(crate) fn sent(&self) -> Option<Stamp> {
+        Stamps::get(&self.stamps.sent)
+    }
+
+    /// When the socket was last read from, for this request. A frame that [`Connection::frame`] gave
+    /// was complete at that instant: nothing is read while a frame waits to be taken.
+    pub(crate) fn read(&self) -> Option<Stamp> {
+        Stamps::get(&self.stamps.read)
+    }
+
+    /// The rest of an answer may still come: nothing can follow.
+    pub(crate) fn spoil(&mut self) {
+        self.spoiled = true;
+    }
+
+    /// Whether another request can follow; to be asked once a body was read to its end.
+    pub(crate) async fn is_reusable(&mut self) -> bool {
+        self.used = true;
+        if self.spoiled {
+            return false;
+        }
+        let sender = &mut self.sender;
+        let ready = pin!(poll_fn(|cx| sender.poll_ready(cx)));
+        drive(&mut self.driver, ready).await.is_ok() && self.driver.is_some()
+    }
+}
+
+/// Polls the connection, which moves the bytes, and then what waits for them, in one task.
+async fn drive<F: Future>(
+    driver: &mut Option<Pin<Box<http1::Connection<Stamped, Full<Bytes>>>>>,
+    mut waiting: Pin<&mut F>,
+) -> F::Output {
+    poll_fn(|cx| {
+        // The end of the connection, good or bad, reaches `waiting` by itself.
+        if driver
+            .as_mut()
+            .is_some_and(|driver| driver.as_mut().poll(cx).is_ready())
+        {
+            *driver = None;
+        }
+        waiting.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// A TCP stream that stamps.
+struct Stamped {
+    io: TokioIo<TcpStream>,
+    stamps: Arc<Stamps>,
+}
+
+impl Read for Stamped {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.io).poll_read(cx, buf);
+        if result.is_ready() {
+            self.stamps
+                .read
+                .store(self.stamps.clock.now().0, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl Write for Stamped {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // Stamped before the write: on a local socket the server may answer inside it.
+        let before = self.stamps.clock.now();
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        if result.is_ready() && self.stamps.sent.load(Ordering::Relaxed) == NONE {
+            self.stamps.sent.store(before.0, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,182 @@
+//! Starting a run: everything it needs, from the address to the recorder.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Url;
+use tokio::sync::mpsc;
+
+use crate::api::request::RequestShape;
+use crate::api::{Dialect, Target};
+use crate::event::{RunClock, RunEnd, RunInfo, Warning, WarningKind, What};
+use crate::plan::Plan;
+use crate::store::{Recorder, RunDirectory, directory_name};
+
+use super::board::Gallery;
+use super::cycles::Runner;
+use super::request::Load;
+use super::timeline::{Reporter, timeline};
+use super::warm::Loader;
+use super::{Command, News, hub};
+
+/// Commands that wait for the runner.
+const COMMANDS: usize = 64;
+/// Descriptors beside those of the users: files, the runtime, the terminal, the simulated server.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// A run that goes on.
+pub(super) struct Running {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) gallery: Arc<Gallery>,
+}
+
+/// Starts a run. The future gives its last news once everything is written.
+pub(super) async fn start(
+    plan: Plan,
+    target: Target,
+    runs: Option<PathBuf>,
+    news: mpsc::Sender<News>,
+) -> Result<(Running, impl Future<Output = News>), String> {
+    let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
+    let addresses = resolve(&url).await?;
+    let clock = RunClock::start();
+    let info = run_info(plan.clone(), target.clone());
+    let (recorder, warning) = match runs.map(|root| record(&root, &info)) {
+        None => (None, None),
+        Some(Ok(recorder)) => (Some(recorder), None),
+        Some(Err(why)) => (None, Some(why)),
+    };
+    let (reporter, events) = timeline(clock);
+    let hub = hub::spawn(events, recorder, news, clock).map_err(|error| error.to_string())?;
+    reporter.fact(What::RunStarted(Box::new(info)));
+    if let Some(why) = warning {
+        let text = format!("nothing of this run is written: {why}");
+        warn(&reporter, WarningKind::Recorder, text);
+    }
+    if target.simulated {
+        let text = "every number of this run comes from a simulated server".to_owned();
+        warn(&reporter, WarningKind::Simulated, text);
+    }
+    make_room(&plan, &target, &reporter);
+    let gallery = Arc::<Gallery>::default();
+    let load = Arc::new(Load {
+        shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
+        light_path: light_path(target.dialect, url.path()),
+        host: host_header(&url),
+        addresses,
+        bodies: Vec::new(),
+        timeouts: plan.timeouts,
+        reporter,
+        gallery: Arc::clone(&gallery),
+        next_id: AtomicU64::new(1),
+    });
+    let load = with_bodies(load, &plan);
+    let (commands, obeyed) = mpsc::channel(COMMANDS);
+    let runner = Runner::new(load, plan.clone(), loader(&target, &plan), obeyed);
+    let runner = tokio::spawn(runner.run());
+    let over = async move {
+        let ended = runner.await;
+        let directory = tokio::task::spawn_blocking(move || hub.join()).await;
+        let directory = directory.ok().and_then(Result::ok).flatten();
+        let error = match ended {
+            Ok(RunEnd::Failed(why)) => Some(why),
+            Ok(_) => None,
+            Err(error) => Some(format!("a worker of the load broke down: {error}")),
+        };
+        News::Finished { directory, error }
+    };
+    Ok((Running { commands, gallery }, over))
+}
+
+fn with_bodies(mut load: Arc<Load>, plan: &Plan) -> Arc<Load> {
+    if let Some(load) = Arc::get_mut(&mut load) {
+        load.bodies = plan
+            .prompts
+            .iter()
+            .map(|prompt| Bytes::from(load.shape.body(prompt)))
+            .collect();
+    }
+    load
+}
+
+fn record(root: &Path, info: &RunInfo) -> Result<Recorder, String> {
+    let directory = RunDirectory::create(root, info).map_err(|error| error.to_string())?;
+    Recorder::open(&directory).map_err(|error| error.to_string())
+}
+
+fn run_info(plan: Plan, target: Target) -> RunInfo {
+    let mut info = RunInfo {
+        id: String::new(),
+        tokometer: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: chrono::Utc::now(),
+        simulated: target.simulated,
+        plan,
+        target,
+        machine: crate::platform::machine(),
+    };
+    info.id = directory_name(&info);
+    info
+}
+
+fn warn(reporter: &Reporter, kind: WarningKind, text: String) {
+    reporter.fact(What::Warning(Warning { kind, text }));
+}
+
+/// Raises the limit of open files where the largest level needs it. A simulated server in this
+/// process needs as many again.
+fn make_room(plan: &Plan, target: &Target, reporter: &Reporter) {
+    let users = u64::from(plan.levels.iter().copied().max().unwrap_or(0));
+    let sides = if target.simulated { 2 } else { 1 };
+    match crate::platform::raise_descriptor_limit(users * sides + OTHER_DESCRIPTORS) {
+        Ok(None) => {}
+        Ok(Some((before, after))) => {
+            let text = format!("the limit of open files was raised from {before} to {after}");
+            warn(reporter, WarningKind::Descriptors, text);
+        }
+        Err(why) => warn(reporter, WarningKind::Descriptors, why),
+    }
+}
+
+async fn resolve(url: &Url) -> Result<Vec<std::net::SocketAddr>, String> {
+    let host = url
+        .host_str()
+        .ok_or_else(|| format!("{url} names no host"))?;
+    let port = url.port_or_known_default().unwrap_or(80);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = tokio::net::lookup_host((bare, port)).await;
+    let found = found.map_err(|error| format!("the address of {host} is not known: {error}"))?;
+    Ok(found.collect())
+}
+
+fn host_header(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn light_path(dialect: Dialect, base: &str) -> String {
+    let path = match dialect {
+        Dialect::Ollama => "/api/version",
+        Dialect::OpenAi => "/v1/models",
+    };
+    format!("{}{path}", base.trim_end_matches('/'))
+}
+
+/// The request that loads the model: only Ollama has one.
+fn loader(target: &Target, plan: &Plan) -> Option<Loader> {
+    if target.dialect != Dialect::Ollama {
+        return None;
+    }
+    let (url, model) = (target.url.clone(), target.model.name.clone());
+    let patience = plan
+        .timeouts
+        .first_s
+        .and_then(|s| Duration::try_from_secs_f64(s).ok());
+    Some(Box::pin(async move {
+        crate::api::load(&url, &model, patience).await
+    }))
+}

@@ -1,0 +1,167 @@
+//! The one stream of events, from its makers to its readers.
+//!
+//! The channel is bounded. Progress that does not fit is dropped and counted; a fact that does not
+//! fit stays in memory until the reader comes for it, so a slow reader never slows a worker.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::event::{Event, RunClock, Stamp, What};
+
+/// Events that fit into the channel.
+const CAPACITY: usize = 4096;
+/// Events that a reader takes at once.
+const BATCH: usize = 1024;
+
+/// Where makers put what happened. Cheap to clone; one for each maker.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    clock: RunClock,
+    tx: mpsc::Sender<Event>,
+    backlog: Arc<Mutex<VecDeque<Event>>>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// Where the reader takes it from.
+#[derive(Debug)]
+pub struct Timeline {
+    rx: mpsc::Receiver<Event>,
+    backlog: Arc<Mutex<VecDeque<Event>>>,
+}
+
+/// A new stream of events.
+pub fn timeline(clock: RunClock) -> (Reporter, Timeline) {
+    with_capacity(clock, CAPACITY)
+}
+
+fn with_capacity(clock: RunClock, capacity: usize) -> (Reporter, Timeline) {
+    let (tx, rx) = mpsc::channel(capacity);
+    let backlog = Arc::<Mutex<VecDeque<Event>>>::default();
+    let reporter = Reporter {
+        clock,
+        tx,
+        backlog: Arc::clone(&backlog),
+        dropped: Arc::default(),
+    };
+    (reporter, Timeline { rx, backlog })
+}
+
+impl Reporter {
+    /// The clock that stamps this run.
+    pub fn clock(&self) -> RunClock {
+        self.clock
+    }
+
+    /// Reports a fact that happens now.
+    pub fn fact(&self, what: What) {
+        self.fact_at(self.clock.now(), what);
+    }
+
+    /// Reports a fact that happened at `at`.
+    pub fn fact_at(&self, at: Stamp, what: What) {
+        let event = Event { at, what };
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        // Behind a backlog a fact must wait, or it would overtake.
+        if !backlog.is_empty() {
+            backlog.push_back(event);
+            return;
+        }
+        match self.tx.try_send(event) {
+            Err(mpsc::error::TrySendError::Full(event)) => backlog.push_back(event),
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+        }
+    }
+
+    /// Reports progress, which a full channel drops.
+    pub fn progress(&self, what: What) {
+        if self
+            .tx
+            .try_send(Event {
+                at: self.clock.now(),
+                what,
+            })
+            .is_err()
+        {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Progress events dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Timeline {
+    /// Waits for events and appends them, in order, to `events`. False once every maker is gone and
+    /// nothing is left.
+    pub async fn next(&mut self, events: &mut Vec<Event>) -> bool {
+        let received = self.rx.recv_many(events, BATCH).await;
+        let mut taken = 0;
+        if self.rx.is_empty() {
+            let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+            taken = backlog.len();
+            events.extend(backlog.drain(..));
+        }
+        received + taken > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(users: u32) -> What {
+        What::CycleStarted {
+            cycle: users,
+            users,
+        }
+    }
+
+    async fn drain(timeline: &mut Timeline) -> Vec<Event> {
+        let mut events = Vec::new();
+        while timeline.next(&mut events).await {}
+        events
+    }
+
+    #[tokio::test]
+    async fn no_fact_is_lost_and_none_overtakes_when_the_reader_is_slow() {
+        let (reporter, mut timeline) = with_capacity(RunClock::start(), 4);
+        for number in 0..50 {
+            reporter.fact(level(number));
+        }
+        let mut first = Vec::new();
+        assert!(timeline.next(&mut first).await);
+        assert_eq!(first.len(), 50);
+        for number in 50..60 {
+            reporter.fact(level(number));
+        }
+        drop(reporter);
+        first.extend(drain(&mut timeline).await);
+        let expected: Vec<What> = (0..60).map(level).collect();
+        assert_eq!(
+            first
+                .into_iter()
+                .map(|event| event.what)
+                .collect::<Vec<_>>(),
+            expected
+        );
+    }
+
+    #[tokio::test]
+    async fn progress_beyond_the_channel_is_dropped_and_counted() {
+        let (reporter, mut timeline) = with_capacity(RunClock::start(), 4);
+        for cycle in 0..7 {
+            reporter.progress(What::Progress {
+                cycle,
+                requests: Vec::new(),
+            });
+        }
+        assert_eq!(reporter.dropped(), 3);
+        drop(reporter);
+        assert_eq!(drain(&mut timeline).await.len(), 4);
+    }
+}

@@ -1,0 +1,138 @@
+//! A user: asks, reads the answer, asks again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Outcome, RequestRecord, What};
+use crate::plan::{CycleShape, Limits};
+use crate::units::u32_of;
+
+use super::board::Slot;
+use super::cycles::asks_again;
+use super::request::{Job, Load, Seat};
+use super::socket::Connection;
+use super::tally::Tally;
+
+/// Tokens for which room is made where an answer has no limit.
+const UNLIMITED: u32 = 1024;
+
+/// One of the users of a cycle.
+pub(crate) struct User {
+    pub(crate) load: Arc<Load>,
+    pub(crate) cycle: u32,
+    pub(crate) user: u32,
+    pub(crate) users: u32,
+    pub(crate) shape: CycleShape,
+    pub(crate) began: Instant,
+    pub(crate) limits: Limits,
+    pub(crate) paused: watch::Receiver<bool>,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl User {
+    /// Asks until the cycle is over for this user; nobody waits for anybody else.
+    pub(crate) async fn ask(
+        mut self,
+        slot: Arc<Slot>,
+        connection: Option<Connection>,
+        max_tokens: Option<u32>,
+    ) -> Score {
+        let tally = Tally::with_capacity(max_tokens.unwrap_or(UNLIMITED));
+        let mut seat = Seat {
+            connection,
+            slot,
+            tally,
+        };
+        let mut score = Score::default();
+        let mut round = 0;
+        while self.may_ask(round).await {
+            let job = Job {
+                cycle: self.cycle,
+                user: self.user,
+                round,
+                prompt: self.prompt(round),
+                // The first answer of each cycle can be played back.
+                times: self.user == 0 && round == 0,
+                announce: true,
+            };
+            let record = self.load.ask(&mut seat, job, &self.cancel).await;
+            score.count(&record, self.limits);
+            self.load
+                .reporter
+                .fact_at(record.ended, What::RequestEnded(Box::new(record)));
+            round += 1;
+        }
+        score
+    }
+
+    /// Waits while the run is paused; false once there is nothing more to ask.
+    async fn may_ask(&mut self, round: u32) -> bool {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return false,
+            _ = self.paused.wait_for(|paused| !paused) => {}
+        }
+        asks_again(self.shape, round, self.began.elapsed())
+    }
+
+    /// Users take the prompts in turn, and each goes on from its own.
+    fn prompt(&self, round: u32) -> u32 {
+        let prompts = u32_of(self.load.bodies.len()).max(1);
+        round.wrapping_mul(self.users).wrapping_add(self.user) % prompts
+    }
+}
+
+/// What came of the requests of a cycle, as far as the runner has to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Score {
+    /// Requests that ended well.
+    pub(crate) answered: u64,
+    /// Requests that failed.
+    pub(crate) failed: u64,
+    /// Requests whose wait was short enough.
+    pub(crate) wait_met: u64,
+    /// Requests whose speed was high enough.
+    pub(crate) speed_met: u64,
+    /// Failed requests by kind.
+    pub(crate) failures: BTreeMap<String, u64>,
+}
+
+impl Score {
+    /// Requests that ended, well or badly.
+    pub(crate) fn finished(&self) -> u64 {
+        self.answered + self.failed
+    }
+
+    pub(crate) fn count(&mut self, record: &RequestRecord, limits: Limits) {
+        match &record.outcome {
+            Outcome::Done { .. } => {
+                self.answered += 1;
+                self.wait_met += u64::from(record.ttft_s().is_some_and(|s| s <= limits.wait_s));
+                // An answer too short to have a speed is not too slow.
+                let fast = record
+                    .speed_tok_s()
+                    .is_none_or(|speed| speed >= limits.speed_tok_s);
+                self.speed_met += u64::from(fast);
+            }
+            Outcome::Failed { kind, .. } => {
+                self.failed += 1;
+                *self.failures.entry(kind.to_string()).or_default() += 1;
+            }
+            Outcome::Cancelled => {}
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.failed += other.failed;
+        self.wait_met += other.wait_met;
+        self.speed_met += other.speed_met;
+        for (kind, count) in &other.failures {
+            *self.failures.entry(kind.clone()).or_default() += count;
+        }
+    }
+}
