@@ -1,10 +1,20 @@
 //! Folds over the timeline: what the events amount to.
 //!
 //! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
-//! - `dist`: distributions, percentiles that the sample can carry
-//! - `summary`: `summary.json`
-//! - `verdict`: how many users the server carries
+//! - [`dist`]: distributions, percentiles that the sample can carry
+//! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
+//! - [`summary`]: `summary.json`
+//! - [`plain`]: text of servers, made harmless
+//! - [`verdict`]: how many users the server carries, and how sure that is
+//! - `evidence`: the verdict in sentences
 //!
 //! It knows `event`, `plan` and `api`'s data; no socket, no screen.
 
+pub mod dist;
+mod evidence;
+pub mod figures;
+pub mod plain;
 pub mod state;
+mod steady;
+pub mod summary;
+pub mod verdict;

@@ -92,9 +92,9 @@ pub struct CycleState {
     /// Non-empty chunks so far, ended requests and those in flight.
     pub chunks: u64,
     /// Chunk counts at the latest progress, for the current speed: stamp and chunks.
-    recent: Vec<(Stamp, u64, u32)>,
+    pub(super) recent: Vec<(Stamp, u64, u32)>,
     /// Chunks of ended requests.
-    ended_chunks: u64,
+    pub(super) ended_chunks: u64,
 }
 
 /// One request in flight.

@@ -1,0 +1,254 @@
+//! Writes a run directory while the run goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::StoreError;
+use super::appender::Appender;
+use super::directory::{RunDirectory, write_json, write_whole};
+use super::tables::{CycleRow, RequestRow, write_row};
+use crate::event::{Answer, Event, RequestRecord, RunInfo, Stamp, Warning, WarningKind, What};
+use crate::stats::figures::Figures;
+use crate::stats::state::RunState;
+use crate::stats::summary::Summary;
+
+/// What is recorded reaches the system at most this much later, microseconds.
+const FLUSH_US: u64 = 250_000;
+/// Progress in the log: one line a cycle in this time, microseconds.
+const PROGRESS_US: u64 = 1_000_000;
+/// A buffer as full as this is flushed at once, bytes.
+const FLUSH_BYTES: usize = 1 << 20;
+
+/// Writes the timeline, the tables and the answers of one run. It never gives up: what fails is told
+/// once, as a [`Warning`], and tried again at the next flush.
+#[derive(Debug)]
+pub struct Recorder {
+    path: PathBuf,
+    info: RunInfo,
+    log: Appender<File>,
+    requests: Appender<File>,
+    cycles: Appender<File>,
+    headed: (bool, bool),
+    state: RunState,
+    flushed: Stamp,
+    progress: BTreeMap<u32, Stamp>,
+    answered: BTreeSet<u32>,
+    trouble: Option<String>,
+    told: bool,
+}
+
+/// What a recorder leaves behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// The run directory.
+    pub directory: PathBuf,
+    /// What went wrong, unless it was told before.
+    pub warning: Option<Warning>,
+}
+
+/// The content of a file in `answers/`.
+#[derive(Debug, Serialize)]
+struct AnswerFile<'a> {
+    simulated: bool,
+    model: &'a str,
+    cycle: u32,
+    users: Option<u32>,
+    request: u64,
+    prompt: Option<&'a str>,
+    answer: &'a Answer,
+}
+
+impl Recorder {
+    /// A recorder for a run directory that was just made.
+    pub fn open(directory: &RunDirectory) -> Result<Self, StoreError> {
+        let path = directory.path().to_owned();
+        let answers = path.join("answers");
+        fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
+        Ok(Self {
+            log: growing(&path.join("events.jsonl"))?,
+            requests: growing(&path.join("requests.csv"))?,
+            cycles: growing(&path.join("cycles.csv"))?,
+            path,
+            info: directory.info().clone(),
+            headed: (false, false),
+            state: RunState::default(),
+            flushed: Stamp(0),
+            progress: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            trouble: None,
+            told: false,
+        })
+    }
+
+    /// The run directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes more of the timeline at the instant `now`. Returns what went wrong, once.
+    pub fn record(&mut self, events: &[Event], now: Stamp) -> Option<Warning> {
+        for event in events {
+            self.take(event);
+            if self.log.waiting() >= FLUSH_BYTES {
+                self.flush_files();
+            }
+        }
+        self.tick(now)
+    }
+
+    /// To be called a few times a second while nothing happens: what was recorded 250 ms ago or more
+    /// is handed to the system.
+    pub fn tick(&mut self, now: Stamp) -> Option<Warning> {
+        if now.0 >= self.flushed.0.saturating_add(FLUSH_US) {
+            self.flushed = now;
+            self.flush_files();
+        }
+        self.tell()
+    }
+
+    /// Hands all that was recorded to the system, now.
+    pub fn flush(&mut self) -> Option<Warning> {
+        self.flush_files();
+        self.tell()
+    }
+
+    /// Writes the rest and `summary.json`.
+    pub fn finish(mut self) -> Recording {
+        self.flush_files();
+        let path = self.path.join("summary.json");
+        let written = match Summary::of(&self.state).to_json() {
+            Ok(json) => write_whole(&path, json.as_bytes()),
+            Err(source) => Err(StoreError::Json { path, source }),
+        };
+        self.note(written.map_err(|error| error.to_string()));
+        let lost = self.log.lost();
+        if lost > 0 {
+            self.told = false;
+            self.note(Err(format!("{lost} lines of events.jsonl are lost")));
+        }
+        Recording {
+            warning: self.tell(),
+            directory: self.path,
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        if let What::Progress { cycle, .. } = &event.what {
+            let last = self.progress.get(cycle);
+            if last.is_some_and(|last| event.at.0 < last.0.saturating_add(PROGRESS_US)) {
+                return;
+            }
+            self.progress.insert(*cycle, event.at);
+        }
+        let line = self.log.append(|out| {
+            serde_json::to_writer(&mut *out, event)?;
+            out.push(b'\n');
+            Ok::<_, serde_json::Error>(())
+        });
+        self.note(line.map_err(|error| format!("events.jsonl: {error}")));
+        match &event.what {
+            What::RequestEnded(record) => self.end_request(event, record),
+            What::CycleEnded { cycle, .. } => {
+                self.state.apply(event);
+                self.end_cycle(*cycle);
+            }
+            _ => self.state.apply(event),
+        }
+    }
+
+    fn end_request(&mut self, event: &Event, record: &RequestRecord) {
+        let users = self.state.cycle_mut(record.cycle).map(|cycle| cycle.users);
+        let row = RequestRow::of(record, users, self.info.simulated);
+        let headed = !std::mem::replace(&mut self.headed.0, true);
+        let written = self.requests.append(|out| write_row(out, &row, headed));
+        self.note(written.map_err(|error| format!("requests.csv: {error}")));
+        if let Some(answer) = &record.answer
+            && record.is_done()
+            && self.answered.insert(record.cycle)
+        {
+            self.keep_answer(record, users, answer);
+        }
+        // The recorder's own fold needs no text.
+        let record = RequestRecord {
+            answer: None,
+            ..record.clone()
+        };
+        self.state.apply(&Event {
+            at: event.at,
+            what: What::RequestEnded(Box::new(record)),
+        });
+    }
+
+    fn keep_answer(&mut self, record: &RequestRecord, users: Option<u32>, answer: &Answer) {
+        let prompts = &self.info.plan.prompts;
+        let prompt = usize::try_from(record.prompt)
+            .ok()
+            .and_then(|n| prompts.get(n));
+        let content = AnswerFile {
+            simulated: self.info.simulated,
+            model: &self.info.target.model.name,
+            cycle: record.cycle,
+            users,
+            request: record.id,
+            prompt: prompt.map(String::as_str),
+            answer,
+        };
+        let users = users.map_or_else(String::new, |users| format!("-{users}-users"));
+        let name = format!("cycle-{:02}{users}.json", record.cycle);
+        let written = write_json(&self.path.join("answers").join(name), &content);
+        self.note(written.map_err(|error| error.to_string()));
+    }
+
+    fn end_cycle(&mut self, number: u32) {
+        let limits = self.info.plan.limits;
+        let Some(cycle) = self.state.cycle_mut(number) else {
+            return;
+        };
+        let figures = Figures::of(&[cycle], &limits);
+        let row = CycleRow::of(&figures, number, cycle.users, self.info.simulated);
+        let headed = !std::mem::replace(&mut self.headed.1, true);
+        let written = self.cycles.append(|out| write_row(out, &row, headed));
+        self.note(written.map_err(|error| format!("cycles.csv: {error}")));
+    }
+
+    fn flush_files(&mut self) {
+        let results = [
+            ("events.jsonl", self.log.flush()),
+            ("requests.csv", self.requests.flush()),
+            ("cycles.csv", self.cycles.flush()),
+        ];
+        for (name, result) in results {
+            self.note(result.map_err(|error| format!("{name}: {error}")));
+        }
+    }
+
+    fn note(&mut self, result: Result<(), String>) {
+        if let Err(trouble) = result {
+            self.trouble.get_or_insert(trouble);
+        }
+    }
+
+    fn tell(&mut self) -> Option<Warning> {
+        if self.told {
+            return None;
+        }
+        let trouble = self.trouble.take()?;
+        self.told = true;
+        let directory = self.path.display();
+        Some(Warning {
+            kind: WarningKind::Recorder,
+            text: format!(
+                "The run directory {directory} could not be written in full ({trouble}). \
+                 What cannot be written is kept and tried again."
+            ),
+        })
+    }
+}
+
+fn growing(path: &Path) -> Result<Appender<File>, StoreError> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.map(Appender::new).map_err(StoreError::io(path))
+}
