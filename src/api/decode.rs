@@ -233,6 +233,9 @@ impl Body {
             figures.output_tokens = usage.completion_tokens.or(figures.output_tokens);
         }
         if let Some(timings) = chunk.timings {
+            let prompt = timings.prompt_n.map(|n| n + timings.cache_n.unwrap_or(0));
+            figures.prompt_tokens = figures.prompt_tokens.or(prompt);
+            figures.output_tokens = timings.predicted_n.or(figures.output_tokens);
             figures.prompt_eval_s = timings.prompt_ms.map(from_ms).or(figures.prompt_eval_s);
             figures.eval_s = timings.predicted_ms.map(from_ms).or(figures.eval_s);
         }

@@ -175,17 +175,14 @@ async fn ollama(
         }
     }
     models.sort_by_key(|model| !model.loaded);
-    let shown: Vec<(usize, Option<Show>)> = stream::iter(models.iter().enumerate())
-        .take(DETAILED_MODELS)
-        .map(|(index, model)| {
-            let name = model.name.clone();
-            async move { (index, show(http, url, &name).await) }
-        })
-        .buffer_unordered(4)
+    let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
+    let shown: Vec<Option<Show>> = stream::iter(names.into_iter().take(DETAILED_MODELS))
+        .map(|name| show(http.clone(), url.to_owned(), name))
+        .buffered(4)
         .collect()
         .await;
-    for (index, show) in shown {
-        if let (Some(model), Some(show)) = (models.get_mut(index), show) {
+    for (model, show) in models.iter_mut().zip(shown) {
+        if let Some(show) = show {
             model.take(&show);
         }
     }
@@ -199,7 +196,7 @@ async fn ollama(
     })
 }
 
-async fn show(http: &reqwest::Client, url: &str, model: &str) -> Option<Show> {
+async fn show(http: reqwest::Client, url: String, model: String) -> Option<Show> {
     let url = format!("{url}/api/show");
     let answer = http
         .post(&url)

@@ -68,9 +68,12 @@ pub(super) struct OpenAiUsage {
     pub(super) completion_tokens: Option<u64>,
 }
 
-/// llama-server's own figures, in milliseconds.
+/// llama-server's own figures: counts, and times in milliseconds.
 #[derive(Debug, Deserialize)]
 pub(super) struct LlamaTimings {
+    pub(super) cache_n: Option<u64>,
+    pub(super) prompt_n: Option<u64>,
+    pub(super) predicted_n: Option<u64>,
     pub(super) prompt_ms: Option<f64>,
     pub(super) predicted_ms: Option<f64>,
 }
