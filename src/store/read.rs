@@ -132,13 +132,13 @@ fn unfinished(events: &[Event]) -> Option<String> {
             _ => {}
         }
     }
-    let lost = match in_flight.len() {
+    let with_it = match in_flight.len() {
         0 => String::new(),
         1 => ", and with it the request then in flight".to_owned(),
         more => format!(", and with it the {more} requests then in flight"),
     };
     Some(format!(
-        "The run has no end: whatever came after {:.1} s is missing{lost}.",
+        "The run has no end: whatever came after {:.1} s is missing{with_it}.",
         last.secs()
     ))
 }
