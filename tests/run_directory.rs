@@ -1,5 +1,7 @@
 //! The run directory: what is written while a run goes on, and what opens again afterwards.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::Path;
 
@@ -181,21 +183,23 @@ fn nothing_waits_longer_than_a_quarter_of_a_second() {
 }
 
 #[test]
-fn a_directory_that_is_taken_away_is_told_once_and_ends_nothing() {
+fn what_cannot_be_written_is_told_once_and_ends_nothing() {
     let root = tempfile::tempdir().unwrap();
     let directory = RunDirectory::create(root.path(), &timeline::info(false)).unwrap();
     let mut recorder = Recorder::open(&directory).unwrap();
-    fs::remove_dir_all(directory.path()).unwrap();
+    fs::remove_dir(directory.path().join("answers")).unwrap();
+    fs::write(directory.path().join("answers"), "in the way").unwrap();
     let warnings: Vec<_> = timeline::run(false)
         .iter()
         .filter_map(|event| recorder.record(std::slice::from_ref(event), event.at))
         .collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(
-        warnings[0].text.contains("could not be written in full"),
-        "{warnings:?}"
-    );
+    let told = &warnings[0].text;
+    assert!(told.contains("could not be written in full"), "{told}");
+    assert!(told.contains("cycle-00-1-users.json"), "{told}");
     assert_eq!(recorder.finish().warning, None);
+    let recovered = store::read(directory.path()).unwrap();
+    assert!(recovered.missing.is_empty(), "{:?}", recovered.missing);
 }
 
 #[test]

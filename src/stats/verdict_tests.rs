@@ -44,8 +44,10 @@ fn wilson_as_published() {
 #[test]
 fn five_of_eight_is_31_to_86_percent() {
     let (low, high) = wilson(5, 8).unwrap();
-    assert_eq!((low * 100.0).round(), 31.0);
-    assert_eq!((high * 100.0).round(), 86.0);
+    assert_eq!(
+        format!("{:.0}–{:.0} %", low * 100.0, high * 100.0),
+        "31–86 %"
+    );
 }
 
 #[test]
