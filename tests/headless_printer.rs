@@ -223,6 +223,10 @@ async fn exit_codes() {
     );
     assert_eq!(code(ended(RunEnd::Done, Some("disk"))).await, 1);
 
+    let printed = print(options(), vec![found(false), finished(None)]).await;
+    assert_eq!(printed.code, 1);
+    assert!(printed.err.contains("no run was started"));
+
     let mut events = vec![timeline::run(false).remove(0)];
     events.extend(timeline::cycle(
         0,

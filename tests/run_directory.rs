@@ -109,6 +109,27 @@ fn what_was_recorded_opens_whole() {
 }
 
 #[test]
+fn the_size_of_its_bites_makes_no_difference() {
+    let root = tempfile::tempdir().unwrap();
+    let one_by_one = recorded(root.path(), false);
+    for bite in [2, 7, 1000] {
+        let directory = RunDirectory::create(root.path(), &timeline::info(false)).unwrap();
+        let mut recorder = Recorder::open(&directory).unwrap();
+        for events in timeline::run(false).chunks(bite) {
+            assert_eq!(recorder.record(events, events[0].at), None);
+        }
+        recorder.finish();
+        for name in ["events.jsonl", "requests.csv", "cycles.csv", "summary.json"] {
+            assert_eq!(
+                text(directory.path(), name),
+                text(&one_by_one, name),
+                "{name} by {bite}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_tables() {
     let root = tempfile::tempdir().unwrap();
     let directory = recorded(root.path(), false);

@@ -245,7 +245,9 @@ impl<'a> Headless<'a> {
         if let Some(why) = &why {
             self.printer
                 .error(&format!("the run could not go on: {}", plain(why)));
-        } else if started && summary.succeeded() == 0 && !self.printer.gone {
+        } else if !started {
+            self.printer.error("no run was started");
+        } else if summary.succeeded() == 0 && !self.printer.gone {
             self.printer.error("no request succeeded");
         }
         Next::End(self.code(why.is_some(), summary.succeeded()))
