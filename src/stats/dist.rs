@@ -64,10 +64,9 @@ impl Dist {
                 let &[micros, count] = pair else {
                     continue;
                 };
-                if count == 0 {
+                if count == 0 || histogram.record_n(micros, count).is_err() {
                     continue;
                 }
-                histogram.saturating_record_n(micros, count);
                 n = n.saturating_add(count);
                 sum = sum.saturating_add(u128::from(micros) * u128::from(count));
                 min = min.min(micros);

@@ -3,7 +3,7 @@
 //! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
 //! - [`dist`]: distributions, percentiles that the sample can carry
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
-//! - [`summary`]: `summary.json`
+//! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
 //! - [`verdict`]: how many users the server carries, and how sure that is
 //! - `evidence`: the verdict in sentences

@@ -109,6 +109,42 @@ mod tests {
         assert!((seconds - 20.0).abs() < 1e-9 && (tokens - 200.0).abs() < 1e-6);
     }
 
+    proptest::proptest! {
+        /// Against a count of who is in flight in each tenth of a second.
+        #[test]
+        fn agrees_with_a_count_by_hand(
+            times in proptest::collection::vec((0..300_u32, 0..40_u32, 1..300_u32), 1..12),
+            users in 1..8_u32,
+        ) {
+            let tenths = |n: u32| f64::from(n) / 10.0;
+            let all: Vec<_> = (0..)
+                .zip(&times)
+                .map(|(id, &(sent, wait, long))| {
+                    let first = sent + wait;
+                    answered(id, 0, tenths(sent), tenths(first), tenths(first + long), long * 7 + 1)
+                })
+                .collect();
+            let refs: Vec<_> = all.iter().collect();
+            let (mut seconds, mut tokens) = (0.0, 0.0);
+            for tenth in 0..700 {
+                let flying = |&&(sent, wait, long): &&(u32, u32, u32)| {
+                    sent <= tenth && tenth < sent + wait + long
+                };
+                if times.iter().filter(flying).count() * 20 < users as usize * 19 {
+                    continue;
+                }
+                seconds += 0.1;
+                let streaming = times.iter().filter(flying).filter(|(s, w, _)| s + w <= tenth);
+                tokens += streaming.count() as f64 * 7.0;
+            }
+            let (steady_tokens, steady_seconds) = steady(&refs, users).unwrap_or((0.0, 0.0));
+            proptest::prop_assert!((steady_seconds - seconds).abs() < 1e-6);
+            // Each answer's first token comes on top of those that are spread.
+            let firsts = steady_tokens - tokens;
+            proptest::prop_assert!(firsts > -1e-6 && firsts < times.len() as f64 + 1e-6);
+        }
+    }
+
     #[test]
     fn twenty_users_are_full_with_nineteen() {
         let all: Vec<_> = (0..19).map(|u| answered(u, 0, 0.0, 1.0, 5.0, 40)).collect();

@@ -1,12 +1,14 @@
 //! `summary.json`: what a run amounts to, for machines. The schema is `assets/summary.schema.json`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::dist::Dist;
 use super::figures::Figures;
+use super::plain::steers_terminal;
 use super::state::{CycleState, RunState, Stage};
 use super::verdict::Verdict;
 use crate::api::{Dialect, Target};
@@ -157,13 +159,13 @@ impl Summary {
         let json = serde_json::to_string_pretty(self)?;
         let mut safe = String::with_capacity(json.len() + 1);
         for c in json.chars() {
-            if c != '\n' && super::plain::steers_terminal(c) {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    safe.push_str(&format!("\\u{unit:04x}"));
-                }
-            } else {
+            if c == '\n' || !steers_terminal(c) {
                 safe.push(c);
+                continue;
+            }
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
             }
         }
         safe.push('\n');
@@ -233,7 +235,7 @@ fn warnings(run: &RunState) -> Vec<WarningSummary> {
             kind,
             text,
             at_s: None,
-        })
+        });
     };
     let told = |kind| run.warnings.iter().any(|(_, warning)| warning.kind == kind);
     if run.is_simulated() && !told(WarningKind::Simulated) {

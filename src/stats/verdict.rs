@@ -293,8 +293,8 @@ pub fn levels(cycles: &[CycleState]) -> Vec<Level> {
 }
 
 fn largest(levels: &[LevelVerdict], carries: impl Fn(&LevelVerdict) -> bool) -> Option<u32> {
-    let carried = levels.iter().take_while(|level| carries(level));
-    carried.last().map(|level| level.users)
+    let unbroken = levels.iter().take_while(|level| carries(level));
+    unbroken.last().map(|level| level.users)
 }
 
 fn judge(level: &Level, limits: &Limits) -> LevelVerdict {

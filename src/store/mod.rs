@@ -2,7 +2,7 @@
 //!
 //! - [`RunDirectory`]: a fresh directory with its `run.json`
 //! - [`Recorder`]: writes the timeline, the tables and the answers while the run goes on
-//! - [`read`]: opens a run directory again, wherever its log was cut
+//! - [`read`] and [`replay`]: open a run directory again, wherever its log was cut
 //!
 //! `events.jsonl` is the truth; everything else in a run directory can be made again from it. Writing
 //! is blocking, and made for a thread of its own. It knows `stats`, no run and no screen.
@@ -16,7 +16,7 @@ mod tables;
 use std::path::PathBuf;
 
 pub use directory::{RunDirectory, default_root, directory_name};
-pub use read::{Recovered, events_of, read};
+pub use read::{Recovered, events_of, read, replay};
 pub use recorder::{Recorder, Recording};
 
 /// What can go wrong with a run directory.

@@ -1,8 +1,8 @@
 //! Opens a run directory again, wherever its log was cut.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use super::StoreError;
@@ -22,40 +22,65 @@ pub struct Recovered {
 /// Reads a run directory. A log cut anywhere, even inside a line, opens; what is missing is said. An
 /// error only where neither `run.json` nor the log tells what the run was.
 pub fn read(directory: &Path) -> Result<Recovered, StoreError> {
-    let mut missing = Vec::new();
-    let told = read_info(&directory.join("run.json"), &mut missing)?;
-    let log = directory.join("events.jsonl");
-    let bytes = match fs::read(&log) {
-        Ok(bytes) => bytes,
-        Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-            missing.push("There is no events.jsonl: nothing of the run is left.".to_owned());
-            Vec::new()
-        }
-        Err(source) => return Err(StoreError::Io { path: log, source }),
-    };
-    let (mut events, unread) = events_of(&bytes);
-    missing.extend(unread);
-    let first = events.iter().find_map(|event| match &event.what {
-        What::RunStarted(info) => Some((**info).clone()),
-        _ => None,
-    });
-    let in_log = first.is_some();
-    let Some(info) = told.or(first) else {
-        return Err(StoreError::NotARun {
-            path: directory.to_owned(),
-            reason: "neither run.json nor events.jsonl tells what was run".to_owned(),
-        });
-    };
-    if !in_log {
-        let what = What::RunStarted(Box::new(info.clone()));
-        events.insert(0, Event { at: Stamp(0), what });
-    }
-    missing.extend(unfinished(&events));
+    let mut events = Vec::new();
+    let (info, missing) = replay(directory, |event| events.push(event))?;
     Ok(Recovered {
         info,
         events,
         missing,
     })
+}
+
+/// Hands the events of a run directory to `each`, one by one and in order, as [`read`] would return
+/// them; for readers that fold a long run and need not hold it. Returns what was run, and what is missing.
+pub fn replay(
+    directory: &Path,
+    mut each: impl FnMut(Event),
+) -> Result<(RunInfo, Vec<String>), StoreError> {
+    let mut missing = Vec::new();
+    let mut info = read_info(&directory.join("run.json"), &mut missing)?;
+    let mut open = Open::default();
+    let mut any = false;
+    let mut pass = |event: Event| {
+        if let What::RunStarted(told) = &event.what {
+            info.get_or_insert_with(|| (**told).clone());
+        } else if let (false, Some(info)) = (any, &info) {
+            each(started(info));
+        }
+        any = true;
+        open.take(&event);
+        each(event);
+    };
+    let log = directory.join("events.jsonl");
+    match File::open(&log) {
+        Ok(file) => {
+            let lines = BufReader::with_capacity(1 << 20, file);
+            missing.extend(scan(lines, &mut pass).map_err(StoreError::io(log))?);
+        }
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
+            missing.push("There is no events.jsonl: nothing of the run is left.".to_owned());
+        }
+        Err(source) => return Err(StoreError::Io { path: log, source }),
+    }
+    let Some(info) = info else {
+        return Err(StoreError::NotARun {
+            path: directory.to_owned(),
+            reason: "neither run.json nor events.jsonl tells what was run".to_owned(),
+        });
+    };
+    if !any {
+        each(started(&info));
+    }
+    missing.extend(open.missing());
+    Ok((info, missing))
+}
+
+/// The first event of a run whose log has lost it.
+fn started(info: &RunInfo) -> Event {
+    Event {
+        at: Stamp(0),
+        what: What::RunStarted(Box::new(info.clone())),
+    }
 }
 
 fn read_info(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, StoreError> {
@@ -83,21 +108,32 @@ fn read_info(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, 
 
 /// The events of a log, and in sentences what of it could not be read.
 pub fn events_of(log: &[u8]) -> (Vec<Event>, Vec<String>) {
-    let mut events = Vec::with_capacity(log.len() / 256);
+    let mut events = Vec::new();
+    match scan(log, |event| events.push(event)) {
+        Ok(missing) => (events, missing),
+        Err(error) => (events, vec![error.to_string()]),
+    }
+}
+
+/// Hands each event of a log to `each`. Returns in sentences what could not be read.
+fn scan(mut log: impl BufRead, mut each: impl FnMut(Event)) -> io::Result<Vec<String>> {
     let mut missing = Vec::new();
     let (mut unread, mut first_unread) = (0_u64, None);
-    let (mut number, mut begin) = (0_u64, 0);
-    let ends = memchr::memchr_iter(b'\n', log).chain([log.len()]);
-    for end in ends {
-        let line = log.get(begin..end).unwrap_or_default();
-        begin = end + 1;
+    let (mut number, mut line) = (0_u64, Vec::new());
+    loop {
+        line.clear();
+        if log.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
         number += 1;
-        if line.is_empty() {
+        let whole = line.strip_suffix(b"\n");
+        let content = whole.unwrap_or(&line);
+        if content.is_empty() {
             continue;
         }
-        match serde_json::from_slice(line) {
-            Ok(event) => events.push(event),
-            Err(_) if end == log.len() => {
+        match serde_json::from_slice(content) {
+            Ok(event) => each(event),
+            Err(_) if whole.is_none() => {
                 missing.push(format!("events.jsonl breaks off inside line {number}."));
             }
             Err(error) => {
@@ -112,33 +148,45 @@ pub fn events_of(log: &[u8]) -> (Vec<Event>, Vec<String>) {
             "{unread} {lines} of events.jsonl cannot be read, the first is line {number}: {error}."
         ));
     }
-    (events, missing)
+    Ok(missing)
 }
 
-/// What a log without its last event leaves open.
-fn unfinished(events: &[Event]) -> Option<String> {
-    let mut in_flight = HashSet::new();
-    let mut last = Stamp(0);
-    for event in events {
-        last = last.max(event.at);
+/// What a log leaves open.
+#[derive(Debug, Default)]
+struct Open {
+    in_flight: HashSet<u64>,
+    last: Stamp,
+    ended: bool,
+}
+
+impl Open {
+    fn take(&mut self, event: &Event) {
+        self.last = self.last.max(event.at);
         match &event.what {
             What::RequestStarted { id, .. } => {
-                in_flight.insert(*id);
+                self.in_flight.insert(*id);
             }
             What::RequestEnded(record) => {
-                in_flight.remove(&record.id);
+                self.in_flight.remove(&record.id);
             }
-            What::RunEnded { .. } => return None,
+            What::RunEnded { .. } => self.ended = true,
             _ => {}
         }
     }
-    let lost = match in_flight.len() {
-        0 => String::new(),
-        1 => ", and with it the request then in flight".to_owned(),
-        more => format!(", and with it the {more} requests then in flight"),
-    };
-    Some(format!(
-        "The run has no end: whatever came after {:.1} s is missing{lost}.",
-        last.secs()
-    ))
+
+    /// What is missing of a log without its last event.
+    fn missing(&self) -> Option<String> {
+        if self.ended {
+            return None;
+        }
+        let with_it = match self.in_flight.len() {
+            0 => String::new(),
+            1 => ", and with it the request then in flight".to_owned(),
+            more => format!(", and with it the {more} requests then in flight"),
+        };
+        Some(format!(
+            "The run has no end: whatever came after {:.1} s is missing{with_it}.",
+            self.last.secs()
+        ))
+    }
 }

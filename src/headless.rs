@@ -1,1 +1,0 @@
-//! The run without a dashboard: progress lines and a final table.

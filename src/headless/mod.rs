@@ -1,0 +1,334 @@
+//! The run without a dashboard: progress lines and a final table, or the summary as JSON.
+//!
+//! A reader of the same news as the dashboard. It writes to what it is given and never writes an
+//! escape sequence: text of servers is made harmless first. It knows no server and no screen.
+
+mod progress;
+mod table;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use crate::api::{Discovery, Model};
+use crate::event::RunEnd;
+use crate::plan::Plan;
+use crate::run::{Ask, Command, News};
+use crate::stats::plain::one_line;
+use crate::stats::state::{RunState, Stage};
+use crate::stats::summary::Summary;
+use progress::Progress;
+
+/// The longest text of a server that is printed, characters.
+const LONGEST: usize = 300;
+
+/// What a headless run is asked to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeadlessOptions {
+    /// The plan.
+    pub plan: Plan,
+    /// The model, as the server names it; None for the first, which is a loaded one if any is.
+    pub model: Option<String>,
+    /// Ask for the built-in simulated server.
+    pub simulate: bool,
+    /// Print the summary as JSON on `out`, alone; progress goes to `err`.
+    pub json: bool,
+    /// Download the model if the server does not have it.
+    pub pull: bool,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Searching,
+    Pulling,
+    Running,
+}
+
+/// What follows from a piece of news.
+enum Next {
+    Go,
+    Ask(Ask),
+    End(u8),
+}
+
+/// Runs without a dashboard: waits for a server, starts, prints, and returns the exit code: 0 done,
+/// 1 no request succeeded or the run could not go on, 128 + n for signal n. A reader of `out` that
+/// goes away stops the run, and that is no failure.
+pub async fn run(
+    mut news: mpsc::Receiver<News>,
+    asks: mpsc::Sender<Ask>,
+    options: HeadlessOptions,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let mut first = options.simulate.then_some(Ask::Simulate);
+    let mut headless = Headless::new(options, out, err);
+    loop {
+        let next = match first.take() {
+            Some(ask) => Next::Ask(ask),
+            None => match news.recv().await {
+                Some(news) => headless.hear(news),
+                None => headless.cut_off(),
+            },
+        };
+        match next {
+            Next::Go => {}
+            // Where nobody listens any more, the end of the news says so next.
+            Next::Ask(ask) => drop(asks.send(ask).await),
+            Next::End(code) => return code,
+        }
+        if headless.wants_to_stop() {
+            drop(asks.send(Ask::Run(Command::Stop)).await);
+        }
+    }
+}
+
+struct Headless<'a> {
+    options: HeadlessOptions,
+    printer: Printer<'a>,
+    step: Step,
+    state: RunState,
+    progress: Progress,
+    pulled: String,
+    asked_to_stop: bool,
+}
+
+impl<'a> Headless<'a> {
+    fn new(options: HeadlessOptions, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
+        Self {
+            printer: Printer {
+                json: options.json,
+                out,
+                err,
+                gone: false,
+            },
+            options,
+            step: Step::Searching,
+            state: RunState::default(),
+            progress: Progress::default(),
+            pulled: String::new(),
+            asked_to_stop: false,
+        }
+    }
+
+    fn hear(&mut self, news: News) -> Next {
+        match news {
+            News::Searching { url } if self.step == Step::Searching && !self.options.simulate => {
+                self.printer
+                    .progress(&format!("looking for a server at {}", plain(&url)));
+            }
+            News::Found(found) => return self.found(&found),
+            News::NotFound { tried } => return self.not_found(&tried),
+            News::Pulling {
+                model,
+                status,
+                bytes,
+            } => self.pulling(&model, &status, bytes),
+            News::Pulled(Ok(())) => self.step = Step::Searching,
+            News::Pulled(Err(why)) => {
+                self.printer.error(&format!(
+                    "the model could not be downloaded: {}",
+                    plain(&why)
+                ));
+                return Next::End(1);
+            }
+            News::Events(events) => {
+                for event in &events {
+                    self.state.apply(event);
+                    for line in self.progress.lines(&self.state, event) {
+                        self.printer.progress(&line);
+                    }
+                }
+            }
+            News::Finished { directory, error } => return self.finish(directory, error),
+            News::Searching { .. } | News::Answer(_) => {}
+        }
+        Next::Go
+    }
+
+    fn found(&mut self, found: &Discovery) -> Next {
+        let other = self.options.simulate && !found.simulated;
+        if self.step != Step::Searching || other {
+            return Next::Go;
+        }
+        let Some(model) = choose(found, self.options.model.as_deref()) else {
+            return self.no_model(found);
+        };
+        let target = found.target(model);
+        for line in progress::heading(&target, &self.options.plan) {
+            self.printer.progress(&line);
+        }
+        self.step = Step::Running;
+        Next::Ask(Ask::Start {
+            plan: Box::new(self.options.plan.clone()),
+            model: Box::new(model.clone()),
+        })
+    }
+
+    fn no_model(&mut self, found: &Discovery) -> Next {
+        let url = plain(&found.url);
+        match self.options.model.clone() {
+            // One download is enough: a server that still does not list the model never will.
+            Some(model) if self.options.pull && self.pulled.is_empty() => {
+                let line = format!("{} is not at {url}: downloading it", plain(&model));
+                self.printer.progress(&line);
+                self.pulled.clone_from(&model);
+                self.step = Step::Pulling;
+                return Next::Ask(Ask::Pull(model));
+            }
+            Some(model) => {
+                let line = format!(
+                    "the server at {url} has no model {}; it has:",
+                    plain(&model)
+                );
+                self.printer.error(&line);
+                for model in &found.models {
+                    self.printer.detail(&format!("  {}", plain(&model.name)));
+                }
+                if found.models.is_empty() {
+                    self.printer.detail("  none");
+                }
+                self.printer
+                    .detail("Name one of them with --model, or download it with --pull.");
+            }
+            None => {
+                self.printer
+                    .error(&format!("the server at {url} has no model"));
+                self.printer
+                    .detail("Download one with --model NAME --pull.");
+            }
+        }
+        Next::End(1)
+    }
+
+    fn not_found(&mut self, tried: &[(String, String)]) -> Next {
+        if self.step != Step::Searching || self.options.simulate {
+            return Next::Go;
+        }
+        self.printer.error("no server answered");
+        for (address, why) in tried {
+            self.printer
+                .detail(&format!("  {}: {}", plain(address), plain(why)));
+        }
+        self.printer.detail("Start one, name its address with --url, or try the built-in simulated server with --sim.");
+        Next::End(1)
+    }
+
+    fn pulling(&mut self, model: &str, status: &str, bytes: Option<(u64, u64)>) {
+        if let Some(line) = self.progress.pulling(status, bytes) {
+            self.printer.progress(&format!("{}: {line}", plain(model)));
+        }
+    }
+
+    fn finish(&mut self, directory: Option<PathBuf>, error: Option<String>) -> Next {
+        let summary = Summary::of(&self.state);
+        let started = self.state.info.is_some();
+        if started && self.options.json {
+            match summary.to_json() {
+                Ok(json) => self.printer.result(&json),
+                Err(error) => self.printer.error(&error.to_string()),
+            }
+        } else if started {
+            self.printer.result(&table::text(&summary));
+        }
+        if let Some(directory) = directory {
+            let line = format!("run directory: {}", plain(&directory.display().to_string()));
+            self.printer.progress(&line);
+        }
+        let failed = match &self.state.stage {
+            Stage::Ended(RunEnd::Failed(why)) => Some(why.clone()),
+            _ => None,
+        };
+        let why = error.or(failed);
+        if let Some(why) = &why {
+            self.printer
+                .error(&format!("the run could not go on: {}", plain(why)));
+        } else if !started {
+            self.printer.error("no run was started");
+        } else if summary.succeeded() == 0 && !self.printer.gone {
+            self.printer.error("no request succeeded");
+        }
+        Next::End(self.code(why.is_some(), summary.succeeded()))
+    }
+
+    fn code(&self, failed: bool, succeeded: u64) -> u8 {
+        if let Stage::Ended(RunEnd::Signal(number)) = &self.state.stage {
+            return u8::try_from(*number).map_or(1, |number| number.saturating_add(128));
+        }
+        if failed {
+            return 1;
+        }
+        u8::from(succeeded == 0 && !self.printer.gone)
+    }
+
+    /// The news broke off without an end.
+    fn cut_off(&mut self) -> Next {
+        let why = "the part that runs it ended without a word".to_owned();
+        self.finish(None, Some(why))
+    }
+
+    /// True once, when nobody reads the output of a run that goes on.
+    fn wants_to_stop(&mut self) -> bool {
+        let stop = self.printer.gone && self.step == Step::Running && !self.asked_to_stop;
+        self.asked_to_stop |= stop;
+        stop
+    }
+}
+
+/// The model that is asked for, or the first: Ollama's names may leave out `:latest`.
+fn choose<'m>(found: &'m Discovery, asked: Option<&str>) -> Option<&'m Model> {
+    let Some(asked) = asked else {
+        return found.models.first();
+    };
+    let latest = format!("{asked}:latest");
+    let named = |name: &str| found.models.iter().find(|model| model.name == name);
+    named(asked).or_else(|| named(&latest))
+}
+
+fn plain(text: &str) -> String {
+    one_line(text, LONGEST)
+}
+
+/// Where the lines go. A writer that fails is not asked again.
+struct Printer<'a> {
+    json: bool,
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    /// The reader of `out` has gone away.
+    gone: bool,
+}
+
+impl Printer<'_> {
+    /// A line of progress: on `err` where `out` is for JSON alone.
+    fn progress(&mut self, line: &str) {
+        if self.json {
+            self.detail(line);
+        } else {
+            self.result(&format!("{line}\n"));
+        }
+    }
+
+    /// What the run was for, on `out`.
+    fn result(&mut self, text: &str) {
+        if !self.gone {
+            self.gone = write(self.out, text).is_err();
+        }
+    }
+
+    /// An error, on `err`.
+    fn error(&mut self, line: &str) {
+        self.detail(&format!("tokometer: {line}"));
+    }
+
+    /// A line on `err`. A closed `err` is nobody's loss.
+    fn detail(&mut self, line: &str) {
+        drop(write(self.err, &format!("{line}\n")));
+    }
+}
+
+fn write(to: &mut dyn Write, text: &str) -> io::Result<()> {
+    to.write_all(text.as_bytes())?;
+    to.flush()
+}

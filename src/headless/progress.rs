@@ -1,0 +1,217 @@
+//! The lines that a run prints while it goes on.
+
+use super::plain;
+use crate::api::Target;
+use crate::event::{CycleEnd, Event, RequestRecord, RunEnd, Stamp, What};
+use crate::plan::{CycleShape, Plan};
+use crate::stats::dist::Dist;
+use crate::stats::state::{CycleState, RunState};
+
+/// Time between two lines of a cycle, microseconds.
+const EVERY_US: u64 = 5_000_000;
+
+/// Decides which events are worth a line.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The latest line of the cycle that runs.
+    last: Stamp,
+    /// The latest line of a download: its status and tenths.
+    pulled: (String, u64),
+}
+
+impl Progress {
+    /// The lines for one event, which `run` has taken in already.
+    pub(super) fn lines(&mut self, run: &RunState, event: &Event) -> Vec<String> {
+        let texts = match &event.what {
+            What::CycleStarted { .. } => {
+                self.last = event.at;
+                run.current().map(started)
+            }
+            What::CycleEnded { cycle, why } => {
+                let cycle = run.cycles.iter().rev().find(|state| state.cycle == *cycle);
+                cycle.map(|cycle| ended(cycle, *why))
+            }
+            What::Progress { .. } | What::RequestEnded(_) if self.is_due(event.at) => {
+                self.last = event.at;
+                run.current().map(going)
+            }
+            other => once(other),
+        };
+        let line = |text: String| format!("{:>8.1} s  {text}", event.at.secs());
+        texts.map(line).into_iter().collect()
+    }
+
+    fn is_due(&self, now: Stamp) -> bool {
+        now.0 >= self.last.0.saturating_add(EVERY_US)
+    }
+
+    /// A line for a download, at each new status and each tenth of its bytes.
+    pub(super) fn pulling(&mut self, status: &str, bytes: Option<(u64, u64)>) -> Option<String> {
+        let tenth = bytes.map_or(0, |(done, all)| done.saturating_mul(10) / all.max(1));
+        if (status, tenth) == (self.pulled.0.as_str(), self.pulled.1) {
+            return None;
+        }
+        self.pulled = (status.to_owned(), tenth);
+        let share = bytes.map_or_else(String::new, |(done, all)| {
+            let gigabytes = all as f64 / 1e9;
+            let percent = done as f64 / all.max(1) as f64 * 100.0;
+            format!(" {percent:.0} % of {gigabytes:.1} GB")
+        });
+        Some(format!("{}{share}", plain(status)))
+    }
+}
+
+/// What is about to be run, of whom.
+pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    if target.simulated {
+        lines.push(
+            "SIMULATED: the server is tokometer's own simulator; no model is measured.".to_owned(),
+        );
+    }
+    let server = target.server.as_deref().unwrap_or("server");
+    let slots = target
+        .slots
+        .map(|slots| format!(" · {slots} slots"))
+        .unwrap_or_default();
+    lines.push(plain(&format!("server  {server} at {}{slots}", target.url)));
+    let model = &target.model;
+    let facts = [
+        Some(model.name.clone()),
+        model.quantisation.clone(),
+        model.parameters.clone(),
+        model
+            .size_bytes
+            .map(|bytes| format!("{:.1} GB", bytes as f64 / 1e9)),
+        model.context.map(|tokens| format!("context {tokens}")),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    lines.push(plain(&format!("model   {}", facts.join(" · "))));
+    lines.push(format!("plan    {}", asked(plan)));
+    lines
+}
+
+fn asked(plan: &Plan) -> String {
+    let levels: Vec<String> = plan.levels.iter().map(u32::to_string).collect();
+    let shape = match plan.shape {
+        CycleShape::Waves(1) => "each asks once".to_owned(),
+        CycleShape::Waves(times) => format!("each asks {times} times"),
+        CycleShape::DurationS(seconds) => format!("for {seconds} s"),
+    };
+    let tokens = plan.max_tokens.map_or_else(
+        || "answers of any length".to_owned(),
+        |n| format!("answers up to {n} tokens"),
+    );
+    let limits = &plan.limits;
+    format!(
+        "{} users, {shape} · {tokens} · rest {} s · limits: wait {} s, speed {} tok/s, {:.0} % of requests",
+        levels.join(", "),
+        plan.rest_s,
+        limits.wait_s,
+        limits.speed_tok_s,
+        limits.share * 100.0
+    )
+}
+
+fn once(what: &What) -> Option<String> {
+    Some(match what {
+        What::ModelLoaded { took_s, server_s } => {
+            let server = server_s.map(|s| format!(" (the server says {s:.2} s)"));
+            format!(
+                "model loaded in {took_s:.2} s{}",
+                server.unwrap_or_default()
+            )
+        }
+        What::WarmedUp {
+            number,
+            of,
+            ttft_s,
+            error,
+        } => {
+            let how = match (error, ttft_s) {
+                (Some(error), _) => format!("failed: {}", plain(error)),
+                (None, Some(ttft)) => format!("first token after {ttft:.2} s"),
+                (None, None) => "no token".to_owned(),
+            };
+            format!("warm-up {number} of {of}: {how}")
+        }
+        What::RestStarted {
+            seconds,
+            next_users,
+        } => {
+            format!("rest of {seconds} s, then {}", users(*next_users))
+        }
+        What::Paused => "paused: what is in flight finishes".to_owned(),
+        What::Resumed => "goes on".to_owned(),
+        What::LevelsChanged { upcoming } => {
+            let levels: Vec<String> = upcoming.iter().map(u32::to_string).collect();
+            format!("levels to come: {}", levels.join(", "))
+        }
+        What::Warning(warning) => format!("warning: {}", plain(&warning.text)),
+        What::RunEnded { why } => match why {
+            RunEnd::Done => "done".to_owned(),
+            RunEnd::Stopped => "stopped".to_owned(),
+            RunEnd::Signal(number) => format!("stopped by signal {number}"),
+            RunEnd::Failed(why) => format!("could not go on: {}", plain(why)),
+        },
+        _ => return None,
+    })
+}
+
+fn started(cycle: &CycleState) -> String {
+    format!("cycle of {}", users(cycle.users))
+}
+
+fn going(cycle: &CycleState) -> String {
+    let rate = cycle.current_system_tok_s();
+    let rate = rate.map_or_else(String::new, |rate| format!(", {rate:.1} tok/s in all"));
+    let waiting = cycle
+        .in_flight
+        .values()
+        .filter(|live| live.first_token.is_none())
+        .count();
+    format!(
+        "{}: {}, {} answering, {waiting} waiting{rate}",
+        users(cycle.users),
+        counts(cycle),
+        cycle.in_flight.len().saturating_sub(waiting),
+    )
+}
+
+fn ended(cycle: &CycleState, why: CycleEnd) -> String {
+    let done = || cycle.requests.iter().filter(|request| request.is_done());
+    let speed = Dist::of(done().filter_map(RequestRecord::speed_tok_s)).mean;
+    let wait = Dist::of(done().filter_map(RequestRecord::ttft_s)).mean;
+    let how = match why {
+        CycleEnd::Done => "over",
+        CycleEnd::Skipped => "skipped",
+        CycleEnd::Stopped => "stopped",
+    };
+    let speed = speed.map_or_else(|| "–".to_owned(), |speed| format!("{speed:.1}"));
+    let wait = wait.map_or_else(|| "–".to_owned(), |wait| format!("{wait:.2}"));
+    let seconds = cycle.ended.unwrap_or(cycle.started).since(cycle.started);
+    format!(
+        "{} {how} after {seconds:.1} s: {}, speed {speed} tok/s, wait {wait} s",
+        users(cycle.users),
+        counts(cycle)
+    )
+}
+
+fn counts(cycle: &CycleState) -> String {
+    let done = cycle
+        .requests
+        .iter()
+        .filter(|request| request.is_done())
+        .count();
+    let failed = cycle.finished().saturating_sub(done);
+    format!("{done} done, {failed} failed")
+}
+
+/// "1 user", "4 users".
+pub(super) fn users(users: u32) -> String {
+    if users == 1 {
+        "1 user".to_owned()
+    } else {
+        format!("{users} users")
+    }
+}
