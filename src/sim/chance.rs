@@ -1,4 +1,4 @@
-//! Chance that repeats: SplitMix64. Its sequence is what a seed means, so it is fixed here and
+//! Chance that repeats: `SplitMix64`. Its sequence is what a seed means, so it is fixed here and
 //! not left to a library's next version.
 
 /// A source of numbers that a seed decides.
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(draw(1, 1), draw(1, 1));
         assert_ne!(draw(1, 1), draw(2, 1));
         assert_ne!(draw(1, 1), draw(1, 2));
-        // SplitMix64's published first value for seed 0: the sequence must never change.
+        // `SplitMix64`'s published first value for seed 0: the sequence must never change.
         assert_eq!(Chance(0).next(), 0xe220_a839_7b1d_cdaf);
     }
 

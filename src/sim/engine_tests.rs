@@ -7,7 +7,7 @@ impl Engine {
     }
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn secs(s: f64) -> Duration {
     Duration::from_secs_f64(s)
@@ -43,7 +43,7 @@ fn run(engine: &mut Engine, until: Duration) -> Vec<Due> {
 /// Tokens a second between the first and the last of the tokens of one request.
 fn speed_of(dues: &[Due], id: JobId) -> f64 {
     let own: Vec<_> = dues.iter().filter(|d| d.id == id).collect();
-    let time = own.last().unwrap().at - own[0].at;
+    let time = own.last().unwrap().at.abs_diff(own[0].at);
     (own.len() - 1) as f64 / time.as_secs_f64()
 }
 
@@ -71,7 +71,7 @@ fn speed_follows_the_curve_at_every_busy_level() {
                     engine.submit(Duration::ZERO, job).unwrap()
                 })
                 .collect();
-            let dues = run(&mut engine, secs(300.0));
+            let dues = run(&mut engine, secs(60.0));
             assert_eq!(engine.busy(), ids.len());
             let settled: Vec<_> = dues.into_iter().filter(|d| d.at > secs(2.0)).collect();
             speeds.extend(ids.iter().map(|id| speed_of(&settled, *id)));
@@ -88,18 +88,18 @@ fn speed_follows_the_curve_at_every_busy_level() {
 fn speed_changes_in_mid_answer_as_slots_fill_and_drain() {
     let mut engine = Engine::new(&Profile::default(), 1.0);
     let a = engine.submit(Duration::ZERO, job(10_000, 0.5)).unwrap();
-    let mut alone = run(&mut engine, secs(10.5));
-    // 9.5 s of decoding at 54.2 tokens a second after the first token at 0.5 s.
+    let alone = run(&mut engine, secs(10.51));
+    // 10 s of decoding at 54.2 tokens a second after the first token at 0.5 s.
     assert_eq!(alone.len(), 1 + 542);
     assert_eq!(alone[0].at, secs(0.5));
-    let b = engine.submit(secs(10.5), job(1 + 307, 0.0)).unwrap();
+    let b = engine.submit(secs(10.51), job(1 + 307, 0.0)).unwrap();
     let both = run(&mut engine, secs(20.6));
     assert!((speed_of(&both, a) - 30.7).abs() < 0.4);
     assert!((speed_of(&both, b) - 30.7).abs() < 0.01);
     assert!(both.iter().any(|d| d.id == b && d.last));
-    alone = run(&mut engine, secs(30.6));
+    let alone = run(&mut engine, secs(30.6));
     assert!((speed_of(&alone, a) - 54.2).abs() < 0.2);
-    assert_eq!(alone.len(), 542);
+    assert!((541..=543).contains(&alone.len()));
 }
 
 #[test]

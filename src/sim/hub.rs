@@ -34,7 +34,7 @@ impl Clock {
 
     /// An instant to sleep until.
     pub(super) fn instant(&self, at: Duration) -> Instant {
-        let year = Duration::from_secs(365 * 86_400);
+        let year = Duration::from_hours(365 * 24);
         self.start + at.min(self.now().saturating_add(year))
     }
 
@@ -88,7 +88,7 @@ impl Hub {
     /// An idle server that starts now.
     pub(super) fn new(config: SimConfig) -> Self {
         let scale = config.time_scale;
-        let hub = Self {
+        Self {
             scale,
             seed: config.seed.unwrap_or(config.profile.seed),
             clock: Clock {
@@ -108,8 +108,7 @@ impl Hub {
             }),
             changed: Notify::new(),
             profile: config.profile,
-        };
-        hub
+        }
     }
 
     /// The models.

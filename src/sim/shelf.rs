@@ -20,7 +20,7 @@ pub(super) enum Keep {
 impl Default for Keep {
     /// Ollama's five minutes.
     fn default() -> Self {
-        Self::For(Duration::from_secs(300))
+        Self::For(Duration::from_mins(5))
     }
 }
 
@@ -195,7 +195,8 @@ fn digest(name: &str) -> String {
         .bytes()
         .fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(b.into()));
     let mut chance = Chance::new(seed, 0);
-    (0..4).map(|_| format!("{:016x}", chance.next())).collect()
+    let [a, b, c, d] = std::array::from_fn(|_| chance.next());
+    format!("{a:016x}{b:016x}{c:016x}{d:016x}")
 }
 
 #[cfg(test)]
@@ -204,7 +205,7 @@ mod tests {
 
     const MODEL: &str = "deepseek-r1:7b";
     const LOAD: Duration = Duration::from_secs(3);
-    const KEEP: Keep = Keep::For(Duration::from_secs(60));
+    const KEEP: Keep = Keep::For(Duration::from_mins(1));
 
     fn at(s: u64) -> Duration {
         Duration::from_secs(s)

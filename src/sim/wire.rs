@@ -225,9 +225,9 @@ mod tests {
         total: Duration::from_nanos(32_215_061),
         load: Duration::from_nanos(4_634_582),
         prompt_tokens: 2,
-        prompt: Duration::from_nanos(5_927_000),
+        prompt: Duration::from_micros(5_927),
         tokens: 1,
-        eval: Duration::from_nanos(14_719_000),
+        eval: Duration::from_micros(14_719),
     };
 
     // The expected lines are Ollama 0.33.0's, as captured, with their numbers.
@@ -256,7 +256,7 @@ mod tests {
             "{\"model\":\"tiny-chain\",\"created_at\":\"T\",\"response\":\"\",\"thinking\":\" w001\",\"done\":false}\n"
         );
         assert_eq!(
-            write(Style::Generate, |l, out| l.empty(out)),
+            write(Style::Generate, Lines::empty),
             "{\"model\":\"tiny-chain\",\"created_at\":\"T\",\"response\":\"\",\"done\":false}\n"
         );
     }
