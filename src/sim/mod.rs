@@ -1,1 +1,68 @@
-//! The built-in simulated server and its profiles.
+//! The built-in simulated server: an HTTP server that speaks enough of Ollama for real clients,
+//! with a model behind it that is a queue, slots and a speed curve. It never passes for a real
+//! one: its version ends in `-simulated` and its `Server` header says so.
+//!
+//! ```text
+//! server ─> routes ─┬─> complete ─> answer ┐            sockets, paths, one answer
+//!                   ├─> catalog, pull      ├─> hub ─> engine        who is due what, and when
+//!                   └─ ask, reply, wire ───┘    └───> shelf         models in memory
+//!                                  profile, fault, draft, words <── chance (the seed)
+//! ```
+//!
+//! - `engine`: queue, slots and speeds, a pure state machine over instants
+//! - `hub`: the engine's clock and driver; what connections share
+//! - `profile`: what a server is like, from `assets/sim/*.toml`
+//! - `draft`, `words`, `chance`: what a seed decides about an answer
+//! - `shelf`: which models are there and loaded
+//! - `fault`: what goes wrong, every how many requests
+//! - `ask`, `wire`, `reply`: Ollama's requests, lines and errors
+//!
+//! A time scale makes the server faster; no clock is ever bent, and what is measured is faster too.
+
+mod answer;
+mod ask;
+mod catalog;
+mod chance;
+mod complete;
+mod draft;
+mod engine;
+mod fault;
+mod hub;
+mod profile;
+mod pull;
+mod reply;
+mod routes;
+mod server;
+mod shelf;
+mod wire;
+mod words;
+
+pub use fault::{Fault, FaultError, FaultKind};
+pub use profile::{Answer, Decode, ModelSpec, Prefill, Profile, ProfileError, Speed, Thinking};
+pub use server::{SimError, Simulator};
+
+/// What to simulate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimConfig {
+    /// The server.
+    pub profile: Profile,
+    /// How many times faster than the profile it is, in everything: load, prefill, decoding,
+    /// downloads.
+    pub time_scale: f64,
+    /// What goes wrong; of several that strike the same request the first does.
+    pub faults: Vec<Fault>,
+    /// Where its chance starts; None for the profile's own seed.
+    pub seed: Option<u64>,
+}
+
+impl Default for SimConfig {
+    /// The default profile at its own speed, without faults.
+    fn default() -> Self {
+        Self {
+            profile: Profile::default(),
+            time_scale: 1.0,
+            faults: Vec::new(),
+            seed: None,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! One answer on its way out: tokens become lines when they are due, faults strike at their token,
+//! and the last line closes it.
+
+use super::draft::Extent;
+use super::fault::FaultKind;
+use super::hub::Ticket;
+use super::reply::{Refusal, SimBody, error_json, json_body};
+use super::wire::{Closing, Lines, Style};
+use super::words::Words;
+use bytes::{BufMut, Bytes, BytesMut};
+use hyper::{Response, StatusCode};
+use std::future::pending;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What Ollama says when its model dies in the middle of an answer.
+const DIED: &str = "an error was encountered while running the model: unexpected EOF";
+/// A line that is no JSON.
+const GARBAGE: &str = "{\"model\": simulated garbage, this line is no JSON";
+
+/// Everything that was known of an answer before its first token.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The endpoint.
+    pub(super) style: Style,
+    /// The model's name, as the client wrote it.
+    pub(super) model: String,
+    /// How much is said.
+    pub(super) extent: Extent,
+    /// The seed of the words.
+    pub(super) words: u64,
+    /// When the request came.
+    pub(super) received: Duration,
+    /// Request received → model ready.
+    pub(super) load: Duration,
+    /// Tokens of the prompt.
+    pub(super) prompt_tokens: u32,
+    /// Slot given → first token.
+    pub(super) prefill: Duration,
+    /// What strikes it inside, and after how many tokens.
+    pub(super) fault: Option<(FaultKind, u32)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Answer {
+    plan: Plan,
+    ticket: Ticket,
+    lines: Lines,
+    thoughts: Words,
+    words: Words,
+    buffer: BytesMut,
+    sent: u32,
+    first: Option<Duration>,
+    /// The empty line before the thinking of `/api/generate` is still to come.
+    opening: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Talking,
+    /// What was said is on its way; the connection goes next.
+    Cutting,
+    Over,
+}
+
+impl Answer {
+    /// An answer of which nothing was said yet.
+    pub(super) fn new(plan: Plan, ticket: Ticket) -> Self {
+        Self {
+            lines: Lines::new(plan.style, &plan.model),
+            thoughts: Words::thoughts(plan.words),
+            words: Words::answer(plan.words),
+            buffer: BytesMut::with_capacity(4096),
+            sent: 0,
+            first: None,
+            opening: plan.style == Style::Generate && plan.extent.thinking > 0,
+            state: State::Talking,
+            plan,
+            ticket,
+        }
+    }
+
+    /// Waits for the first token: Ollama's headers come with it.
+    pub(super) async fn begun(&self) {
+        self.ticket.due(1).await;
+    }
+
+    /// The next line, a chunk of its own.
+    pub(super) fn poll_line(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, io::Error>>> {
+        match self.state {
+            State::Over => return Poll::Ready(None),
+            State::Cutting => {
+                self.state = State::Over;
+                return Poll::Ready(Some(Err(cut())));
+            }
+            State::Talking => {}
+        }
+        let next = self.sent.saturating_add(1).min(self.plan.extent.tokens);
+        if self.ticket.poll_due(cx, next).is_pending() {
+            return Poll::Pending;
+        }
+        if let Some(kind) = self.strike() {
+            return self.suffer(kind, cx);
+        }
+        if self.sent == self.plan.extent.tokens {
+            let closing = self.closing();
+            self.lines.close(&mut self.buffer, "", "", &closing);
+            self.buffer.put_u8(b'\n');
+            self.state = State::Over;
+        } else if self.opening {
+            self.opening = false;
+            self.lines.empty(&mut self.buffer);
+        } else {
+            self.say();
+        }
+        Poll::Ready(Some(Ok(self.buffer.split().freeze())))
+    }
+
+    /// The whole answer as one response, when it is complete.
+    pub(super) async fn whole(mut self) -> Result<Response<SimBody>, io::Error> {
+        self.begun().await;
+        self.first = Some(self.ticket.hub().clock.now());
+        if let Some((kind, after)) = self.plan.fault {
+            self.ticket
+                .due(after.clamp(1, self.plan.extent.tokens))
+                .await;
+            match kind {
+                FaultKind::Cut | FaultKind::Eof => return Err(cut()),
+                FaultKind::Garbage => return Ok(json_body(GARBAGE)),
+                FaultKind::Error => {
+                    let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, DIED);
+                    return Ok(refusal.response());
+                }
+                _ => pending().await,
+            }
+        }
+        self.ticket.due(self.plan.extent.tokens).await;
+        let closing = self.closing();
+        let (mut content, mut thinking) = (String::new(), String::new());
+        for i in 0..self.plan.extent.tokens {
+            if i < self.plan.extent.thinking {
+                self.thoughts.next().push_plain(&mut thinking);
+            } else {
+                self.words.next().push_plain(&mut content);
+            }
+        }
+        let mut out = BytesMut::new();
+        self.lines.close(&mut out, &content, &thinking, &closing);
+        Ok(json_body(out))
+    }
+
+    fn say(&mut self) {
+        if self.sent == 0 {
+            self.first = Some(self.ticket.hub().clock.now());
+        }
+        let thinking = self.sent < self.plan.extent.thinking;
+        let from = if thinking {
+            &mut self.thoughts
+        } else {
+            &mut self.words
+        };
+        let token = from.next();
+        self.lines.token(&mut self.buffer, token, thinking);
+        self.sent += 1;
+    }
+
+    /// The fault whose token has come, once.
+    fn strike(&mut self) -> Option<FaultKind> {
+        let (kind, after) = self.plan.fault?;
+        if self.sent < after.min(self.plan.extent.tokens) {
+            return None;
+        }
+        self.plan.fault = None;
+        Some(kind)
+    }
+
+    fn suffer(
+        &mut self,
+        kind: FaultKind,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, io::Error>>> {
+        match kind {
+            FaultKind::Cut => {
+                // Pending once, so that the tokens before the cut leave the buffer.
+                self.state = State::Cutting;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            FaultKind::Garbage => Poll::Ready(Some(Ok(Bytes::from(format!("{GARBAGE}\n"))))),
+            FaultKind::Error => {
+                self.state = State::Over;
+                Poll::Ready(Some(Ok(Bytes::from(format!("{}\n", error_json(DIED))))))
+            }
+            FaultKind::Eof => {
+                self.state = State::Over;
+                Poll::Ready(None)
+            }
+            _ => {
+                // A stall: nothing wakes this again, until the client goes.
+                self.plan.fault = Some((kind, 0));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn closing(&self) -> Closing {
+        let now = self.ticket.hub().clock.now();
+        Closing {
+            reason: if self.plan.extent.cut {
+                "length"
+            } else {
+                "stop"
+            },
+            total: now.saturating_sub(self.plan.received),
+            load: self.plan.load,
+            prompt_tokens: self.plan.prompt_tokens,
+            prompt: self.plan.prefill,
+            tokens: self.plan.extent.tokens,
+            eval: now.saturating_sub(self.first.unwrap_or(now)),
+        }
+    }
+}
+
+/// The error that makes hyper drop the connection.
+pub(super) fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "simulated cut")
+}

@@ -1,0 +1,148 @@
+//! `/api/chat` and `/api/generate`: from the request's bytes to an answer that begins.
+
+use super::answer::{Answer, Plan, cut};
+use super::ask::{Ask, read};
+use super::draft::{Draft, prompt_tokens};
+use super::fault::{Fault, FaultKind};
+use super::hub::Hub;
+use super::reply::{Refusal, SimBody, json_body, stream};
+use super::shelf::Keep;
+use super::wire::{Lines, Style};
+use hyper::{Response, StatusCode};
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why there is no regular response.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The client is told.
+    Refused(Refusal),
+    /// The connection goes, without a word.
+    Cut(io::Error),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Answers a request, with the headers as soon as the first token is there.
+pub(super) async fn complete(
+    hub: &Arc<Hub>,
+    style: Style,
+    body: &[u8],
+) -> Result<Response<SimBody>, Stop> {
+    let received = hub.clock.now();
+    let ask: Ask = read(body)?;
+    let keep = ask.keep()?;
+    let thinks = thinks(hub, &ask)?;
+    let Some(prompt_bytes) = ask.prompt_bytes(style) else {
+        return load(hub, style, &ask, keep).await;
+    };
+    let (nth, fault) = hub.count();
+    if let Some(refusal) = fault.and_then(refusal) {
+        return Err(refusal.into());
+    }
+
+    let mut draft = Draft::new(&hub.profile, hub.seed, nth);
+    if let Some(seed) = ask.seed() {
+        draft = draft.saying(&Draft::new(&hub.profile, hub.seed, seed));
+    }
+    let (ready, context) = acquire(hub, &ask, keep)?;
+    let context = u32::try_from(context).unwrap_or(u32::MAX);
+    let prompt_tokens = prompt_tokens(prompt_bytes).min(context);
+    let room = (context - prompt_tokens).max(1);
+    let extent = draft.extent(thinks, Some(ask.limit().map_or(room, |n| n.min(room))));
+    let job = draft.job(extent.tokens, prompt_tokens, ready);
+    let prefill = hub.scaled(job.prefill_s);
+    let Ok(ticket) = hub.submit(&ask.model, job) else {
+        return Err(Refusal::busy().into());
+    };
+    let plan = Plan {
+        style,
+        model: ask.model,
+        extent,
+        words: draft.words,
+        received,
+        load: ready.max(hub.clock.now()).saturating_sub(received),
+        prompt_tokens,
+        prefill,
+        fault: fault.filter(|f| f.kind.inside()).map(|f| (f.kind, f.after)),
+    };
+    begin(hub, Answer::new(plan, ticket), ask.stream, fault).await
+}
+
+async fn begin(
+    hub: &Hub,
+    answer: Answer,
+    streamed: Option<bool>,
+    fault: Option<Fault>,
+) -> Result<Response<SimBody>, Stop> {
+    match fault {
+        Some(f) if f.kind == FaultKind::SlowHeader => {
+            answer.begun().await;
+            let late = hub.clock.now().saturating_add(hub.scaled(f.delay_s));
+            hub.sleep_until(late).await;
+        }
+        Some(f) if f.after == 0 && f.kind == FaultKind::Cut => {
+            answer.begun().await;
+            return Err(Stop::Cut(cut()));
+        }
+        Some(f) if f.after == 0 && f.kind == FaultKind::Stall => pending().await,
+        _ => {}
+    }
+    if streamed == Some(false) {
+        return answer.whole().await.map_err(Stop::Cut);
+    }
+    answer.begun().await;
+    Ok(stream(SimBody::Answer(Box::new(answer))))
+}
+
+/// Whether this answer starts with thinking; an error where the model is missing or cannot.
+fn thinks(hub: &Hub, ask: &Ask) -> Result<bool, Refusal> {
+    let shelf = hub.shelf();
+    let model = shelf
+        .find(&ask.model)
+        .ok_or_else(|| Refusal::no_model(&ask.model))?;
+    match (model.spec.thinking, ask.think()) {
+        (false, Some(true)) => Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!("\"{}\" does not support thinking", ask.model),
+        )),
+        (can, wish) => Ok(can && wish != Some(false)),
+    }
+}
+
+fn refusal(fault: Fault) -> Option<Refusal> {
+    match fault.kind {
+        FaultKind::Status500 => Some(Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "llama runner process has terminated: exit status 2",
+        )),
+        FaultKind::Status503 => Some(Refusal::busy()),
+        _ => None,
+    }
+}
+
+fn acquire(hub: &Hub, ask: &Ask, keep: Keep) -> Result<(Duration, u64), Refusal> {
+    hub.shelf()
+        .acquire(&ask.model, ask.context(), keep, hub.clock.now())
+        .ok_or_else(|| Refusal::no_model(&ask.model))
+}
+
+/// An empty prompt loads the model, or unloads it if it is to be kept for no time.
+async fn load(hub: &Hub, style: Style, ask: &Ask, keep: Keep) -> Result<Response<SimBody>, Stop> {
+    let reason = if keep == Keep::For(Duration::ZERO) {
+        hub.shelf().unload(&ask.model, hub.clock.now());
+        "unload"
+    } else {
+        let (ready, _) = acquire(hub, ask, keep)?;
+        hub.shelf().release(&ask.model, hub.clock.now());
+        hub.sleep_until(ready).await;
+        "load"
+    };
+    Ok(json_body(Lines::new(style, &ask.model).no_answer(reason)))
+}

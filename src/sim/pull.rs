@@ -1,0 +1,116 @@
+//! `/api/pull`: a download that takes its time and says how far it is.
+
+use super::ask::read;
+use super::catalog::Named;
+use super::hub::Hub;
+use super::reply::{Refusal, SimBody, error_json, json, json_text, stream};
+use crate::units::floor_u64;
+use bytes::Bytes;
+use futures_util::stream::{StreamExt, unfold};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What Ollama says of a model that its library does not have.
+const NOT_THERE: &str = "pull model manifest: file does not exist";
+/// Time between two progress lines, about.
+const GRAIN_S: f64 = 0.05;
+
+#[derive(Default, Serialize)]
+struct Progress<'a> {
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed: Option<u64>,
+}
+
+fn status(status: &str) -> Progress<'_> {
+    Progress {
+        status,
+        ..Progress::default()
+    }
+}
+
+/// Lines, each with the time since the one before.
+type Script = VecDeque<(Duration, String)>;
+
+/// Answers a request for a download, and has the model at its end.
+pub(super) async fn pull(hub: &Arc<Hub>, body: &[u8]) -> Result<Response<SimBody>, Refusal> {
+    let named: Named = read(body)?;
+    let streamed = named.stream != Some(false);
+    let name = named.model()?;
+    let Some(mut script) = script(hub, &name) else {
+        if streamed {
+            let lines = format!(
+                "{}\n{}\n",
+                json_text(&status("pulling manifest")),
+                error_json(NOT_THERE)
+            );
+            return Ok(stream(SimBody::from(lines)));
+        }
+        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, NOT_THERE));
+    };
+    if streamed {
+        let state = (Arc::clone(hub), name, script);
+        let lines = unfold(state, |(hub, name, mut script)| async move {
+            let line = play(&hub, &name, &mut script).await?;
+            Some((Bytes::from(line), (hub, name, script)))
+        });
+        return Ok(stream(SimBody::Lines(lines.boxed())));
+    }
+    while play(hub, &name, &mut script).await.is_some() {}
+    Ok(json(&status("success")))
+}
+
+/// The next line when its time has come; the model is there before the last one is.
+async fn play(hub: &Hub, name: &str, script: &mut Script) -> Option<String> {
+    let (pause, line) = script.pop_front()?;
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
+    if script.is_empty() {
+        hub.shelf().install(name);
+    }
+    Some(line)
+}
+
+/// What a download of the model says; None if the library does not have it.
+fn script(hub: &Hub, name: &str) -> Option<Script> {
+    let shelf = hub.shelf();
+    let model = shelf.known(name)?;
+    let total = model.spec.size_bytes;
+    let time = if model.installed {
+        Duration::ZERO
+    } else {
+        hub.scaled(total as f64 / (hub.profile.pull_mb_s * 1e6))
+    };
+    let steps = floor_u64(time.as_secs_f64() / GRAIN_S).clamp(4, 400);
+    let pause = Duration::try_from_secs_f64(time.as_secs_f64() / steps as f64).unwrap_or(time);
+    let pulling = format!("pulling {}", model.digest.get(..12).unwrap_or_default());
+    let mut script = Script::new();
+    let mut say = |pause, progress: Progress<'_>| {
+        script.push_back((pause, format!("{}\n", json_text(&progress))));
+    };
+    say(Duration::ZERO, status("pulling manifest"));
+    for step in 0..=steps {
+        say(
+            if step == 0 { Duration::ZERO } else { pause },
+            Progress {
+                status: &pulling,
+                digest: Some(format!("sha256:{}", model.digest)),
+                total: Some(total),
+                // As Ollama: no `completed` before the first byte.
+                completed: (step > 0).then(|| total / steps * step + total % steps * step / steps),
+            },
+        );
+    }
+    for end in ["verifying sha256 digest", "writing manifest", "success"] {
+        say(Duration::ZERO, status(end));
+    }
+    Some(script)
+}

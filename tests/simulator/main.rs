@@ -1,0 +1,12 @@
+//! The simulated server as its clients see it, over real HTTP. How fast it is was tested without
+//! a socket; here only bounds that hold on any machine are.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail where they stand"
+)]
+
+mod api;
+mod faults;
+mod harness;
+mod server;
