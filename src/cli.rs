@@ -10,7 +10,12 @@ use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
 
 /// A speedometer for language-model servers: watch a benchmark of your own model, live.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 #[command(after_help = AFTER_HELP)]
 pub struct Cli {
     /// What to do; without a command: run.
@@ -69,7 +74,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub max_tokens: Option<u32>,
     /// What to ask
-    #[arg(long, value_name = "TEXT", conflicts_with = "prompts", help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "prompts",
+        help_heading = "Load"
+    )]
     pub prompt: Option<String>,
     /// A file of prompts that users take in turn: one a line, or JSONL with "prompt"
     #[arg(long, value_name = "FILE", help_heading = "Load")]
@@ -95,7 +105,12 @@ pub struct RunArgs {
     pub timeout_total: Option<TimeOut>,
 
     /// The server's address [default: $OLLAMA_HOST, else http://127.0.0.1:11434]
-    #[arg(long, value_name = "URL", conflicts_with = "sim", help_heading = "Server")]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "sim",
+        help_heading = "Server"
+    )]
     pub url: Option<String>,
     /// The model [default: the first that is loaded]
     #[arg(long, value_name = "NAME", help_heading = "Server")]
@@ -119,7 +134,12 @@ pub struct RunArgs {
     #[arg(long, value_parser = factor, value_name = "X", default_value = "1", help_heading = "Server")]
     pub time_scale: f64,
     /// A fault of the simulated server, for example cut:every=5,after=10 (repeatable)
-    #[arg(long = "fault", value_name = "FAULT", requires = "sim", help_heading = "Server")]
+    #[arg(
+        long = "fault",
+        value_name = "FAULT",
+        requires = "sim",
+        help_heading = "Server"
+    )]
     pub faults: Vec<crate::sim::Fault>,
 
     /// The longest wait that a person would accept
@@ -139,7 +159,13 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
     /// Where runs are written [default: the platform's data folder, tokometer/runs]
-    #[arg(long, value_name = "DIR", env = "TOKOMETER_RUNS_DIR", conflicts_with = "no_record", help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TOKOMETER_RUNS_DIR",
+        conflicts_with = "no_record",
+        help_heading = "Output"
+    )]
     pub runs_dir: Option<PathBuf>,
     /// Write nothing to disk
     #[arg(long, help_heading = "Output")]
@@ -200,7 +226,11 @@ pub struct PlanError(pub String);
 impl RunArgs {
     /// The plan that the flags ask for.
     pub fn plan(&self) -> Result<Plan, PlanError> {
-        let base = if self.study { Plan::study() } else { Plan::default() };
+        let base = if self.study {
+            Plan::study()
+        } else {
+            Plan::default()
+        };
         let prompts = match (&self.prompt, &self.prompts) {
             (Some(prompt), _) => vec![prompt.clone()],
             (None, Some(file)) => read_prompts(file)?,
@@ -245,10 +275,15 @@ fn read_prompts(file: &std::path::Path) -> Result<Vec<String>, PlanError> {
     let name = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|error| PlanError(format!("--prompts {name}: {error}")))?;
-    let is_jsonl = file.extension().is_some_and(|ext| ext == "jsonl" || ext == "ndjson");
+    let is_jsonl = file
+        .extension()
+        .is_some_and(|ext| ext == "jsonl" || ext == "ndjson");
     let mut prompts = Vec::new();
     let mut problems = Vec::new();
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         if !is_jsonl && !line.trim_start().starts_with('{') {
             prompts.push(line.trim().to_owned());
             continue;
@@ -259,9 +294,15 @@ fn read_prompts(file: &std::path::Path) -> Result<Vec<String>, PlanError> {
         }
     }
     if prompts.is_empty() && problems.is_empty() {
-        problems.push(format!("--prompts {name}: no prompt in it; write one a line"));
+        problems.push(format!(
+            "--prompts {name}: no prompt in it; write one a line"
+        ));
     }
-    if problems.is_empty() { Ok(prompts) } else { Err(PlanError(problems.join("\n"))) }
+    if problems.is_empty() {
+        Ok(prompts)
+    } else {
+        Err(PlanError(problems.join("\n")))
+    }
 }
 
 fn json_prompt(line: &str) -> Result<String, String> {
@@ -272,12 +313,21 @@ fn json_prompt(line: &str) -> Result<String, String> {
         object => object.get("prompt").and_then(serde_json::Value::as_str),
     };
     let prompt = prompt.filter(|prompt| !prompt.is_empty());
-    prompt.map(str::to_owned).ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
+    prompt
+        .map(str::to_owned)
+        .ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
 }
 
 fn users(text: &str) -> Result<u32, String> {
-    let number = text.trim().parse::<u32>().map_err(|error| error.to_string())?;
-    if (1..=10_000).contains(&number) { Ok(number) } else { Err("1 to 10000 users".to_owned()) }
+    let number = text
+        .trim()
+        .parse::<u32>()
+        .map_err(|error| error.to_string())?;
+    if (1..=10_000).contains(&number) {
+        Ok(number)
+    } else {
+        Err("1 to 10000 users".to_owned())
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -285,21 +335,34 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()),
         Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string()),
     };
-    time.map(|time| time.as_secs_f64()).map_err(|why| format!("{why} (write 10s, 1m30s, 250ms)"))
+    time.map(|time| time.as_secs_f64())
+        .map_err(|why| format!("{why} (write 10s, 1m30s, 250ms)"))
 }
 
 fn positive_seconds(text: &str) -> Result<f64, String> {
     let time = seconds(text)?;
-    if time > 0.0 { Ok(time) } else { Err("more than 0".to_owned()) }
+    if time > 0.0 {
+        Ok(time)
+    } else {
+        Err("more than 0".to_owned())
+    }
 }
 
 fn time_out(text: &str) -> Result<TimeOut, String> {
-    if text == "none" { Ok(TimeOut(None)) } else { Ok(TimeOut(Some(positive_seconds(text)?))) }
+    if text == "none" {
+        Ok(TimeOut(None))
+    } else {
+        Ok(TimeOut(Some(positive_seconds(text)?)))
+    }
 }
 
 fn factor(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().map_err(|error| error.to_string())?;
-    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("more than 0".to_owned()) }
+    if number.is_finite() && number > 0.0 {
+        Ok(number)
+    } else {
+        Err("more than 0".to_owned())
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -308,5 +371,9 @@ fn share(text: &str) -> Result<f64, String> {
         None => (text, 1.0),
     };
     let share = number.parse::<f64>().map_err(|error| error.to_string())? / unit;
-    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("between 0 % and 100 %".to_owned()) }
+    if share > 0.0 && share <= 1.0 {
+        Ok(share)
+    } else {
+        Err("between 0 % and 100 %".to_owned())
+    }
 }

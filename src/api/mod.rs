@@ -1,6 +1,6 @@
 //! The wire: what servers say and how to ask them.
 //!
-//! - [`discover`]: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
+//! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
 //! - `request`: the bytes of one timed request
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `json` and `think` serve it
 //! - `address`: `OLLAMA_HOST` in all its forms

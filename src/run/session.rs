@@ -109,13 +109,14 @@ impl Worker {
         loop {
             tokio::select! {
                 biased;
-                ask = asked.recv() => match ask {
-                    Some(ask) => self.obey(ask).await,
-                    None => break,
-                },
+                // First what the session must know to answer the asks that follow from it.
                 Some(inner) = came.recv() => match inner {
                     Inner::Found(discovery) => self.found = Some(discovery),
                     Inner::Over => self.running = None,
+                },
+                ask = asked.recv() => match ask {
+                    Some(ask) => self.obey(ask).await,
+                    None => break,
                 },
                 _ = tick.tick(), if self.pump.is_watching() => self.pump.send(&self.news),
             }

@@ -20,7 +20,10 @@ impl Pace {
     }
 
     pub fn cut(cut: usize) -> Self {
-        Self { cut, pause: Duration::ZERO }
+        Self {
+            cut,
+            pause: Duration::ZERO,
+        }
     }
 }
 
@@ -65,7 +68,9 @@ async fn serve(mut stream: TcpStream, dialect: Dialect, answer: Vec<u8>, pace: P
             ("/v1/models", _) => Some("vllm-models"),
             ("/version", _) => Some("vllm-version"),
             // The empty prompt that loads the model.
-            ("/api/generate", _) if !body.contains("\"prompt\"") => Some("ollama-load-empty-prompt"),
+            ("/api/generate", _) if !body.contains("\"prompt\"") => {
+                Some("ollama-load-empty-prompt")
+            }
             _ => None,
         };
         match canned {
@@ -98,8 +103,12 @@ async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
             return None;
         }
     };
-    let text = String::from_utf8(read[..head].to_vec()).unwrap().to_lowercase();
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let text = String::from_utf8(read[..head].to_vec())
+        .unwrap()
+        .to_lowercase();
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
     let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
     while read.len() < head + length {
         if stream.read_buf(&mut read).await.ok()? == 0 {
