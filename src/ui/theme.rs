@@ -1,6 +1,24 @@
 //! Styles by meaning. The only module that names colours.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "colours are banned everywhere but here"
+)]
+
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::border;
+
+/// Borders of `--ascii`.
+const ASCII_BORDER: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
 
 /// The styles of the dashboard, by meaning. ANSI-16 colours, so the terminal's own palette decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +67,25 @@ impl Theme {
             "light" => Self::coloured("light", Color::Blue, Color::DarkGray),
             "mono" => Self::mono(),
             _ => Self::coloured("dark", Color::Cyan, Color::DarkGray),
+        }
+    }
+
+    /// The theme after this one, with the same characters.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let after = Self::NAMES.iter().skip_while(|name| **name != self.name);
+        let next = after.skip(1).chain(&Self::NAMES).next();
+        let mut theme = Self::named(next.unwrap_or(&self.name));
+        theme.ascii = self.ascii;
+        theme
+    }
+
+    /// The characters of borders.
+    pub fn border_set(&self) -> border::Set<'static> {
+        if self.ascii {
+            ASCII_BORDER
+        } else {
+            border::PLAIN
         }
     }
 
