@@ -2,10 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::widgets::Clear;
 
 use crate::ui::app::{App, Screen};
-use crate::ui::layout::{Pane, Room};
+use crate::ui::draw::frame::asciify;
+use crate::ui::layout::{Areas, Pane, Room};
 use crate::ui::panes::{
     answer, cycles, dialog, footer, headline, header, help, log, machine, ready, request_detail,
     requests, requests_view, results, searching, toosmall, ttfb, verdict,
@@ -17,8 +17,15 @@ pub fn render(frame: &mut Frame<'_>, app: &App) {
     let areas = app.areas(area);
     if areas.room == Room::TooSmall {
         toosmall::render(frame, area, app);
-        return;
+    } else {
+        render_screen(frame, area, &areas, app);
     }
+    if app.theme().ascii {
+        asciify(frame.buffer_mut(), area);
+    }
+}
+
+fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
     header::render(frame, areas.header, app);
     match app.screen() {
         Screen::Searching { .. } | Screen::NotFound { .. } => {
@@ -62,9 +69,4 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::RequestTable => requests_view::render(frame, area, &cx),
         Pane::RequestDetail => request_detail::render(frame, area, &cx),
     }
-}
-
-/// Clears `area` for something that lies over the panes.
-pub(super) fn clear(frame: &mut Frame<'_>, area: Rect) {
-    frame.render_widget(Clear, area);
 }

@@ -6,19 +6,6 @@
 )]
 
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::symbols::border;
-
-/// Borders of `--ascii`.
-const ASCII_BORDER: border::Set<'static> = border::Set {
-    top_left: "+",
-    top_right: "+",
-    bottom_left: "+",
-    bottom_right: "+",
-    vertical_left: "|",
-    vertical_right: "|",
-    horizontal_top: "-",
-    horizontal_bottom: "-",
-};
 
 /// The styles of the dashboard, by meaning. ANSI-16 colours, so the terminal's own palette decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,15 +65,6 @@ impl Theme {
         let mut theme = Self::named(next.unwrap_or(&self.name));
         theme.ascii = self.ascii;
         theme
-    }
-
-    /// The characters of borders.
-    pub fn border_set(&self) -> border::Set<'static> {
-        if self.ascii {
-            ASCII_BORDER
-        } else {
-            border::PLAIN
-        }
     }
 
     fn coloured(name: &'static str, accent: Color, dim: Color) -> Self {

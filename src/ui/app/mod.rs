@@ -367,8 +367,7 @@ impl App {
             return Mode::Help;
         }
         match (&self.dialog, &self.screen) {
-            (Some(Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }), _) => Mode::Level,
-            (Some(_), _) => Mode::Confirm,
+            (Some(_), _) => self.dialog_mode(),
             (None, _) if self.download.is_some() => Mode::Waiting,
             (None, Screen::Searching { .. }) => Mode::Waiting,
             (None, Screen::NotFound { .. }) => Mode::NotFound,
@@ -378,9 +377,17 @@ impl App {
         }
     }
 
+    /// The mode of the open question.
+    pub const fn dialog_mode(&self) -> Mode {
+        match self.dialog {
+            Some(Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }) => Mode::Level,
+            _ => Mode::Confirm,
+        }
+    }
+
     /// The clock of the run: its latest stamp, and the time that went by since while it goes on.
     pub fn clock(&self) -> Stamp {
-        if !self.run.is_running() {
+        if !self.is_ticking() {
             return self.run.now;
         }
         let since = self.now.saturating_duration_since(self.heard).as_micros();
@@ -409,7 +416,7 @@ impl App {
 
     /// Whether the screen changes with time alone.
     pub fn is_ticking(&self) -> bool {
-        self.run.is_running() && matches!(self.screen, Screen::Run(_))
+        self.run.is_running() && self.is_busy()
     }
 
     /// Where everything stands on a screen of `area`.

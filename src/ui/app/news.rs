@@ -7,7 +7,7 @@ use crate::event::{Answer, Event, RunEnd, What};
 use crate::run::{AnswerText, News};
 use crate::stats::state::{RunState, Stage};
 use crate::ui::AnswerView;
-use crate::ui::app::{App, Dialog, Download, Effect, Progress, Screen, is_model};
+use crate::ui::app::{App, Download, Effect, Progress, Screen, is_model};
 
 /// Bytes of an answer that are kept for the screen; of a longer one the end is kept.
 const ANSWER_BYTES: usize = 128 * 1024;

@@ -46,7 +46,7 @@ impl App {
 
     fn wheel(&mut self, at: Position, step: Step) {
         if let Some((pane, _)) = self.pane_at(at) {
-            self.scroll_by(pane, step);
+            self.step(pane, step);
         }
     }
 

@@ -98,15 +98,16 @@ impl App {
             _ => {
                 let page = usize::from(self.list_height(self.focus)).max(1);
                 if let Some(step) = Step::of(action, page) {
-                    self.step(step);
+                    self.step(self.focus, step);
                 }
             }
         }
     }
 
-    fn step(&mut self, step: Step) {
-        match self.focus {
-            Pane::Requests | Pane::RequestTable => self.move_request(step),
+    /// Moves in `pane`: a list moves its selection, other panes scroll.
+    pub(super) fn step(&mut self, pane: Pane, step: Step) {
+        match pane {
+            Pane::Requests | Pane::RequestTable => self.move_request(pane, step),
             Pane::Cycles | Pane::Results => self.move_cycle(step),
             pane => self.scroll_by(pane, step),
         }
@@ -127,7 +128,7 @@ impl App {
         }
     }
 
-    pub(super) fn move_cycle(&mut self, step: Step) {
+    fn move_cycle(&mut self, step: Step) {
         let count = self.shown().cycles.len();
         let Some(at) = self.shown_cycle_index() else {
             return;
@@ -138,9 +139,8 @@ impl App {
         self.request = None;
         self.scroll.remove(&Pane::Requests);
         self.scroll.remove(&Pane::RequestTable);
-        for pane in [Pane::Cycles, Pane::Results] {
-            self.keep_visible(pane, to);
-        }
+        self.keep_place(Pane::Cycles);
+        self.keep_place(Pane::Results);
     }
 
     /// Shows the cycle of this number, if there is one.
@@ -157,24 +157,22 @@ impl App {
             .unwrap_or_default()
     }
 
-    fn move_request(&mut self, step: Step) {
-        let pane = self.focus;
+    fn move_request(&mut self, pane: Pane, step: Step) {
         let shown = self.shown_request();
         let rows = self.rows(pane);
         let at = rows.iter().position(|row| Some(row.id()) == shown);
         let to = step.from(at.unwrap_or(0), rows.len());
         let chosen = rows.get(to).map(|row| row.id());
         self.request = chosen;
-        self.keep_visible(pane, to);
+        self.keep_place(pane);
     }
 
     /// Shows the request in this row of `pane`, if there is one.
     pub(super) fn choose_row(&mut self, pane: Pane, index: usize) {
         let chosen = self.rows(pane).get(index).map(|row| row.id());
         if chosen.is_some() {
-            let scroll = self.scrolled(pane);
+            self.keep_place(pane);
             self.request = chosen;
-            self.scroll.insert(pane, scroll);
         }
     }
 
@@ -185,19 +183,26 @@ impl App {
         area.map_or(0, |area| area.height.saturating_sub(LIST_FRAME))
     }
 
-    fn keep_visible(&mut self, pane: Pane, index: usize) {
-        let height = usize::from(self.list_height(pane));
+    /// Remembers where a list stands, so that its selection moves before the list does.
+    fn keep_place(&mut self, pane: Pane) {
         let first = self.scrolled(pane);
-        let lowest = (index + 1).saturating_sub(height.max(1));
-        self.scroll.insert(pane, first.clamp(lowest, index));
+        self.scroll.insert(pane, first);
     }
 
-    /// How far `pane` is scrolled, lines. A list that was not scrolled shows its selected row.
+    /// How far `pane` is scrolled, lines. A list always shows its selected row.
     pub(super) fn scrolled(&self, pane: Pane) -> usize {
-        if let Some(lines) = self.scroll.get(&pane) {
-            return (*lines).min(self.most_scroll(pane));
-        }
-        let selected = match pane {
+        let stored = self.scroll.get(&pane).copied().unwrap_or(0);
+        let first = stored.min(self.most_scroll(pane));
+        let Some(selected) = self.selected_row(pane) else {
+            return first;
+        };
+        let height = usize::from(self.list_height(pane)).max(1);
+        let lowest = (selected + 1).saturating_sub(height);
+        first.clamp(lowest, selected)
+    }
+
+    fn selected_row(&self, pane: Pane) -> Option<usize> {
+        match pane {
             Pane::Requests | Pane::RequestTable => {
                 let shown = self.shown_request();
                 let rows = self.rows(pane);
@@ -205,9 +210,7 @@ impl App {
             }
             Pane::Cycles | Pane::Results => self.shown_cycle_index(),
             _ => None,
-        };
-        let height = usize::from(self.list_height(pane)).max(1);
-        (selected.unwrap_or(0) + 1).saturating_sub(height)
+        }
     }
 
     /// The farthest that `pane` can be scrolled; for running text an upper bound.
@@ -240,7 +243,7 @@ impl App {
         parts.map(|(_, text)| lines(text)).sum()
     }
 
-    pub(super) fn scroll_by(&mut self, pane: Pane, step: Step) {
+    fn scroll_by(&mut self, pane: Pane, step: Step) {
         let most = self.most_scroll(pane);
         let to = step.from(self.scrolled(pane), most + 1);
         self.scroll.insert(pane, to);
