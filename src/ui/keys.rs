@@ -68,6 +68,8 @@ pub enum Action {
     Theme,
     /// The next order of the table.
     Sort,
+    /// The same order, the other way.
+    SortOtherWay,
     /// Show the latest again: no zoom, no choice of cycle or request.
     Follow,
     /// Show or hide the help.
@@ -346,11 +348,12 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Ended, &[c('m')], Action::Models, Some("models"), "Back to the list of models"),
 
     bind(Scope::Requests, &[c('o')], Action::Sort, Some("order"), "Order the table by the next column"),
+    bind(Scope::Requests, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),
 
-    bind(Scope::Views, &[c('1')], Action::ShowLive, Some("live"), "Live: the number, the cycles, the requests, the answer"),
-    bind(Scope::Views, &[c('2')], Action::ShowResults, Some("results"), "Results: one line a cycle, with its percentiles"),
-    bind(Scope::Views, &[c('3')], Action::ShowRequests, Some("requests"), "Requests: all of a cycle, and one in detail"),
-    bind(Scope::Views, &[TAB], Action::NextView, None, "The next view"),
+    bind(Scope::Views, &[c('1')], Action::ShowLive, None, "Live: the number, the cycles, the requests, the answer"),
+    bind(Scope::Views, &[c('2')], Action::ShowResults, None, "Results: one line a cycle, with its percentiles"),
+    bind(Scope::Views, &[c('3')], Action::ShowRequests, None, "Requests: all of a cycle, and one in detail"),
+    bind(Scope::Views, &[TAB], Action::NextView, Some("view"), "The next view"),
     bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll, by the focused pane"),
     bind(Scope::Views, &[DOWN, c('j')], Action::Down, None, "Down"),
     bind(Scope::Views, &[PAGE_UP], Action::PageUp, None, "A page up"),

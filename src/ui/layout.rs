@@ -1,13 +1,13 @@
 //! Where the panes stand at each size. Pure: a rectangle in, rectangles out.
 //!
 //! ```text
-//! wide (120×30 and more)                     normal (80×24 and more)     compact (60×16 and more)
-//! header                                     header                      header
-//! ┌ headline ───────────┐┌ TTFB ──────────┐  ┌ headline ──┐┌ TTFB ───┐   ┌ headline ──────────┐
-//! ├ cycles ─────────────┤├ machine ───────┤  ├ cycles ────┤│         │   ├ the focused pane ──┤
-//! ├ requests ───────────┤├ log ───────────┤  ├ requests, or answer, or┤   │                    │
-//! ├ answer ─────────────┤│                │  │ log, by the focus      │   └────────────────────┘
-//! verdict · footer                           verdict · footer            verdict · footer
+//! wide (120×30 and more)                 normal (80×24 and more)        compact (60×16 and more)
+//! header                                 header                         header
+//! ┌ headline ─────────┐┌ TTFB ────────┐  ┌ headline ────────────────┐   ┌ headline ────────┐
+//! ├ cycles ───────────┤├ machine ─────┤  ├ cycles ─────┬ TTFB ──────┤   ├ the focused pane ┤
+//! ├ requests ─────────┤├ log ─────────┤  ├ requests, or answer, log ┤   │                  │
+//! ├ answer ───────────┤│              │  │ or machine, by the focus │   └──────────────────┘
+//! verdict, footer                        verdict, footer                verdict, footer
 //! ```
 
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -234,15 +234,12 @@ fn live_normal(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
         Pane::Answer | Pane::Log | Pane::Machine => focus,
         _ => Pane::Requests,
     };
-    let [top, bottom] = body.layout(&Layout::vertical([
-        Constraint::Fill(2),
-        Constraint::Fill(1),
+    let [headline, middle, bottom] = body.layout(&Layout::vertical([
+        Constraint::Length(5),
+        Constraint::Fill(4),
+        Constraint::Fill(3),
     ]));
-    let [left, ttfb] = columns(top);
-    let [headline, cycles] = left.layout(&Layout::vertical([
-        Constraint::Length(6),
-        Constraint::Fill(1),
-    ]));
+    let [cycles, ttfb] = columns(middle);
     vec![
         (Pane::Headline, headline),
         (Pane::Cycles, cycles),

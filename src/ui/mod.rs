@@ -4,7 +4,6 @@
 //! - [`event_loop`]: signals, keys and news in, frames and asks out
 //! - [`app`]: state and its update, `Msg -> Vec<Effect>`, pure of I/O; [`keys`]: the one key table
 //! - [`layout`]: where the panes stand at each size; [`render`]: which of them are drawn
-//! - [`rows`]: the order of the requests on the screen
 //! - [`theme`]: the only place that knows colours
 //! - [`panes`]: one file a pane, pure drawing from a [`Cx`]
 //! - [`draw`]: the few widgets that the panes share
@@ -18,7 +17,6 @@ pub mod keys;
 pub mod layout;
 pub mod panes;
 pub mod render;
-pub mod rows;
 pub mod terminal;
 pub mod theme;
 
@@ -29,7 +27,6 @@ use crate::plan::{Limits, Plan};
 use crate::stats::state::{CycleState, RunState};
 
 pub use event_loop::{UiError, run};
-use rows::SortBy;
 use theme::Theme;
 
 /// What the dashboard is started with.
@@ -105,8 +102,6 @@ pub struct Cx<'a> {
     pub focused: bool,
     /// How far this pane is scrolled, in lines.
     pub scroll: usize,
-    /// The order of the table of requests.
-    pub sort: SortBy,
 }
 
 impl<'a> Cx<'a> {

@@ -66,7 +66,7 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::Machine => machine::render(frame, area, &cx),
         Pane::Log => log::render(frame, area, &cx),
         Pane::Results => results::render(frame, area, &cx),
-        Pane::RequestTable => requests_view::render(frame, area, &cx),
+        Pane::RequestTable => requests_view::render(frame, area, &cx, app.sort()),
         Pane::RequestDetail => request_detail::render(frame, area, &cx),
     }
 }

@@ -67,6 +67,11 @@ impl Theme {
         theme
     }
 
+    /// The mark of something that is on: a recording, a loaded model.
+    pub const fn dot(&self) -> &'static str {
+        if self.ascii { "*" } else { "●" }
+    }
+
     fn coloured(name: &'static str, accent: Color, dim: Color) -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);

@@ -190,7 +190,7 @@ pub fn running(simulated: bool) -> Vec<Event> {
     };
     events.push(event(65_000, What::Warning(warning)));
     for step in 1..=20_u32 {
-        let requests = (0..8)
+        let requests = (0..8_u32)
             .map(|user| InFlight {
                 id: id + u64::from(user),
                 tokens: if user < 6 { step * 2 } else { 0 },

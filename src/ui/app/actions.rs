@@ -111,6 +111,7 @@ impl App {
             Action::Freeze => self.freeze(),
             Action::Theme => self.next_theme(),
             Action::Sort => self.sort = self.sort.next(),
+            Action::SortOtherWay => self.sort = self.sort.reversed(),
             Action::Help => self.help = Some(0),
             Action::Follow => self.follow(),
             _ => self.navigate(action),

@@ -8,7 +8,7 @@ use crate::ui::app::{App, Effect};
 use crate::ui::keys::Action;
 
 /// The largest level that can be typed.
-pub const MOST_USERS: u32 = 99_999;
+pub(super) const MOST_USERS: u32 = 99_999;
 
 /// A question to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

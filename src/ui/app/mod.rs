@@ -29,7 +29,7 @@ use crate::run::{Ask, Command, News};
 use crate::stats::state::{RunState, Stage};
 use crate::ui::keys::Mode;
 use crate::ui::layout::{Areas, Arrangement, Pane, View, layout};
-use crate::ui::rows::SortBy;
+use crate::ui::panes::requests_view::Sorting;
 use crate::ui::theme::Theme;
 use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
 
@@ -134,7 +134,7 @@ pub struct App {
     zoomed: bool,
     cycle: Option<usize>,
     request: Option<u64>,
-    sort: SortBy,
+    sort: Sorting,
     scroll: BTreeMap<Pane, usize>,
     dialog: Option<Dialog>,
     help: Option<usize>,
@@ -175,7 +175,7 @@ impl App {
             zoomed: false,
             cycle: None,
             request: None,
-            sort: SortBy::default(),
+            sort: Sorting::default(),
             scroll: BTreeMap::new(),
             dialog: None,
             help: None,
@@ -314,6 +314,11 @@ impl App {
         self.directory.as_ref()
     }
 
+    /// The order of the table of requests.
+    pub const fn sort(&self) -> Sorting {
+        self.sort
+    }
+
     /// Whether the view is frozen.
     pub const fn is_frozen(&self) -> bool {
         self.frozen.is_some()
@@ -449,7 +454,6 @@ impl App {
             answer: Some(answer).filter(|answer| Some(answer.id) == request),
             focused: self.focus == pane && matches!(self.screen, Screen::Run(_)),
             scroll: self.scrolled(pane),
-            sort: self.sort_of(pane),
         }
     }
 

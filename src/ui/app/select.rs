@@ -8,7 +8,7 @@ use crate::ui::AnswerView;
 use crate::ui::app::{App, Effect, Screen};
 use crate::ui::keys::Action;
 use crate::ui::layout::Pane;
-use crate::ui::rows::{Row, SortBy, rows};
+use crate::ui::panes::{requests, requests_view};
 
 /// Lines of a list that are not rows: two borders and the head.
 const LIST_FRAME: u16 = 3;
@@ -77,15 +77,6 @@ impl App {
         (in_flight && !known && self.is_busy()).then_some(ask)
     }
 
-    /// The order of the rows in `pane`.
-    pub(super) fn sort_of(&self, pane: Pane) -> SortBy {
-        if pane == Pane::RequestTable {
-            self.sort
-        } else {
-            SortBy::Id
-        }
-    }
-
     /// Keys that move.
     pub(super) fn navigate(&mut self, action: Action) {
         if self.screen == Screen::Ready {
@@ -139,7 +130,6 @@ impl App {
         self.request = None;
         self.scroll.remove(&Pane::Requests);
         self.scroll.remove(&Pane::RequestTable);
-        self.keep_place(Pane::Cycles);
         self.keep_place(Pane::Results);
     }
 
@@ -150,26 +140,29 @@ impl App {
         }
     }
 
-    fn rows(&self, pane: Pane) -> Vec<Row<'_>> {
-        let now = self.pane_now();
-        self.shown_cycle()
-            .map(|cycle| rows(cycle, self.sort_of(pane), now))
-            .unwrap_or_default()
+    /// The requests of the shown cycle, in the order in which `pane` shows them.
+    fn order(&self, pane: Pane) -> Vec<u64> {
+        let Some(cycle) = self.shown_cycle() else {
+            return Vec::new();
+        };
+        match pane {
+            Pane::RequestTable => requests_view::order(cycle, self.sort, self.pane_now()),
+            _ => requests::order(cycle),
+        }
     }
 
     fn move_request(&mut self, pane: Pane, step: Step) {
         let shown = self.shown_request();
-        let rows = self.rows(pane);
-        let at = rows.iter().position(|row| Some(row.id()) == shown);
-        let to = step.from(at.unwrap_or(0), rows.len());
-        let chosen = rows.get(to).map(|row| row.id());
-        self.request = chosen;
+        let order = self.order(pane);
+        let at = order.iter().position(|id| Some(*id) == shown);
+        let to = step.from(at.unwrap_or(0), order.len());
+        self.request = order.get(to).copied();
         self.keep_place(pane);
     }
 
     /// Shows the request in this row of `pane`, if there is one.
     pub(super) fn choose_row(&mut self, pane: Pane, index: usize) {
-        let chosen = self.rows(pane).get(index).map(|row| row.id());
+        let chosen = self.order(pane).get(index).copied();
         if chosen.is_some() {
             self.keep_place(pane);
             self.request = chosen;
@@ -205,8 +198,8 @@ impl App {
         match pane {
             Pane::Requests | Pane::RequestTable => {
                 let shown = self.shown_request();
-                let rows = self.rows(pane);
-                rows.iter().position(|row| Some(row.id()) == shown)
+                let order = self.order(pane);
+                order.iter().position(|id| Some(*id) == shown)
             }
             Pane::Cycles | Pane::Results => self.shown_cycle_index(),
             _ => None,
@@ -245,6 +238,11 @@ impl App {
 
     fn scroll_by(&mut self, pane: Pane, step: Step) {
         let most = self.most_scroll(pane);
+        // These count from their end, and at 0 follow what comes.
+        let step = match pane {
+            Pane::Answer | Pane::Log => step.mirrored(most),
+            _ => step,
+        };
         let to = step.from(self.scrolled(pane), most + 1);
         self.scroll.insert(pane, to);
     }
@@ -272,6 +270,15 @@ impl Step {
             Action::Last => Self::To(usize::MAX),
             _ => return None,
         })
+    }
+
+    /// The same move where numbers run the other way, down from `most`.
+    fn mirrored(self, most: usize) -> Self {
+        match self {
+            Self::Back(by) => Self::On(by),
+            Self::On(by) => Self::Back(by),
+            Self::To(index) => Self::To(most.saturating_sub(index)),
+        }
     }
 
     /// Where it leads from `at`, in a list of `count`.

@@ -31,15 +31,18 @@ impl LogAxis {
     /// Every power of ten on the axis, with its bucket.
     pub fn ticks(&self) -> impl Iterator<Item = (usize, &'static str)> {
         const LABELS: [&str; 9] = [
-            "0.001", "0.01", "0.1", "1", "10", "100", "1000", "10⁴", "10⁵",
+            "0.001", "0.01", "0.1", "1", "10", "100", "1000", "10k", "100k",
         ];
         let axis = *self;
-        LABELS.into_iter().zip(-3_i32..).filter_map(move |(label, power)| {
-            let at = f64::from(power);
-            // A hair above, so that a tick never falls into the bucket below it.
-            let inside = at >= axis.low && at < axis.high;
-            inside.then(|| (axis.bucket(10_f64.powi(power) * 1.000_001), label))
-        })
+        LABELS
+            .into_iter()
+            .zip(-3_i32..)
+            .filter_map(move |(label, power)| {
+                let at = f64::from(power);
+                // A hair above, so that a tick never falls into the bucket below it.
+                let inside = at >= axis.low && at < axis.high;
+                inside.then(|| (axis.bucket(10_f64.powi(power) * 1.000_001), label))
+            })
     }
 }
 

@@ -65,7 +65,10 @@ pub fn digits(buf: &mut Buffer, area: Rect, text: &str, size: Size, style: Style
     for (width, rows) in glyphs(text) {
         for x in 0..width {
             for y in 0..ROWS {
-                let lit = |y: u16| rows.get(usize::from(y)).is_some_and(|r| r >> (width - 1 - x) & 1 == 1);
+                let lit = |y: u16| {
+                    rows.get(usize::from(y))
+                        .is_some_and(|r| r >> (width - 1 - x) & 1 == 1)
+                };
                 match size {
                     Size::Small if y % 2 == 0 => {
                         let glyph = match (lit(y), lit(y + 1)) {
@@ -81,7 +84,13 @@ pub fn digits(buf: &mut Buffer, area: Rect, text: &str, size: Size, style: Style
                     Size::Narrow => fill(buf, area, Rect::new(left + x, y, 1, 1), "█", style),
                     Size::Normal => fill(buf, area, Rect::new((left + x) * 2, y, 2, 1), "█", style),
                     Size::Huge => {
-                        fill(buf, area, Rect::new((left + x) * 4, y * 2, 4, 2), "█", style);
+                        fill(
+                            buf,
+                            area,
+                            Rect::new((left + x) * 4, y * 2, 4, 2),
+                            "█",
+                            style,
+                        );
                     }
                 }
             }

@@ -48,7 +48,11 @@ pub fn pane(
 ) {
     bare(frame, area, cx, |buf, area| {
         let theme = cx.theme;
-        let border = if cx.focused { theme.focus } else { theme.border };
+        let border = if cx.focused {
+            theme.focus
+        } else {
+            theme.border
+        };
         let room = usize::from(area.width.saturating_sub(2));
         let main = text::fit(&title.main, room.saturating_sub(2)).into_owned();
         let used = text::width(&main) + 2;
@@ -69,12 +73,7 @@ pub fn pane(
 }
 
 /// [`pane`] without block and title.
-pub fn bare(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    cx: &Cx<'_>,
-    body: impl FnOnce(&mut Buffer, Rect),
-) {
+pub fn bare(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, body: impl FnOnce(&mut Buffer, Rect)) {
     let area = area.intersection(frame.area());
     if area.is_empty() {
         return;
@@ -111,36 +110,36 @@ pub fn asciify(buf: &mut Buffer, area: Rect) {
     }
 }
 
+/// The glyphs of the dashboard and what stands for them.
+const PLAIN: [(&str, char); 19] = [
+    ("─╌–—▱▃", '-'),
+    ("│┆▏▎", '|'),
+    ("┌┐└┘├┤┬┴┼✔▅", '+'),
+    ("█▰", '#'),
+    ("▉▊▋▌▍▄▓", '='),
+    ("▁░·•", '.'),
+    ("▂▒", ':'),
+    ("▆", '*'),
+    ("▇", '%'),
+    ("▀", '"'),
+    ("✘×", 'x'),
+    ("▶»▸≥→", '>'),
+    ("≤", '<'),
+    ("■", '!'),
+    ("…", '~'),
+    ("▲", '^'),
+    ("▼", 'v'),
+    ("°", 'o'),
+    ("µ", 'u'),
+];
+
 fn ascii(c: char) -> Option<char> {
-    Some(match c {
-        '─' | '╌' | '–' | '—' | '▱' => '-',
-        '│' | '┆' | '▏' | '▎' => '|',
-        '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '✔' => '+',
-        '█' | '▰' => '#',
-        '▉' | '▊' | '▋' | '▌' | '▍' => '=',
-        '▁' => '.',
-        '▂' => ':',
-        '▃' => '-',
-        '▄' => '=',
-        '▅' => '+',
-        '▆' => '*',
-        '▇' => '%',
-        '▀' => '"',
-        '░' | '·' | '•' => '.',
-        '▒' => ':',
-        '▓' => '=',
-        '✘' | '×' => 'x',
-        '▶' | '»' | '▸' | '≥' | '→' => '>',
-        '≤' => '<',
-        '■' => '!',
-        '…' => '~',
-        '▲' => '^',
-        '▼' => 'v',
-        '°' => 'o',
-        'µ' => 'u',
-        '⁴' => '4',
-        '⁵' => '5',
-        '\u{fffd}' | '\u{2400}'..='\u{2421}' => '?',
-        _ => return None,
-    })
+    match c {
+        c if c.is_ascii() => None,
+        '\u{fffd}' | '\u{2400}'..='\u{2421}' => Some('?'),
+        c => PLAIN
+            .iter()
+            .find(|(glyphs, _)| glyphs.contains(c))
+            .map(|(_, plain)| *plain),
+    }
 }

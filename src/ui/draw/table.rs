@@ -45,6 +45,7 @@ impl Column {
     }
 
     /// The same, taking the room that is left.
+    #[must_use]
     pub const fn growing(self) -> Self {
         Self {
             grows: true,
@@ -114,7 +115,10 @@ pub fn table(
     let widths = widths(view.columns, area.width);
     let height = usize::from(area.height.saturating_sub(1));
     let first = first_row(view.len, height, view.selected, view.scroll);
-    let titles = view.columns.iter().map(|c| Span::styled(c.title, theme.dim));
+    let titles = view
+        .columns
+        .iter()
+        .map(|c| Span::styled(c.title, theme.dim));
     let header = line(titles.collect(), view.columns, &widths);
     let rows = (first..view.len.min(first + height)).map(|index| {
         let style = if view.selected == Some(index) {

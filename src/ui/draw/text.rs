@@ -207,7 +207,10 @@ mod tests {
     #[test]
     fn an_escape_sequence_becomes_visible() {
         assert_eq!(safe("a\x1b[31mb\x07\u{9b}2J\x7f"), "a␛[31mb␇\u{fffd}2J␡");
-        assert_eq!(safe("evil\u{202e}txt.exe\u{2066}"), "evil\u{fffd}txt.exe\u{fffd}");
+        assert_eq!(
+            safe("evil\u{202e}txt.exe\u{2066}"),
+            "evil\u{fffd}txt.exe\u{fffd}"
+        );
         assert_eq!(safe("one\ntwo\tthree"), "one two    three");
         assert!(matches!(safe("zażółć 日本語 👩‍🚀"), Cow::Borrowed(_)));
     }

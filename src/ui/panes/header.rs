@@ -108,16 +108,16 @@ fn marks(app: &App) -> Line<'static> {
     let seconds = app.clock().secs();
     let clock = clock(seconds);
     match &run.stage {
-        _ if !app.is_busy() => mark(format!("■ OVER {clock}"), theme.text),
+        _ if !app.is_busy() => mark(format!("OVER {clock}"), theme.text),
         Stage::Idle => mark("STARTING".to_owned(), theme.dim),
         Stage::Warming { .. } => mark(format!("LOADING {clock}"), theme.warn),
         Stage::Resting { until, next_users } => {
             // Rounded up: it says 0 only when the rest is over.
             let left = crate::units::floor_u64(until.since(app.clock()).ceil());
             mark(format!("RESTING {left} s, then {next_users}"), theme.warn);
-            mark(format!("● REC {clock}"), theme.bad);
+            mark(format!("{} REC {clock}", theme.dot()), theme.bad);
         }
-        _ => mark(format!("● REC {clock}"), theme.bad),
+        _ => mark(format!("{} REC {clock}", theme.dot()), theme.bad),
     }
     Line::from(marks)
 }

@@ -113,7 +113,7 @@ fn cells(theme: &Theme, model: &Model) -> Vec<Span<'static>> {
         let value = value.as_deref().unwrap_or(text::UNKNOWN);
         text::safe(value).into_owned()
     };
-    let mark = if model.loaded { "●" } else { " " };
+    let mark = if model.loaded { theme.dot() } else { " " };
     vec![
         Span::styled(mark, theme.good),
         Span::styled(text::safe(&model.name).into_owned(), theme.text),
@@ -140,7 +140,7 @@ fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
             ]));
         }
     }
-    let legend = "● in memory now: no loading time";
+    let legend = format!("{} in memory now: no loading time", theme.dot());
     let room = usize::from(inner.height);
     if lines.len() + 2 <= room {
         lines.push(Line::default());
