@@ -3,7 +3,12 @@
 //!
 //! The clock is paused: it moves only when everything has been taken in and drawn.
 
-#[expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 mod dashboard_fixture;
 
 use std::time::Duration;
@@ -195,7 +200,10 @@ async fn without_colour_and_in_ascii() {
     assert_snapshot!("ascii_80x24", dash.screen());
     let styles = dash.styles();
     for colour in ["Cyan", "Red", "Green", "Yellow", "Magenta", "Blue", "Gray"] {
-        assert!(!styles.contains(colour), "{colour} on a screen without colour");
+        assert!(
+            !styles.contains(colour),
+            "{colour} on a screen without colour"
+        );
     }
     let screen = dash.screen();
     let beyond = screen.chars().find(|c| !c.is_ascii());
@@ -275,6 +283,32 @@ async fn a_terminal_that_is_gone_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_is_gone_is_told_of() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.drop_news().await;
+    assert!(dash.screen().contains("gone"), "{}", dash.screen());
+    let before = dash.frames();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(dash.frames(), before, "and it does not spin");
+    dash.keys("q").await;
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_does_not_listen_holds_nothing_up() {
+    let mut dash = running(80, 24, Options::default()).await;
+    for _ in 0..100 {
+        dash.keys("nr").await;
+    }
+    dash.keys("?").await;
+    assert!(dash.screen().contains("Keys"));
+    dash.keys("?q<enter>").await;
+    sleep(Duration::from_secs(2)).await;
+    assert!(dash.is_over(), "the last ask waits a second, no more");
+    assert_eq!(dash.asks().len(), 64);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_answer_of_the_shown_request_is_asked_for() {
     let mut dash = ready(120, 40, Options::default()).await;
     dash.keys("<enter>").await;
@@ -311,11 +345,7 @@ async fn a_frozen_view_stands_still_while_the_run_goes_on() {
     dash.keys("f").await;
     let before = dash.screen();
     assert!(before.contains("FROZEN"));
-    dash.tell(News::Events(vec![story::event(
-        68_000,
-        story::over().what,
-    )]))
-    .await;
+    dash.tell(News::Events(story::over())).await;
     let body = |screen: &str| screen.lines().skip(1).collect::<Vec<_>>().join("\n");
     assert_eq!(body(&dash.screen()), body(&before));
     dash.keys("f").await;
@@ -349,8 +379,11 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
     let dash = running(80, 24, Options::default()).await;
     let before = dash.frames();
     for millis in 0..1000 {
-        let events = vec![story::event(68_000 + millis, story::running(false)[2].what.clone())];
-        dash.news.send(News::Events(events)).await.unwrap();
+        let events = vec![story::event(
+            68_000 + millis,
+            story::running(false)[2].what.clone(),
+        )];
+        dash.send(News::Events(events)).await;
         sleep(Duration::from_millis(1)).await;
     }
     let drawn = dash.frames() - before;
@@ -358,7 +391,7 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
     // A second's worth at once, then a key: it is answered within a frame's time.
     for _ in 0..50 {
         let news = News::Events(story::running(false));
-        dash.news.send(news).await.unwrap();
+        dash.send(news).await;
     }
     dash.keys("?").await;
     assert!(dash.screen().contains("Keys"));
@@ -368,7 +401,7 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
 async fn a_run_that_is_over_can_be_run_again() {
     let mut dash = running(80, 24, Options::default()).await;
     dash.keys("x").await;
-    dash.tell(News::Events(vec![story::over()])).await;
+    dash.tell(News::Events(story::over())).await;
     let directory = Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into());
     let error = None;
     dash.tell(News::Finished { directory, error }).await;

@@ -182,7 +182,8 @@ impl RunState {
                 seconds,
                 next_users,
             } => {
-                let until = Stamp(event.at.0 + crate::units::floor_u64(seconds * 1e6));
+                let micros = crate::units::floor_u64(seconds * 1e6);
+                let until = Stamp(event.at.0.saturating_add(micros));
                 self.stage = Stage::Resting {
                     until,
                     next_users: *next_users,

@@ -111,9 +111,7 @@ fn draw<B: Backend>(
     app: &App,
 ) -> Result<ratatui::layout::Size, UiError> {
     let frame = terminal.draw(|frame| render(frame, app));
-    frame
-        .map(|frame| frame.area.as_size())
-        .map_err(draw_error)
+    frame.map(|frame| frame.area.as_size()).map_err(draw_error)
 }
 
 fn draw_error(error: impl std::error::Error) -> UiError {

@@ -215,6 +215,7 @@ impl Key {
             KeyCode::Left if !ascii => "←".to_owned(),
             KeyCode::Right if !ascii => "→".to_owned(),
             KeyCode::BackTab => "S-Tab".to_owned(),
+            KeyCode::F(number) => format!("F{number}"),
             KeyCode::PageUp => "PgUp".to_owned(),
             KeyCode::PageDown => "PgDn".to_owned(),
             other => format!("{other:?}"),

@@ -26,6 +26,7 @@ pub enum View {
 
 impl View {
     /// The view after this one.
+    #[must_use]
     pub const fn next(self) -> Self {
         match self {
             Self::Live => Self::Results,

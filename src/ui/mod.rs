@@ -30,6 +30,10 @@ pub use event_loop::{UiError, run};
 use theme::Theme;
 
 /// What the dashboard is started with.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The plan of the run.

@@ -7,7 +7,7 @@ use crate::ui::app::{App, Screen};
 use crate::ui::draw::frame::asciify;
 use crate::ui::layout::{Areas, Pane, Room};
 use crate::ui::panes::{
-    answer, cycles, dialog, footer, headline, header, help, log, machine, ready, request_detail,
+    answer, cycles, dialog, footer, header, headline, help, log, machine, ready, request_detail,
     requests, requests_view, results, searching, toosmall, ttfb, verdict,
 };
 
@@ -38,11 +38,10 @@ fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
             }
         }
     }
-    if app.notice().is_some() || !matches!(app.screen(), Screen::Run(_)) {
-        footer::render_notice(frame, areas.verdict, app);
-    } else {
+    if matches!(app.screen(), Screen::Run(_)) {
         verdict::render(frame, areas.verdict, &app.cx(Pane::Headline));
     }
+    footer::render_notice(frame, areas.body, app);
     footer::render(frame, areas.footer, app);
     if app.download().is_some() {
         dialog::render_download(frame, areas.body, app);

@@ -1,6 +1,6 @@
 //! The real loop of the dashboard on a terminal in memory, and a run to show on it.
 
-pub mod story;
+pub(crate) mod story;
 
 use std::convert::Infallible;
 use std::io;
@@ -22,7 +22,7 @@ use tokometer::ui::{Options, Shutdown, UiError, run};
 
 /// A terminal in memory that the test can look at, and resize, while the dashboard draws on it.
 #[derive(Clone)]
-pub struct Shared {
+pub(crate) struct Shared {
     inner: Arc<Mutex<TestBackend>>,
     frames: Arc<Mutex<usize>>,
 }
@@ -66,17 +66,17 @@ impl Backend for Shared {
 }
 
 /// A dashboard that runs.
-pub struct Dash {
+pub(crate) struct Dash {
     backend: Shared,
     input: Option<mpsc::UnboundedSender<io::Result<Event>>>,
-    pub news: mpsc::Sender<News>,
+    news: Option<mpsc::Sender<News>>,
     asks: mpsc::Receiver<Ask>,
     signal: Option<oneshot::Sender<Shutdown>>,
     task: JoinHandle<Result<App, UiError>>,
 }
 
 impl Dash {
-    pub async fn start(width: u16, height: u16, options: Options) -> Self {
+    pub(crate) async fn start(width: u16, height: u16, options: Options) -> Self {
         let backend = Shared {
             inner: Arc::new(Mutex::new(TestBackend::new(width, height))),
             frames: Arc::default(),
@@ -107,7 +107,7 @@ impl Dash {
         let dash = Self {
             backend,
             input: Some(input),
-            news,
+            news: Some(news),
             asks,
             signal: Some(signal),
             task,
@@ -118,44 +118,53 @@ impl Dash {
 
     /// Lets everything that was sent be taken in and drawn; the clock of the test stands still
     /// while anything is left to do.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         sleep(Duration::from_millis(50)).await;
     }
 
     /// Types `script`: characters, and `<tab>`, `<enter>`, `<esc>`, `<space>`, `<c-c>`…
-    pub async fn keys(&self, script: &str) {
+    pub(crate) async fn keys(&self, script: &str) {
         for event in keys(script) {
             self.input(Event::Key(event)).await;
         }
     }
 
-    pub async fn input(&self, event: Event) {
+    pub(crate) async fn input(&self, event: Event) {
         // A dashboard that was left hears nothing any more.
         let _ = self.input.as_ref().unwrap().send(Ok(event));
         self.settle().await;
     }
 
-    pub async fn fail_input(&mut self, error: io::Error) {
+    pub(crate) async fn fail_input(&mut self, error: io::Error) {
         self.input.as_ref().unwrap().send(Err(error)).unwrap();
         self.settle().await;
     }
 
-    pub async fn close_input(&mut self) {
+    pub(crate) async fn close_input(&mut self) {
         self.input = None;
         self.settle().await;
     }
 
-    pub async fn tell(&self, news: News) {
-        self.news.send(news).await.unwrap();
+    pub(crate) async fn tell(&self, news: News) {
+        self.send(news).await;
         self.settle().await;
     }
 
-    pub async fn resize(&self, width: u16, height: u16) {
+    pub(crate) async fn send(&self, news: News) {
+        self.news.as_ref().unwrap().send(news).await.unwrap();
+    }
+
+    pub(crate) async fn drop_news(&mut self) {
+        self.news = None;
+        self.settle().await;
+    }
+
+    pub(crate) async fn resize(&self, width: u16, height: u16) {
         self.backend.inner.lock().unwrap().resize(width, height);
         self.input(Event::Resize(width, height)).await;
     }
 
-    pub async fn signal(&mut self, signal: i32) {
+    pub(crate) async fn signal(&mut self, signal: i32) {
         self.signal
             .take()
             .unwrap()
@@ -165,12 +174,12 @@ impl Dash {
     }
 
     /// The screen, as text.
-    pub fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.backend.inner.lock().unwrap().to_string()
     }
 
     /// The row of the screen that holds `text` at its left.
-    pub fn row_of(&self, text: &str) -> u16 {
+    pub(crate) fn row_of(&self, text: &str) -> u16 {
         let screen = self.screen();
         // Quotes stand at both ends of a line.
         let begins = |line: &str| line.chars().skip(1).take(30).collect::<String>();
@@ -179,34 +188,34 @@ impl Dash {
     }
 
     /// The screen with its styles.
-    pub fn styles(&self) -> String {
+    pub(crate) fn styles(&self) -> String {
         format!("{:#?}", self.backend.inner.lock().unwrap().buffer())
     }
 
     /// Frames drawn so far.
-    pub fn frames(&self) -> usize {
+    pub(crate) fn frames(&self) -> usize {
         *self.backend.frames.lock().unwrap()
     }
 
     /// What was asked since the last look.
-    pub fn asks(&mut self) -> Vec<Ask> {
+    pub(crate) fn asks(&mut self) -> Vec<Ask> {
         std::iter::from_fn(|| self.asks.try_recv().ok()).collect()
     }
 
     /// Whether the dashboard was left.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.task.is_finished()
     }
 
     /// The last state of a dashboard that was left.
-    pub async fn end(self) -> Result<App, UiError> {
+    pub(crate) async fn end(self) -> Result<App, UiError> {
         assert!(self.task.is_finished(), "the dashboard still runs");
         self.task.await.unwrap()
     }
 }
 
 /// The keys of a script.
-pub fn keys(script: &str) -> Vec<KeyEvent> {
+pub(crate) fn keys(script: &str) -> Vec<KeyEvent> {
     let mut events = Vec::new();
     let mut rest = script;
     while let Some(c) = rest.chars().next() {

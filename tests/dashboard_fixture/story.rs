@@ -11,7 +11,7 @@ use tokometer::plan::Plan;
 const SECOND: u64 = 1_000_000;
 
 /// The models of the server.
-pub fn models() -> Vec<Model> {
+pub(crate) fn models() -> Vec<Model> {
     let model = |name: &str, bytes, parameters: &str, loaded| Model {
         name: name.to_owned(),
         size_bytes: Some(bytes),
@@ -32,7 +32,7 @@ pub fn models() -> Vec<Model> {
 }
 
 /// The server.
-pub fn server(simulated: bool) -> Discovery {
+pub(crate) fn server(simulated: bool) -> Discovery {
     Discovery {
         dialect: Dialect::Ollama,
         url: "http://localhost:11434".to_owned(),
@@ -44,7 +44,7 @@ pub fn server(simulated: bool) -> Discovery {
 }
 
 /// One event at so many milliseconds.
-pub fn event(millis: u64, what: What) -> Event {
+pub(crate) fn event(millis: u64, what: What) -> Event {
     Event {
         at: Stamp(millis * 1000),
         what,
@@ -52,7 +52,7 @@ pub fn event(millis: u64, what: What) -> Event {
 }
 
 /// The first event of a run.
-pub fn started(simulated: bool) -> Event {
+pub(crate) fn started(simulated: bool) -> Event {
     let found = server(simulated);
     let started_at: DateTime<Utc> = "2026-11-21T16:02:11Z".parse().unwrap();
     let info = RunInfo {
@@ -130,7 +130,7 @@ fn opening(events: &mut Vec<Event>, cycle: u32, users: u32, first_id: u64, at: u
 }
 
 /// Everything up to the middle of the fourth cycle.
-pub fn running(simulated: bool) -> Vec<Event> {
+pub(crate) fn running(simulated: bool) -> Vec<Event> {
     let mut events = vec![
         started(simulated),
         event(
@@ -208,13 +208,16 @@ pub fn running(simulated: bool) -> Vec<Event> {
     events
 }
 
-/// The end of a run.
-pub fn over() -> Event {
-    event(68_000, What::RunEnded { why: RunEnd::Done })
+/// The end of a run in its fourth cycle.
+pub(crate) fn over() -> Vec<Event> {
+    let why = CycleEnd::Stopped;
+    let ended = What::CycleEnded { cycle: 3, why };
+    let why = RunEnd::Stopped;
+    vec![event(67_900, ended), event(68_000, What::RunEnded { why })]
 }
 
 /// A rest of ten seconds in a run that has had one cycle.
-pub fn resting() -> Vec<Event> {
+pub(crate) fn resting() -> Vec<Event> {
     let mut events = vec![started(false)];
     opening(&mut events, 0, 1, 1, 4000);
     let why = CycleEnd::Done;

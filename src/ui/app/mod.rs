@@ -36,7 +36,7 @@ use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
 pub use dialog::Dialog;
 
 /// What the dashboard hears.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Msg {
     /// A key, the mouse, or a new size.
     Input(Event),
@@ -241,9 +241,7 @@ impl App {
 
     /// The run as the screen shows it.
     pub fn shown(&self) -> &RunState {
-        self.frozen
-            .as_ref()
-            .map_or(&self.run, |frozen| &frozen.run)
+        self.frozen.as_ref().map_or(&self.run, |frozen| &frozen.run)
     }
 
     /// The styles.

@@ -37,10 +37,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = app.theme();
     let columns = columns(area, WIDTH);
     let mut lines = wrapped(&question(app, dialog), columns, theme.text);
-    if matches!(
-        dialog,
-        Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }
-    ) {
+    if matches!(dialog, Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }) {
         let levels = app.to_come().iter().map(ToString::to_string);
         let levels = levels.collect::<Vec<_>>().join(", ");
         let levels = if levels.is_empty() {
@@ -81,11 +78,7 @@ pub fn render_download(frame: &mut Frame<'_>, area: Rect, app: &App) {
         .filter(|(_, of)| *of > 0)
         .map(|(done, of)| done as f64 / of as f64);
     let amount = match download.bytes {
-        Some((done, of)) => format!(
-            "{} of {}",
-            text::bytes(Some(done)),
-            text::bytes(Some(of))
-        ),
+        Some((done, of)) => format!("{} of {}", text::bytes(Some(done)), text::bytes(Some(of))),
         None => text::UNKNOWN.to_owned(),
     };
     let mut lines = wrapped(&download.status, columns, theme.text);

@@ -1,4 +1,4 @@
-//! The line of the keys, made from the key table; and the line of notices above it.
+//! The line of the keys, made from the key table; and notices to the user.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -56,14 +56,19 @@ fn worded(app: &App, action: Action, hint: &'static str) -> &'static str {
     }
 }
 
-/// Draws a word to the user.
-pub fn render_notice(frame: &mut Frame<'_>, area: Rect, app: &App) {
-    let area = area.intersection(frame.area());
-    let room = usize::from(area.width.saturating_sub(1));
-    let notice = text::fit(app.notice().unwrap_or_default(), room).into_owned();
-    let line = Line::from(vec![
-        Span::raw(" "),
-        Span::styled(notice, app.theme().warn),
-    ]);
-    frame.render_widget(line, area);
+/// Draws a word to the user into the frame at the bottom of `body`, where it hides nothing.
+pub fn render_notice(frame: &mut Frame<'_>, body: Rect, app: &App) {
+    let Some(notice) = app.notice() else {
+        return;
+    };
+    let room = body.width.saturating_sub(6);
+    let notice = format!(" {} ", text::fit(notice, usize::from(room)));
+    let place = Rect {
+        x: body.x.saturating_add(2),
+        y: body.bottom().saturating_sub(1),
+        width: crate::units::u16_of(text::width(&notice)),
+        height: 1,
+    };
+    let place = place.intersection(body).intersection(frame.area());
+    frame.render_widget(Span::styled(notice, app.theme().warn), place);
 }

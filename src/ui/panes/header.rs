@@ -52,9 +52,8 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
             part.map(|part| (rank, before, text::safe(&part).into_owned(), style))
         })
         .collect();
-    let width = |(_, before, part, _): &(u8, &str, String, Style)| {
-        text::width(before) + text::width(part)
-    };
+    let width =
+        |(_, before, part, _): &(u8, &str, String, Style)| text::width(before) + text::width(part);
     while parts.iter().map(width).sum::<usize>() > room {
         let least = parts.iter().map(|(rank, ..)| *rank).max().unwrap_or(0);
         if least == 0 {

@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Padding, Paragraph};
 
-use crate::api::Model;
-use crate::plan::{CycleShape, Plan};
+use crate::api::{Dialect, Model};
+use crate::plan::CycleShape;
 use crate::ui::app::App;
 use crate::ui::draw::table::{Column, View, first_row, table};
 use crate::ui::draw::text;
@@ -56,7 +56,7 @@ pub fn model_at(app: &App, area: Rect, at: Position) -> Option<usize> {
     inside.then(|| usize::from(row) + first)
 }
 
-fn block<'a>(theme: &Theme, title: String, border: Style) -> Block<'a> {
+fn block<'a>(theme: &Theme, title: &str, border: Style) -> Block<'a> {
     Block::bordered()
         .title(Span::styled(format!(" {title} "), theme.title))
         .border_style(border)
@@ -70,7 +70,7 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let server = found.server.as_deref().unwrap_or("server");
     let title = format!("{} @ {} · models", server, found.url);
     let room = usize::from(area.width.saturating_sub(BORDERS + 2));
-    let block = block(theme, text::fit(&title, room).into_owned(), theme.focus);
+    let block = block(theme, &text::fit(&title, room), theme.focus);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let advice = advice(app, found.models.is_empty());
@@ -126,12 +126,12 @@ fn cells(theme: &Theme, model: &Model) -> Vec<Span<'static>> {
 
 fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = app.theme();
-    let block = block(theme, "Plan".to_owned(), theme.border).padding(Padding::horizontal(1));
+    let block = block(theme, "Plan", theme.border).padding(Padding::horizontal(1));
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let columns = usize::from(inner.width).saturating_sub(LABEL).max(1);
     let mut lines = Vec::new();
-    for (name, value) in facts(app.plan()) {
+    for (name, value) in facts(app) {
         for (index, line) in text::wrap(&value, columns).into_iter().enumerate() {
             let name = if index == 0 { name } else { "" };
             lines.push(Line::from(vec![
@@ -152,7 +152,12 @@ fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
 /// Columns of the names in the plan.
 const LABEL: usize = 10;
 
-fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
+fn facts(app: &App) -> Vec<(&'static str, String)> {
+    let plan = app.plan();
+    let path = match app.found().map(|found| found.dialect) {
+        Some(Dialect::OpenAi) => "/v1/chat/completions".to_owned(),
+        _ => format!("/api/{}", plan.api),
+    };
     let levels: Vec<String> = plan.levels.iter().map(ToString::to_string).collect();
     let shape = match plan.shape {
         CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
@@ -175,14 +180,30 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
         ("users", levels.join(" ")),
         ("cycle", shape),
         ("answer", tokens),
-        ("limits", format!("wait {} s, speed {} tok/s", text::plain(limits.wait_s), text::plain(limits.speed_tok_s))),
-        ("rest", format!("{} s between cycles", text::plain(plan.rest_s))),
+        (
+            "limits",
+            format!(
+                "wait {} s, speed {} tok/s",
+                text::plain(limits.wait_s),
+                text::plain(limits.speed_tok_s)
+            ),
+        ),
+        (
+            "rest",
+            format!("{} s between cycles", text::plain(plan.rest_s)),
+        ),
         ("warm-up", plan.warmup.to_string()),
-        ("asks", format!("/api/{}, think {}", plan.api, plan.think)),
+        ("asks", format!("{path}, think {}", plan.think)),
         ("prompt", text::fit(&prompt, 160).into_owned()),
     ];
     if plan.time_scale > 1.0 {
-        facts.push(("time", format!("the simulated server is {} times faster", text::plain(plan.time_scale))));
+        facts.push((
+            "time",
+            format!(
+                "the simulated server is {} times faster",
+                text::plain(plan.time_scale)
+            ),
+        ));
     }
     facts
 }

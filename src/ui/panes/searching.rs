@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::ui::app::{App, Screen};
 use crate::ui::draw::text;
-use crate::ui::keys::{self, Mode};
+use crate::ui::keys::{BINDINGS, Scope};
 use crate::ui::panes::card::{card, columns, wrapped};
 
 /// The most columns of text on the card.
@@ -48,10 +48,13 @@ fn not_found(app: &App, tried: &[(String, String)], columns: usize) -> Vec<Line<
     let advice = "Start one (ollama serve), or name another with --url or OLLAMA_HOST.";
     lines.extend(wrapped(advice, columns, theme.text));
     lines.push(Line::default());
-    for (binding, _) in keys::hints(Mode::NotFound, app.view()) {
+    for binding in BINDINGS.iter().filter(|b| b.scope == Scope::NotFound) {
         let label = binding.label(theme.ascii);
         lines.push(Line::from(vec![
-            Span::styled(text::fit(&format!("{label:<9}"), columns).into_owned(), theme.key),
+            Span::styled(
+                text::fit(&format!("{label:<9}"), columns).into_owned(),
+                theme.key,
+            ),
             Span::styled(binding.help, theme.text),
         ]));
     }
