@@ -29,6 +29,7 @@ impl Title {
     }
 
     /// The same with something at the right.
+    #[must_use]
     pub fn aside(self, aside: impl Into<String>) -> Self {
         Self {
             aside: aside.into(),

@@ -99,7 +99,7 @@ fn ended(cx: &Cx<'_>, record: &RequestRecord, width: usize) -> Vec<Line<'static>
     lines
 }
 
-struct Span4 {
+struct Part {
     name: &'static str,
     glyph: &'static str,
     style: Style,
@@ -107,7 +107,7 @@ struct Span4 {
 }
 
 /// What the request went through, in order, with seconds.
-fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Span4> {
+fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Part> {
     let between = |from: Option<Stamp>, to: Option<Stamp>| match (from, to) {
         (Some(from), Some(to)) => to.since(from),
         _ => 0.0,
@@ -134,7 +134,7 @@ fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Span4> {
     ];
     let known = all.into_iter().filter(|(.., seconds)| *seconds > 0.0);
     known
-        .map(|(name, glyph, style, seconds)| Span4 {
+        .map(|(name, glyph, style, seconds)| Part {
             name,
             glyph,
             style,
@@ -144,14 +144,14 @@ fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Span4> {
 }
 
 /// The phases as parts of one bar, each at least one cell, and their legend.
-fn phase_bar(theme: &Theme, phases: &[Span4], width: usize) -> Vec<Line<'static>> {
+fn phase_bar(theme: &Theme, phases: &[Part], width: usize) -> Vec<Line<'static>> {
     let whole: f64 = phases.iter().map(|p| p.seconds).sum();
     let spare = width.saturating_sub(phases.len());
     let mut bar = Line::default();
     let mut legend = Vec::new();
     for phase in phases {
-        let share = cells((phase.seconds / whole * spare as f64).round(), spare);
-        bar.push_span(Span::styled(phase.glyph.repeat(share + 1), phase.style));
+        let width = cells(phase.seconds / whole * spare as f64, spare);
+        bar.push_span(Span::styled(phase.glyph.repeat(width + 1), phase.style));
         let words = format!(
             "{} {} {}",
             phase.glyph,

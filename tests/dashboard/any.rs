@@ -1,21 +1,11 @@
 //! Whatever is typed, clicked, told and however large the terminal is: the dashboard neither panics
 //! nor draws anything that a terminal would obey.
 
-#[expect(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "shared with other tests"
-)]
-mod dashboard_fixture;
-
 use std::time::Duration;
 
 use crossterm::event::{
     Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
-use dashboard_fixture::story;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -26,6 +16,8 @@ use tokometer::run::{AnswerText, News};
 use tokometer::ui::Options;
 use tokometer::ui::app::{App, Msg};
 use tokometer::ui::render::render;
+
+use crate::{fixture, story};
 
 fn any_key() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![
@@ -230,7 +222,7 @@ proptest! {
         let (mut app, _) = App::new(Options::default(), Size::new(width, height), now);
         app.update(Msg::News(News::Found(story::server(true))), now);
         app.update(Msg::News(News::Events(story::running(true))), now);
-        for key in dashboard_fixture::keys(&script) {
+        for key in fixture::keys(&script) {
             app.update(Msg::Input(Input::Key(key)), now);
         }
         draw(&app, width, height)?;

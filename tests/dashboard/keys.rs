@@ -1,46 +1,17 @@
-//! The whole dashboard, driven as a user drives it: keys and news in, screens and asks out. The loop
-//! is the real one; only the terminal, the keyboard and the session are made of memory.
-//!
-//! The clock is paused: it moves only when everything has been taken in and drawn.
-
-#[expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-mod dashboard_fixture;
+//! What keys, the mouse, signals and news do.
 
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use dashboard_fixture::{Dash, story};
 use insta::assert_snapshot;
-use rstest::rstest;
 use tokio::time::sleep;
 use tokometer::run::{AnswerText, Ask, Command, News};
 use tokometer::ui::layout::{Pane, View};
 use tokometer::ui::panes::requests_view::Sort;
 use tokometer::ui::{Exit, Options, UiError};
 
-/// A dashboard in the middle of the fourth cycle.
-async fn running(width: u16, height: u16, options: Options) -> Dash {
-    let simulated = options.simulated;
-    let mut dash = ready(width, height, options).await;
-    dash.keys("<enter>").await;
-    dash.tell(News::Events(story::running(simulated))).await;
-    dash.asks();
-    dash
-}
-
-/// A dashboard that found a server.
-async fn ready(width: u16, height: u16, options: Options) -> Dash {
-    let simulated = options.simulated;
-    let mut dash = Dash::start(width, height, options).await;
-    dash.tell(News::Found(story::server(simulated))).await;
-    dash.asks();
-    dash
-}
+use crate::fixture::{Dash, ready, running};
+use crate::story;
 
 fn click(column: u16, row: u16, kind: MouseEventKind) -> Event {
     Event::Mouse(MouseEvent {
@@ -139,79 +110,6 @@ async fn a_server_without_models_says_how_to_get_one() {
     assert_snapshot!("no_models", dash.screen());
 }
 
-#[rstest]
-#[case(120, 40)]
-#[case(80, 24)]
-#[case(60, 16)]
-#[case(20, 5)]
-#[case(200, 60)]
-#[tokio::test(start_paused = true)]
-async fn a_run_at_every_size(#[case] width: u16, #[case] height: u16) {
-    let dash = running(width, height, Options::default()).await;
-    assert_snapshot!(format!("live_{width}x{height}"), dash.screen());
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_view_and_the_styles_of_one() {
-    let dash = running(120, 40, Options::default()).await;
-    assert_snapshot!("live_120x40_styles", dash.styles());
-    dash.keys("2").await;
-    assert_snapshot!("results_120x40", dash.screen());
-    dash.keys("<tab>").await;
-    assert_snapshot!("requests_120x40", dash.screen());
-    dash.keys("z").await;
-    assert_snapshot!("requests_zoomed_120x40", dash.screen());
-    dash.keys("<tab>?").await;
-    assert_snapshot!("help_120x40", dash.screen());
-    dash.keys("<esc>1").await;
-    dash.resize(80, 24).await;
-    dash.keys("?G").await;
-    assert_snapshot!("help_80x24_end", dash.screen());
-}
-
-#[tokio::test(start_paused = true)]
-async fn simulated_stands_on_every_screen() {
-    let options = Options {
-        simulated: true,
-        ..Options::default()
-    };
-    let dash = running(120, 40, options).await;
-    for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (20, 5)] {
-        dash.resize(width, height).await;
-        for key in ["1", "2", "3", "z", "f"] {
-            dash.keys(key).await;
-            assert!(
-                dash.screen().contains("SIMULATED"),
-                "{key} at {width}x{height}:\n{}",
-                dash.screen()
-            );
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_colour_and_in_ascii() {
-    let options = Options {
-        no_color: true,
-        ascii: true,
-        ..Options::default()
-    };
-    let dash = running(80, 24, options).await;
-    assert_snapshot!("ascii_80x24", dash.screen());
-    let styles = dash.styles();
-    for colour in ["Cyan", "Red", "Green", "Yellow", "Magenta", "Blue", "Gray"] {
-        assert!(
-            !styles.contains(colour),
-            "{colour} on a screen without colour"
-        );
-    }
-    let screen = dash.screen();
-    let beyond = screen.chars().find(|c| !c.is_ascii());
-    assert_eq!(beyond, None, "{screen}");
-    dash.keys("t").await;
-    assert!(dash.screen().contains("NO_COLOR"));
-}
-
 #[tokio::test(start_paused = true)]
 async fn keys_tell_the_run_what_to_do() {
     let mut dash = running(80, 24, Options::default()).await;
@@ -288,7 +186,7 @@ async fn a_session_that_is_gone_is_told_of() {
     dash.drop_news().await;
     assert!(dash.screen().contains("gone"), "{}", dash.screen());
     let before = dash.frames();
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "and it does not spin");
     dash.keys("q").await;
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
@@ -356,7 +254,7 @@ async fn a_frozen_view_stands_still_while_the_run_goes_on() {
 async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     let dash = ready(80, 24, Options::default()).await;
     let before = dash.frames();
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "an idle dashboard draws nothing");
     dash.keys("<enter>").await;
     dash.tell(News::Events(story::resting())).await;
@@ -370,7 +268,7 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     dash.tell(News::Finished { directory, error }).await;
     assert!(dash.screen().contains("the server is gone"));
     let before = dash.frames();
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "nothing runs, nothing is drawn");
 }
 

@@ -1,6 +1,4 @@
-//! The real loop of the dashboard on a terminal in memory, and a run to show on it.
-
-pub(crate) mod story;
+//! The real loop of the dashboard on a terminal in memory.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,6 +17,8 @@ use tokio::time::sleep;
 use tokometer::run::{Ask, News};
 use tokometer::ui::app::App;
 use tokometer::ui::{Options, Shutdown, UiError, run};
+
+use crate::story;
 
 /// A terminal in memory that the test can look at, and resize, while the dashboard draws on it.
 #[derive(Clone)]
@@ -249,4 +249,23 @@ fn named_key(name: &str) -> KeyEvent {
         other => panic!("no key is called {other}"),
     };
     KeyEvent::new(code, KeyModifiers::NONE)
+}
+
+/// A dashboard in the middle of the fourth cycle.
+pub(crate) async fn running(width: u16, height: u16, options: Options) -> Dash {
+    let simulated = options.simulated;
+    let mut dash = ready(width, height, options).await;
+    dash.keys("<enter>").await;
+    dash.tell(News::Events(story::running(simulated))).await;
+    dash.asks();
+    dash
+}
+
+/// A dashboard that found a server.
+pub(crate) async fn ready(width: u16, height: u16, options: Options) -> Dash {
+    let simulated = options.simulated;
+    let mut dash = Dash::start(width, height, options).await;
+    dash.tell(News::Found(story::server(simulated))).await;
+    dash.asks();
+    dash
 }
