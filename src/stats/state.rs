@@ -211,6 +211,10 @@ impl RunState {
 
     fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {
         self.stage = Stage::Connecting;
+        // The level that runs is no longer to come.
+        if self.upcoming.first() == Some(&users) {
+            self.upcoming.remove(0);
+        }
         self.cycles.push(CycleState {
             cycle,
             users,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use tokio::time::sleep;
+use tokometer::event::What;
 use tokometer::run::{AnswerText, Ask, Command, News};
 use tokometer::ui::layout::{Pane, View};
 use tokometer::ui::panes::requests_view::Sort;
@@ -116,6 +117,11 @@ async fn keys_tell_the_run_what_to_do() {
     dash.keys("<space>nr").await;
     let told = [Command::TogglePause, Command::Skip, Command::Repeat];
     assert_eq!(dash.asks(), told.map(Ask::Run));
+    assert!(!dash.screen().contains("PAUSED"));
+    dash.tell(News::Events(vec![story::event(68_000, What::Paused)]))
+        .await;
+    assert!(dash.screen().contains("PAUSED"));
+    assert!(dash.screen().contains("space go on"));
     dash.keys("x").await;
     assert_snapshot!("stop_80x24", dash.screen());
     dash.keys("n").await;
@@ -131,6 +137,9 @@ async fn levels_are_added_and_removed_by_a_prompt() {
     assert_snapshot!("add_level_80x24", dash.screen());
     dash.keys("<enter>").await;
     assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(64))]);
+    dash.keys("+16<enter>").await;
+    assert_eq!(dash.asks(), [], "it is to come already");
+    assert!(dash.screen().contains("16 is to come already"));
     dash.keys("+24<enter>").await;
     assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(24))]);
     dash.keys("+<bs><bs><enter>").await;

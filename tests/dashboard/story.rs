@@ -181,8 +181,6 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
             },
         ));
     }
-    let upcoming = vec![16, 32];
-    events.push(event(63_900, What::LevelsChanged { upcoming }));
     opening(&mut events, 3, 8, id, 64_000);
     let warning = Warning {
         kind: WarningKind::Slots,

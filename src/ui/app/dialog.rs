@@ -47,20 +47,9 @@ impl App {
 
     /// Asks which level to remove: the last one to come.
     pub(super) fn ask_removal(&mut self) {
-        match self.to_come().last() {
+        match self.run.upcoming.last() {
             Some(users) => self.dialog = Some(Dialog::RemoveLevel { users: *users }),
             None => self.notice = Some("No level is still to come.".to_owned()),
-        }
-    }
-
-    /// Levels still to come, the one that runs left out.
-    pub fn to_come(&self) -> &[u32] {
-        let upcoming = self.run.upcoming.as_slice();
-        match (self.run.current(), upcoming) {
-            (Some(cycle), [first, rest @ ..]) if cycle.ended.is_none() && cycle.users == *first => {
-                rest
-            }
-            _ => upcoming,
         }
     }
 
@@ -91,13 +80,17 @@ impl App {
                 self.dialog = Some(dialog);
                 Vec::new()
             }
+            Dialog::AddLevel { users, .. } if self.run.upcoming.contains(&users) => {
+                self.notice = Some(format!("A level of {users} is to come already."));
+                vec![Effect::Redraw]
+            }
             Dialog::AddLevel { users, .. } => tell(Command::AddLevel(users)),
             Dialog::RemoveLevel { users } => tell(Command::RemoveLevel(users)),
         }
     }
 
     fn change_level(&mut self, more: bool) {
-        let to_come = self.to_come();
+        let to_come = &self.run.upcoming;
         self.dialog = match self.dialog {
             Some(Dialog::AddLevel { users, .. }) => Some(Dialog::AddLevel {
                 users: if more { doubled(users) } else { halved(users) },

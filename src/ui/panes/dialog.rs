@@ -38,7 +38,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let columns = columns(area, WIDTH);
     let mut lines = wrapped(&question(app, dialog), columns, theme.text);
     if matches!(dialog, Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }) {
-        let levels = app.to_come().iter().map(ToString::to_string);
+        let levels = app.run().upcoming.iter().map(ToString::to_string);
         let levels = levels.collect::<Vec<_>>().join(", ");
         let levels = if levels.is_empty() {
             "Still to come: none".to_owned()

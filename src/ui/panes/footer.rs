@@ -3,11 +3,17 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use strum::IntoEnumIterator;
 
 use crate::ui::app::App;
 use crate::ui::draw::text;
-use crate::ui::keys::{self, Action};
+use crate::ui::keys::{self, Action, BINDINGS, Mode};
+use crate::ui::layout::View;
 
+/// Columns from which on the views are named.
+const TABS_FROM: u16 = 110;
+/// What shows each view, in their order.
+const SHOW: [Action; 3] = [Action::ShowLive, Action::ShowResults, Action::ShowRequests];
 /// Columns between two keys.
 const GAP: usize = 2;
 
@@ -28,7 +34,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         .filter(|(action, ..)| always(*action))
         .map(|(_, label, hint)| width(label, hint))
         .sum();
-    let mut room = usize::from(area.width).saturating_sub(kept + 1);
+    let tabs = tabs(app, area.width);
+    let mut room = usize::from(area.width).saturating_sub(kept + 1 + tabs.width());
     let mut spans = vec![Span::raw(" ")];
     for (action, label, hint) in hints {
         let needed = width(&label, hint);
@@ -45,6 +52,37 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         ));
     }
     frame.render_widget(Line::from(spans), area);
+    let width = crate::units::u16_of(tabs.width()).min(area.width);
+    let right = Rect {
+        x: area.right().saturating_sub(width),
+        width,
+        ..area
+    };
+    frame.render_widget(tabs, right);
+}
+
+/// The views, the present one marked, where there is room for them.
+fn tabs(app: &App, width: u16) -> Line<'static> {
+    let theme = app.theme();
+    let has_views = matches!(app.mode(), Mode::Running | Mode::Ended);
+    if !has_views || width < TABS_FROM {
+        return Line::default();
+    }
+    let mut spans = Vec::new();
+    for (view, action) in View::iter().zip(SHOW) {
+        let binding = BINDINGS.iter().find(|b| b.action == action);
+        let key = binding.map(|b| b.short_label(theme.ascii));
+        let style = if view == app.view() {
+            theme.selected
+        } else {
+            theme.dim
+        };
+        spans.push(Span::styled(
+            format!(" {} {view} ", key.unwrap_or_default()),
+            style,
+        ));
+    }
+    Line::from(spans)
 }
 
 /// The word for what a key does now.
