@@ -182,7 +182,8 @@ impl RunState {
                 seconds,
                 next_users,
             } => {
-                let until = Stamp(event.at.0 + crate::units::floor_u64(seconds * 1e6));
+                let micros = crate::units::floor_u64(seconds * 1e6);
+                let until = Stamp(event.at.0.saturating_add(micros));
                 self.stage = Stage::Resting {
                     until,
                     next_users: *next_users,
@@ -210,6 +211,10 @@ impl RunState {
 
     fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {
         self.stage = Stage::Connecting;
+        // The level that runs is no longer to come.
+        if self.upcoming.first() == Some(&users) {
+            self.upcoming.remove(0);
+        }
         self.cycles.push(CycleState {
             cycle,
             users,

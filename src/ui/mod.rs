@@ -1,21 +1,89 @@
 //! The dashboard.
 //!
-//! - `terminal`: raw mode, alternate screen, and their certain restoration
-//! - `app`: state and its update, `Msg -> Vec<Effect>`, pure of I/O; `keys`: the one key table
-//! - `layout`: where the panes stand at each size
-//! - `theme`: the only place that knows colours
-//! - `panes`: one file a pane, pure drawing from a [`Cx`]
-//! - `draw`: the few widgets that the panes share
+//! - [`terminal`]: raw mode, alternate screen, and their certain restoration
+//! - [`event_loop`]: signals, keys and news in, frames and asks out
+//! - [`app`]: state and its update, `Msg -> Vec<Effect>`, pure of I/O; [`keys`]: the one key table
+//! - [`layout`]: where the panes stand at each size; [`render`]: which of them are drawn
+//! - [`theme`]: the only place that knows colours
+//! - [`panes`]: one file a pane, pure drawing from a [`Cx`]
+//! - [`draw`]: the few widgets that the panes share
 //!
 //! It knows `stats`, `event`, `plan` and the session's `Ask` and `News`; nobody knows it.
 
+pub mod app;
+pub mod draw;
+pub mod event_loop;
+pub mod keys;
+pub mod layout;
+pub mod panes;
+pub mod render;
+pub mod terminal;
 pub mod theme;
 
+use std::time::Duration;
+
 use crate::event::Stamp;
-use crate::plan::Limits;
+use crate::plan::{Limits, Plan};
 use crate::stats::state::{CycleState, RunState};
 
+pub use event_loop::{UiError, run};
 use theme::Theme;
+
+/// What the dashboard is started with.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The plan of the run.
+    pub plan: Plan,
+    /// Begin with the built-in simulated server instead of looking for one.
+    pub simulated: bool,
+    /// The model that was asked for.
+    pub model: Option<String>,
+    /// The name of the theme.
+    pub theme: String,
+    /// Only ASCII characters.
+    pub ascii: bool,
+    /// Whether the mouse is heard.
+    pub mouse: bool,
+    /// `NO_COLOR` is set: no colour, whatever the theme.
+    pub no_color: bool,
+    /// The shortest time between two frames.
+    pub frame: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            plan: Plan::default(),
+            simulated: false,
+            model: None,
+            theme: "dark".to_owned(),
+            ascii: false,
+            mouse: true,
+            no_color: false,
+            frame: Duration::from_micros(33_334),
+        }
+    }
+}
+
+/// A signal that ends the dashboard, or the key that stands for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shutdown {
+    /// The number of the signal; 2 for Ctrl-C.
+    pub signal: i32,
+}
+
+/// How the user, or a signal, left the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// With `q`.
+    Quit,
+    /// By a signal, or Ctrl-C; the exit code is 128 and its number.
+    Signal(i32),
+}
 
 /// What a pane may look at while it draws. Panes change nothing.
 #[derive(Debug, Clone, Copy)]

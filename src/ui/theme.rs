@@ -1,5 +1,10 @@
 //! Styles by meaning. The only module that names colours.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "colours are banned everywhere but here"
+)]
+
 use ratatui::style::{Color, Modifier, Style};
 
 /// The styles of the dashboard, by meaning. ANSI-16 colours, so the terminal's own palette decides.
@@ -50,6 +55,21 @@ impl Theme {
             "mono" => Self::mono(),
             _ => Self::coloured("dark", Color::Cyan, Color::DarkGray),
         }
+    }
+
+    /// The theme after this one, with the same characters.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let after = Self::NAMES.iter().skip_while(|name| **name != self.name);
+        let next = after.skip(1).chain(&Self::NAMES).next();
+        let mut theme = Self::named(next.unwrap_or(&self.name));
+        theme.ascii = self.ascii;
+        theme
+    }
+
+    /// The mark of something that is on: a recording, a loaded model.
+    pub const fn dot(&self) -> &'static str {
+        if self.ascii { "*" } else { "●" }
     }
 
     fn coloured(name: &'static str, accent: Color, dim: Color) -> Self {

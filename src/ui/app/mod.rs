@@ -1,0 +1,336 @@
+//! The state of the dashboard and its update: `Msg -> Vec<Effect>`, pure of I/O.
+//!
+//! - `news`: what the session tells; `actions`: what keys do; `pointer`: what the mouse does
+//! - `select`: which cycle, which request, how far panes are scrolled
+//! - `dialog`: questions; `facts`: what panes may ask
+//!
+//! ```text
+//! Searching ──> NotFound ──(simulated, try again)──> Searching
+//!     └───────> Ready ──(Enter)──> Run: starting ─> running ─> ended ──(Enter)──> Run
+//! ```
+
+mod actions;
+mod dialog;
+mod facts;
+mod news;
+mod pointer;
+mod select;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crossterm::event::{Event, KeyEventKind};
+use ratatui::layout::{Rect, Size};
+use tokio::time::Instant;
+
+use crate::api::Discovery;
+use crate::event::Stamp;
+use crate::plan::Limits;
+use crate::run::{Ask, Command, News};
+use crate::stats::state::{RunState, Stage};
+use crate::ui::keys::Mode;
+use crate::ui::layout::{Areas, Arrangement, Pane, View, layout};
+use crate::ui::panes::requests_view::Sorting;
+use crate::ui::theme::Theme;
+use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
+
+pub use dialog::Dialog;
+
+/// What the dashboard hears.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    /// A key, the mouse, or a new size.
+    Input(Event),
+    /// The session tells something.
+    News(News),
+    /// The session is gone: no more news.
+    NewsEnded,
+    /// A second went by while a run goes on.
+    Tick,
+    /// The size of the screen.
+    Sized(Size),
+    /// A signal.
+    Shutdown(Shutdown),
+}
+
+/// What the dashboard wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Tell the session.
+    Ask(Ask),
+    /// Draw a frame.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+/// What the dashboard shows besides panes of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Screen {
+    /// Looking for a server.
+    Searching {
+        /// The address it tries.
+        url: Option<String>,
+    },
+    /// No server answered.
+    NotFound {
+        /// Each address tried, and what went wrong there.
+        tried: Vec<(String, String)>,
+    },
+    /// A server answered; nothing runs yet.
+    Ready,
+    /// A run: being started, going on, or over.
+    Run(Progress),
+}
+
+/// How far a run is, as the session tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It was asked for.
+    Starting,
+    /// It goes on.
+    Going,
+    /// It is over, and all its events have come.
+    Over,
+}
+
+/// A download that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Download {
+    /// The model.
+    pub model: String,
+    /// What the server says it does.
+    pub status: String,
+    /// Bytes so far and in all, where known.
+    pub bytes: Option<(u64, u64)>,
+}
+
+/// A view that was stopped: a copy of what it showed.
+#[derive(Debug, Clone)]
+struct Frozen {
+    run: RunState,
+    now: Stamp,
+    answer: AnswerView,
+}
+
+/// The state of the dashboard.
+#[derive(Debug)]
+pub struct App {
+    options: Options,
+    theme: Theme,
+    size: Size,
+    screen: Screen,
+    found: Option<Discovery>,
+    model: usize,
+    download: Option<Download>,
+    run: RunState,
+    /// The latest instant that was told, and when the latest events came.
+    now: Instant,
+    heard: Instant,
+    answer: AnswerView,
+    watched: Option<u64>,
+    frozen: Option<Box<Frozen>>,
+    view: View,
+    focus: Pane,
+    zoomed: bool,
+    cycle: Option<usize>,
+    request: Option<u64>,
+    sort: Sorting,
+    scroll: BTreeMap<Pane, usize>,
+    dialog: Option<Dialog>,
+    help: Option<usize>,
+    notice: Option<String>,
+    directory: Option<PathBuf>,
+    exit: Option<Exit>,
+}
+
+impl App {
+    /// The dashboard as it starts, on a screen of `size`; and what it asks first.
+    pub fn new(options: Options, size: Size, now: Instant) -> (Self, Vec<Effect>) {
+        let mut theme = Theme::named(if options.no_color {
+            "mono"
+        } else {
+            &options.theme
+        });
+        theme.ascii = options.ascii;
+        let first = if options.simulated {
+            Ask::Simulate
+        } else {
+            Ask::Search
+        };
+        let app = Self {
+            theme,
+            size,
+            screen: Screen::Searching { url: None },
+            found: None,
+            model: 0,
+            download: None,
+            run: RunState::default(),
+            now,
+            heard: now,
+            answer: AnswerView::default(),
+            watched: None,
+            frozen: None,
+            view: View::Live,
+            focus: Pane::Requests,
+            zoomed: false,
+            cycle: None,
+            request: None,
+            sort: Sorting::default(),
+            scroll: BTreeMap::new(),
+            dialog: None,
+            help: None,
+            notice: None,
+            directory: None,
+            exit: None,
+            options,
+        };
+        (app, vec![Effect::Ask(first), Effect::Redraw])
+    }
+
+    /// Takes in what was heard at the instant `at`; says what is to be done.
+    pub fn update(&mut self, msg: Msg, at: Instant) -> Vec<Effect> {
+        self.now = self.now.max(at);
+        let mut effects = match msg {
+            Msg::Input(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(&key),
+            Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),
+            Msg::Input(Event::Resize(width, height)) => self.sized(Size::new(width, height)),
+            Msg::Input(_) => Vec::new(),
+            Msg::News(news) => self.news(news),
+            Msg::NewsEnded => self.news_ended(),
+            Msg::Tick => vec![Effect::Redraw],
+            Msg::Sized(size) => self.sized(size),
+            Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
+        };
+        effects.extend(self.watch());
+        effects
+    }
+
+    fn sized(&mut self, size: Size) -> Vec<Effect> {
+        if self.size == size {
+            return Vec::new();
+        }
+        self.size = size;
+        vec![Effect::Redraw]
+    }
+
+    /// Leaves, stopping a run that goes on.
+    fn leave(&mut self, exit: Exit) -> Vec<Effect> {
+        self.exit = Some(exit);
+        let command = match exit {
+            Exit::Quit => Command::Stop,
+            Exit::Signal(signal) => Command::Signal(signal),
+        };
+        let stop = self.is_busy().then_some(Effect::Ask(Ask::Run(command)));
+        stop.into_iter().chain([Effect::Quit]).collect()
+    }
+
+    /// Whether a run goes on, or is about to.
+    pub const fn is_busy(&self) -> bool {
+        matches!(
+            self.screen,
+            Screen::Run(Progress::Starting | Progress::Going)
+        )
+    }
+
+    /// What the dashboard is busy with, as far as keys are concerned.
+    pub const fn mode(&self) -> Mode {
+        if self.help.is_some() {
+            return Mode::Help;
+        }
+        match (&self.dialog, &self.screen) {
+            (Some(_), _) => self.dialog_mode(),
+            (None, _) if self.download.is_some() => Mode::Waiting,
+            (None, Screen::Searching { .. }) => Mode::Waiting,
+            (None, Screen::NotFound { .. }) => Mode::NotFound,
+            (None, Screen::Ready) => Mode::Ready,
+            (None, Screen::Run(Progress::Over)) => Mode::Ended,
+            (None, Screen::Run(_)) => Mode::Running,
+        }
+    }
+
+    /// The mode of the open question.
+    pub const fn dialog_mode(&self) -> Mode {
+        match self.dialog {
+            Some(Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }) => Mode::Level,
+            _ => Mode::Confirm,
+        }
+    }
+
+    /// The clock of the run: its latest stamp, and the time that went by since while it goes on.
+    pub fn clock(&self) -> Stamp {
+        if !self.is_ticking() {
+            return self.run.now;
+        }
+        let since = self.now.saturating_duration_since(self.heard).as_micros();
+        Stamp(
+            self.run
+                .now
+                .0
+                .saturating_add(u64::try_from(since).unwrap_or(u64::MAX)),
+        )
+    }
+
+    /// The instant that panes show. Within a cycle it is that of the latest event, so that speeds
+    /// do not sag between two reports of progress; if nothing is heard, time goes on.
+    fn pane_now(&self) -> Stamp {
+        if let Some(frozen) = &self.frozen {
+            return frozen.now;
+        }
+        let clock = self.clock();
+        let fresh = clock.since(self.run.now) < 1.0;
+        if fresh && self.run.stage == Stage::Cycle {
+            self.run.now
+        } else {
+            clock
+        }
+    }
+
+    /// Whether the screen changes with time alone.
+    pub fn is_ticking(&self) -> bool {
+        self.run.is_running() && self.is_busy()
+    }
+
+    /// Where everything stands on a screen of `area`.
+    pub fn areas(&self, area: Rect) -> Areas {
+        let shown = self.shown();
+        let arrangement = Arrangement {
+            view: self.view,
+            focus: self.focus,
+            zoomed: self.zoomed,
+            cycles: shown.cycles.len() + shown.upcoming.len(),
+        };
+        layout(area, arrangement)
+    }
+
+    /// What `pane` may look at.
+    pub fn cx(&self, pane: Pane) -> Cx<'_> {
+        let shown = self.shown();
+        let request = self.shown_request();
+        let answer = self
+            .frozen
+            .as_ref()
+            .map_or(&self.answer, |frozen| &frozen.answer);
+        Cx {
+            run: shown,
+            limits: self.limits(),
+            theme: &self.theme,
+            now: self.pane_now(),
+            cycle: self.shown_cycle_index(),
+            request,
+            answer: Some(answer).filter(|answer| Some(answer.id) == request),
+            focused: self.focus == pane && matches!(self.screen, Screen::Run(_)),
+            scroll: self.scrolled(pane),
+        }
+    }
+
+    /// What a person would accept.
+    pub fn limits(&self) -> Limits {
+        self.plan().limits
+    }
+}
+
+/// Whether `name` is the model that was asked for; `:latest` may be left out.
+fn is_model(name: &str, asked: &str) -> bool {
+    name == asked || name.strip_suffix(":latest") == Some(asked)
+}

@@ -1,0 +1,347 @@
+//! The one key table. The footer and the `?` overlay are made from it, so they cannot lie.
+//!
+//! What a key does depends on the [`Mode`] of the dashboard: a mode is a stack of [`Scope`]s, and
+//! the first scope of the stack that knows the key decides.
+
+mod table;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::ui::layout::View;
+
+pub use table::BINDINGS;
+
+/// What a key can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumIter)]
+pub enum Action {
+    /// Start a run, or run again.
+    Start,
+    /// Pause, or go on.
+    Pause,
+    /// On to the next cycle.
+    Skip,
+    /// The current level once more.
+    Repeat,
+    /// Stop the run.
+    Stop,
+    /// Add a level to those to come.
+    AddLevel,
+    /// Take a level from those to come.
+    RemoveLevel,
+    /// Use the built-in simulated server.
+    Simulate,
+    /// Look for a server again.
+    Search,
+    /// Download the model that was asked for.
+    Pull,
+    /// Back to the list of models.
+    Models,
+    /// The live view.
+    ShowLive,
+    /// The results.
+    ShowResults,
+    /// The table of requests.
+    ShowRequests,
+    /// The view after this one.
+    NextView,
+    /// One line up.
+    Up,
+    /// One line down.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the first line.
+    First,
+    /// To the last line.
+    Last,
+    /// The cycle before the one shown.
+    PreviousCycle,
+    /// The cycle after the one shown.
+    NextCycle,
+    /// Give the focus to the next pane.
+    FocusNext,
+    /// Give the focus to the pane before.
+    FocusPrevious,
+    /// Let the focused pane fill the screen, or not.
+    Zoom,
+    /// Stop the view, not the run.
+    Freeze,
+    /// The next theme.
+    Theme,
+    /// The next order of the table.
+    Sort,
+    /// The same order, the other way.
+    SortOtherWay,
+    /// Show the latest again: no zoom, no choice of cycle or request.
+    Follow,
+    /// Show or hide the help.
+    Help,
+    /// Leave; asks while a run goes on.
+    Quit,
+    /// Leave now, as a signal would.
+    Interrupt,
+    /// Yes, in a question.
+    Accept,
+    /// No, in a question.
+    Decline,
+    /// A larger number.
+    More,
+    /// A smaller number.
+    Less,
+    /// A digit of a number.
+    Digit,
+    /// Take the last digit back.
+    Erase,
+}
+
+/// Where a binding holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumIter, strum::Display)]
+pub enum Scope {
+    /// Everywhere, questions included.
+    #[strum(to_string = "Always")]
+    Always,
+    /// Everywhere but in questions.
+    #[strum(to_string = "Everywhere")]
+    Global,
+    /// No server was found.
+    #[strum(to_string = "No server found")]
+    NotFound,
+    /// Before the start.
+    #[strum(to_string = "Before the start")]
+    Ready,
+    /// While a run goes on.
+    #[strum(to_string = "During a run")]
+    Running,
+    /// After a run.
+    #[strum(to_string = "After a run")]
+    Ended,
+    /// The views of a run.
+    #[strum(to_string = "Views and panes")]
+    Views,
+    /// The view of requests.
+    #[strum(to_string = "Requests view")]
+    Requests,
+    /// A question to be answered with yes or no.
+    #[strum(to_string = "Questions")]
+    Confirm,
+    /// The question for a level.
+    #[strum(to_string = "Adding or removing a level")]
+    Level,
+    /// The help.
+    #[strum(to_string = "This help")]
+    Help,
+}
+
+/// What the dashboard is busy with, as far as keys are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumIter)]
+pub enum Mode {
+    /// Looking for a server, or downloading a model.
+    Waiting,
+    /// No server was found.
+    NotFound,
+    /// Before the start.
+    Ready,
+    /// A run goes on.
+    Running,
+    /// A run is over.
+    Ended,
+    /// A question is open.
+    Confirm,
+    /// The question for a level is open.
+    Level,
+    /// The help is open.
+    Help,
+}
+
+/// The scopes of a mode, the most specific first.
+pub const fn scopes(mode: Mode, view: View) -> &'static [Scope] {
+    use Scope::{
+        Always, Confirm, Ended, Global, Help, Level, NotFound, Ready, Requests, Running, Views,
+    };
+    match (mode, view) {
+        (Mode::Waiting, _) => &[Global, Always],
+        (Mode::NotFound, _) => &[NotFound, Global, Always],
+        (Mode::Ready, _) => &[Ready, Global, Always],
+        (Mode::Running, View::Requests) => &[Running, Requests, Views, Global, Always],
+        (Mode::Running, _) => &[Running, Views, Global, Always],
+        (Mode::Ended, View::Requests) => &[Ended, Requests, Views, Global, Always],
+        (Mode::Ended, _) => &[Ended, Views, Global, Always],
+        (Mode::Confirm, _) => &[Confirm, Always],
+        (Mode::Level, _) => &[Level, Always],
+        (Mode::Help, _) => &[Help, Always],
+    }
+}
+
+/// A key, with the modifiers that matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+impl Key {
+    const fn of(code: KeyCode) -> Self {
+        Self {
+            code,
+            control: false,
+        }
+    }
+
+    const fn char(c: char) -> Self {
+        Self::of(KeyCode::Char(c))
+    }
+
+    const fn ctrl(c: char) -> Self {
+        Self {
+            code: KeyCode::Char(c),
+            control: true,
+        }
+    }
+
+    /// Whether this is the key of `event`. Shift is ignored: `?` comes with and without it.
+    fn matches(self, event: &KeyEvent) -> bool {
+        let held = event.modifiers;
+        event.code == self.code
+            && held.contains(KeyModifiers::CONTROL) == self.control
+            && !held.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META)
+    }
+
+    /// How the key is written.
+    fn label(self, ascii: bool) -> String {
+        match self.code {
+            KeyCode::Char(' ') => "space".to_owned(),
+            KeyCode::Char(c) if self.control => format!("Ctrl-{}", c.to_ascii_uppercase()),
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::Up if !ascii => "↑".to_owned(),
+            KeyCode::Down if !ascii => "↓".to_owned(),
+            KeyCode::Left if !ascii => "←".to_owned(),
+            KeyCode::Right if !ascii => "→".to_owned(),
+            KeyCode::BackTab => "S-Tab".to_owned(),
+            KeyCode::F(number) => format!("F{number}"),
+            KeyCode::PageUp => "PgUp".to_owned(),
+            KeyCode::PageDown => "PgDn".to_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Binding {
+    /// The keys; any of them.
+    pub keys: &'static [Key],
+    /// What they do.
+    pub action: Action,
+    /// Where.
+    pub scope: Scope,
+    /// A word for the footer; None keeps it out of there.
+    pub hint: Option<&'static str>,
+    /// A sentence for the help.
+    pub help: &'static str,
+}
+
+impl Binding {
+    /// How its keys are written: `Enter/s`; many of them as a range.
+    pub fn label(&self, ascii: bool) -> String {
+        let label = |key: &Key| key.label(ascii);
+        match self.keys {
+            [first, _, _, _, .., last] => {
+                let dash = if ascii { '-' } else { '–' };
+                format!("{}{dash}{}", label(first), label(last))
+            }
+            keys => keys.iter().map(label).collect::<Vec<_>>().join("/"),
+        }
+    }
+
+    /// How its first key is written, for the footer.
+    pub fn short_label(&self, ascii: bool) -> String {
+        self.keys
+            .first()
+            .map(|key| key.label(ascii))
+            .unwrap_or_default()
+    }
+}
+
+/// What `event` does in `mode`.
+pub fn action(event: &KeyEvent, mode: Mode, view: View) -> Option<Action> {
+    scopes(mode, view)
+        .iter()
+        .flat_map(|scope| BINDINGS.iter().filter(move |b| b.scope == *scope))
+        .find(|binding| binding.keys.iter().any(|key| key.matches(event)))
+        .map(|binding| binding.action)
+}
+
+/// What the footer shows in `mode`, the most specific first.
+pub fn hints(mode: Mode, view: View) -> impl Iterator<Item = (&'static Binding, &'static str)> {
+    scopes(mode, view)
+        .iter()
+        .flat_map(|scope| BINDINGS.iter().filter(move |b| b.scope == *scope))
+        .filter_map(|binding| binding.hint.map(|hint| (binding, hint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use strum::IntoEnumIterator;
+
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_at_once() {
+        for mode in Mode::iter() {
+            for view in View::iter() {
+                let mut seen = Vec::new();
+                for scope in scopes(mode, view) {
+                    for binding in BINDINGS.iter().filter(|b| b.scope == *scope) {
+                        for key in binding.keys {
+                            assert!(!seen.contains(key), "{key:?} twice in {mode:?} {view:?}");
+                            seen.push(*key);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_action_has_a_key_and_every_scope_a_mode() {
+        let bound: HashSet<_> = BINDINGS.iter().map(|b| b.action).collect();
+        for action in Action::iter() {
+            assert!(bound.contains(&action), "{action:?} has no key");
+        }
+        let reachable: HashSet<_> = Mode::iter()
+            .flat_map(|mode| View::iter().flat_map(move |view| scopes(mode, view)))
+            .collect();
+        for scope in Scope::iter() {
+            assert!(reachable.contains(&scope), "{scope:?} is in no mode");
+        }
+    }
+
+    #[test]
+    fn shift_is_ignored_and_control_is_not() {
+        let shifted = KeyEvent::new(KeyCode::Char('?'), KeyModifiers::SHIFT);
+        assert_eq!(
+            action(&shifted, Mode::Ready, View::Live),
+            Some(Action::Help)
+        );
+        let control = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::CONTROL);
+        assert_eq!(action(&control, Mode::Ready, View::Live), None);
+    }
+
+    #[test]
+    fn labels_read_as_keys_are_called() {
+        let label = |action: Action, scope: Scope| {
+            let found = BINDINGS
+                .iter()
+                .find(|b| b.action == action && b.scope == scope);
+            found.unwrap().label(false)
+        };
+        assert_eq!(label(Action::Start, Scope::Ready), "Enter/s");
+        assert_eq!(label(Action::Digit, Scope::Level), "0–9");
+        assert_eq!(label(Action::Pause, Scope::Running), "space");
+        assert_eq!(label(Action::Interrupt, Scope::Always), "Ctrl-C");
+    }
+}

@@ -1,0 +1,122 @@
+//! The table itself.
+
+use crossterm::event::KeyCode;
+
+use super::{Action, Binding, Key, Scope};
+
+const fn bind(
+    scope: Scope,
+    keys: &'static [Key],
+    action: Action,
+    hint: Option<&'static str>,
+    help: &'static str,
+) -> Binding {
+    Binding {
+        keys,
+        action,
+        scope,
+        hint,
+        help,
+    }
+}
+
+const fn c(c: char) -> Key {
+    Key::char(c)
+}
+
+const ENTER: Key = Key::of(KeyCode::Enter);
+const ESC: Key = Key::of(KeyCode::Esc);
+const UP: Key = Key::of(KeyCode::Up);
+const DOWN: Key = Key::of(KeyCode::Down);
+const LEFT: Key = Key::of(KeyCode::Left);
+const RIGHT: Key = Key::of(KeyCode::Right);
+const HOME: Key = Key::of(KeyCode::Home);
+const END: Key = Key::of(KeyCode::End);
+const PAGE_UP: Key = Key::of(KeyCode::PageUp);
+const PAGE_DOWN: Key = Key::of(KeyCode::PageDown);
+const TAB: Key = Key::of(KeyCode::Tab);
+const BACK_TAB: Key = Key::of(KeyCode::BackTab);
+const BACKSPACE: Key = Key::of(KeyCode::Backspace);
+const DIGITS: [Key; 10] = [
+    c('0'),
+    c('1'),
+    c('2'),
+    c('3'),
+    c('4'),
+    c('5'),
+    c('6'),
+    c('7'),
+    c('8'),
+    c('9'),
+];
+
+/// Every key of the dashboard.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    bind(Scope::NotFound, &[ENTER, c('m')], Action::Simulate, Some("simulated server"), "Use the built-in simulated server"),
+    bind(Scope::NotFound, &[c('r')], Action::Search, Some("try again"), "Look for a server again"),
+
+    bind(Scope::Ready, &[ENTER, c('s')], Action::Start, Some("start"), "Start the run against the chosen model"),
+    bind(Scope::Ready, &[UP, c('k')], Action::Up, Some("model"), "Choose the model above"),
+    bind(Scope::Ready, &[DOWN, c('j')], Action::Down, None, "Choose the model below"),
+    bind(Scope::Ready, &[HOME, c('g')], Action::First, None, "Choose the first model"),
+    bind(Scope::Ready, &[END, c('G')], Action::Last, None, "Choose the last model"),
+    bind(Scope::Ready, &[c('r')], Action::Search, Some("look again"), "Look for the server and its models again"),
+    bind(Scope::Ready, &[c('m')], Action::Simulate, Some("simulated"), "Use the built-in simulated server"),
+    bind(Scope::Ready, &[c('d')], Action::Pull, None, "Download the model that was asked for and is not there"),
+
+    bind(Scope::Running, &[c(' ')], Action::Pause, Some("pause"), "Pause: finish what is in flight, start nothing new; again to go on"),
+    bind(Scope::Running, &[c('n')], Action::Skip, Some("next"), "Give up this cycle, on to the next"),
+    bind(Scope::Running, &[c('x')], Action::Stop, Some("stop"), "Stop the run (asks); what was measured stays"),
+    bind(Scope::Running, &[c('r')], Action::Repeat, Some("repeat"), "Run this level once more, next"),
+    bind(Scope::Running, &[c('+'), c('=')], Action::AddLevel, Some("level"), "Add a level to those to come"),
+    bind(Scope::Running, &[c('-')], Action::RemoveLevel, None, "Take a level from those to come"),
+
+    bind(Scope::Ended, &[ENTER, c('s')], Action::Start, Some("run again"), "Run the same plan again (asks)"),
+    bind(Scope::Ended, &[c('m')], Action::Models, Some("models"), "Back to the list of models"),
+
+    bind(Scope::Requests, &[c('o')], Action::Sort, Some("order"), "Order the table by the next column"),
+    bind(Scope::Requests, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),
+
+    bind(Scope::Views, &[c('1')], Action::ShowLive, None, "Live: the number, the cycles, the requests, the answer"),
+    bind(Scope::Views, &[c('2')], Action::ShowResults, None, "Results: one line a cycle, with its percentiles"),
+    bind(Scope::Views, &[c('3')], Action::ShowRequests, None, "Requests: all of a cycle, and one in detail"),
+    bind(Scope::Views, &[TAB], Action::NextView, Some("view"), "The next view"),
+    bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll, by the focused pane"),
+    bind(Scope::Views, &[DOWN, c('j')], Action::Down, None, "Down"),
+    bind(Scope::Views, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Views, &[PAGE_DOWN], Action::PageDown, None, "A page down"),
+    bind(Scope::Views, &[c('g'), HOME], Action::First, None, "To the first"),
+    bind(Scope::Views, &[c('G'), END], Action::Last, None, "To the last"),
+    bind(Scope::Views, &[LEFT, c('h')], Action::PreviousCycle, None, "Show the cycle before"),
+    bind(Scope::Views, &[RIGHT, c('l')], Action::NextCycle, None, "Show the cycle after"),
+    bind(Scope::Views, &[c('p')], Action::FocusNext, Some("pane"), "Give the focus to the next pane"),
+    bind(Scope::Views, &[BACK_TAB, c('P')], Action::FocusPrevious, None, "Give the focus to the pane before"),
+    bind(Scope::Views, &[c('z')], Action::Zoom, Some("zoom"), "Let the focused pane fill the screen; again to go back"),
+    bind(Scope::Views, &[c('f')], Action::Freeze, Some("freeze"), "Freeze the view; the run goes on"),
+    bind(Scope::Views, &[ESC], Action::Follow, None, "Follow the run again: no zoom, no chosen cycle or request"),
+
+    bind(Scope::Global, &[c('t')], Action::Theme, None, "The next theme"),
+    bind(Scope::Global, &[c('?'), Key::of(KeyCode::F(1))], Action::Help, Some("help"), "Show this help"),
+    bind(Scope::Global, &[c('q')], Action::Quit, Some("quit"), "Quit (asks while a run goes on)"),
+
+    bind(Scope::Confirm, &[c('y'), ENTER], Action::Accept, Some("yes"), "Yes"),
+    bind(Scope::Confirm, &[c('n'), ESC, c('q')], Action::Decline, Some("no"), "No"),
+
+    bind(Scope::Level, &[ENTER, c('y')], Action::Accept, Some("do it"), "Add or remove the level"),
+    bind(Scope::Level, &[ESC, c('n'), c('q')], Action::Decline, Some("never mind"), "Leave the levels as they are"),
+    bind(Scope::Level, &[UP, c('+'), c('=')], Action::More, Some("more"), "Twice the users, or the next larger level to come"),
+    bind(Scope::Level, &[DOWN, c('-')], Action::Less, Some("fewer"), "Half the users, or the next smaller level to come"),
+    bind(Scope::Level, &DIGITS, Action::Digit, None, "Type the number of users"),
+    bind(Scope::Level, &[BACKSPACE], Action::Erase, None, "Take the last digit back"),
+
+    bind(Scope::Help, &[c('?'), ESC, c('q'), ENTER, Key::of(KeyCode::F(1))], Action::Help, Some("close"), "Close the help"),
+    bind(Scope::Help, &[UP, c('k')], Action::Up, Some("scroll"), "Scroll up"),
+    bind(Scope::Help, &[DOWN, c('j')], Action::Down, None, "Scroll down"),
+    bind(Scope::Help, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Help, &[PAGE_DOWN, c(' ')], Action::PageDown, None, "A page down"),
+    bind(Scope::Help, &[HOME, c('g')], Action::First, None, "To the first line"),
+    bind(Scope::Help, &[END, c('G')], Action::Last, None, "To the last line"),
+
+    bind(Scope::Always, &[Key::ctrl('c')], Action::Interrupt, None, "Leave now; a run is stopped and what was measured is kept"),
+];

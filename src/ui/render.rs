@@ -1,0 +1,71 @@
+//! Which panes are drawn, and what lies over them.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::ui::app::{App, Screen};
+use crate::ui::draw::frame::asciify;
+use crate::ui::layout::{Areas, Pane, Room};
+use crate::ui::panes::{
+    answer, cycles, dialog, footer, header, headline, help, log, machine, ready, request_detail,
+    requests, requests_view, results, searching, toosmall, ttfb, verdict,
+};
+
+/// Draws the dashboard.
+pub fn render(frame: &mut Frame<'_>, app: &App) {
+    let area = frame.area();
+    let areas = app.areas(area);
+    if areas.room == Room::TooSmall {
+        toosmall::render(frame, area, app);
+    } else {
+        render_screen(frame, area, &areas, app);
+    }
+    if app.theme().ascii {
+        asciify(frame.buffer_mut(), area);
+    }
+}
+
+fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
+    header::render(frame, areas.header, app);
+    match app.screen() {
+        Screen::Searching { .. } | Screen::NotFound { .. } => {
+            searching::render(frame, areas.body, app);
+        }
+        Screen::Ready => ready::render(frame, areas.body, app),
+        Screen::Run(_) => {
+            for (pane, at) in &areas.panes {
+                render_pane(frame, *at, *pane, app);
+            }
+        }
+    }
+    if matches!(app.screen(), Screen::Run(_)) {
+        verdict::render(frame, areas.verdict, &app.cx(Pane::Headline));
+    }
+    footer::render_notice(frame, areas.body, app);
+    footer::render(frame, areas.footer, app);
+    if app.download().is_some() {
+        dialog::render_download(frame, areas.body, app);
+    }
+    if app.dialog().is_some() {
+        dialog::render(frame, areas.body, app);
+    }
+    if app.help().is_some() {
+        help::render(frame, area, app);
+    }
+}
+
+fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
+    let cx = app.cx(pane);
+    match pane {
+        Pane::Headline => headline::render(frame, area, &cx),
+        Pane::Cycles => cycles::render(frame, area, &cx),
+        Pane::Ttfb => ttfb::render(frame, area, &cx),
+        Pane::Requests => requests::render(frame, area, &cx),
+        Pane::Answer => answer::render(frame, area, &cx),
+        Pane::Machine => machine::render(frame, area, &cx),
+        Pane::Log => log::render(frame, area, &cx),
+        Pane::Results => results::render(frame, area, &cx),
+        Pane::RequestTable => requests_view::render(frame, area, &cx, app.sort()),
+        Pane::RequestDetail => request_detail::render(frame, area, &cx),
+    }
+}

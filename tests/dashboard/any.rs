@@ -1,0 +1,230 @@
+//! Whatever is typed, clicked, told and however large the terminal is: the dashboard neither panics
+//! nor draws anything that a terminal would obey.
+
+use std::time::Duration;
+
+use crossterm::event::{
+    Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Size;
+use tokio::time::Instant;
+use tokometer::event::{CycleEnd, Event, InFlight, Phase, RunEnd, Warning, WarningKind, What};
+use tokometer::run::{AnswerText, News};
+use tokometer::ui::Options;
+use tokometer::ui::app::{App, Msg};
+use tokometer::ui::render::render;
+
+use crate::{fixture, story};
+
+fn any_key() -> impl Strategy<Value = Msg> {
+    let code = prop_oneof![
+        8 => prop::sample::select("123 zfghjklnrxyopPqtTsmdGO?+-=0789".chars().collect::<Vec<_>>())
+            .prop_map(KeyCode::Char),
+        1 => any::<char>().prop_map(KeyCode::Char),
+        4 => prop::sample::select(vec![
+            KeyCode::Enter,
+            KeyCode::Esc,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+            KeyCode::Backspace,
+        ]),
+    ];
+    code.prop_map(|code| Msg::Input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE))))
+}
+
+fn any_mouse() -> impl Strategy<Value = Msg> {
+    let kind = prop::sample::select(vec![
+        MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::ScrollDown,
+        MouseEventKind::ScrollUp,
+        MouseEventKind::Moved,
+    ]);
+    (kind, 0..220_u16, 0..220_u16).prop_map(|(kind, column, row)| {
+        Msg::Input(Input::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }))
+    })
+}
+
+/// Text as a hostile server writes it.
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        Just("\u{1b}]52;c;AAAA\u{7}\u{1b}[2J\u{9b}31m\u{202e}".to_owned()),
+        "[a-z\\n\\t ]{0,300}",
+    ]
+}
+
+/// Events that a run could hold, and some that none should: unknown cycles, no numbers.
+fn any_event() -> impl Strategy<Value = Event> {
+    let seconds = prop_oneof![Just(f64::NAN), Just(f64::INFINITY), -1.0..1e9];
+    let phase = prop::sample::select(vec![Phase::Queued, Phase::Thinking, Phase::Answering]);
+    let cycle = || 0..5_u32;
+    let id = || 0..30_u64;
+    let what = prop_oneof![
+        any::<bool>().prop_map(|simulated| story::started(simulated).what),
+        (cycle(), any::<u32>()).prop_map(|(cycle, users)| What::CycleStarted { cycle, users }),
+        (cycle(), prop::collection::vec(any::<u64>(), 0..4)).prop_map(|(cycle, connect_us)| {
+            What::ConnectionsOpened {
+                cycle,
+                connect_us,
+                failed: 1,
+            }
+        }),
+        (id(), cycle()).prop_map(|(id, cycle)| What::RequestStarted {
+            id,
+            cycle,
+            user: 0,
+            round: 0
+        }),
+        (id(), cycle(), any::<bool>()).prop_map(|(id, cycle, thinking)| What::FirstToken {
+            id,
+            cycle,
+            ttft_us: 1,
+            thinking
+        }),
+        (cycle(), id(), any::<u32>(), phase).prop_map(|(cycle, id, tokens, phase)| {
+            What::Progress {
+                cycle,
+                requests: vec![InFlight { id, tokens, phase }],
+            }
+        }),
+        cycle().prop_map(|cycle| What::CycleEnded {
+            cycle,
+            why: CycleEnd::Skipped
+        }),
+        (seconds, any::<u32>()).prop_map(|(seconds, next_users)| What::RestStarted {
+            seconds,
+            next_users
+        }),
+        prop::collection::vec(any::<u32>(), 0..40)
+            .prop_map(|upcoming| What::LevelsChanged { upcoming }),
+        any_text().prop_map(|text| What::Warning(Warning {
+            kind: WarningKind::Other,
+            text
+        })),
+        any_text().prop_map(|text| What::RunEnded {
+            why: RunEnd::Failed(text)
+        }),
+        Just(What::Paused),
+    ];
+    (0..4_000_000_000_u64, what).prop_map(|(millis, what)| story::event(millis % 100_000, what))
+}
+
+fn any_news() -> impl Strategy<Value = Msg> {
+    let news = prop_oneof![
+        any_text().prop_map(|url| News::Searching { url }),
+        (any_text(), any_text()).prop_map(|(url, why)| News::NotFound {
+            tried: vec![(url, why)]
+        }),
+        (any::<bool>(), any_text(), 0..60_usize).prop_map(|(simulated, name, count)| {
+            let mut server = story::server(simulated);
+            server.models = server.models.into_iter().cycle().take(count).collect();
+            for model in server.models.iter_mut().take(1) {
+                name.clone_into(&mut model.name);
+            }
+            News::Found(server)
+        }),
+        (any_text(), any::<(u64, u64)>()).prop_map(|(status, bytes)| News::Pulling {
+            model: status.clone(),
+            status,
+            bytes: Some(bytes)
+        }),
+        any_text().prop_map(|why| News::Pulled(Err(why))),
+        Just(News::Pulled(Ok(()))),
+        any::<bool>().prop_map(|simulated| News::Events(story::running(simulated))),
+        prop::collection::vec(any_event(), 0..20).prop_map(News::Events),
+        (0..30_u64, any::<bool>(), any_text()).prop_map(|(id, restart, text)| {
+            let parts = vec![(restart, text)];
+            News::Answer(AnswerText { id, restart, parts })
+        }),
+        any_text().prop_map(|error| News::Finished {
+            directory: None,
+            error: Some(error)
+        }),
+    ];
+    news.prop_map(Msg::News)
+}
+
+fn any_msg() -> impl Strategy<Value = Msg> {
+    prop_oneof![
+        6 => any_key(),
+        2 => any_mouse(),
+        6 => any_news(),
+        1 => Just(Msg::Tick),
+        1 => (0..=200_u16, 0..=200_u16).prop_map(|(w, h)| Msg::Input(Input::Resize(w, h))),
+    ]
+}
+
+/// Draws the dashboard; every cell must be harmless.
+fn draw(app: &App, width: u16, height: u16) -> Result<(), TestCaseError> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| render(frame, app)).unwrap();
+    for cell in terminal.backend().buffer().content() {
+        let harmless = !cell.symbol().chars().any(char::is_control);
+        prop_assert!(harmless, "{:?} on the screen", cell.symbol());
+        let reversed = cell.symbol().contains('\u{202e}');
+        prop_assert!(!reversed, "text that runs backwards");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn nothing_makes_it_panic_or_draw_harm(
+        msgs in prop::collection::vec((any_msg(), 0..3000_u64), 1..40),
+        width in 0..=200_u16,
+        height in 0..=200_u16,
+        ascii: bool,
+    ) {
+        let mut now = Instant::now();
+        let options = Options { ascii, ..Options::default() };
+        let (mut app, _) = App::new(options, Size::new(width, height), now);
+        let mut size = (width, height);
+        for (index, (msg, millis)) in msgs.into_iter().enumerate() {
+            now += Duration::from_millis(millis);
+            if let Msg::Input(Input::Resize(w, h)) = msg {
+                size = (w, h);
+            }
+            app.update(msg, now);
+            if index % 8 == 0 {
+                draw(&app, size.0, size.1)?;
+            }
+        }
+        draw(&app, size.0, size.1)?;
+    }
+
+    #[test]
+    fn a_run_can_be_drawn_at_any_size(
+        width in 0..=200_u16, height in 0..=200_u16, script in "[123zpPjkGghlfo?+]{0,6}",
+    ) {
+        let now = Instant::now();
+        let (mut app, _) = App::new(Options::default(), Size::new(width, height), now);
+        app.update(Msg::News(News::Found(story::server(true))), now);
+        app.update(Msg::News(News::Events(story::running(true))), now);
+        for key in fixture::keys(&script) {
+            app.update(Msg::Input(Input::Key(key)), now);
+        }
+        draw(&app, width, height)?;
+    }
+}

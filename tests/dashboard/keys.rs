@@ -1,0 +1,368 @@
+//! What keys, the mouse, signals and news do.
+
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use insta::assert_snapshot;
+use tokio::time::sleep;
+use tokometer::event::What;
+use tokometer::run::{AnswerText, Ask, Command, News};
+use tokometer::ui::layout::{Pane, View};
+use tokometer::ui::panes::requests_view::Sort;
+use tokometer::ui::{Exit, Options, UiError};
+
+use crate::fixture::{Dash, ready, running};
+use crate::story;
+
+fn click(column: u16, row: u16, kind: MouseEventKind) -> Event {
+    Event::Mouse(MouseEvent {
+        kind,
+        column,
+        row,
+        modifiers: KeyModifiers::NONE,
+    })
+}
+
+const PRESS: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+
+#[tokio::test(start_paused = true)]
+async fn it_looks_for_a_server_and_offers_the_simulated_one() {
+    let mut dash = Dash::start(80, 24, Options::default()).await;
+    assert_eq!(dash.asks(), [Ask::Search]);
+    let url = "http://127.0.0.1:11434".to_owned();
+    dash.tell(News::Searching { url: url.clone() }).await;
+    assert_snapshot!("searching", dash.screen());
+    let tried = vec![(url, "connection refused".to_owned())];
+    dash.tell(News::NotFound { tried }).await;
+    assert_snapshot!("not_found", dash.screen());
+    dash.keys("r").await;
+    assert_eq!(dash.asks(), [Ask::Search]);
+    let tried = Vec::new();
+    dash.tell(News::NotFound { tried }).await;
+    dash.keys("<enter>").await;
+    assert_eq!(dash.asks(), [Ask::Simulate]);
+    dash.tell(News::Found(story::server(true))).await;
+    assert!(dash.screen().contains("SIMULATED"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_shows_models_and_plan_and_enter_starts_the_chosen_one() {
+    let mut dash = ready(80, 24, Options::default()).await;
+    assert_snapshot!("ready", dash.screen());
+    dash.resize(120, 40).await;
+    assert_snapshot!("ready_120x40", dash.screen());
+    dash.keys("j<enter>").await;
+    let asks = dash.asks();
+    let [Ask::Start { plan, model }] = asks.as_slice() else {
+        panic!("{asks:?}");
+    };
+    assert_eq!(model.name, "llama3.2:latest");
+    assert_eq!(**plan, Options::default().plan);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_simulated_server_is_asked_for_at_once_with_sim() {
+    let options = Options {
+        simulated: true,
+        ..Options::default()
+    };
+    let mut dash = Dash::start(80, 24, options).await;
+    assert_eq!(dash.asks(), [Ask::Simulate]);
+    assert!(dash.screen().contains("SIMULATED"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_not_there_is_offered_for_download() {
+    let options = Options {
+        model: Some("qwen3:8b".to_owned()),
+        ..Options::default()
+    };
+    let mut dash = ready(80, 24, options).await;
+    assert_snapshot!("missing_model", dash.screen());
+    dash.keys("d").await;
+    assert_eq!(dash.asks(), [Ask::Pull("qwen3:8b".to_owned())]);
+    dash.tell(News::Pulling {
+        model: "qwen3:8b".to_owned(),
+        status: "pulling a3de86cd1c13".to_owned(),
+        bytes: Some((1_300_000_000, 5_200_000_000)),
+    })
+    .await;
+    assert_snapshot!("pulling", dash.screen());
+    dash.tell(News::Pulled(Err("disk full".to_owned()))).await;
+    assert!(dash.screen().contains("disk full"));
+    dash.tell(News::Pulled(Ok(()))).await;
+    let mut server = story::server(false);
+    server.models[1].name = "qwen3:8b".to_owned();
+    dash.tell(News::Found(server)).await;
+    dash.keys("<enter>").await;
+    let asks = dash.asks();
+    assert!(matches!(&asks[..], [Ask::Start { model, .. }] if model.name == "qwen3:8b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_models_says_how_to_get_one() {
+    let mut dash = Dash::start(80, 24, Options::default()).await;
+    let mut server = story::server(false);
+    server.models.clear();
+    dash.tell(News::Found(server)).await;
+    dash.asks();
+    dash.keys("<enter>").await;
+    assert_eq!(dash.asks(), []);
+    assert_snapshot!("no_models", dash.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_tell_the_run_what_to_do() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.keys("<space>nr").await;
+    let told = [Command::TogglePause, Command::Skip, Command::Repeat];
+    assert_eq!(dash.asks(), told.map(Ask::Run));
+    assert!(!dash.screen().contains("PAUSED"));
+    dash.tell(News::Events(vec![story::event(68_000, What::Paused)]))
+        .await;
+    assert!(dash.screen().contains("PAUSED"));
+    assert!(dash.screen().contains("space go on"));
+    dash.keys("x").await;
+    assert_snapshot!("stop_80x24", dash.screen());
+    dash.keys("n").await;
+    assert_eq!(dash.asks(), []);
+    dash.keys("xy").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::Stop)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn levels_are_added_and_removed_by_a_prompt() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.keys("+").await;
+    assert_snapshot!("add_level_80x24", dash.screen());
+    dash.keys("<enter>").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(64))]);
+    dash.keys("+16<enter>").await;
+    assert_eq!(dash.asks(), [], "it is to come already");
+    assert!(dash.screen().contains("16 is to come already"));
+    dash.keys("+24<enter>").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(24))]);
+    dash.keys("+<bs><bs><enter>").await;
+    assert_eq!(dash.asks(), [], "a level of nobody is no level");
+    dash.keys("<up><up><enter>").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(2))]);
+    dash.keys("-<down><enter>").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::RemoveLevel(16))]);
+    dash.keys("-<enter>").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::RemoveLevel(32))]);
+    dash.keys("+<esc>").await;
+    assert_eq!(dash.asks(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_asks_while_a_run_goes_on() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.keys("q").await;
+    assert!(!dash.is_over());
+    dash.keys("<esc>q<enter>").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::Stop)]);
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
+    let dash = ready(80, 24, Options::default()).await;
+    dash.keys("q").await;
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn control_c_and_signals_leave_without_a_question() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.keys("q<c-c>").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::Signal(2))]);
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(2)));
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.signal(15).await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::Signal(15))]);
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(15)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_is_gone_ends_it() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.close_input().await;
+    assert!(matches!(dash.end().await, Err(UiError::Closed)));
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.fail_input(std::io::Error::other("gone")).await;
+    assert!(matches!(dash.end().await, Err(UiError::Input(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_gone_is_told_of() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.drop_news().await;
+    assert!(dash.screen().contains("gone"), "{}", dash.screen());
+    let before = dash.frames();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(dash.frames(), before, "and it does not spin");
+    dash.keys("q").await;
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_does_not_listen_holds_nothing_up() {
+    let mut dash = running(80, 24, Options::default()).await;
+    for _ in 0..100 {
+        dash.keys("nr").await;
+    }
+    dash.keys("?").await;
+    assert!(dash.screen().contains("Keys"));
+    dash.keys("?q<enter>").await;
+    sleep(Duration::from_secs(2)).await;
+    assert!(dash.is_over(), "the last ask waits a second, no more");
+    assert_eq!(dash.asks().len(), 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_of_the_shown_request_is_asked_for() {
+    let mut dash = ready(120, 40, Options::default()).await;
+    dash.keys("<enter>").await;
+    dash.tell(News::Events(story::running(false))).await;
+    let asks = dash.asks();
+    assert!(asks.contains(&Ask::Run(Command::Watch(8))), "{asks:?}");
+    dash.keys("jj").await;
+    let watched = [9, 10].map(|id| Ask::Run(Command::Watch(id)));
+    assert_eq!(dash.asks(), watched);
+    let parts = |text: &str| vec![(true, text.to_owned())];
+    for (restart, text) in [(true, "Okay, "), (false, "so I need")] {
+        dash.tell(News::Answer(AnswerText {
+            id: 10,
+            restart,
+            parts: parts(text),
+        }))
+        .await;
+    }
+    dash.tell(News::Answer(AnswerText {
+        id: 9,
+        restart: false,
+        parts: parts("too late"),
+    }))
+    .await;
+    dash.keys("q<enter>").await;
+    let app = dash.end().await.unwrap();
+    let answer = app.cx(Pane::Answer).answer.unwrap().clone();
+    assert_eq!(answer.parts, parts("Okay, so I need"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_view_stands_still_while_the_run_goes_on() {
+    let dash = running(120, 40, Options::default()).await;
+    dash.keys("f").await;
+    let before = dash.screen();
+    assert!(before.contains("FROZEN"));
+    dash.tell(News::Events(story::over())).await;
+    let body = |screen: &str| screen.lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert_eq!(body(&dash.screen()), body(&before));
+    dash.keys("f").await;
+    assert!(!dash.screen().contains("FROZEN"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
+    let dash = ready(80, 24, Options::default()).await;
+    let before = dash.frames();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(dash.frames(), before, "an idle dashboard draws nothing");
+    dash.keys("<enter>").await;
+    dash.tell(News::Events(story::resting())).await;
+    assert!(dash.screen().contains("RESTING 10 s, then 2"));
+    let before = dash.frames();
+    sleep(Duration::from_secs(4)).await;
+    assert!(dash.screen().contains("RESTING 6 s"), "{}", dash.screen());
+    assert_eq!(dash.frames() - before, 4, "one frame a second");
+    let error = Some("the server is gone".to_owned());
+    let directory = None;
+    dash.tell(News::Finished { directory, error }).await;
+    assert!(dash.screen().contains("the server is gone"));
+    let before = dash.frames();
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(dash.frames(), before, "nothing runs, nothing is drawn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
+    let dash = running(80, 24, Options::default()).await;
+    let before = dash.frames();
+    for millis in 0..1000 {
+        let events = vec![story::event(
+            68_000 + millis,
+            story::running(false)[2].what.clone(),
+        )];
+        dash.send(News::Events(events)).await;
+        sleep(Duration::from_millis(1)).await;
+    }
+    let drawn = dash.frames() - before;
+    assert!((25..=31).contains(&drawn), "{drawn} frames in a second");
+    // A second's worth at once, then a key: it is answered within a frame's time.
+    for _ in 0..50 {
+        let news = News::Events(story::running(false));
+        dash.send(news).await;
+    }
+    dash.keys("?").await;
+    assert!(dash.screen().contains("Keys"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_over_can_be_run_again() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.keys("x").await;
+    dash.tell(News::Events(story::over())).await;
+    let directory = Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into());
+    let error = None;
+    dash.tell(News::Finished { directory, error }).await;
+    assert_snapshot!("over_80x24", dash.screen());
+    dash.keys("<enter>").await;
+    assert_eq!(dash.asks(), [], "it asks first");
+    dash.keys("y").await;
+    assert!(matches!(&dash.asks()[..], [Ask::Start { .. }]));
+    dash.tell(News::Events(vec![story::started(false)])).await;
+    dash.keys("q<enter>").await;
+    let app = dash.end().await.unwrap();
+    assert!(app.run().cycles.is_empty(), "the new run begins afresh");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mouse_selects_and_scrolls_unless_it_is_off() {
+    for mouse in [true, false] {
+        let options = Options {
+            mouse,
+            ..Options::default()
+        };
+        let mut dash = running(120, 40, options).await;
+        // The second row of the requests: below the headline (1–8) and the cycles.
+        dash.keys("<esc>").await;
+        let row = dash.row_of("Requests");
+        dash.input(click(5, row + 3, PRESS)).await;
+        let expected: &[Ask] = if mouse {
+            &[Ask::Run(Command::Watch(9))]
+        } else {
+            &[]
+        };
+        assert_eq!(dash.asks(), expected);
+        dash.input(click(5, row + 3, MouseEventKind::ScrollDown))
+            .await;
+        assert_eq!(dash.asks().len(), usize::from(mouse));
+        let row = dash.row_of("Cycles");
+        dash.input(click(5, row + 2, PRESS)).await;
+        dash.keys("q<enter>").await;
+        let app = dash.end().await.unwrap();
+        let shown = if mouse { 0 } else { 3 };
+        assert_eq!(app.shown_cycle_index(), Some(shown));
+        assert_eq!(app.focus() == Pane::Cycles, mouse);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_focus_goes_round_and_the_order_changes() {
+    let dash = running(80, 24, Options::default()).await;
+    dash.keys("pp<s-tab>").await;
+    dash.keys("3oO").await;
+    dash.keys("q<enter>").await;
+    let app = dash.end().await.unwrap();
+    assert_eq!(app.view(), View::Requests);
+    assert_eq!(app.focus(), Pane::RequestTable);
+    assert_eq!(app.sort().by, Sort::Id);
+    assert!(app.sort().descending);
+}
