@@ -63,7 +63,6 @@ const OLLAMA: &[(&str, Expected)] = &[
     ("ollama-generate-think", done("done length", 37, 24, 40)),
     ("ollama-generate-raw", done("done length", 6, 0, 6)),
     ("ollama-generate-nonstream", done("done length", 1, 0, 6)),
-    ("ollama-generate-ctx-overflow", done("done length", 1, 0, 8)),
     (
         "ollama-generate-token-repeat-abort",
         broken("unfinished", 31),
