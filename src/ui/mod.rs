@@ -9,6 +9,8 @@
 //!
 //! It knows `stats`, `event`, `plan` and the session's `Ask` and `News`; nobody knows it.
 
+pub mod draw;
+pub mod panes;
 pub mod theme;
 
 use crate::event::Stamp;

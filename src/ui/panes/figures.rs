@@ -1,0 +1,235 @@
+//! What the panes reckon from a cycle, and how it stands to the limits.
+
+use ratatui::style::Style;
+
+use crate::event::{CycleEnd, RequestRecord, Stamp};
+use crate::plan::{CycleShape, Limits};
+use crate::stats::state::{CycleState, RunState};
+use crate::ui::theme::Theme;
+
+/// How a figure stands to its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// Not known.
+    Unknown,
+    /// Within it.
+    Good,
+    /// Beyond it by less than a fifth.
+    Near,
+    /// Beyond it.
+    Bad,
+}
+
+impl Judged {
+    /// A speed against the lowest that is accepted, both in tokens a second.
+    pub fn speed(speed_tok_s: Option<f64>, limits: &Limits) -> Self {
+        let share = speed_tok_s.map(|speed| limits.speed_tok_s / speed);
+        Self::of(share.filter(|s| !s.is_nan()), 1.25)
+    }
+
+    /// A wait against the longest that is accepted, both in seconds.
+    pub fn wait(wait_s: Option<f64>, limits: &Limits) -> Self {
+        let share = wait_s.map(|wait| wait / limits.wait_s);
+        Self::of(share.filter(|s| !s.is_nan()), 1.2)
+    }
+
+    fn of(share: Option<f64>, near: f64) -> Self {
+        match share {
+            None => Self::Unknown,
+            Some(share) if share <= 1.0 => Self::Good,
+            Some(share) if share <= near => Self::Near,
+            Some(_) => Self::Bad,
+        }
+    }
+
+    /// Its style.
+    pub fn style(self, theme: &Theme) -> Style {
+        match self {
+            Self::Unknown => theme.dim,
+            Self::Good => theme.good,
+            Self::Near => theme.warn,
+            Self::Bad => theme.bad,
+        }
+    }
+
+    /// Its mark, for screens without colour.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Unknown => "–",
+            Self::Good => "✔",
+            Self::Near => "!",
+            Self::Bad => "✘",
+        }
+    }
+}
+
+/// Measured values in ascending order, and the percentiles that they can carry.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sample(Vec<f64>);
+
+impl Sample {
+    /// The finite ones of `values`.
+    pub fn new(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    /// The values.
+    pub fn values(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// How many there are.
+    pub fn n(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The arithmetic mean.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.0.is_empty()).then(|| self.0.iter().sum::<f64>() / self.0.len() as f64)
+    }
+
+    /// The least.
+    pub fn min(&self) -> Option<f64> {
+        self.0.first().copied()
+    }
+
+    /// The largest.
+    pub fn max(&self) -> Option<f64> {
+        self.0.last().copied()
+    }
+
+    /// The percentile `p` (0–100) by linear interpolation between closest ranks; None where the
+    /// sample is too small to carry it: 20 values for the 5th and 95th, 100 for the 1st and 99th.
+    pub fn percentile(&self, p: f64) -> Option<f64> {
+        let tail = p.min(100.0 - p);
+        let needed = if tail < 5.0 {
+            100
+        } else if tail < 10.0 {
+            20
+        } else {
+            1
+        };
+        if self.n() < needed {
+            return None;
+        }
+        let rank = p / 100.0 * (self.n() - 1) as f64;
+        let low = crate::ui::draw::cells(rank, self.n() - 1);
+        let (a, b) = (self.0.get(low)?, self.0.get(low + 1).or(self.0.get(low))?);
+        Some(a + (b - a) * (rank - low as f64))
+    }
+}
+
+/// Whether the cycle goes on.
+pub fn is_running(run: &RunState, cycle: &CycleState) -> bool {
+    cycle.end.is_none() && run.is_running()
+}
+
+/// Requests that the cycle will have made; None where time decides, or where it was cut short.
+pub fn expected(run: &RunState, cycle: &CycleState) -> Option<u64> {
+    match run.info.as_ref()?.plan.shape {
+        CycleShape::Waves(rounds) if cycle.end.is_none_or(|why| why == CycleEnd::Done) => {
+            Some(u64::from(cycle.users) * u64::from(rounds))
+        }
+        _ => None,
+    }
+}
+
+/// How many requests are over, of how many: `3/16`, or `37` where the end is open.
+pub fn done(run: &RunState, cycle: &CycleState) -> String {
+    match expected(run, cycle) {
+        Some(of) => format!("{}/{of}", cycle.finished()),
+        None => cycle.finished().to_string(),
+    }
+}
+
+/// Requests of the cycle that failed.
+pub fn failed(cycle: &CycleState) -> usize {
+    let failed = cycle.requests.iter().filter(|r| r.failure().is_some());
+    failed.count()
+}
+
+/// The speed to show: that of now while the cycle runs, else its mean; tokens a second for each user.
+pub fn speed(run: &RunState, cycle: &CycleState, now: Stamp) -> Option<f64> {
+    if is_running(run, cycle) {
+        cycle.current_speed_tok_s(now)
+    } else {
+        cycle.mean_speed_tok_s()
+    }
+}
+
+/// The throughput to show: that of now while the cycle runs, else output tokens / (last final
+/// chunk − first sent); tokens a second.
+pub fn throughput(run: &RunState, cycle: &CycleState) -> Option<f64> {
+    if is_running(run, cycle) {
+        return cycle.current_system_tok_s();
+    }
+    let done = || cycle.requests.iter().filter(|r| r.is_done());
+    let first = cycle.requests.iter().map(|r| r.sent).min()?;
+    let seconds = done().map(|r| r.ended).max()?.since(first);
+    (seconds > 0.0).then(|| cycle.output_tokens() as f64 / seconds)
+}
+
+/// Waits so far, seconds.
+pub fn waits(cycle: &CycleState) -> Sample {
+    Sample::new(cycle.waits_s())
+}
+
+/// Speeds of the requests that ended well, tokens a second.
+pub fn speeds(cycle: &CycleState) -> Sample {
+    let done = cycle.requests.iter().filter(|r| r.is_done());
+    Sample::new(done.filter_map(RequestRecord::speed_tok_s))
+}
+
+/// The share of the finished requests that met both limits, 0–1.
+pub fn attainment(cycle: &CycleState, limits: &Limits) -> Option<f64> {
+    let finished = cycle.finished();
+    let met = cycle.requests.iter().filter(|r| {
+        r.is_done()
+            && r.ttft_s().is_some_and(|wait| wait <= limits.wait_s)
+            && r.speed_tok_s()
+                .is_some_and(|speed| speed >= limits.speed_tok_s)
+    });
+    (finished > 0).then(|| met.count() as f64 / finished as f64)
+}
+
+/// How long the load of the cycle has lasted, seconds.
+pub fn elapsed_s(cycle: &CycleState, now: Stamp) -> f64 {
+    let from = cycle.opened.unwrap_or(cycle.started);
+    cycle.ended.unwrap_or(now).since(from)
+}
+
+/// `1 user`, `16 users`.
+pub fn users(users: u32) -> String {
+    let plural = if users == 1 { "" } else { "s" };
+    format!("{users} user{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_wants_a_sample_that_carries_it() {
+        let sample = Sample::new((0..20).map(f64::from));
+        assert_eq!(sample.percentile(50.0), Some(9.5));
+        assert_eq!(sample.percentile(95.0), Some(18.05));
+        assert_eq!(sample.percentile(99.0), None);
+        assert_eq!(Sample::new([1.0; 19]).percentile(95.0), None);
+        assert_eq!(Sample::new([f64::NAN]).percentile(50.0), None);
+        assert_eq!(Sample::new([3.0]).percentile(50.0), Some(3.0));
+    }
+
+    #[test]
+    fn a_figure_is_judged_against_its_limit() {
+        let limits = Limits::default();
+        assert_eq!(Judged::speed(Some(19.9), &limits), Judged::Good);
+        assert_eq!(Judged::speed(Some(16.0), &limits), Judged::Near);
+        assert_eq!(Judged::speed(Some(9.8), &limits), Judged::Bad);
+        assert_eq!(Judged::speed(Some(f64::NAN), &limits), Judged::Unknown);
+        assert_eq!(Judged::wait(Some(10.0), &limits), Judged::Good);
+        assert_eq!(Judged::wait(Some(12.1), &limits), Judged::Bad);
+        assert_eq!(Judged::wait(None, &limits), Judged::Unknown);
+    }
+}

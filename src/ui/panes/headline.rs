@@ -1,0 +1,284 @@
+//! The one number: the speed that each user feels now, large, and beside it what it depends on.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::figures::{self, Judged};
+use crate::event::RunEnd;
+use crate::stats::state::{CycleState, Stage};
+use crate::ui::Cx;
+use crate::ui::draw::columns;
+use crate::ui::draw::digits::{self, Size};
+use crate::ui::draw::frame::{self, Title};
+use crate::ui::draw::text;
+
+/// Width of the facts beside the number.
+const FACTS: u16 = 42;
+/// Least width of the chart beside the facts.
+const CHART: u16 = 16;
+
+/// Draws the pane.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let cycle = cycle(cx);
+    let main = cycle.map_or_else(
+        || "Speed".to_owned(),
+        |cycle| format!("Speed · {}", figures::users(cycle.users)),
+    );
+    let title = Title::new(main).aside(stage(cx));
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        let facts = Facts::of(cx, cycle);
+        let room = inner.width.saturating_sub(FACTS.saturating_add(3));
+        match Size::fitting(&facts.number, room, inner.height, cx.theme.ascii) {
+            Some(size) => large(buf, inner, cx, &facts, size),
+            None => small(buf, inner, cx, &facts),
+        }
+    });
+}
+
+/// The current cycle while the run goes on, the chosen one after it.
+fn cycle<'a>(cx: &Cx<'a>) -> Option<&'a CycleState> {
+    if cx.run.is_running() {
+        cx.run.current()
+    } else {
+        cx.shown_cycle().or_else(|| cx.run.current())
+    }
+}
+
+/// What the run is doing, in a few words.
+fn stage(cx: &Cx<'_>) -> String {
+    if cx.run.paused && cx.run.is_running() {
+        return "paused".to_owned();
+    }
+    match &cx.run.stage {
+        Stage::Idle => "not started".to_owned(),
+        Stage::Warming { done, of } => format!("warming up {done}/{of}"),
+        Stage::Connecting => "opening connections".to_owned(),
+        Stage::Cycle => "running".to_owned(),
+        Stage::Resting { until, next_users } => {
+            let left = until.since(cx.now).ceil();
+            format!("rest {left:.0} s, then {}", figures::users(*next_users))
+        }
+        Stage::Ended(RunEnd::Done) => "done".to_owned(),
+        Stage::Ended(RunEnd::Stopped | RunEnd::Signal(_)) => "stopped".to_owned(),
+        Stage::Ended(RunEnd::Failed(_)) => "✘ failed".to_owned(),
+    }
+}
+
+struct Facts {
+    number: String,
+    speed: Judged,
+    lines: Vec<(&'static str, Vec<Span<'static>>)>,
+    series: Vec<f64>,
+}
+
+impl Facts {
+    fn of(cx: &Cx<'_>, cycle: Option<&CycleState>) -> Self {
+        let theme = cx.theme;
+        let speed = cycle.and_then(|cycle| figures::speed(cx.run, cycle, cx.now));
+        let judged = Judged::speed(speed, &cx.limits);
+        let number = text::tok_s(speed);
+        let Some(cycle) = cycle else {
+            return Self {
+                number,
+                speed: judged,
+                lines: vec![("tok/s", vec![Span::styled("no cycle yet", theme.dim)])],
+                series: Vec::new(),
+            };
+        };
+        let running = figures::is_running(cx.run, cycle);
+        let when = if running { "now" } else { "mean" };
+        let system = text::tok_s(figures::throughput(cx.run, cycle));
+        let failed = figures::failed(cycle);
+        let mut users = vec![Span::raw(format!(
+            "{} · {} done",
+            cycle.users,
+            figures::done(cx.run, cycle)
+        ))];
+        if failed > 0 {
+            users.push(Span::styled(format!(" · ✘ {failed} failed"), theme.bad));
+        }
+        let time = text::clock(figures::elapsed_s(cycle, cx.now));
+        let per_user = format!("per user, {when}  ");
+        Self {
+            number,
+            speed: judged,
+            lines: vec![
+                (
+                    "tok/s",
+                    vec![Span::raw(per_user), speed_verdict(cx, judged)],
+                ),
+                ("wait", wait(cx, cycle)),
+                ("system", vec![Span::raw(format!("{system} tok/s"))]),
+                ("users", users),
+                ("time", vec![Span::raw(time)]),
+            ],
+            series: if running {
+                let whole = cycle.tokens_per_second.len().saturating_sub(1);
+                cycle
+                    .tokens_per_second
+                    .iter()
+                    .take(whole)
+                    .copied()
+                    .collect()
+            } else {
+                cycle.tokens_per_second.clone()
+            },
+        }
+    }
+
+    fn line(&self, label: &'static str, cx: &Cx<'_>) -> Line<'static> {
+        let mut spans = vec![Span::styled(format!("{label:<8}"), cx.theme.dim)];
+        let found = self.lines.iter().find(|(of, _)| *of == label);
+        spans.extend(found.map(|(_, spans)| spans.clone()).unwrap_or_default());
+        Line::from(spans)
+    }
+}
+
+fn speed_verdict(cx: &Cx<'_>, judged: Judged) -> Span<'static> {
+    let limit = text::plain(cx.limits.speed_tok_s);
+    let words = match judged {
+        Judged::Unknown => String::new(),
+        Judged::Good => format!("✔ {} {limit}", frame::at_least(cx.theme)),
+        Judged::Near => format!("! just below {limit}"),
+        Judged::Bad => format!("✘ below {limit}"),
+    };
+    Span::styled(words, judged.style(cx.theme))
+}
+
+fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+    let waits = figures::waits(cycle);
+    let judged = Judged::wait(waits.mean(), &cx.limits);
+    let limit = text::plain(cx.limits.wait_s);
+    let words = match judged {
+        Judged::Unknown => "no token yet".to_owned(),
+        Judged::Good => format!("✔ {} {limit} s", frame::at_most(cx.theme)),
+        Judged::Near => format!("! just over {limit} s"),
+        Judged::Bad => format!("✘ over {limit} s"),
+    };
+    let mean = text::seconds(waits.mean());
+    vec![
+        Span::raw(format!("{mean} mean  ")),
+        Span::styled(words, judged.style(cx.theme)),
+    ]
+}
+
+fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {
+    let (width, height) = size.of(&facts.number);
+    // As wide as four digits and a point, so that the rest stands still while the number changes.
+    let steady = size.of("000.0").0.min(area.width.saturating_sub(FACTS + 3));
+    let [_, number, _, words, _, chart] = Layout::horizontal([
+        Constraint::Length(1),
+        Constraint::Length(width.max(steady)),
+        Constraint::Length(2),
+        Constraint::Length(FACTS),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    let style = match facts.speed {
+        Judged::Unknown => cx.theme.dim,
+        judged => cx.theme.headline.patch(judged.style(cx.theme)),
+    };
+    let top = number.height.saturating_sub(height) / 2;
+    let number = Rect {
+        y: number.y.saturating_add(top),
+        height,
+        ..number
+    };
+    digits::digits(buf, number, &facts.number, size, style);
+    let all = ["tok/s", "wait", "system", "users", "time"];
+    let lines: Vec<Line<'_>> = if words.height >= 5 || facts.lines.len() == 1 {
+        let known = all.iter().take(facts.lines.len());
+        known.map(|label| facts.line(label, cx)).collect()
+    } else {
+        let mut system = facts.line("system", cx);
+        let users = facts.line("users", cx);
+        system.push_span(Span::raw(" · users "));
+        for span in users.spans.into_iter().skip(1) {
+            system.push_span(span);
+        }
+        vec![facts.line("tok/s", cx), facts.line("wait", cx), system]
+    };
+    let above = words
+        .height
+        .saturating_sub(crate::units::u16_of(lines.len()))
+        / 2;
+    let words = Rect {
+        y: words.y.saturating_add(above),
+        height: words.height.saturating_sub(above),
+        ..words
+    };
+    // Without a chart beside them the words may run on.
+    let charted = chart.width >= CHART && !facts.series.is_empty();
+    let words = if charted {
+        words
+    } else {
+        words.union(Rect {
+            y: words.y,
+            height: words.height,
+            ..chart
+        })
+    };
+    Paragraph::new(lines).render(words, buf);
+    if charted {
+        over_time(buf, chart, cx, &facts.series);
+    }
+}
+
+/// Throughput over time, as high as the pane.
+fn over_time(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, series: &[f64]) {
+    let style = cx.theme.series.first().copied().unwrap_or_default();
+    let top = series
+        .iter()
+        .copied()
+        .filter(|v| v.is_finite())
+        .fold(0.0, f64::max);
+    let peak = format!("system tok/s over time, peak {}", text::tok_s(Some(top)));
+    let [label, bars] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    Line::styled(
+        text::fit(&peak, usize::from(label.width)).into_owned(),
+        cx.theme.dim,
+    )
+    .render(label, buf);
+    let shown = series.len().min(usize::from(bars.width));
+    for (i, column) in bars.columns().take(shown).enumerate() {
+        let (from, to) = (i * series.len() / shown, (i + 1) * series.len() / shown);
+        let part = series.get(from..to).unwrap_or_default();
+        let mean = part.iter().sum::<f64>() / part.len() as f64;
+        columns::column(buf, column, mean / top, style);
+    }
+}
+
+fn small(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts) {
+    let style = cx.theme.headline.patch(facts.speed.style(cx.theme));
+    let mut first = vec![
+        Span::styled(format!("{} ", facts.number), style),
+        Span::raw("tok/s "),
+    ];
+    let of = |label: &str| facts.lines.iter().find(|(of, _)| *of == label);
+    let verdict = of("tok/s").and_then(|(_, spans)| spans.last());
+    first.extend(verdict.cloned());
+    let rest = ["wait", "system", "users", "time"]
+        .iter()
+        .filter_map(|label| of(label));
+    let mut lines = vec![Line::from(first)];
+    for (label, spans) in rest {
+        let mut words = vec![Span::styled(format!("{label} "), cx.theme.dim)];
+        words.extend(spans.iter().cloned());
+        let joined = lines.last().map_or(0, Line::width) + 3;
+        let line = Line::from(words);
+        let alone = usize::from(area.height) > lines.len();
+        if joined + line.width() <= usize::from(area.width) {
+            if let Some(last) = lines.last_mut() {
+                last.push_span(Span::styled(" · ", cx.theme.dim));
+                last.spans.extend(line.spans);
+            }
+        } else if alone {
+            lines.push(line);
+        }
+    }
+    Paragraph::new(lines).render(area, buf);
+}

@@ -1,0 +1,88 @@
+//! The warnings of the run, newest last.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use crate::event::{Stamp, Warning, WarningKind};
+use crate::ui::Cx;
+use crate::ui::draw::frame::{self, Title};
+use crate::ui::draw::text;
+use crate::ui::theme::Theme;
+
+/// Draws the pane. It follows the end, or stands `cx.scroll` lines above it.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let warnings = &cx.run.warnings;
+    let mut title = Title::new("Log");
+    if !warnings.is_empty() {
+        title = title.aside(warnings.len().to_string());
+    }
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        if warnings.is_empty() {
+            Line::styled("no warnings", cx.theme.dim).render(inner, buf);
+            return;
+        }
+        let height = usize::from(inner.height);
+        let wanted = height.saturating_add(cx.scroll);
+        let mut lines: Vec<Line<'static>> = Vec::new();
+        for (at, warning) in warnings.iter().rev() {
+            lines.extend(entry(cx.theme, *at, warning, inner.width).into_iter().rev());
+            if lines.len() >= wanted {
+                break;
+            }
+        }
+        let scroll = cx.scroll.min(lines.len().saturating_sub(height));
+        let mut seen: Vec<_> = lines.into_iter().skip(scroll).take(height).collect();
+        seen.reverse();
+        Paragraph::new(seen).render(inner, buf);
+    });
+}
+
+fn entry(theme: &Theme, at: Stamp, warning: &Warning, width: u16) -> Vec<Line<'static>> {
+    let (mark, style) = weight(theme, warning.kind);
+    let kind = warning.kind.to_string().replace('_', " ");
+    let time = format!("{:>7} ", text::clock(at.secs()));
+    let head = format!("{mark} {kind}: ");
+    let hang = text::width(&time) + 2;
+    let room = usize::from(width).saturating_sub(hang);
+    // The kind leads the first line; lines after it hang below its first letter.
+    let all = format!("{kind}: {}", warning.text);
+    let mut lines = Vec::new();
+    for (i, line) in text::wrap(&all, room).into_iter().enumerate() {
+        if i > 0 {
+            lines.push(Line::raw(format!("{}{line}", " ".repeat(hang))));
+            continue;
+        }
+        let told = head.trim_end();
+        let marked = format!("{mark} {line}");
+        let words = match marked.strip_prefix(told) {
+            Some(rest) => vec![
+                Span::styled(told.to_owned(), style),
+                Span::raw(rest.to_owned()),
+            ],
+            None => vec![Span::styled(marked, style)],
+        };
+        let mut spans = vec![Span::styled(time.clone(), theme.dim)];
+        spans.extend(words);
+        lines.push(Line::from(spans));
+    }
+    lines
+}
+
+/// A mark and a style for how much a warning weighs.
+fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
+    match kind {
+        WarningKind::WarmupFailed
+        | WarningKind::ConnectionsFailed
+        | WarningKind::Failures
+        | WarningKind::Recorder => ("✘", theme.bad),
+        WarningKind::Simulated
+        | WarningKind::Descriptors
+        | WarningKind::Hopeless
+        | WarningKind::Slots
+        | WarningKind::ClientLate => ("!", theme.warn),
+        WarningKind::Monitor | WarningKind::Other => ("·", theme.text),
+    }
+}

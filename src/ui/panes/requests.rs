@@ -1,0 +1,92 @@
+//! The requests of the shown cycle: those in flight first, then the ended ones, newest first.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+use super::entries::{self, Entry};
+use super::figures::{self, Judged};
+use crate::stats::state::CycleState;
+use crate::ui::Cx;
+use crate::ui::draw::frame::{self, Title};
+use crate::ui::draw::gauge;
+use crate::ui::draw::table::{self, Column, View};
+use crate::ui::draw::text;
+
+const COLUMNS: [Column; 7] = [
+    Column::number("id", 5, 0),
+    Column::number("tokens", 6, 2),
+    Column::number("tok/s", 6, 0),
+    Column::number("TTFB", 7, 1),
+    Column::number("waiting", 7, 4),
+    Column::number("duration", 8, 3),
+    Column::words("state", 14, 0).growing(),
+];
+
+/// Draws the pane.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let cycle = cx.shown_cycle();
+    frame::pane(frame, area, cx, &title(cycle), |buf, inner| {
+        let len = cycle.map_or(0, entries::len);
+        let view = View {
+            columns: &COLUMNS,
+            len,
+            selected: cycle.and_then(|cycle| entries::row_of(cycle, cx.request?)),
+            scroll: cx.scroll,
+        };
+        table::table(buf, inner, cx.theme, view, |row, _| {
+            let entry = cycle.and_then(|cycle| entries::nth(cycle, row));
+            entry.map(|entry| cells(cx, &entry)).unwrap_or_default()
+        });
+    });
+}
+
+/// The title of a list of the requests of `cycle`.
+pub(super) fn title(cycle: Option<&CycleState>) -> Title {
+    let Some(cycle) = cycle else {
+        return Title::new("Requests");
+    };
+    let (flying, ended) = (cycle.in_flight.len(), cycle.requests.len());
+    Title::new(format!("Requests · {}", figures::users(cycle.users)))
+        .aside(format!("{flying} in flight · {ended} ended"))
+}
+
+/// The ids in the order of the rows, for moving the selection.
+pub fn order(cycle: &CycleState) -> Vec<u64> {
+    entries::entries(cycle).map(|entry| entry.id()).collect()
+}
+
+fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
+    let theme = cx.theme;
+    let now = cx.now;
+    let speed = entry.speed_tok_s(now);
+    let wait = entry.wait_s();
+    let waiting = entry.waiting_s(now);
+    vec![
+        Span::raw(entry.id().to_string()),
+        Span::raw(entry.tokens_text()),
+        Span::styled(
+            text::tok_s(speed),
+            Judged::speed(speed, &cx.limits).style(theme),
+        ),
+        Span::styled(
+            text::seconds(wait),
+            Judged::wait(wait, &cx.limits).style(theme),
+        ),
+        Span::styled(
+            waiting.map_or_else(String::new, |s| text::seconds(Some(s))),
+            Judged::wait(waiting, &cx.limits).style(theme),
+        ),
+        Span::raw(text::seconds(Some(entry.duration_s(now)))),
+        Span::styled(state(cx, entry), entry.style(theme)),
+    ]
+}
+
+/// The state of a request with a small bar of its progress, where that is known.
+pub(super) fn state(cx: &Cx<'_>, entry: &Entry<'_>) -> String {
+    let most = cx.run.info.as_ref().and_then(|info| info.plan.max_tokens);
+    let bar = entry
+        .progress(most)
+        .map_or_else(|| "····".to_owned(), |share| gauge::steps(share, 4));
+    format!("{bar} {}", entry.state())
+}

@@ -1,0 +1,283 @@
+//! The results: every cycle in figures, speed and wait against users, and what was found.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::figures::{self, Judged};
+use super::verdict;
+use crate::event::{CycleEnd, RequestRecord};
+use crate::stats::state::CycleState;
+use crate::ui::Cx;
+use crate::ui::draw::columns;
+use crate::ui::draw::frame::{self, Title};
+use crate::ui::draw::table::{self, Column, View};
+use crate::ui::draw::text;
+
+const COLUMNS: [Column; 13] = [
+    Column::number("users", 5, 0),
+    Column::number("requests", 8, 3),
+    Column::number("failed", 6, 1),
+    Column::number("tok/s", 6, 0),
+    Column::number("p5", 6, 7),
+    Column::number("min", 6, 4),
+    Column::number("wait", 7, 0),
+    Column::number("p95", 7, 7),
+    Column::number("max", 7, 4),
+    Column::number("total", 7, 5),
+    Column::number("system", 6, 2),
+    Column::number("tokens", 6, 6),
+    Column::number("within limits", 13, 3),
+];
+/// Least height of the charts.
+const CHARTS: u16 = 8;
+
+/// Draws the view.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let title = Title::new("Results").aside("tok/s and total per request; system: all together");
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        if cx.run.cycles.is_empty() {
+            Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
+            return;
+        }
+        let found = findings(cx);
+        let rows = crate::units::u16_of(cx.run.cycles.len() + 1);
+        let words = crate::units::u16_of(found.len()).min(inner.height.saturating_sub(3));
+        let charts = inner.height.saturating_sub(words.saturating_add(2));
+        let charts = charts.saturating_sub(rows.min(charts.saturating_sub(CHARTS).max(4)));
+        let [cycles, _, chart, words] = Layout::vertical([
+            Constraint::Fill(1),
+            Constraint::Length(u16::from(charts >= CHARTS)),
+            Constraint::Length(if charts >= CHARTS { charts } else { 0 }),
+            Constraint::Length(words),
+        ])
+        .areas(inner);
+        figures_of_cycles(buf, cycles, cx);
+        if !chart.is_empty() {
+            let [speed, _, wait] = Layout::horizontal([
+                Constraint::Fill(1),
+                Constraint::Length(2),
+                Constraint::Fill(1),
+            ])
+            .areas(chart);
+            speed_chart(buf, speed, cx);
+            wait_chart(buf, wait, cx);
+        }
+        Paragraph::new(found).render(words, buf);
+    });
+}
+
+fn figures_of_cycles(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    let cycles = &cx.run.cycles;
+    let view = View {
+        columns: &COLUMNS,
+        len: cycles.len(),
+        selected: cx.cycle.filter(|index| *index < cycles.len()),
+        scroll: cx.scroll,
+    };
+    table::table(buf, area, cx.theme, view, |row, _| {
+        let cycle = cycles.get(row);
+        cycle.map(|cycle| cells(cx, cycle)).unwrap_or_default()
+    });
+}
+
+fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+    let theme = cx.theme;
+    let speeds = figures::speeds(cycle);
+    let waits = figures::waits(cycle);
+    let done = cycle.requests.iter().filter(|r| r.is_done());
+    let total = figures::Sample::new(done.clone().filter_map(RequestRecord::total_s));
+    let counted = done.clone().all(|r| r.server.output_tokens.is_some());
+    let tokens = match (done.count(), counted) {
+        (0, _) => text::UNKNOWN.to_owned(),
+        (_, true) => text::count(Some(cycle.output_tokens())),
+        (_, false) => format!("~{}", text::count(Some(cycle.output_tokens()))),
+    };
+    let within = figures::attainment(cycle, &cx.limits);
+    let good = within.is_some_and(|share| share >= cx.limits.share);
+    let (mark, judged) = match within {
+        None => ("", theme.dim),
+        Some(_) if good => ("✔ ", theme.good),
+        Some(_) => ("✘ ", theme.bad),
+    };
+    let speed =
+        |v: Option<f64>| Span::styled(text::tok_s(v), Judged::speed(v, &cx.limits).style(theme));
+    let wait =
+        |v: Option<f64>| Span::styled(text::seconds(v), Judged::wait(v, &cx.limits).style(theme));
+    let failed = match figures::failed(cycle) {
+        0 => Span::styled("0", theme.dim),
+        n => Span::styled(format!("✘ {n}"), theme.bad),
+    };
+    let share = text::number(within.map(|share| share * 100.0), 0, " %");
+    vec![
+        Span::raw(cycle.users.to_string()),
+        Span::raw(cycle.finished().to_string()),
+        failed,
+        speed(speeds.mean()),
+        speed(speeds.percentile(5.0)),
+        speed(speeds.min()),
+        wait(waits.mean()),
+        wait(waits.percentile(95.0)),
+        wait(waits.max()),
+        Span::raw(text::seconds(total.mean())),
+        Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
+        Span::raw(tokens),
+        Span::styled(format!("{mark}{share}"), judged),
+    ]
+}
+
+struct Point {
+    users: u32,
+    value: Option<f64>,
+    text: String,
+    style: Style,
+}
+
+fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    let points = cx.run.cycles.iter().map(|cycle| {
+        let value = figures::speed(cx.run, cycle, cx.now);
+        Point {
+            users: cycle.users,
+            value,
+            text: text::tok_s(value),
+            style: Judged::speed(value, &cx.limits).style(cx.theme),
+        }
+    });
+    let limit = cx.limits.speed_tok_s;
+    let title = format!("speed, tok/s by users  ╌ limit {}", text::plain(limit));
+    chart(buf, area, cx, &title, limit, points.collect());
+}
+
+fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    let points = cx.run.cycles.iter().map(|cycle| {
+        let value = figures::waits(cycle).mean();
+        Point {
+            users: cycle.users,
+            value,
+            text: text::seconds(value).replace(" s", ""),
+            style: Judged::wait(value, &cx.limits).style(cx.theme),
+        }
+    });
+    let limit = cx.limits.wait_s;
+    let title = format!("wait, s by users  ╌ limit {}", text::plain(limit));
+    chart(buf, area, cx, &title, limit, points.collect());
+}
+
+/// A column for each level, its value above it, its users below it, the limit behind them.
+fn chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, title: &str, limit: f64, points: Vec<Point>) {
+    let [head, values, bars, labels] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let title = text::fit(title, usize::from(head.width)).into_owned();
+    Line::styled(title, cx.theme.title).render(head, buf);
+    let points = thinned(points, usize::from(area.width / 6).max(1));
+    let count = crate::units::u16_of(points.len()).max(1);
+    let slot = (area.width / count).min(10);
+    let known = points.iter().filter_map(|p| p.value);
+    let top = known.filter(|v| v.is_finite()).fold(limit * 1.1, f64::max);
+    for (i, point) in points.iter().enumerate() {
+        let x = area
+            .x
+            .saturating_add(crate::units::u16_of(i).saturating_mul(slot));
+        let place = |row: Rect| {
+            Rect {
+                x,
+                width: slot.saturating_sub(1),
+                ..row
+            }
+            .intersection(row)
+        };
+        let share = point.value.unwrap_or(0.0) / top;
+        columns::column(buf, place(bars), share, point.style);
+        let filled = crate::ui::draw::eighths(share.min(1.0), usize::from(bars.height)).div_ceil(8);
+        let above = Rect {
+            y: bars
+                .bottom()
+                .saturating_sub(crate::units::u16_of(filled) + 1)
+                .max(values.y),
+            height: 1,
+            ..place(bars)
+        };
+        let words = text::fit(&point.text, usize::from(above.width)).into_owned();
+        Line::raw(words).centered().render(above, buf);
+        let users = point.users.to_string();
+        Line::styled(users, cx.theme.dim)
+            .centered()
+            .render(place(labels), buf);
+    }
+    let up = crate::units::round_u16(limit / top * f64::from(bars.height));
+    let line = Rect {
+        y: bars.bottom().saturating_sub(up.max(1)),
+        height: bars.height.min(1),
+        width: slot.saturating_mul(count).min(bars.width),
+        ..bars
+    };
+    columns::line_behind(buf, line, "╌", cx.theme.warn);
+}
+
+/// At most `most` of the points, evenly, the first and the last among them.
+fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
+    let len = points.len();
+    if len <= most {
+        return points;
+    }
+    let last = most.saturating_sub(1).max(1);
+    let keep: Vec<usize> = (0..most).map(|i| i * (len - 1) / last).collect();
+    let kept = points.into_iter().enumerate();
+    kept.filter(|(i, _)| keep.contains(i))
+        .map(|(_, point)| point)
+        .collect()
+}
+
+/// What was found, in sentences.
+fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
+    let whole = || {
+        cx.run
+            .cycles
+            .iter()
+            .filter(|c| c.end == Some(CycleEnd::Done))
+    };
+    let best = |value: &dyn Fn(&CycleState) -> Option<f64>| {
+        let known = whole().filter_map(|c| Some((c.users, value(c)?)));
+        known.max_by(|a, b| a.1.total_cmp(&b.1))
+    };
+    let mut told = Vec::new();
+    if let Some((users, speed)) = best(&CycleState::mean_speed_tok_s) {
+        let speed = text::tok_s(Some(speed));
+        told.push(format!(
+            "fastest {speed} tok/s with {}",
+            figures::users(users)
+        ));
+    }
+    if let Some((users, all)) = best(&|c| figures::throughput(cx.run, c)) {
+        let all = text::tok_s(Some(all));
+        told.push(format!(
+            "most together {all} tok/s with {}",
+            figures::users(users)
+        ));
+    }
+    let mut lines = vec![verdict::line(cx, true, true)];
+    if !told.is_empty() {
+        lines.push(Line::raw(format!(" {}", told.join(" · "))));
+    }
+    let mut kinds = std::collections::BTreeMap::<String, usize>::new();
+    for (kind, count) in cx.run.cycles.iter().flat_map(CycleState::failures) {
+        *kinds.entry(kind).or_default() += count;
+    }
+    if !kinds.is_empty() {
+        let kinds: Vec<String> = kinds
+            .iter()
+            .map(|(kind, n)| format!("{kind} {n}"))
+            .collect();
+        let words = format!(" ✘ failed: {}", kinds.join(", "));
+        lines.push(Line::styled(words, cx.theme.bad));
+    }
+    lines
+}
