@@ -1,187 +1,19 @@
 //! Every pane, drawn from runs told as events: what a user would see, at several sizes.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be drawn fails its test")]
+
 mod story;
 
 use proptest::prelude::*;
-use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
-use ratatui::{Frame, Terminal};
 use rstest::rstest;
 use story::Story;
-use tokometer::event::{Event, FailureKind, Stamp, WarningKind, What};
+use story::screen::{PANES, Screen, finished, hostile, measured, pane, running};
+use tokometer::event::{CycleEnd, RunEnd};
 use tokometer::stats::state::RunState;
+use tokometer::ui::AnswerView;
 use tokometer::ui::panes::requests_view::{Sort, Sorting};
-use tokometer::ui::panes::{
-    answer, cycles, headline, log, machine, request_detail, requests, requests_view, results, ttfb,
-    verdict,
-};
-use tokometer::ui::theme::Theme;
-use tokometer::ui::{AnswerView, Cx};
-
-type Pane = fn(&mut Frame<'_>, Rect, &Cx<'_>);
-
-fn by_speed(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
-    let sort = Sorting {
-        by: Sort::Speed,
-        descending: true,
-    };
-    requests_view::render(frame, area, cx, sort);
-}
-
-const PANES: [(&str, Pane); 11] = [
-    ("headline", headline::render),
-    ("cycles", cycles::render),
-    ("ttfb", ttfb::render),
-    ("requests", requests::render),
-    ("requests_view", by_speed),
-    ("request_detail", request_detail::render),
-    ("answer", answer::render),
-    ("verdict", verdict::render),
-    ("log", log::render),
-    ("results", results::render),
-    ("machine", machine::render),
-];
-
-/// What one looks at: a run, and what is chosen in it.
-struct Screen {
-    run: RunState,
-    theme: Theme,
-    request: Option<u64>,
-    cycle: Option<usize>,
-    answer: Option<AnswerView>,
-    focused: bool,
-    scroll: usize,
-}
-
-impl Screen {
-    fn of(run: RunState) -> Self {
-        Self {
-            cycle: run.cycles.len().checked_sub(1),
-            run,
-            theme: Theme::named("dark"),
-            request: None,
-            answer: None,
-            focused: false,
-            scroll: 0,
-        }
-    }
-
-    fn themed(mut self, name: &str, ascii: bool) -> Self {
-        self.theme = Theme::named(name);
-        self.theme.ascii = ascii;
-        self
-    }
-
-    fn draw_at(&self, pane: Pane, size: (u16, u16), area: Rect) -> Terminal<TestBackend> {
-        let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-        let cx = Cx {
-            run: &self.run,
-            limits: tokometer::plan::Limits::default(),
-            theme: &self.theme,
-            now: Stamp(self.run.now.0 + 40_000),
-            cycle: self.cycle,
-            request: self.request,
-            answer: self.answer.as_ref(),
-            focused: self.focused,
-            scroll: self.scroll,
-        };
-        terminal.draw(|frame| pane(frame, area, &cx)).unwrap();
-        terminal
-    }
-
-    fn draw(&self, pane: Pane, width: u16, height: u16) -> Terminal<TestBackend> {
-        self.draw_at(pane, (width, height), Rect::new(0, 0, width, height))
-    }
-}
-
-fn pane(name: &str) -> Pane {
-    PANES.iter().find(|(of, _)| *of == name).unwrap().1
-}
-
-/// A sweep of 1, 2, 4, 8 and 32 users that is over; the last one had failures and a queue.
-fn finished() -> Screen {
-    let mut story = Story::of(&[1, 2, 4, 8, 32]);
-    story.cycle(1, &[2, 4, 8, 32], 54.2, 0.41, 0);
-    story.cycle(2, &[4, 8, 32], 30.7, 0.52, 0);
-    story.cycle(4, &[8, 32], 20.7, 0.61, 0);
-    story.cycle(8, &[32], 12.8, 0.83, 0);
-    story.cycle(32, &[], 9.1, 14.2, 3);
-    story.warn(
-        WarningKind::Failures,
-        "3 of 32 requests failed with 32 users: http_503 3",
-    );
-    story.end();
-    let mut screen = Screen::of(story.state());
-    screen.request = Some(20);
-    screen
-}
-
-/// A sweep in its third cycle.
-fn running() -> Screen {
-    let mut story = Story::of(&[1, 4, 8, 16, 32]);
-    story.cycle(1, &[4, 8, 16, 32], 54.2, 0.41, 0);
-    story.warn(
-        WarningKind::Slots,
-        "the server answers 4 requests at once; with more users the rest wait in line",
-    );
-    story.cycle(4, &[8, 16, 32], 20.7, 0.61, 0);
-    story.running(&[16, 32]);
-    story.warn(WarningKind::ClientLate, "a token was read 12 ms late");
-    let mut screen = Screen::of(story.state());
-    screen.request = Some(10);
-    screen.answer = Some(AnswerView {
-        id: 10,
-        parts: vec![
-            (
-                true,
-                "\n\nOkay, so I need to figure out what the philosophical ".to_owned(),
-            ),
-            (
-                true,
-                "definition of time is. Aristotle called it the number of motion.\n".to_owned(),
-            ),
-            (
-                false,
-                "\n\nTime is, to Aristotle, the *number of motion* with respect to ".to_owned(),
-            ),
-            (
-                false,
-                "before and after; to Kant it is a form of intuition.\n\n".to_owned(),
-            ),
-            (
-                false,
-                "1. 時間は流れる。\n2. Presentism: only the now is.".to_owned(),
-            ),
-        ],
-    });
-    screen
-}
-
-/// A server and a model that wish the terminal ill.
-fn hostile() -> Screen {
-    let mut story = Story::of(&[2]);
-    let id = story.open(2, &[]);
-    story.pass(1.0);
-    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}gnirts\u{2066} 日本語\r\nline\ttab";
-    let mut record = story::record(id, 0, 0, 5_000_000, 0.5, 30.0);
-    story::failed(&mut record, FailureKind::StreamError, evil);
-    story.tell(What::RequestEnded(Box::new(record)));
-    story.warn(WarningKind::Other, evil);
-    let mut screen = Screen::of(story.state());
-    screen.request = Some(id);
-    screen.answer = Some(AnswerView {
-        id,
-        parts: vec![(true, evil.to_owned()), (false, evil.to_owned())],
-    });
-    screen
-}
-
-fn measured() -> Screen {
-    let mut story = Story::of(&[1]);
-    story.tell(story::gpu());
-    story.tell(story::processes());
-    Screen::of(story.state())
-}
+use tokometer::ui::panes::{answer, headline, machine, requests, requests_view, verdict};
 
 #[rstest]
 #[case("headline", 78, 5)]
@@ -242,6 +74,39 @@ fn nothing_yet() {
     for (name, pane) in PANES {
         let terminal = screen.draw(pane, 50, 6);
         insta::assert_snapshot!(format!("empty_{name}"), terminal.backend());
+    }
+}
+
+#[test]
+fn cycles_that_did_not_go_well() {
+    let mut story = Story::of(&[1, 2, 4, 8, 16]);
+    story.cycle(1, &[2, 4, 8, 16], 54.2, 0.41, 0);
+    story.cycle(2, &[4, 8, 16], 30.7, 0.52, 2);
+    story.running(&[8, 16]);
+    story.cut(CycleEnd::Skipped);
+    let resting = Screen::of(story.state());
+    insta::assert_snapshot!(
+        "resting_headline",
+        resting.draw(headline::render, 78, 7).backend()
+    );
+    story.open(8, &[16]);
+    story.pass(2.5);
+    story.cut(CycleEnd::Stopped);
+    let failure = "the server is gone: connection refused (os error 111)".to_owned();
+    story.end(RunEnd::Failed(failure));
+    let screen = Screen::of(story.state());
+    for (name, width, height) in [
+        ("headline", 78, 7),
+        ("headline", 78, 5),
+        ("cycles", 78, 9),
+        ("results", 100, 20),
+        ("ttfb", 40, 9),
+    ] {
+        let terminal = screen.draw(pane(name), width, height);
+        insta::assert_snapshot!(
+            format!("failed_{name}_{width}x{height}"),
+            terminal.backend()
+        );
     }
 }
 
@@ -346,65 +211,35 @@ fn rows_come_in_the_order_that_the_selection_moves_in() {
     assert_eq!(order.len(), 8);
 }
 
-fn events() -> impl Strategy<Value = Vec<Event>> {
-    let number = prop_oneof![
-        any::<f64>(),
-        Just(f64::NAN),
-        Just(f64::INFINITY),
-        0.0..100.0
-    ];
-    let what = prop_oneof![
-        (0_u32..3, 0_u32..300).prop_map(|(cycle, users)| What::CycleStarted { cycle, users }),
-        (0_u32..3, 0_u64..9).prop_map(|(cycle, id)| What::RequestStarted {
-            id,
-            cycle,
-            user: 7,
-            round: u32::MAX,
-        }),
-        (0_u32..3, 0_u64..9, any::<bool>()).prop_map(|(cycle, id, thinking)| What::FirstToken {
-            id,
-            cycle,
-            ttft_us: 1,
-            thinking,
-        }),
-        (0_u32..3, 0_u64..9, 0_u64..90_000_000, 0.1..9000.0).prop_map(
-            |(cycle, id, sent, speed)| {
-                let mut record = story::record(id, cycle, 0, sent, 0.01, speed);
-                record.connect_us = Some(sent);
-                if id % 3 == 0 {
-                    story::failed(&mut record, FailureKind::BadLine, "\u{1b}[");
-                }
-                What::RequestEnded(Box::new(record))
-            }
-        ),
-        (0_u32..3).prop_map(|cycle| What::CycleEnded {
-            cycle,
-            why: tokometer::event::CycleEnd::Done,
-        }),
-        (number.clone(), any::<u32>()).prop_map(|(seconds, next_users)| What::RestStarted {
-            seconds: seconds.min(1e9),
-            next_users,
-        }),
-        prop::collection::vec(any::<u32>(), 0..20)
-            .prop_map(|upcoming| What::LevelsChanged { upcoming }),
-        any::<String>().prop_map(|text| What::Warning(tokometer::event::Warning {
-            kind: WarningKind::Other,
-            text,
-        })),
-        (number, any::<u64>()).prop_map(|(x, n)| What::Gpu(tokometer::event::GpuSample {
-            watts: Some(x),
-            usage_percent: Some(x),
-            vram_used_bytes: Some(n),
-            vram_total_bytes: Some(n / 2),
-            ..Default::default()
-        })),
-        Just(story::processes()),
-    ];
-    let event = (0_u64..100_000_000, what).prop_map(|(at, what)| Event {
-        at: Stamp(at),
-        what,
-    });
-    prop::collection::vec(event, 0..60)
+#[test]
+fn the_verdict_counts_whole_cycles_only() {
+    let told = |screen: &Screen| {
+        let terminal = screen.draw(verdict::render, 140, 1);
+        terminal
+            .backend()
+            .to_string()
+            .trim_matches(['"', '\n', ' '])
+            .to_owned()
+    };
+    let mut story = Story::of(&[2, 8]);
+    assert_eq!(
+        told(&Screen::of(story.state())),
+        "so far: – people at ≥ 19.9 tok/s · – people at ≤ 10 s wait"
+    );
+    story.cycle(2, &[8], 25.0, 0.5, 0);
+    story.running(&[]);
+    assert_eq!(
+        told(&Screen::of(story.state())),
+        "so far: 2+ people at ≥ 19.9 tok/s · 2+ people at ≤ 10 s wait · ✘ 2 failed · measuring 8"
+    );
+    let mut story = Story::of(&[1, 2]);
+    story.cycle(1, &[2], 9.0, 0.5, 0);
+    story.cycle(2, &[], 9.0, 0.5, 2);
+    story.end(RunEnd::Done);
+    assert_eq!(
+        told(&Screen::of(story.state())),
+        "by mean: nobody at ≥ 19.9 tok/s · 1 person at ≤ 10 s wait (fails at 2) · ✘ 2 failed"
+    );
 }
 
 proptest! {
@@ -412,7 +247,7 @@ proptest! {
 
     #[test]
     fn no_area_and_no_event_breaks_a_pane(
-        events in events(),
+        events in story::any::events(),
         screen in (1_u16..=200, 1_u16..=60),
         area in (0_u16..=200, 0_u16..=200, 0_u16..=200, 0_u16..=200),
         text in any::<String>(),

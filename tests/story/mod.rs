@@ -1,5 +1,8 @@
 //! Runs told as events, with readable figures, for tests of what is drawn from them.
 
+pub(crate) mod any;
+pub(crate) mod screen;
+
 use std::sync::Arc;
 
 use tokometer::api::{Dialect, Model, Target};
@@ -11,9 +14,9 @@ use tokometer::plan::Plan;
 use tokometer::stats::state::RunState;
 
 /// A run in the making.
-pub struct Story {
+pub(crate) struct Story {
     /// What happened so far.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     at: u64,
     cycle: u32,
     id: u64,
@@ -25,7 +28,7 @@ fn micros(seconds: f64) -> u64 {
 
 impl Story {
     /// A run of these levels that has loaded and warmed its model.
-    pub fn of(levels: &[u32]) -> Self {
+    pub(crate) fn of(levels: &[u32]) -> Self {
         let mut story = Self {
             events: Vec::new(),
             at: 0,
@@ -46,7 +49,7 @@ impl Story {
     }
 
     /// Something that happens now.
-    pub fn tell(&mut self, what: What) {
+    pub(crate) fn tell(&mut self, what: What) {
         self.events.push(Event {
             at: Stamp(self.at),
             what,
@@ -54,18 +57,18 @@ impl Story {
     }
 
     /// Lets time pass, seconds.
-    pub fn pass(&mut self, seconds: f64) {
+    pub(crate) fn pass(&mut self, seconds: f64) {
         self.at += micros(seconds);
     }
 
     /// A warning.
-    pub fn warn(&mut self, kind: WarningKind, text: &str) {
+    pub(crate) fn warn(&mut self, kind: WarningKind, text: &str) {
         let text = text.to_owned();
         self.tell(What::Warning(Warning { kind, text }));
     }
 
     /// Opens a cycle and sends one request of each user. Returns the first id.
-    pub fn open(&mut self, users: u32, upcoming: &[u32]) -> u64 {
+    pub(crate) fn open(&mut self, users: u32, upcoming: &[u32]) -> u64 {
         let cycle = self.cycle;
         self.tell(What::LevelsChanged {
             upcoming: upcoming.to_vec(),
@@ -93,7 +96,14 @@ impl Story {
 
     /// A whole cycle: each user is answered with 200 tokens at `speed` tokens a second after
     /// `wait` seconds, later users a little slower; the first `failing` users get a 503.
-    pub fn cycle(&mut self, users: u32, upcoming: &[u32], speed: f64, wait: f64, failing: u32) {
+    pub(crate) fn cycle(
+        &mut self,
+        users: u32,
+        upcoming: &[u32],
+        speed: f64,
+        wait: f64,
+        failing: u32,
+    ) {
         let first = self.open(users, upcoming);
         let sent = self.at;
         let cycle = self.cycle;
@@ -117,9 +127,9 @@ impl Story {
             .collect();
         records.sort_by_key(|r| r.ended);
         let last = records.last().map_or(sent, |r| r.ended.0);
-        for (i, now) in (sent..last).step_by(500_000).enumerate() {
+        for now in (sent..last).step_by(500_000) {
             self.at = now;
-            let requests = in_flight(&records, now, i);
+            let requests = in_flight(&records, now);
             self.tell(What::Progress { cycle, requests });
         }
         for record in records {
@@ -140,7 +150,7 @@ impl Story {
 
     /// A cycle of eight users, twelve seconds in: one done, one refused, one cut off, two queued,
     /// two thinking, one answering.
-    pub fn running(&mut self, upcoming: &[u32]) {
+    pub(crate) fn running(&mut self, upcoming: &[u32]) {
         let first = self.open(8, upcoming);
         let (cycle, sent) = (self.cycle, self.at);
         let mut refused = record(first, cycle, 0, sent, 1.0, 10.0);
@@ -186,19 +196,26 @@ impl Story {
         self.tell(What::RequestEnded(Box::new(cut)));
     }
 
+    /// Ends the cycle that goes on, or went on.
+    pub(crate) fn cut(&mut self, why: CycleEnd) {
+        let cycle = self.cycle;
+        self.tell(What::CycleEnded { cycle, why });
+        self.cycle += 1;
+    }
+
     /// The end.
-    pub fn end(&mut self) {
-        self.tell(What::LevelsChanged { upcoming: vec![] });
-        self.tell(What::RunEnded { why: RunEnd::Done });
+    pub(crate) fn end(&mut self, why: RunEnd) {
+        self.tell(What::RunEnded { why });
     }
 
     /// The state it amounts to.
-    pub fn state(&self) -> RunState {
+    pub(crate) fn state(&self) -> RunState {
         RunState::of(&self.events)
     }
 }
 
-fn in_flight(records: &[RequestRecord], now: u64, _step: usize) -> Vec<InFlight> {
+/// Where requests that were never interrupted stand at an instant.
+fn in_flight(records: &[RequestRecord], now: u64) -> Vec<InFlight> {
     let stand = |r: &RequestRecord| {
         let first = r.first_token?.0;
         let share = now.saturating_sub(first) as f64 / r.last_token?.since(r.first_token?) / 1e6;
@@ -213,7 +230,14 @@ fn in_flight(records: &[RequestRecord], now: u64, _step: usize) -> Vec<InFlight>
 }
 
 /// A request answered with 200 tokens, 80 of them thinking.
-pub fn record(id: u64, cycle: u32, user: u32, sent: u64, wait: f64, speed: f64) -> RequestRecord {
+pub(crate) fn record(
+    id: u64,
+    cycle: u32,
+    user: u32,
+    sent: u64,
+    wait: f64,
+    speed: f64,
+) -> RequestRecord {
     let first = sent + micros(wait);
     let step = micros(1.0 / speed);
     let last = first + step * 199;
@@ -251,7 +275,7 @@ pub fn record(id: u64, cycle: u32, user: u32, sent: u64, wait: f64, speed: f64) 
 }
 
 /// Makes a failure of a record: what came is lost.
-pub fn failed(record: &mut RequestRecord, kind: FailureKind, message: &str) {
+pub(crate) fn failed(record: &mut RequestRecord, kind: FailureKind, message: &str) {
     if record.ended < record.first_token.unwrap_or_default() {
         record.head = None;
         record.first_byte = None;
@@ -290,7 +314,7 @@ fn info(plan: Plan) -> RunInfo {
 }
 
 /// A GPU that tells everything.
-pub fn gpu() -> What {
+pub(crate) fn gpu() -> What {
     What::Gpu(GpuSample {
         source: "nvml:GPU-1234".to_owned(),
         name: Some("NVIDIA RTX 4090".to_owned()),
@@ -305,7 +329,7 @@ pub fn gpu() -> What {
 }
 
 /// A server, and a runner of which little is known.
-pub fn processes() -> What {
+pub(crate) fn processes() -> What {
     What::Processes(vec![
         ProcessSample {
             pid: 40163,

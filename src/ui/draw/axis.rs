@@ -9,16 +9,16 @@ pub struct LogAxis {
 }
 
 impl LogAxis {
-    /// An axis that holds every positive value of `values`, from 0.01 (0.001 where the values go
-    /// below it) to beyond the largest, in `buckets` steps.
+    /// An axis that holds every positive value of `values`, from the power of ten at or below the
+    /// least (0.001 at the least) to beyond the largest, in `buckets` steps.
     pub fn holding(values: impl Iterator<Item = f64>, buckets: usize) -> Self {
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for value in values.filter(|v| v.is_finite() && *v > 0.0) {
             least = least.min(value);
             most = most.max(value);
         }
-        let low = if least < 0.01 { -3.0 } else { -2.0 };
-        let high = (most.max(0.1) * 1.6).log10().max(low + 1.0);
+        let low = least.log10().floor().clamp(-3.0, 4.0);
+        let high = (most * 1.6).log10().max(low + 1.0);
         Self { low, high, buckets }
     }
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn values_fall_where_their_size_puts_them() {
-        let axis = LogAxis::holding([0.5, 62.5].into_iter(), 40);
+        let axis = LogAxis::holding([0.02, 62.5].into_iter(), 40);
         assert_eq!(axis.bucket(0.01), 0);
         assert_eq!(axis.bucket(0.001), 0);
         assert_eq!(axis.bucket(f64::NAN), 0);

@@ -9,7 +9,7 @@ use super::{RISING, eighths};
 /// Fills `area` from below to `share` of its height (0–1; clamped).
 pub fn column(buf: &mut Buffer, area: Rect, share: f64, style: Style) {
     let area = area.intersection(buf.area);
-    let mut left = eighths(share.min(1.0), usize::from(area.height));
+    let mut left = eighths(share, usize::from(area.height));
     for row in area.rows().rev() {
         let Some(glyph) = RISING.get(left.min(8).wrapping_sub(1)) else {
             return;

@@ -9,7 +9,7 @@ pub fn bar(share: Option<f64>, width: usize) -> String {
     let Some(share) = share.filter(|s| !s.is_nan()) else {
         return "·".repeat(width);
     };
-    let filled = eighths(share.clamp(0.0, 1.0), width);
+    let filled = eighths(share, width);
     let part = (filled % 8).checked_sub(1).and_then(|i| FILLING.get(i));
     let full = filled / 8;
     let rest = width.saturating_sub(full + usize::from(part.is_some()));

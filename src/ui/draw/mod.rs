@@ -20,11 +20,11 @@ pub fn cells(x: f64, most: usize) -> usize {
 /// The parts of a filled cell, from one eighth to all of it, upward.
 pub const RISING: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-/// A share of 0–1 in eighths of a cell, of `of` cells; anything above 0 is at least one eighth.
+/// A share of 0–1 (clamped; NaN is 0) in eighths of a cell, of `of` cells; anything above 0 is at least one eighth.
 pub fn eighths(share: f64, of: usize) -> usize {
     let whole = of.saturating_mul(8);
     if share.is_nan() || share <= 0.0 {
         return 0;
     }
-    cells((share * whole as f64).round(), whole).max(whole.min(1))
+    cells((share.min(1.0) * whole as f64).round(), whole).max(whole.min(1))
 }

@@ -20,7 +20,7 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
 }
 
 fn glyph(share: f64) -> &'static str {
-    match eighths(share.min(1.0), 1) {
+    match eighths(share, 1) {
         0 => GAP,
         level => RISING.get(level - 1).copied().unwrap_or(GAP),
     }

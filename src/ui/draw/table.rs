@@ -85,7 +85,7 @@ pub fn first_row(len: usize, height: usize, selected: Option<usize>, scroll: usi
     let first = scroll.min(len.saturating_sub(height));
     match selected {
         Some(row) if row < first => row,
-        Some(row) if row >= first + height => (row + 1).saturating_sub(height),
+        Some(row) if row >= first + height => (row + 1).saturating_sub(height.max(1)),
         _ => first,
     }
 }

@@ -19,8 +19,8 @@ const COLUMNS: [Column; 8] = [
     Column::number("users", 5, 0),
     Column::number("done", 7, 2),
     Column::number("tok/s", 6, 0),
-    Column::words("▁▂▃ over time", 8, 4).growing(),
-    Column::number("system", 6, 3),
+    Column::words("over time", 9, 3).growing(),
+    Column::number("system", 6, 4),
     Column::number("wait", 7, 1),
     Column::number("errors", 6, 2),
 ];
@@ -58,9 +58,9 @@ fn measured(cx: &Cx<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> 
     let theme = cx.theme;
     let running = figures::is_running(cx.run, cycle);
     let speed = figures::speed(cx.run, cycle, cx.now);
-    let wait = figures::waits(cycle).mean();
+    let wait = figures::mean_wait_s(cycle);
     let failed = figures::failed(cycle);
-    let (mark, style) = mark(cx, cycle, running);
+    let (mark, style) = mark(cx, cycle);
     // The second that is not over would always look like a fall.
     let seconds = cycle.tokens_per_second.len();
     let whole = seconds.saturating_sub(usize::from(running));
@@ -91,11 +91,12 @@ fn measured(cx: &Cx<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> 
     ]
 }
 
-fn mark(cx: &Cx<'_>, cycle: &CycleState, running: bool) -> (&'static str, Style) {
+/// How the cycle stands: running, done, failed, skipped or stopped.
+pub(super) fn mark(cx: &Cx<'_>, cycle: &CycleState) -> (&'static str, Style) {
     let theme = cx.theme;
     let finished = cycle.finished();
     match cycle.end {
-        _ if running => ("▶", theme.headline),
+        _ if figures::is_running(cx.run, cycle) => ("▶", theme.headline),
         Some(CycleEnd::Done) if finished > 0 && figures::failed(cycle) == finished => {
             ("✘", theme.bad)
         }

@@ -137,11 +137,11 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// What it is doing, in a word; with the kind of its failure.
+    /// What it is doing, in a word or two: a failed one with the kind of its failure.
     pub fn state(&self) -> String {
         let failure = self.record().and_then(RequestRecord::failure);
         match (failure, self.phase()) {
-            (Some((kind, _)), _) => format!("✘ failed {kind}"),
+            (Some((kind, _)), _) => format!("failed {kind}"),
             (None, Some(phase)) => phase.to_string(),
             (None, None) => "cancelled".to_owned(),
         }

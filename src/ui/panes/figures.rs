@@ -176,6 +176,12 @@ pub fn waits(cycle: &CycleState) -> Sample {
     Sample::new(cycle.waits_s())
 }
 
+/// The mean wait so far, seconds.
+pub fn mean_wait_s(cycle: &CycleState) -> Option<f64> {
+    let waits = cycle.waits_s();
+    (!waits.is_empty()).then(|| waits.iter().sum::<f64>() / waits.len() as f64)
+}
+
 /// Speeds of the requests that ended well, tokens a second.
 pub fn speeds(cycle: &CycleState) -> Sample {
     let done = cycle.requests.iter().filter(|r| r.is_done());

@@ -17,6 +17,8 @@ use crate::ui::draw::text;
 
 /// Width of the facts beside the number.
 const FACTS: u16 = 42;
+/// The gaps between the number, the facts and the chart.
+const BESIDE: u16 = 4;
 /// Least width of the chart beside the facts.
 const CHART: u16 = 16;
 
@@ -30,7 +32,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     let title = Title::new(main).aside(stage(cx));
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let facts = Facts::of(cx, cycle);
-        let room = inner.width.saturating_sub(FACTS.saturating_add(3));
+        let room = inner.width.saturating_sub(FACTS + BESIDE);
         match Size::fitting(&facts.number, room, inner.height, cx.theme.ascii) {
             Some(size) => large(buf, inner, cx, &facts, size),
             None => small(buf, inner, cx, &facts),
@@ -71,70 +73,97 @@ struct Facts {
     number: String,
     speed: Judged,
     lines: Vec<(&'static str, Vec<Span<'static>>)>,
+    /// Why the run could not go on.
+    failure: Option<String>,
     series: Vec<f64>,
 }
 
 impl Facts {
     fn of(cx: &Cx<'_>, cycle: Option<&CycleState>) -> Self {
-        let theme = cx.theme;
         let speed = cycle.and_then(|cycle| figures::speed(cx.run, cycle, cx.now));
         let judged = Judged::speed(speed, &cx.limits);
-        let number = text::tok_s(speed);
-        let Some(cycle) = cycle else {
-            return Self {
-                number,
-                speed: judged,
-                lines: vec![("tok/s", vec![Span::styled("no cycle yet", theme.dim)])],
-                series: Vec::new(),
-            };
+        let failure = match &cx.run.stage {
+            Stage::Ended(RunEnd::Failed(why)) => Some(format!("✘ {why}")),
+            _ => None,
         };
-        let running = figures::is_running(cx.run, cycle);
-        let when = if running { "now" } else { "mean" };
-        let system = text::tok_s(figures::throughput(cx.run, cycle));
-        let failed = figures::failed(cycle);
-        let mut users = vec![Span::raw(format!(
-            "{} · {} done",
-            cycle.users,
-            figures::done(cx.run, cycle)
-        ))];
-        if failed > 0 {
-            users.push(Span::styled(format!(" · ✘ {failed} failed"), theme.bad));
-        }
-        let time = text::clock(figures::elapsed_s(cycle, cx.now));
-        let per_user = format!("per user, {when}  ");
+        let none = || vec![("tok/s", vec![Span::styled("no cycle yet", cx.theme.dim)])];
         Self {
-            number,
+            number: text::tok_s(speed),
             speed: judged,
-            lines: vec![
-                (
-                    "tok/s",
-                    vec![Span::raw(per_user), speed_verdict(cx, judged)],
-                ),
-                ("wait", wait(cx, cycle)),
-                ("system", vec![Span::raw(format!("{system} tok/s"))]),
-                ("users", users),
-                ("time", vec![Span::raw(time)]),
-            ],
-            series: if running {
-                let whole = cycle.tokens_per_second.len().saturating_sub(1);
-                cycle
-                    .tokens_per_second
-                    .iter()
-                    .take(whole)
-                    .copied()
-                    .collect()
-            } else {
-                cycle.tokens_per_second.clone()
-            },
+            lines: cycle.map_or_else(none, |cycle| lines(cx, cycle, judged)),
+            failure,
+            series: cycle.map(|cycle| series(cx, cycle)).unwrap_or_default(),
         }
     }
 
-    fn line(&self, label: &'static str, cx: &Cx<'_>) -> Line<'static> {
+    fn line(&self, label: &str, cx: &Cx<'_>) -> Line<'static> {
         let mut spans = vec![Span::styled(format!("{label:<8}"), cx.theme.dim)];
         let found = self.lines.iter().find(|(of, _)| *of == label);
         spans.extend(found.map(|(_, spans)| spans.clone()).unwrap_or_default());
         Line::from(spans)
     }
+
+    /// The facts in as many lines as there are, two of them on one where there are few; a failure
+    /// takes the place of the last ones.
+    fn in_lines(&self, width: u16, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
+        let labels = self.lines.iter().map(|(label, _)| *label);
+        let mut lines: Vec<Line<'_>> = labels.map(|label| self.line(label, cx)).collect();
+        if usize::from(most) < lines.len() {
+            let mut system = self.line("system", cx);
+            let users = self.line("users", cx);
+            system.push_span(Span::raw(" · users "));
+            system.spans.extend(users.spans.into_iter().skip(1));
+            lines = vec![self.line("tok/s", cx), self.line("wait", cx), system];
+        }
+        if let Some(failure) = &self.failure {
+            let words = text::wrap(failure, usize::from(width));
+            let words: Vec<String> = words.into_iter().take(2).collect();
+            lines.truncate(usize::from(most).saturating_sub(words.len()));
+            lines.extend(
+                words
+                    .into_iter()
+                    .map(|words| Line::styled(words, cx.theme.bad)),
+            );
+        }
+        lines
+    }
+}
+
+fn lines(
+    cx: &Cx<'_>,
+    cycle: &CycleState,
+    judged: Judged,
+) -> Vec<(&'static str, Vec<Span<'static>>)> {
+    let running = figures::is_running(cx.run, cycle);
+    let when = if running { "now" } else { "mean" };
+    let per_user = Span::raw(format!("per user, {when}  "));
+    let system = text::tok_s(figures::throughput(cx.run, cycle));
+    let done = figures::done(cx.run, cycle);
+    let failed = figures::failed(cycle);
+    let mut users = vec![Span::raw(format!("{} · {done} done", cycle.users))];
+    if failed > 0 {
+        users.push(Span::styled(format!(" · ✘ {failed} failed"), cx.theme.bad));
+    }
+    let time = text::clock(figures::elapsed_s(cycle, cx.now));
+    vec![
+        ("tok/s", vec![per_user, speed_verdict(cx, judged)]),
+        ("wait", wait(cx, cycle)),
+        ("system", vec![Span::raw(format!("{system} tok/s"))]),
+        ("users", users),
+        ("time", vec![Span::raw(time)]),
+    ]
+}
+
+/// Tokens of each whole second; the one that is not over would always look like a fall.
+fn series(cx: &Cx<'_>, cycle: &CycleState) -> Vec<f64> {
+    let open = usize::from(figures::is_running(cx.run, cycle));
+    let whole = cycle.tokens_per_second.len().saturating_sub(open);
+    cycle
+        .tokens_per_second
+        .iter()
+        .take(whole)
+        .copied()
+        .collect()
 }
 
 fn speed_verdict(cx: &Cx<'_>, judged: Judged) -> Span<'static> {
@@ -149,8 +178,8 @@ fn speed_verdict(cx: &Cx<'_>, judged: Judged) -> Span<'static> {
 }
 
 fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
-    let waits = figures::waits(cycle);
-    let judged = Judged::wait(waits.mean(), &cx.limits);
+    let wait = figures::mean_wait_s(cycle);
+    let judged = Judged::wait(wait, &cx.limits);
     let limit = text::plain(cx.limits.wait_s);
     let words = match judged {
         Judged::Unknown => "no token yet".to_owned(),
@@ -158,7 +187,7 @@ fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         Judged::Near => format!("! just over {limit} s"),
         Judged::Bad => format!("✘ over {limit} s"),
     };
-    let mean = text::seconds(waits.mean());
+    let mean = text::seconds(wait);
     vec![
         Span::raw(format!("{mean} mean  ")),
         Span::styled(words, judged.style(cx.theme)),
@@ -168,7 +197,10 @@ fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
 fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {
     let (width, height) = size.of(&facts.number);
     // As wide as four digits and a point, so that the rest stands still while the number changes.
-    let steady = size.of("000.0").0.min(area.width.saturating_sub(FACTS + 3));
+    let steady = size
+        .of("000.0")
+        .0
+        .min(area.width.saturating_sub(FACTS + BESIDE));
     let [_, number, _, words, _, chart] = Layout::horizontal([
         Constraint::Length(1),
         Constraint::Length(width.max(steady)),
@@ -189,19 +221,10 @@ fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {
         ..number
     };
     digits::digits(buf, number, &facts.number, size, style);
-    let all = ["tok/s", "wait", "system", "users", "time"];
-    let lines: Vec<Line<'_>> = if words.height >= 5 || facts.lines.len() == 1 {
-        let known = all.iter().take(facts.lines.len());
-        known.map(|label| facts.line(label, cx)).collect()
-    } else {
-        let mut system = facts.line("system", cx);
-        let users = facts.line("users", cx);
-        system.push_span(Span::raw(" · users "));
-        for span in users.spans.into_iter().skip(1) {
-            system.push_span(span);
-        }
-        vec![facts.line("tok/s", cx), facts.line("wait", cx), system]
-    };
+    // Without a chart beside them the words may run on.
+    let charted = chart.width >= CHART && !facts.series.is_empty() && facts.failure.is_none();
+    let words = if charted { words } else { words.union(chart) };
+    let lines = facts.in_lines(words.width, words.height, cx);
     let above = words
         .height
         .saturating_sub(crate::units::u16_of(lines.len()))
@@ -210,17 +233,6 @@ fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {
         y: words.y.saturating_add(above),
         height: words.height.saturating_sub(above),
         ..words
-    };
-    // Without a chart beside them the words may run on.
-    let charted = chart.width >= CHART && !facts.series.is_empty();
-    let words = if charted {
-        words
-    } else {
-        words.union(Rect {
-            y: words.y,
-            height: words.height,
-            ..chart
-        })
     };
     Paragraph::new(lines).render(words, buf);
     if charted {
@@ -265,6 +277,10 @@ fn small(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts) {
         .iter()
         .filter_map(|label| of(label));
     let mut lines = vec![Line::from(first)];
+    if let Some(failure) = &facts.failure {
+        let words = text::fit(failure, usize::from(area.width)).into_owned();
+        lines.push(Line::styled(words, cx.theme.bad));
+    }
     for (label, spans) in rest {
         let mut words = vec![Span::styled(format!("{label} "), cx.theme.dim)];
         words.extend(spans.iter().cloned());

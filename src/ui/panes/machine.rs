@@ -81,16 +81,14 @@ fn gauges(cx: &Cx<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'static>> {
             Span::raw(value),
         ])
     };
-    let readings = [
-        text::number(gpu.watts, 1, " W"),
-        text::number(gpu.mhz, 0, " MHz"),
-        text::number(gpu.celsius, 0, " °C"),
-    ];
+    let power = text::number(gpu.watts, 1, " W");
+    let heat = text::number(gpu.celsius, 0, " °C");
     vec![
         Line::styled(name, theme.title),
         row("usage", gpu.usage_percent.map(|p| p / 100.0), usage),
         row("memory", memory, vram),
-        plain("power", readings.join("  ")),
+        plain("power", format!("{power} · temperature {heat}")),
+        plain("clock", text::number(gpu.mhz, 0, " MHz")),
     ]
 }
 

@@ -84,7 +84,7 @@ fn ended(cx: &Cx<'_>, record: &RequestRecord, width: usize) -> Vec<Line<'static>
             )]
         }
         Outcome::Failed { message, .. } => {
-            let words = format!("{}: {message}", entry.state());
+            let words = format!("✘ {}: {message}", entry.state());
             let wrapped = text::wrap(&words, width).into_iter().take(4);
             wrapped.map(|line| Line::styled(line, theme.bad)).collect()
         }

@@ -1,11 +1,14 @@
 //! The requests of the shown cycle: those in flight first, then the ended ones, newest first.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
 
 use super::entries::{self, Entry};
 use super::figures::{self, Judged};
+use crate::event::Phase;
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
@@ -20,7 +23,7 @@ const COLUMNS: [Column; 7] = [
     Column::number("TTFB", 7, 1),
     Column::number("waiting", 7, 4),
     Column::number("duration", 8, 3),
-    Column::words("state", 14, 0).growing(),
+    Column::words("state", 19, 0).growing(),
 ];
 
 /// Draws the pane.
@@ -38,6 +41,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             let entry = cycle.and_then(|cycle| entries::nth(cycle, row));
             entry.map(|entry| cells(cx, &entry)).unwrap_or_default()
         });
+        if len == 0 {
+            none_yet(buf, inner, cx);
+        }
     });
 }
 
@@ -49,6 +55,13 @@ pub(super) fn title(cycle: Option<&CycleState>) -> Title {
     let (flying, ended) = (cycle.in_flight.len(), cycle.requests.len());
     Title::new(format!("Requests · {}", figures::users(cycle.users)))
         .aside(format!("{flying} in flight · {ended} ended"))
+}
+
+/// Says below the headings that there is nothing to list.
+pub(super) fn none_yet(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    if let Some(row) = area.rows().nth(1) {
+        Line::styled("no request yet", cx.theme.dim).render(row, buf);
+    }
 }
 
 /// The ids in the order of the rows, for moving the selection.
@@ -82,8 +95,12 @@ fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
     ]
 }
 
-/// The state of a request with a small bar of its progress, where that is known.
+/// The state of a request with a small bar of its progress, where that is known;
+/// that of a failed one with the kind of its failure, without a bar.
 pub(super) fn state(cx: &Cx<'_>, entry: &Entry<'_>) -> String {
+    if entry.phase() == Some(Phase::Failed) {
+        return entry.state();
+    }
     let most = cx.run.info.as_ref().and_then(|info| info.plan.max_tokens);
     let bar = entry
         .progress(most)

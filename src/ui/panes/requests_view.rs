@@ -87,7 +87,7 @@ const COLUMNS: [Column; 14] = [
     Column::number("queue", 7, 5),
     Column::number("duration", 8, 3),
     Column::number("retries", 7, 8),
-    Column::words("state", 14, 0).growing(),
+    Column::words("state", 19, 0).growing(),
 ];
 
 /// Draws the view.
@@ -113,6 +113,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, sort: Sorting) {
             let entry = list.get(row);
             entry.map(|entry| cells(cx, entry)).unwrap_or_default()
         });
+        if list.is_empty() {
+            requests::none_yet(buf, inner, cx);
+        }
     });
 }
 

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::figures::{self, Judged};
-use super::verdict;
+use super::{cycles, verdict};
 use crate::event::{CycleEnd, RequestRecord};
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
@@ -17,12 +17,13 @@ use crate::ui::draw::frame::{self, Title};
 use crate::ui::draw::table::{self, Column, View};
 use crate::ui::draw::text;
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
+    Column::words("", 1, 0),
     Column::number("users", 5, 0),
     Column::number("requests", 8, 3),
     Column::number("failed", 6, 1),
     Column::number("tok/s", 6, 0),
-    Column::number("p5", 6, 7),
+    Column::number("p5", 6, 8),
     Column::number("min", 6, 4),
     Column::number("wait", 7, 0),
     Column::number("p95", 7, 7),
@@ -32,8 +33,8 @@ const COLUMNS: [Column; 13] = [
     Column::number("tokens", 6, 6),
     Column::number("within limits", 13, 3),
 ];
-/// Least height of the charts.
-const CHARTS: u16 = 8;
+/// Least and largest height of the charts.
+const CHARTS: (u16, u16) = (8, 18);
 
 /// Draws the view.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
@@ -43,15 +44,21 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
             return;
         }
-        let found = findings(cx);
+        let found = findings(cx, usize::from(inner.width));
         let rows = crate::units::u16_of(cx.run.cycles.len() + 1);
         let words = crate::units::u16_of(found.len()).min(inner.height.saturating_sub(3));
-        let charts = inner.height.saturating_sub(words.saturating_add(2));
-        let charts = charts.saturating_sub(rows.min(charts.saturating_sub(CHARTS).max(4)));
+        let room = inner.height.saturating_sub(words);
+        let beside = room.saturating_sub(CHARTS.0 + 1).max(4);
+        let charts = room.saturating_sub(rows.min(beside) + 1).min(CHARTS.1);
+        let (rows, charts) = if charts < CHARTS.0 {
+            (room, 0)
+        } else {
+            (rows.min(beside), charts)
+        };
         let [cycles, _, chart, words] = Layout::vertical([
-            Constraint::Fill(1),
-            Constraint::Length(u16::from(charts >= CHARTS)),
-            Constraint::Length(if charts >= CHARTS { charts } else { 0 }),
+            Constraint::Length(rows),
+            Constraint::Length(charts.min(1)),
+            Constraint::Length(charts),
             Constraint::Length(words),
         ])
         .areas(inner);
@@ -98,7 +105,7 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     };
     let within = figures::attainment(cycle, &cx.limits);
     let good = within.is_some_and(|share| share >= cx.limits.share);
-    let (mark, judged) = match within {
+    let (sign, judged) = match within {
         None => ("", theme.dim),
         Some(_) if good => ("✔ ", theme.good),
         Some(_) => ("✘ ", theme.bad),
@@ -112,7 +119,9 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         n => Span::styled(format!("✘ {n}"), theme.bad),
     };
     let share = text::number(within.map(|share| share * 100.0), 0, " %");
+    let (mark, style) = cycles::mark(cx, cycle);
     vec![
+        Span::styled(mark, style),
         Span::raw(cycle.users.to_string()),
         Span::raw(cycle.finished().to_string()),
         failed,
@@ -125,7 +134,7 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         Span::raw(text::seconds(total.mean())),
         Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
         Span::raw(tokens),
-        Span::styled(format!("{mark}{share}"), judged),
+        Span::styled(format!("{sign}{share}"), judged),
     ]
 }
 
@@ -179,7 +188,7 @@ fn chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, title: &str, limit: f64, poi
     Line::styled(title, cx.theme.title).render(head, buf);
     let points = thinned(points, usize::from(area.width / 6).max(1));
     let count = crate::units::u16_of(points.len()).max(1);
-    let slot = (area.width / count).min(10);
+    let slot = (area.width / count).min(14);
     let known = points.iter().filter_map(|p| p.value);
     let top = known.filter(|v| v.is_finite()).fold(limit * 1.1, f64::max);
     for (i, point) in points.iter().enumerate() {
@@ -196,7 +205,7 @@ fn chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, title: &str, limit: f64, poi
         };
         let share = point.value.unwrap_or(0.0) / top;
         columns::column(buf, place(bars), share, point.style);
-        let filled = crate::ui::draw::eighths(share.min(1.0), usize::from(bars.height)).div_ceil(8);
+        let filled = crate::ui::draw::eighths(share, usize::from(bars.height)).div_ceil(8);
         let above = Rect {
             y: bars
                 .bottom()
@@ -237,7 +246,7 @@ fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
 }
 
 /// What was found, in sentences.
-fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
+fn findings(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
     let whole = || {
         cx.run
             .cycles
@@ -263,7 +272,7 @@ fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
             figures::users(users)
         ));
     }
-    let mut lines = vec![verdict::line(cx, true, true)];
+    let mut lines = vec![verdict::line(cx, width)];
     if !told.is_empty() {
         lines.push(Line::raw(format!(" {}", told.join(" · "))));
     }

@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
+use ratatui::widgets::{Paragraph, Widget};
 
 use super::figures::{self, Sample};
 use crate::stats::state::CycleState;
@@ -29,15 +29,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             return;
         };
         let waits = figures::waits(cycle);
-        let lines = u16::from(inner.height >= 5) + 1;
+        let legend = legend(cx, cycle, &waits, usize::from(inner.width));
+        let lines = crate::units::u16_of(legend.len()).min(if inner.height >= 5 { 2 } else { 1 });
         let [chart, words] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(lines)]).areas(inner);
-        if chart.height >= 3 && chart.width >= 12 {
+        let charted = chart.height >= 3 && chart.width >= 12;
+        if charted {
             histogram(buf, chart, cx, &waits);
-            legend(buf, words, cx, cycle, &waits);
-        } else {
-            legend(buf, inner, cx, cycle, &waits);
         }
+        Paragraph::new(legend).render(if charted { words } else { inner }, buf);
     });
 }
 
@@ -58,7 +58,7 @@ fn histogram(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, waits: &Sample) {
     let buckets = usize::from(bars.width / wide).max(1);
     let limit = cx.limits.wait_s;
     let values = waits.values().iter().copied();
-    let axis = LogAxis::holding(values.chain([limit]), buckets);
+    let axis = LogAxis::holding(values.chain([limit / 100.0, limit]), buckets);
     let mut counts = vec![0_u32; buckets];
     for wait in waits.values() {
         if let Some(count) = counts.get_mut(axis.bucket(*wait)) {
@@ -118,9 +118,11 @@ fn scale(buf: &mut Buffer, bars: Rect, gutter: u16, most: u32, cx: &Cx<'_>) {
     let x = bars.x.saturating_sub(gutter);
     let label = text::fit(&text::count(Some(u64::from(most))), usize::from(width)).into_owned();
     let top = Rect::new(x, bars.y, width, bars.height.min(1));
-    Line::styled(label, cx.theme.dim)
-        .right_aligned()
-        .render(top, buf);
+    if most > 0 {
+        Line::styled(label, cx.theme.dim)
+            .right_aligned()
+            .render(top, buf);
+    }
     if bars.height > 1 {
         let last = Rect {
             y: bars.bottom() - 1,
@@ -132,8 +134,8 @@ fn scale(buf: &mut Buffer, bars: Rect, gutter: u16, most: u32, cx: &Cx<'_>) {
     }
 }
 
-/// What the sample can carry, in words, on as many lines as there are.
-fn legend(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, cycle: &CycleState, waits: &Sample) {
+/// What the sample can carry, in words, on lines of at most `room` columns.
+fn legend(cx: &Cx<'_>, cycle: &CycleState, waits: &Sample, room: usize) -> Vec<Line<'static>> {
     let waiting = cycle
         .in_flight
         .values()
@@ -156,7 +158,7 @@ fn legend(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, cycle: &CycleState, waits: 
     for (label, value) in parts {
         let width = text::width(label) + 1 + text::width(&value);
         let used = lines.last().map_or(0, Line::width);
-        if used > 0 && used + 2 + width > usize::from(area.width) {
+        if used > 0 && used + 2 + width > room {
             lines.push(Line::default());
         }
         if let Some(line) = lines.last_mut() {
@@ -165,7 +167,5 @@ fn legend(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, cycle: &CycleState, waits: 
             line.push_span(Span::raw(value));
         }
     }
-    for (line, row) in lines.into_iter().zip(area.rows()) {
-        line.render(row, buf);
-    }
+    lines
 }

@@ -18,45 +18,75 @@ use crate::ui::draw::text;
 /// Draws the line; it has no frame.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     frame::bare(frame, area, cx, |buf, area| {
-        let width = usize::from(area.width);
-        let forms = [line(cx, true, true), line(cx, true, false)];
-        let fitting = forms.into_iter().find(|line| line.width() <= width);
-        let line = fitting.unwrap_or_else(|| line(cx, false, false));
+        let line = line(cx, usize::from(area.width));
         line.render(Rect { height: 1, ..area }, buf);
     });
 }
 
-/// The verdict as a line of text, long or short, with or without what is being measured now.
-pub fn line(cx: &Cx<'_>, long: bool, now: bool) -> Line<'static> {
+/// What the line tells beside the two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    /// Words around the figures.
+    Words,
+    /// Where the limits fail.
+    Fails,
+    /// How many requests failed.
+    Failed,
+    /// What is being measured now.
+    Now,
+}
+
+/// From everything to the least.
+const FORMS: [&[Tell]; 6] = [
+    &[Tell::Words, Tell::Fails, Tell::Failed, Tell::Now],
+    &[Tell::Words, Tell::Fails, Tell::Failed],
+    &[Tell::Words, Tell::Fails],
+    &[Tell::Fails, Tell::Failed],
+    &[Tell::Fails],
+    &[],
+];
+
+/// The verdict as a line of text, as much of it as stands in `width` columns.
+pub fn line(cx: &Cx<'_>, width: usize) -> Line<'static> {
+    let carried = Carried::by_mean(cx.run, &cx.limits);
+    let mut lines = FORMS.iter().map(|form| formed(cx, carried, form));
+    let fitting = lines.find(|line| line.width() <= width);
+    fitting.unwrap_or_else(|| formed(cx, carried, &[]))
+}
+
+fn formed(cx: &Cx<'_>, carried: Carried, form: &[Tell]) -> Line<'static> {
     let theme = cx.theme;
-    let limits = &cx.limits;
     let (least, most) = (frame::at_least(theme), frame::at_most(theme));
-    let speed = text::plain(limits.speed_tok_s);
-    let wait = text::plain(limits.wait_s);
-    let carried = Carried::by_mean(cx.run, limits);
-    let mut spans = vec![Span::raw(match (long, cx.run.is_running()) {
-        (false, _) => " ",
-        (true, true) => " so far: ",
-        (true, false) => " by mean: ",
-    })];
-    let limit = if long {
-        [
+    let speed = text::plain(cx.limits.speed_tok_s);
+    let wait = text::plain(cx.limits.wait_s);
+    let (start, speed, wait) = if form.contains(&Tell::Words) {
+        let start = if cx.run.is_running() {
+            " so far: "
+        } else {
+            " by mean: "
+        };
+        (
+            start,
             format!("{least} {speed} tok/s"),
             format!("{most} {wait} s wait"),
-        ]
+        )
     } else {
-        [format!("{least}{speed} tok/s"), format!("{most}{wait} s")]
+        (
+            " ",
+            format!("{least}{speed} tok/s"),
+            format!("{most}{wait} s"),
+        )
     };
-    let [speed, wait] = limit;
-    spans.extend(words(cx, carried.speed, &speed, long));
+    let mut spans = vec![Span::raw(start)];
+    spans.extend(people(cx, carried.speed, &speed, form));
     spans.push(Span::styled(" · ", theme.dim));
-    spans.extend(words(cx, carried.wait, &wait, long));
+    spans.extend(people(cx, carried.wait, &wait, form));
     let failed: usize = cx.run.cycles.iter().map(figures::failed).sum();
-    if long && failed > 0 {
+    if form.contains(&Tell::Failed) && failed > 0 {
         spans.push(Span::styled(format!(" · ✘ {failed} failed"), theme.bad));
     }
     let current = cx.run.current().filter(|c| figures::is_running(cx.run, c));
-    if let Some(cycle) = current.filter(|_| now) {
+    if let Some(cycle) = current.filter(|_| form.contains(&Tell::Now)) {
         spans.push(Span::styled(
             format!(" · measuring {}", cycle.users),
             theme.dim,
@@ -65,40 +95,35 @@ pub fn line(cx: &Cx<'_>, long: bool, now: bool) -> Line<'static> {
     Line::from(spans)
 }
 
-fn words(cx: &Cx<'_>, held: Held, limit: &str, long: bool) -> Vec<Span<'static>> {
+/// How many people one limit allows.
+fn people(cx: &Cx<'_>, held: Held, limit: &str, form: &[Tell]) -> Vec<Span<'static>> {
     let theme = cx.theme;
-    let fails = |at: u32| {
-        let words = format!(" (fails at {at})");
-        Span::styled(if long { words } else { String::new() }, theme.dim)
-    };
-    let people = |users: u32| match (long, users) {
+    let noun = |users: Option<u32>| match (form.contains(&Tell::Words), users) {
         (false, _) => "",
-        (true, 1) => " person",
+        (true, Some(1)) => " person",
         (true, _) => " people",
     };
-    match (held.most, held.fails_at) {
-        (None, None) => vec![Span::styled(
-            format!("{}{} at {limit}", text::UNKNOWN, people(0)),
-            theme.dim,
-        )],
-        (None, Some(1)) => vec![
-            Span::styled("nobody", theme.bad),
-            Span::raw(format!(" at {limit}")),
-        ],
-        (None, Some(at)) => vec![
-            Span::styled(format!("fewer than {at}"), theme.bad),
-            Span::raw(format!("{} at {limit}", people(at))),
-        ],
-        (Some(most), at) => {
-            let more = if at.is_none() { "+" } else { "" };
-            let mut spans = vec![
-                Span::styled(format!("{most}{more}"), theme.headline),
-                Span::raw(format!("{} at {limit}", people(most))),
+    let (number, style) = match (held.most, held.fails_at) {
+        (None, None) => (text::UNKNOWN.to_owned(), theme.dim),
+        (None, Some(1)) => {
+            return vec![
+                Span::styled("nobody", theme.bad),
+                Span::raw(format!(" at {limit}")),
             ];
-            spans.extend(at.map(fails));
-            spans
         }
+        (None, Some(at)) => (format!("fewer than {at}"), theme.bad),
+        (Some(most), None) => (format!("{most}+"), theme.headline),
+        (Some(most), Some(_)) => (most.to_string(), theme.headline),
+    };
+    let counted = held.most.or(held.fails_at);
+    let mut spans = vec![
+        Span::styled(number, style),
+        Span::raw(format!("{} at {limit}", noun(counted))),
+    ];
+    if let (Some(_), Some(at), true) = (held.most, held.fails_at, form.contains(&Tell::Fails)) {
+        spans.push(Span::styled(format!(" (fails at {at})"), theme.dim));
     }
+    spans
 }
 
 /// The largest level up to which a limit held at every measured one, and the first where it failed.
