@@ -70,10 +70,10 @@ impl Story {
     /// Opens a cycle and sends one request of each user. Returns the first id.
     pub(crate) fn open(&mut self, users: u32, upcoming: &[u32]) -> u64 {
         let cycle = self.cycle;
+        self.tell(What::CycleStarted { cycle, users });
         self.tell(What::LevelsChanged {
             upcoming: upcoming.to_vec(),
         });
-        self.tell(What::CycleStarted { cycle, users });
         self.pass(0.02);
         self.tell(What::ConnectionsOpened {
             cycle,
