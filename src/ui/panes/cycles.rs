@@ -36,10 +36,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
         columns: &COLUMNS,
         len: cycles.len() + cx.run.upcoming.len(),
         selected,
-        scroll: if selected.is_none() {
-            cycles.len().saturating_sub(1)
-        } else {
-            0
+        scroll: match selected {
+            Some(_) => cx.scroll,
+            None => cycles.len().saturating_sub(1),
         },
     };
     frame::pane(frame, area, cx, &title, |buf, inner| {

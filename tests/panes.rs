@@ -1,0 +1,266 @@
+//! Every pane, drawn from runs told as events: what a user would see, at several sizes.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be drawn fails its test")]
+
+mod story;
+
+use proptest::prelude::*;
+use ratatui::layout::Rect;
+use rstest::rstest;
+use story::Story;
+use story::screen::{PANES, Screen, finished, hostile, measured, pane, running};
+use tokometer::event::{CycleEnd, RunEnd};
+use tokometer::stats::state::RunState;
+use tokometer::ui::AnswerView;
+use tokometer::ui::panes::requests_view::{Sort, Sorting};
+use tokometer::ui::panes::{answer, headline, machine, requests, requests_view, verdict};
+
+#[rstest]
+#[case("headline", 78, 5)]
+#[case("headline", 78, 7)]
+#[case("headline", 120, 8)]
+#[case("headline", 200, 12)]
+#[case("headline", 40, 4)]
+#[case("cycles", 58, 9)]
+#[case("cycles", 80, 12)]
+#[case("ttfb", 40, 9)]
+#[case("ttfb", 80, 14)]
+#[case("requests", 58, 12)]
+#[case("requests", 80, 12)]
+#[case("requests_view", 80, 12)]
+#[case("requests_view", 140, 12)]
+#[case("request_detail", 60, 12)]
+#[case("answer", 58, 8)]
+#[case("answer", 30, 16)]
+#[case("verdict", 120, 1)]
+#[case("verdict", 78, 1)]
+#[case("verdict", 40, 1)]
+#[case("log", 58, 6)]
+#[case("results", 120, 26)]
+#[case("machine", 40, 6)]
+fn a_running_sweep(#[case] name: &str, #[case] width: u16, #[case] height: u16) {
+    let terminal = running().draw(pane(name), width, height);
+    insta::assert_snapshot!(
+        format!("running_{name}_{width}x{height}"),
+        terminal.backend()
+    );
+}
+
+#[rstest]
+#[case("headline", 78, 5)]
+#[case("headline", 120, 8)]
+#[case("cycles", 80, 12)]
+#[case("ttfb", 40, 9)]
+#[case("ttfb", 100, 16)]
+#[case("requests", 58, 8)]
+#[case("requests_view", 120, 10)]
+#[case("request_detail", 80, 30)]
+#[case("verdict", 120, 1)]
+#[case("log", 58, 4)]
+#[case("results", 78, 20)]
+#[case("results", 120, 30)]
+#[case("results", 200, 56)]
+fn a_finished_sweep(#[case] name: &str, #[case] width: u16, #[case] height: u16) {
+    let terminal = finished().draw(pane(name), width, height);
+    insta::assert_snapshot!(
+        format!("finished_{name}_{width}x{height}"),
+        terminal.backend()
+    );
+}
+
+#[test]
+fn nothing_yet() {
+    let screen = Screen::of(RunState::default());
+    for (name, pane) in PANES {
+        let terminal = screen.draw(pane, 50, 6);
+        insta::assert_snapshot!(format!("empty_{name}"), terminal.backend());
+    }
+}
+
+#[test]
+fn cycles_that_did_not_go_well() {
+    let mut story = Story::of(&[1, 2, 4, 8, 16]);
+    story.cycle(1, &[2, 4, 8, 16], 54.2, 0.41, 0);
+    story.cycle(2, &[4, 8, 16], 30.7, 0.52, 2);
+    story.running(&[8, 16]);
+    story.cut(CycleEnd::Skipped);
+    let resting = Screen::of(story.state());
+    insta::assert_snapshot!(
+        "resting_headline",
+        resting.draw(headline::render, 78, 7).backend()
+    );
+    story.open(8, &[16]);
+    story.pass(2.5);
+    story.cut(CycleEnd::Stopped);
+    let failure = "the server is gone: connection refused (os error 111)".to_owned();
+    story.end(RunEnd::Failed(failure));
+    let screen = Screen::of(story.state());
+    for (name, width, height) in [
+        ("headline", 78, 7),
+        ("headline", 78, 5),
+        ("cycles", 78, 9),
+        ("results", 100, 20),
+        ("ttfb", 40, 9),
+    ] {
+        let terminal = screen.draw(pane(name), width, height);
+        insta::assert_snapshot!(
+            format!("failed_{name}_{width}x{height}"),
+            terminal.backend()
+        );
+    }
+}
+
+#[test]
+fn a_measured_machine() {
+    for (width, height) in [(40, 12), (80, 10)] {
+        let terminal = measured().draw(machine::render, width, height);
+        insta::assert_snapshot!(format!("machine_{width}x{height}"), terminal.backend());
+    }
+}
+
+#[rstest]
+#[case("cycles", "dark")]
+#[case("cycles", "mono")]
+#[case("requests", "mono")]
+#[case("answer", "dark")]
+#[case("headline", "light")]
+fn styles(#[case] name: &str, #[case] theme: &str) {
+    let mut screen = running().themed(theme, false);
+    screen.focused = true;
+    let terminal = screen.draw(pane(name), 58, 10);
+    insta::assert_debug_snapshot!(format!("style_{name}_{theme}"), terminal.backend().buffer());
+}
+
+#[test]
+fn plain_characters_where_asked() {
+    for screen in [
+        running(),
+        finished(),
+        measured(),
+        Screen::of(RunState::default()),
+    ] {
+        let mut screen = screen.themed("mono", true);
+        screen.answer = None;
+        for (name, pane) in PANES {
+            for (width, height) in [(40, 7), (78, 9), (120, 30)] {
+                let terminal = screen.draw(pane, width, height);
+                let shown = terminal.backend().to_string();
+                assert!(shown.is_ascii(), "{name}:\n{shown}");
+            }
+        }
+    }
+    let screen = running().themed("mono", true);
+    for (name, height) in [
+        ("headline", 7),
+        ("cycles", 9),
+        ("ttfb", 10),
+        ("requests", 12),
+    ] {
+        let terminal = screen.draw(pane(name), 78, height);
+        insta::assert_snapshot!(format!("ascii_{name}"), terminal.backend());
+    }
+}
+
+#[test]
+fn nothing_from_outside_reaches_the_terminal_raw() {
+    let screen = hostile();
+    for (name, pane) in PANES {
+        for (width, height) in [(58, 12), (120, 30)] {
+            let terminal = screen.draw(pane, width, height);
+            for cell in terminal.backend().buffer().content() {
+                let raw = |c: char| {
+                    c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{2066}'
+                };
+                assert!(!cell.symbol().contains(raw), "{name}: {:?}", cell.symbol());
+            }
+        }
+    }
+    for name in ["answer", "log", "request_detail"] {
+        let terminal = screen.draw(pane(name), 58, 10);
+        insta::assert_snapshot!(format!("hostile_{name}"), terminal.backend());
+    }
+}
+
+#[test]
+fn an_answer_is_followed_until_it_is_scrolled() {
+    let mut screen = running();
+    let lines: Vec<String> = (1..=100).map(|n| format!("line {n}")).collect();
+    screen.answer = Some(AnswerView {
+        id: 1,
+        parts: vec![(false, lines.join("\n"))],
+    });
+    let seen = |screen: &Screen| screen.draw(answer::render, 40, 5).backend().to_string();
+    assert!(seen(&screen).contains("line 100 "));
+    screen.scroll = 50;
+    assert!(seen(&screen).contains("line 50 ") && !seen(&screen).contains("line 51 "));
+    screen.scroll = 1000;
+    assert!(seen(&screen).contains("line 1 "));
+}
+
+#[test]
+fn rows_come_in_the_order_that_the_selection_moves_in() {
+    let screen = running();
+    let cycle = screen.run.cycles.last().unwrap();
+    assert_eq!(requests::order(cycle), [8, 9, 10, 12, 13, 11, 7, 6]);
+    let fastest = Sorting {
+        by: Sort::Speed,
+        descending: true,
+    };
+    let order = requests_view::order(cycle, fastest, screen.run.now);
+    assert_eq!(order.first(), Some(&7));
+    assert_eq!(order.len(), 8);
+}
+
+#[test]
+fn the_verdict_counts_whole_cycles_only() {
+    let told = |screen: &Screen| {
+        let terminal = screen.draw(verdict::render, 140, 1);
+        terminal
+            .backend()
+            .to_string()
+            .trim_matches(['"', '\n', ' '])
+            .to_owned()
+    };
+    let mut story = Story::of(&[2, 8]);
+    assert_eq!(
+        told(&Screen::of(story.state())),
+        "so far: – people at ≥ 19.9 tok/s · – people at ≤ 10 s wait"
+    );
+    story.cycle(2, &[8], 25.0, 0.5, 0);
+    story.running(&[]);
+    assert_eq!(
+        told(&Screen::of(story.state())),
+        "so far: 2+ people at ≥ 19.9 tok/s · 2+ people at ≤ 10 s wait · ✘ 2 failed · measuring 8"
+    );
+    let mut story = Story::of(&[1, 2]);
+    story.cycle(1, &[2], 9.0, 0.5, 0);
+    story.cycle(2, &[], 9.0, 0.5, 2);
+    story.end(RunEnd::Done);
+    assert_eq!(
+        told(&Screen::of(story.state())),
+        "by mean: nobody at ≥ 19.9 tok/s · 1 person at ≤ 10 s wait (fails at 2) · ✘ 2 failed"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_area_and_no_event_breaks_a_pane(
+        events in story::any::events(),
+        screen in (1_u16..=200, 1_u16..=60),
+        area in (0_u16..=200, 0_u16..=200, 0_u16..=200, 0_u16..=200),
+        text in any::<String>(),
+        (request, cycle, scroll, ascii) in (0_u64..9, 0_usize..4, 0_usize..1000, any::<bool>()),
+    ) {
+        let mut view = Screen::of(RunState::of(&events)).themed("dark", ascii);
+        view.request = Some(request);
+        view.cycle = Some(cycle);
+        view.scroll = scroll;
+        view.answer = Some(AnswerView { id: 1, parts: vec![(true, text.clone()), (false, text)] });
+        for (_, pane) in PANES {
+            view.draw_at(pane, screen, Rect::new(area.0, area.1, area.2, area.3));
+            view.draw_at(pane, screen, Rect::new(0, 0, screen.0, screen.1));
+        }
+    }
+}

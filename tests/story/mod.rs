@@ -1,0 +1,353 @@
+//! Runs told as events, with readable figures, for tests of what is drawn from them.
+
+pub(crate) mod any;
+pub(crate) mod screen;
+
+use std::sync::Arc;
+
+use tokometer::api::{Dialect, Model, Target};
+use tokometer::event::{
+    CycleEnd, Event, FailureKind, GpuSample, InFlight, Machine, Outcome, Phase, ProcessSample,
+    RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
+};
+use tokometer::plan::Plan;
+use tokometer::stats::state::RunState;
+
+/// A run in the making.
+pub(crate) struct Story {
+    /// What happened so far.
+    pub(crate) events: Vec<Event>,
+    at: u64,
+    cycle: u32,
+    id: u64,
+}
+
+fn micros(seconds: f64) -> u64 {
+    tokometer::units::floor_u64(seconds * 1e6)
+}
+
+impl Story {
+    /// A run of these levels that has loaded and warmed its model.
+    pub(crate) fn of(levels: &[u32]) -> Self {
+        let mut story = Self {
+            events: Vec::new(),
+            at: 0,
+            cycle: 0,
+            id: 1,
+        };
+        let plan = Plan {
+            levels: levels.to_vec(),
+            ..Plan::default()
+        };
+        story.tell(What::RunStarted(Box::new(info(plan))));
+        story.at = micros(4.0);
+        story.tell(What::ModelLoaded {
+            took_s: 3.8,
+            server_s: Some(3.7),
+        });
+        story
+    }
+
+    /// Something that happens now.
+    pub(crate) fn tell(&mut self, what: What) {
+        self.events.push(Event {
+            at: Stamp(self.at),
+            what,
+        });
+    }
+
+    /// Lets time pass, seconds.
+    pub(crate) fn pass(&mut self, seconds: f64) {
+        self.at += micros(seconds);
+    }
+
+    /// A warning.
+    pub(crate) fn warn(&mut self, kind: WarningKind, text: &str) {
+        let text = text.to_owned();
+        self.tell(What::Warning(Warning { kind, text }));
+    }
+
+    /// Opens a cycle and sends one request of each user. Returns the first id.
+    pub(crate) fn open(&mut self, users: u32, upcoming: &[u32]) -> u64 {
+        let cycle = self.cycle;
+        self.tell(What::CycleStarted { cycle, users });
+        self.tell(What::LevelsChanged {
+            upcoming: upcoming.to_vec(),
+        });
+        self.pass(0.02);
+        self.tell(What::ConnectionsOpened {
+            cycle,
+            connect_us: vec![310; users as usize],
+            failed: 0,
+        });
+        let first = self.id;
+        for user in 0..users {
+            let id = self.id;
+            self.tell(What::RequestStarted {
+                id,
+                cycle,
+                user,
+                round: 0,
+            });
+            self.id += 1;
+        }
+        first
+    }
+
+    /// A whole cycle: each user is answered with 200 tokens at `speed` tokens a second after
+    /// `wait` seconds, later users a little slower; the first `failing` users get a 503.
+    pub(crate) fn cycle(
+        &mut self,
+        users: u32,
+        upcoming: &[u32],
+        speed: f64,
+        wait: f64,
+        failing: u32,
+    ) {
+        let first = self.open(users, upcoming);
+        let sent = self.at;
+        let cycle = self.cycle;
+        for user in 0..failing {
+            let mut record = record(first + u64::from(user), cycle, user, sent, wait, speed);
+            record.ended = Stamp(sent + 2_000);
+            failed(
+                &mut record,
+                FailureKind::Http(503),
+                "server busy, please try again",
+            );
+            self.at = record.ended.0;
+            self.tell(What::RequestEnded(Box::new(record)));
+        }
+        let mut records: Vec<RequestRecord> = (failing..users)
+            .map(|user| {
+                let slower = 1.0 + f64::from(user) * 0.01;
+                let id = first + u64::from(user);
+                record(id, cycle, user, sent, wait * slower, speed / slower)
+            })
+            .collect();
+        records.sort_by_key(|r| r.ended);
+        let last = records.last().map_or(sent, |r| r.ended.0);
+        for now in (sent..last).step_by(500_000) {
+            self.at = now;
+            let requests = in_flight(&records, now);
+            self.tell(What::Progress { cycle, requests });
+        }
+        for record in records {
+            self.at = record.ended.0.max(self.at);
+            self.tell(What::RequestEnded(Box::new(record)));
+        }
+        let why = CycleEnd::Done;
+        self.tell(What::CycleEnded { cycle, why });
+        self.cycle += 1;
+        if let Some(next_users) = upcoming.first().copied() {
+            self.tell(What::RestStarted {
+                seconds: 3.0,
+                next_users,
+            });
+            self.pass(3.0);
+        }
+    }
+
+    /// A cycle of eight users, twelve seconds in: one done, one refused, one cut off, two queued,
+    /// two thinking, one answering.
+    pub(crate) fn running(&mut self, upcoming: &[u32]) {
+        let first = self.open(8, upcoming);
+        let (cycle, sent) = (self.cycle, self.at);
+        let mut refused = record(first, cycle, 0, sent, 1.0, 10.0);
+        refused.ended = Stamp(sent + 400);
+        failed(&mut refused, FailureKind::Refused, "connection refused");
+        self.at = refused.ended.0;
+        self.tell(What::RequestEnded(Box::new(refused)));
+        for (user, thinking) in [(1, false), (2, true), (3, true), (4, true), (5, false)] {
+            self.at = sent + 700_000 + 40_000 * user;
+            self.tell(What::FirstToken {
+                id: first + user,
+                cycle,
+                ttft_us: self.at - sent,
+                thinking,
+            });
+        }
+        for tenth in (8..=120_u32).step_by(5) {
+            self.at = sent + u64::from(tenth) * 100_000;
+            let moved = |user: u64, share: u32, phase| InFlight {
+                id: first + user,
+                tokens: 1 + (tenth - 8) * share / 8,
+                phase,
+            };
+            let requests = vec![
+                moved(1, 18, Phase::Answering),
+                moved(2, 9, Phase::Thinking),
+                moved(3, 9, Phase::Thinking),
+                moved(4, 13, Phase::Answering),
+                moved(5, 5, Phase::Answering),
+            ];
+            self.tell(What::Progress { cycle, requests });
+        }
+        let done = record(first + 1, cycle, 1, sent, 0.74, 21.0);
+        self.tell(What::RequestEnded(Box::new(done)));
+        let mut cut = record(first + 5, cycle, 5, sent, 0.9, 6.0);
+        cut.chunks = 71;
+        cut.ended = Stamp(self.at);
+        failed(
+            &mut cut,
+            FailureKind::Truncated,
+            "the stream broke off inside a chunk",
+        );
+        self.tell(What::RequestEnded(Box::new(cut)));
+    }
+
+    /// Ends the cycle that goes on, or went on.
+    pub(crate) fn cut(&mut self, why: CycleEnd) {
+        let cycle = self.cycle;
+        self.tell(What::CycleEnded { cycle, why });
+        self.cycle += 1;
+    }
+
+    /// The end.
+    pub(crate) fn end(&mut self, why: RunEnd) {
+        self.tell(What::RunEnded { why });
+    }
+
+    /// The state it amounts to.
+    pub(crate) fn state(&self) -> RunState {
+        RunState::of(&self.events)
+    }
+}
+
+/// Where requests that were never interrupted stand at an instant.
+fn in_flight(records: &[RequestRecord], now: u64) -> Vec<InFlight> {
+    let stand = |r: &RequestRecord| {
+        let first = r.first_token?.0;
+        let share = now.saturating_sub(first) as f64 / r.last_token?.since(r.first_token?) / 1e6;
+        let tokens = tokometer::units::floor_u64(f64::from(r.chunks) * share.min(1.0));
+        Some(InFlight {
+            id: r.id,
+            tokens: u32::try_from(tokens).ok()?,
+            phase: Phase::Answering,
+        })
+    };
+    records.iter().filter_map(stand).collect()
+}
+
+/// A request answered with 200 tokens, 80 of them thinking.
+pub(crate) fn record(
+    id: u64,
+    cycle: u32,
+    user: u32,
+    sent: u64,
+    wait: f64,
+    speed: f64,
+) -> RequestRecord {
+    let first = sent + micros(wait);
+    let step = micros(1.0 / speed);
+    let last = first + step * 199;
+    RequestRecord {
+        id,
+        cycle,
+        user,
+        round: 0,
+        prompt: 0,
+        sent: Stamp(sent),
+        head: Some(Stamp(first - 2_000)),
+        first_byte: Some(Stamp(first - 1_000)),
+        first_token: Some(Stamp(first)),
+        first_answer: Some(Stamp(first + step * 80)),
+        last_token: Some(Stamp(last)),
+        ended: Stamp(last + 3_000),
+        chunks: 198,
+        thinking_chunks: 80,
+        itl_us: vec![step, 196, step * 2, 1],
+        connect_us: None,
+        retries: 0,
+        server: ServerFigures {
+            prompt_tokens: Some(26),
+            output_tokens: Some(200),
+            load_s: Some(0.02),
+            prompt_eval_s: Some(0.11),
+            eval_s: Some((last - first) as f64 / 1e6 * 0.99),
+            total_s: Some((last - sent) as f64 / 1e6),
+        },
+        outcome: Outcome::Done {
+            reason: Some("length".to_owned()),
+        },
+        answer: Some(Arc::default()),
+    }
+}
+
+/// Makes a failure of a record: what came is lost.
+pub(crate) fn failed(record: &mut RequestRecord, kind: FailureKind, message: &str) {
+    if record.ended < record.first_token.unwrap_or_default() {
+        record.head = None;
+        record.first_byte = None;
+        record.first_token = None;
+        record.last_token = None;
+        record.chunks = 0;
+        record.thinking_chunks = 0;
+        record.itl_us.clear();
+    }
+    record.first_answer = None;
+    record.server = ServerFigures::default();
+    let message = message.to_owned();
+    record.outcome = Outcome::Failed { kind, message };
+}
+
+fn info(plan: Plan) -> RunInfo {
+    RunInfo {
+        id: "2026-11-21T16-02-11_deepseek-r1-7b".to_owned(),
+        tokometer: "0.1.0".to_owned(),
+        started_at: chrono::DateTime::UNIX_EPOCH,
+        simulated: false,
+        plan,
+        target: Target {
+            dialect: Dialect::Ollama,
+            url: "http://127.0.0.1:11434".to_owned(),
+            model: Model {
+                name: "deepseek-r1:7b".to_owned(),
+                ..Model::default()
+            },
+            server: Some("ollama 0.33.0".to_owned()),
+            slots: Some(4),
+            simulated: false,
+        },
+        machine: Machine::default(),
+    }
+}
+
+/// A GPU that tells everything.
+pub(crate) fn gpu() -> What {
+    What::Gpu(GpuSample {
+        source: "nvml:GPU-1234".to_owned(),
+        name: Some("NVIDIA RTX 4090".to_owned()),
+        watts: Some(311.4),
+        mhz: Some(2520.0),
+        usage_percent: Some(97.0),
+        vram_used_bytes: Some(6_300_000_000),
+        vram_total_bytes: Some(24_000_000_000),
+        celsius: Some(64.0),
+        ..GpuSample::default()
+    })
+}
+
+/// A server, and a runner of which little is known.
+pub(crate) fn processes() -> What {
+    What::Processes(vec![
+        ProcessSample {
+            pid: 40163,
+            name: "ollama serve".to_owned(),
+            threads: Some(21),
+            descriptors: Some(56),
+            rss_bytes: Some(82_000_000),
+            vsz_bytes: Some(1_900_000_000),
+            cpu_percent: Some(0.2),
+            memory_percent: Some(0.3),
+            age_s: Some(7384.0),
+            ..ProcessSample::default()
+        },
+        ProcessSample {
+            pid: 40377,
+            name: "ollama runner".to_owned(),
+            rss_bytes: Some(4_700_000_000),
+            ..ProcessSample::default()
+        },
+    ])
+}
