@@ -49,9 +49,6 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Render the dashboard of a simulated run as text or SVG, for documentation
-    #[command(hide = true)]
-    Picture(PictureArgs),
 }
 
 /// The flags of `run`.
@@ -199,19 +196,6 @@ pub struct SimulateArgs {
     /// The seed of everything random
     #[arg(long)]
     pub seed: Option<u64>,
-}
-
-/// The flags of `picture`.
-#[derive(Debug, Args, Clone)]
-pub struct PictureArgs {
-    /// Where to write the SVG
-    pub file: PathBuf,
-    /// Columns
-    #[arg(long, default_value_t = 120)]
-    pub width: u16,
-    /// Rows
-    #[arg(long, default_value_t = 40)]
-    pub height: u16,
 }
 
 /// A time-out, or none.

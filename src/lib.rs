@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod commands;
 pub mod event;
 pub mod headless;
 pub mod monitor;

@@ -1,3 +1,15 @@
 //! Parses the command line, runs one command, returns its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokometer::cli::Cli;
+
+fn main() -> color_eyre::Result<ExitCode> {
+    color_eyre::config::HookBuilder::default()
+        .issue_url(concat!(env!("CARGO_PKG_REPOSITORY"), "/issues/new"))
+        .add_issue_metadata("version", env!("CARGO_PKG_VERSION"))
+        .issue_filter(|kind| matches!(kind, color_eyre::ErrorKind::NonRecoverable(_)))
+        .install()?;
+    tokometer::commands::execute(Cli::parse())
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::{Dialect, DiscoverError, Discovery};
@@ -21,6 +22,8 @@ use super::{Ask, Command, News};
 const NEWS: usize = 256;
 /// Asks that wait for the session.
 const ASKS: usize = 64;
+/// How long a run may take to stop and to write what it has.
+pub const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How often the watched answer is sent on.
 const ANSWER_EVERY: Duration = Duration::from_millis(100);
 
@@ -44,17 +47,29 @@ pub struct Session {
     pub asks: mpsc::Sender<Ask>,
     /// What it is told.
     pub news: mpsc::Receiver<News>,
-    /// The runtime of the load; it ends with this.
-    pub runtime: LoadRuntime,
+    /// The threads that do it.
+    pub work: Work,
 }
 
-/// The threads of the load. Dropped, it ends them without waiting.
+/// The threads of the load. Dropped, they end without waiting for anything.
 #[derive(Debug)]
-pub struct LoadRuntime(Option<Runtime>);
+pub struct Work {
+    runtime: Option<Runtime>,
+    worker: JoinHandle<()>,
+}
 
-impl Drop for LoadRuntime {
+impl Work {
+    /// Waits until the run that may still go on is stopped and written. Every sender of asks must be
+    /// gone: that is what stops it. Not longer than [`LAST_WORDS`].
+    pub async fn finish(mut self) {
+        // A worker that broke down has nothing left to write.
+        let _late = tokio::time::timeout(LAST_WORDS, &mut self.worker).await;
+    }
+}
+
+impl Drop for Work {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
@@ -78,11 +93,15 @@ pub fn start(options: SessionOptions) -> std::io::Result<Session> {
         running: None,
         pump: AnswerPump::default(),
     };
-    runtime.spawn(worker.work(asked, came));
+    let worker = runtime.spawn(worker.work(asked, came));
+    let work = Work {
+        runtime: Some(runtime),
+        worker,
+    };
     Ok(Session {
         asks,
         news: told,
-        runtime: LoadRuntime(Some(runtime)),
+        work,
     })
 }
 
@@ -115,10 +134,25 @@ impl Worker {
                     Inner::Over => self.running = None,
                 },
                 ask = asked.recv() => match ask {
+                    // With no run to end, a signal ends the session.
+                    Some(Ask::Run(Command::Signal(_))) if self.running.is_none() => break,
                     Some(ask) => self.obey(ask).await,
                     None => break,
                 },
                 _ = tick.tick(), if self.pump.is_watching() => self.pump.send(&self.news),
+            }
+        }
+        self.end(came).await;
+    }
+
+    /// Stops the run that may still go on, and waits until it is written.
+    async fn end(mut self, mut came: mpsc::Receiver<Inner>) {
+        if let Some(running) = self.running.take() {
+            let _over = running.commands.send(Command::Stop).await;
+            while let Some(inner) = came.recv().await {
+                if matches!(inner, Inner::Over) {
+                    break;
+                }
             }
         }
     }

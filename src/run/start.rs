@@ -44,8 +44,8 @@ pub(super) async fn start(
     let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
     let addresses = resolve(&url).await?;
     let clock = RunClock::start();
-    let info = run_info(plan.clone(), target.clone());
-    let (recorder, warning) = match runs.map(|root| record(&root, &info)) {
+    let mut info = run_info(plan.clone(), target.clone());
+    let (recorder, warning) = match runs.map(|root| record(&root, &mut info)) {
         None => (None, None),
         Some(Ok(recorder)) => (Some(recorder), None),
         Some(Err(why)) => (None, Some(why)),
@@ -103,8 +103,10 @@ fn with_bodies(mut load: Arc<Load>, plan: &Plan) -> Arc<Load> {
     load
 }
 
-fn record(root: &Path, info: &RunInfo) -> Result<Recorder, String> {
+/// Makes the run directory, whose name is the run's.
+fn record(root: &Path, info: &mut RunInfo) -> Result<Recorder, String> {
     let directory = RunDirectory::create(root, info).map_err(|error| error.to_string())?;
+    info.clone_from(directory.info());
     Recorder::open(&directory).map_err(|error| error.to_string())
 }
 

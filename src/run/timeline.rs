@@ -18,7 +18,7 @@ const BATCH: usize = 1024;
 
 /// Where makers put what happened. Cheap to clone; one for each maker.
 #[derive(Debug, Clone)]
-pub struct Reporter {
+pub(crate) struct Reporter {
     clock: RunClock,
     tx: mpsc::Sender<Event>,
     backlog: Arc<Mutex<VecDeque<Event>>>,
@@ -27,13 +27,13 @@ pub struct Reporter {
 
 /// Where the reader takes it from.
 #[derive(Debug)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     rx: mpsc::Receiver<Event>,
     backlog: Arc<Mutex<VecDeque<Event>>>,
 }
 
 /// A new stream of events.
-pub fn timeline(clock: RunClock) -> (Reporter, Timeline) {
+pub(crate) fn timeline(clock: RunClock) -> (Reporter, Timeline) {
     with_capacity(clock, CAPACITY)
 }
 
@@ -51,17 +51,17 @@ fn with_capacity(clock: RunClock, capacity: usize) -> (Reporter, Timeline) {
 
 impl Reporter {
     /// The clock that stamps this run.
-    pub fn clock(&self) -> RunClock {
+    pub(crate) fn clock(&self) -> RunClock {
         self.clock
     }
 
     /// Reports a fact that happens now.
-    pub fn fact(&self, what: What) {
+    pub(crate) fn fact(&self, what: What) {
         self.fact_at(self.clock.now(), what);
     }
 
     /// Reports a fact that happened at `at`.
-    pub fn fact_at(&self, at: Stamp, what: What) {
+    pub(crate) fn fact_at(&self, at: Stamp, what: What) {
         let event = Event { at, what };
         let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         // Behind a backlog a fact must wait, or it would overtake.
@@ -76,7 +76,7 @@ impl Reporter {
     }
 
     /// Reports progress, which a full channel drops.
-    pub fn progress(&self, what: What) {
+    pub(crate) fn progress(&self, what: What) {
         if self
             .tx
             .try_send(Event {
@@ -90,7 +90,7 @@ impl Reporter {
     }
 
     /// Progress events dropped so far.
-    pub fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
@@ -98,7 +98,7 @@ impl Reporter {
 impl Timeline {
     /// Waits for events and appends them, in order, to `events`. False once every maker is gone and
     /// nothing is left.
-    pub async fn next(&mut self, events: &mut Vec<Event>) -> bool {
+    pub(crate) async fn next(&mut self, events: &mut Vec<Event>) -> bool {
         let received = self.rx.recv_many(events, BATCH).await;
         let mut taken = 0;
         if self.rx.is_empty() {

@@ -24,11 +24,11 @@ pub(super) async fn warm_up(
 ) -> Result<(), String> {
     if let Some(loader) = loader {
         let began = load.reporter.clock().now();
-        let loaded = tokio::select! {
-            loaded = loader => loaded,
+        let answer = tokio::select! {
+            answer = loader => answer,
             () = cancel.cancelled() => return Ok(()),
         };
-        match loaded {
+        match answer {
             Ok(server_s) => {
                 let took_s = load.reporter.clock().now().since(began);
                 load.reporter.fact(What::ModelLoaded { took_s, server_s });

@@ -1,0 +1,231 @@
+//! What each command does, and the exit code it ends with.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use color_eyre::eyre::{Result, WrapErr as _};
+use crossterm::event::EventStream;
+
+use crate::api::address;
+use crate::cli::{Cli, Command, RunArgs, SimulateArgs};
+use crate::headless::{self, HeadlessOptions};
+use crate::platform::shutdown_signal;
+use crate::run::session::{self, Session, SessionOptions};
+use crate::run::{Ask, Command as RunCommand};
+use crate::sim::{Profile, SimConfig, Simulator};
+
+use crate::ui::terminal::Screen;
+use crate::ui::{self, Exit, Shutdown};
+
+/// Wrong usage.
+const USAGE: u8 = 2;
+
+/// Runs what the command line asks for.
+pub fn execute(cli: Cli) -> Result<ExitCode> {
+    let code = match cli.command {
+        None => run(&cli.run)?,
+        Some(Command::Run(args)) => run(&args)?,
+        Some(Command::Simulate(args)) => simulate(&args)?,
+        Some(Command::Completions { shell }) => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
+            // A reader that has seen enough is no failure.
+            let _enough = std::io::stdout().write_all(&out);
+            0
+        }
+    };
+    Ok(ExitCode::from(code))
+}
+
+/// Says what was wrong with the command line.
+fn usage(what: &dyn std::fmt::Display) -> u8 {
+    complain(&format!(
+        "error: {what}\n\nFor more information, try '--help'."
+    ));
+    USAGE
+}
+
+/// A line on standard error; one that is closed is no failure.
+fn complain(line: &str) {
+    let _closed = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The runtime of everything that draws or prints; the load has its own.
+fn screen_runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.wrap_err("no runtime for the screen")
+}
+
+fn run(args: &RunArgs) -> Result<u8> {
+    let plan = match args.plan() {
+        Ok(plan) => plan,
+        Err(error) => return Ok(usage(&error)),
+    };
+    let url = match &args.url {
+        Some(url) => address::from_url(url),
+        None => {
+            let host = std::env::var("OLLAMA_HOST").unwrap_or_default();
+            address::from_ollama_host(&host)
+        }
+    };
+    let url = match url {
+        Ok(url) => url,
+        Err(error) => return Ok(usage(&error)),
+    };
+    let runs = if args.no_record {
+        None
+    } else {
+        Some(crate::store::default_root(args.runs_dir.as_deref())?)
+    };
+    let simulator = SimConfig {
+        time_scale: args.time_scale,
+        faults: args.faults.clone(),
+        ..SimConfig::default()
+    };
+    let session = session::start(SessionOptions {
+        url,
+        dialect: args.dialect,
+        simulator,
+        runs,
+    })
+    .wrap_err("the threads of the load could not be started")?;
+    let runtime = screen_runtime()?;
+    if wants_dashboard(args) {
+        runtime.block_on(dashboard(args, plan, session))
+    } else {
+        let options = HeadlessOptions {
+            plan,
+            model: args.model.clone(),
+            simulate: args.sim,
+            json: args.json,
+            pull: args.pull,
+        };
+        runtime.block_on(without_dashboard(options, session))
+    }
+}
+
+/// A dashboard needs a terminal that can be drawn on and keys that can be read.
+fn wants_dashboard(args: &RunArgs) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    is_terminal && !is_dumb && !args.headless && !args.json
+}
+
+async fn dashboard(args: &RunArgs, plan: crate::plan::Plan, session: Session) -> Result<u8> {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let defaults = ui::Options::default();
+    let options = ui::Options {
+        plan,
+        simulated: args.sim,
+        model: args.model.clone(),
+        theme: args.theme.clone().unwrap_or(defaults.theme),
+        ascii: args.ascii,
+        mouse: !args.no_mouse,
+        no_color,
+        ..defaults
+    };
+    let shutdown = async {
+        match shutdown_signal().await {
+            Ok(signal) => Shutdown { signal },
+            // Without signals there is still the keyboard.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let Session { asks, news, work } = session;
+    let mut screen = Screen::open(!args.no_mouse).wrap_err("the terminal cannot be used")?;
+    let left = ui::run(
+        screen.terminal(),
+        EventStream::new(),
+        news,
+        asks,
+        shutdown,
+        options,
+    )
+    .await;
+    drop(screen);
+    work.finish().await;
+    Ok(match left {
+        Ok(app) => match app.exit() {
+            Some(Exit::Signal(signal)) => signal_code(signal),
+            _ => 0,
+        },
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            1
+        }
+    })
+}
+
+/// The exit code of a program that signal `number` ended.
+fn signal_code(number: i32) -> u8 {
+    u8::try_from(number).map_or(1, |number| number.saturating_add(128))
+}
+
+async fn without_dashboard(options: HeadlessOptions, session: Session) -> Result<u8> {
+    let Session { asks, news, work } = session;
+    if !options.simulate {
+        // Only a session that is gone does not hear this, and then the news say so.
+        let _gone = asks.send(Ask::Search).await;
+    }
+    let teller = asks.clone();
+    let mut out = std::io::stdout();
+    let mut err = std::io::stderr();
+    let printing = headless::run(news, asks, options, &mut out, &mut err);
+    let mut printing = std::pin::pin!(printing);
+    let code = tokio::select! {
+        code = &mut printing => code,
+        Ok(signal) = shutdown_signal() => {
+            let _gone = teller.send(Ask::Run(RunCommand::Signal(signal))).await;
+            // What was measured is printed and written first; a second signal does not wait for it.
+            tokio::select! {
+                _ = &mut printing => {}
+                _ = shutdown_signal() => {}
+            }
+            signal_code(signal)
+        }
+    };
+    drop(teller);
+    work.finish().await;
+    Ok(code)
+}
+
+fn simulate(args: &SimulateArgs) -> Result<u8> {
+    let profile = match profile(&args.profile) {
+        Ok(profile) => profile,
+        Err(error) => return Ok(usage(&error)),
+    };
+    let config = SimConfig {
+        profile,
+        time_scale: args.time_scale,
+        faults: args.faults.clone(),
+        seed: args.seed,
+    };
+    let name = config.profile.to_string();
+    let simulator = match Simulator::start(config, args.port) {
+        Ok(simulator) => simulator,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return Ok(1);
+        }
+    };
+    complain(&format!(
+        "SIMULATED server at {}\n{name}\nCtrl-C stops it.",
+        simulator.url()
+    ));
+    let signal = screen_runtime()?.block_on(shutdown_signal())?;
+    simulator.stop();
+    Ok(signal_code(signal))
+}
+
+/// A built-in profile by its name, or one from a file.
+fn profile(name: &str) -> Result<Profile, String> {
+    if Profile::names().any(|known| known == name) || !std::path::Path::new(name).exists() {
+        return Profile::named(name).map_err(|error| format!("--profile {name}: {error}"));
+    }
+    let text =
+        std::fs::read_to_string(name).map_err(|error| format!("--profile {name}: {error}"))?;
+    Profile::from_toml(&text).map_err(|error| format!("--profile {name}: {error}"))
+}
