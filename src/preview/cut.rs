@@ -86,7 +86,11 @@ pub fn cut(text: &str) -> Vec<&str> {
     while !rest.is_empty() {
         let count = next_piece(rest).clamp(1, rest.len());
         let (piece, tail) = rest.split_at(count);
-        let end = at + piece.iter().map(|grapheme| grapheme.text.len()).sum::<usize>();
+        let end = at
+            + piece
+                .iter()
+                .map(|grapheme| grapheme.text.len())
+                .sum::<usize>();
         pieces.extend(text.get(at..end));
         at = end;
         rest = tail;
@@ -175,8 +179,14 @@ mod tests {
     #[test]
     fn words_take_their_space_along() {
         assert_eq!(cut("What is time?"), ["What", " is", " time", "?"]);
-        assert_eq!(cut("it's 12345\n\nok"), ["it", "'s", " ", "123", "45", "\n\n", "ok"]);
-        assert_eq!(cut("    if x == 10 {"), ["   ", " if", " x", " ==", " ", "10", " {"]);
+        assert_eq!(
+            cut("it's 12345\n\nok"),
+            ["it", "'s", " ", "123", "45", "\n\n", "ok"]
+        );
+        assert_eq!(
+            cut("    if x == 10 {"),
+            ["   ", " if", " x", " ==", " ", "10", " {"]
+        );
     }
 
     #[test]
@@ -200,7 +210,10 @@ mod tests {
         let text = include_str!("../../assets/preview/essay-en.txt");
         let words = text.split_whitespace().count() as f64;
         let ratio = words / cut(text).len() as f64;
-        assert!((ratio - WORDS_PER_TOKEN).abs() < 0.05, "{ratio} words a token");
+        assert!(
+            (ratio - WORDS_PER_TOKEN).abs() < 0.05,
+            "{ratio} words a token"
+        );
     }
 
     proptest! {

@@ -40,6 +40,14 @@ pub fn duration(seconds: f64) -> String {
     format!("{minutes}:{seconds:02}")
 }
 
+/// A measured time, to the hundredth of a second while that matters: `0.62 s`, `12.3 s`.
+pub fn seconds(measured: f64) -> String {
+    if measured < 9.995 {
+        return format!("{:.2} s", measured.max(0.0));
+    }
+    duration(measured)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +78,9 @@ mod tests {
 
     #[test]
     fn counts() {
-        assert_eq!([0, 999, 1_017, 1_234_567].map(count).join(" "), "0 999 1,017 1,234,567");
+        assert_eq!(
+            [0, 999, 1_017, 1_234_567].map(count).join(" "),
+            "0 999 1,017 1,234,567"
+        );
     }
 }

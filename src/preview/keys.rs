@@ -26,14 +26,32 @@ const fn row(
     short: &'static str,
     help: &'static str,
 ) -> Binding {
-    Binding { keys, action, label, short, help }
+    Binding {
+        keys,
+        action,
+        label,
+        short,
+        help,
+    }
 }
 
 /// The keys while the lanes have the focus. The digits are in [`preset`]: the dashboard keeps them
 /// for its views and uses `p`.
 pub const BINDINGS: &[Binding] = &[
-    row(&[KeyCode::Char(' ')], Action::Pause, "space", "pause", "pause, go on"),
-    row(&[KeyCode::Char('r')], Action::Again, "r", "again", "all lanes again from the start"),
+    row(
+        &[KeyCode::Char(' ')],
+        Action::Pause,
+        "space",
+        "pause",
+        "pause, go on",
+    ),
+    row(
+        &[KeyCode::Char('r')],
+        Action::Again,
+        "r",
+        "again",
+        "all lanes again from the start",
+    ),
     row(
         &[KeyCode::Left, KeyCode::Up],
         Action::Previous,
@@ -70,7 +88,13 @@ pub const BINDINGS: &[Binding] = &[
         "next of 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured",
     ),
     row(&[KeyCode::Char('a')], Action::Add, "a", "add", "add a lane"),
-    row(&[KeyCode::Char('d')], Action::Remove, "d", "remove", "remove the selected lane"),
+    row(
+        &[KeyCode::Char('d')],
+        Action::Remove,
+        "d",
+        "remove",
+        "remove the selected lane",
+    ),
     row(
         &[KeyCode::Char('T')],
         Action::Thinking,
@@ -78,9 +102,27 @@ pub const BINDINGS: &[Binding] = &[
         "thinking",
         "thinking shown, folded or skipped",
     ),
-    row(&[KeyCode::Char('w')], Action::Wait, "w", "wait", "recordings with or without their wait"),
-    row(&[KeyCode::Char('l')], Action::NextText, "l", "text", "next text"),
-    row(&[KeyCode::Enter], Action::Full, "enter", "full", "one lane full screen, all again"),
+    row(
+        &[KeyCode::Char('w')],
+        Action::Wait,
+        "w",
+        "wait",
+        "recordings with or without their wait",
+    ),
+    row(
+        &[KeyCode::Char('l')],
+        Action::NextText,
+        "l",
+        "text",
+        "next text",
+    ),
+    row(
+        &[KeyCode::Enter],
+        Action::Full,
+        "enter",
+        "full",
+        "one lane full screen, all again",
+    ),
 ];
 
 /// What a key does; None for a key that is not one of the lanes', or that is let go.
@@ -90,14 +132,17 @@ pub fn action(key: KeyEvent) -> Option<Action> {
         return None;
     }
     let mut rows = BINDINGS.iter();
-    rows.find(|row| row.keys.contains(&key.code)).map(|row| row.action)
+    rows.find(|row| row.keys.contains(&key.code))
+        .map(|row| row.action)
 }
 
 /// What a digit does where no view needs it: the presets.
 pub fn preset(key: KeyEvent) -> Option<Action> {
     match key.code {
         KeyCode::Char(digit @ '1'..='9') if key.kind != KeyEventKind::Release => {
-            let number = digit.to_digit(10).and_then(|digit| u8::try_from(digit).ok());
+            let number = digit
+                .to_digit(10)
+                .and_then(|digit| u8::try_from(digit).ok());
             number.map(Action::Preset)
         }
         _ => None,
@@ -117,14 +162,20 @@ mod tests {
         }
         for action in Action::iter() {
             let listed = BINDINGS.iter().any(|row| row.action == action);
-            assert!(listed || matches!(action, Action::Preset(_)), "{action:?} has no key");
+            assert!(
+                listed || matches!(action, Action::Preset(_)),
+                "{action:?} has no key"
+            );
         }
     }
 
     #[test]
     fn digits_are_presets_and_control_keys_are_not_ours() {
         let five = KeyEvent::new(KeyCode::Char('5'), KeyModifiers::NONE);
-        assert_eq!((action(five), preset(five)), (None, Some(Action::Preset(5))));
+        assert_eq!(
+            (action(five), preset(five)),
+            (None, Some(Action::Preset(5)))
+        );
         let control = KeyEvent::new(KeyCode::Char('a'), KeyModifiers::CONTROL);
         assert_eq!(action(control), None);
         let shifted = KeyEvent::new(KeyCode::Char('T'), KeyModifiers::SHIFT);

@@ -60,7 +60,7 @@ pub enum Action {
 /// The lanes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lanes {
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     texts: Vec<Arc<Script>>,
     text: usize,
     limits: Limits,
@@ -82,10 +82,16 @@ impl Lanes {
             texts.push(Arc::clone(&essay));
             essay
         });
-        let speeds = if speeds.is_empty() { &FIRST_SPEEDS } else { speeds };
+        let speeds = if speeds.is_empty() {
+            &FIRST_SPEEDS
+        } else {
+            speeds
+        };
         let speeds = speeds.iter().take(MOST_LANES);
         Self {
-            lanes: speeds.map(|&tok_s| Lane::steady(tok_s, Arc::clone(&first))).collect(),
+            all: speeds
+                .map(|&tok_s| Lane::steady(tok_s, Arc::clone(&first)))
+                .collect(),
             texts,
             text: 0,
             limits,
@@ -100,8 +106,8 @@ impl Lanes {
 
     /// Adds a lane that replays a recorded answer, and starts all lanes again. An empty one is left out.
     pub fn push_recorded(&mut self, script: Arc<Script>, now: Stamp) {
-        if self.lanes.len() < MOST_LANES && !script.is_empty() && script.at_us().is_some() {
-            self.lanes.push(Lane::recorded(script));
+        if self.all.len() < MOST_LANES && !script.is_empty() && script.at_us().is_some() {
+            self.all.push(Lane::recorded(script));
             self.restart(now);
         }
     }
@@ -115,28 +121,29 @@ impl Lanes {
 
     /// Takes all recorded lanes away, so that those of another run can come.
     pub fn clear_recorded(&mut self) {
-        self.lanes.retain(|lane| !lane.is_recorded());
-        self.selected = self.selected.min(self.lanes.len().saturating_sub(1));
+        self.all.retain(|lane| !lane.is_recorded());
+        self.selected = self.selected.min(self.all.len().saturating_sub(1));
     }
 
     /// Brings the lanes to `now`; true if the screen should be drawn again.
     pub fn tick(&mut self, now: Stamp) -> bool {
         let before = self.now_us();
-        let shown: Vec<usize> = self.lanes.iter().map(|lane| lane.tokens(before)).collect();
+        let shown: Vec<usize> = self.all.iter().map(|lane| lane.tokens(before)).collect();
         self.now = now.max(self.now);
         let now_us = self.now_us();
         let waited = now_us / WAIT_TICK_US > before / WAIT_TICK_US;
-        self.lanes.iter().zip(shown).any(|(lane, shown)| {
-            lane.tokens(now_us) != shown || waited && lane.is_waiting(now_us)
-        })
+        self.all
+            .iter()
+            .zip(shown)
+            .any(|(lane, shown)| lane.tokens(now_us) != shown || waited && lane.is_waiting(now_us))
     }
 
     /// When the screen should be drawn next: a token falls due, or the time of a wait moves on.
     pub fn next_due(&self) -> Option<Stamp> {
         let now_us = self.now_us();
-        let waiting = self.lanes.iter().any(|lane| lane.is_waiting(now_us));
+        let waiting = self.all.iter().any(|lane| lane.is_waiting(now_us));
         let tick = waiting.then(|| (now_us / WAIT_TICK_US + 1) * WAIT_TICK_US);
-        let due = self.lanes.iter().filter_map(|lane| lane.next_due_us(now_us));
+        let due = self.all.iter().filter_map(|lane| lane.next_due_us(now_us));
         self.watch.instant_of(due.chain(tick).min()?)
     }
 
@@ -161,14 +168,14 @@ impl Lanes {
             Action::Full => self.full = !self.full,
             Action::Previous => self.selected = self.selected.saturating_sub(1),
             Action::Next => {
-                self.selected = (self.selected + 1).min(self.lanes.len().saturating_sub(1));
+                self.selected = (self.selected + 1).min(self.all.len().saturating_sub(1));
             }
         }
     }
 
     /// The lanes, from left to right.
     pub fn lanes(&self) -> &[Lane] {
-        &self.lanes
+        &self.all
     }
 
     /// The index of the selected lane.
@@ -178,7 +185,7 @@ impl Lanes {
 
     /// Selects a lane, as a click does; one that is not there changes nothing.
     pub fn select(&mut self, index: usize) {
-        if index < self.lanes.len() {
+        if index < self.all.len() {
             self.selected = index;
         }
     }
@@ -196,12 +203,17 @@ impl Lanes {
     /// Whether every lane is through.
     pub fn is_finished(&self) -> bool {
         let now_us = self.now_us();
-        self.lanes.iter().all(|lane| lane.is_finished(now_us))
+        self.all.iter().all(|lane| lane.is_finished(now_us))
     }
 
     /// Whether the selected lane fills the screen.
     pub fn is_full(&self) -> bool {
         self.full
+    }
+
+    /// From one lane back to all.
+    pub fn leave_full(&mut self) {
+        self.full = false;
     }
 
     /// Whether recordings wait as measured.
@@ -232,14 +244,14 @@ impl Lanes {
         if paused {
             self.watch.toggle(self.now);
         }
-        for lane in &mut self.lanes {
+        for lane in &mut self.all {
             lane.again(0, self.thinking, self.wait);
         }
     }
 
     fn change_speed(&mut self, change: impl FnOnce(f64) -> f64) {
         let now_us = self.now_us();
-        if let Some(lane) = self.lanes.get_mut(self.selected) {
+        if let Some(lane) = self.all.get_mut(self.selected) {
             lane.set_speed(now_us, change(lane.speed()));
         }
     }
@@ -248,43 +260,45 @@ impl Lanes {
         let Some(&preset) = number.checked_sub(1).and_then(|index| PRESETS.get(index)) else {
             return;
         };
-        let lane = self.lanes.get(self.selected);
+        let lane = self.all.get(self.selected);
         let measured = lane.is_some_and(Lane::is_recorded);
         self.change_speed(|_| if measured { 1.0 } else { preset });
     }
 
     fn next_preset(&mut self) {
-        let Some(lane) = self.lanes.get(self.selected) else {
+        let Some(lane) = self.all.get(self.selected) else {
             return;
         };
-        let faster = PRESETS.iter().position(|&preset| preset > lane.speed() * 1.001);
+        let faster = PRESETS
+            .iter()
+            .position(|&preset| preset > lane.speed() * 1.001);
         self.preset(faster.unwrap_or(0) + 1);
     }
 
     /// The new lane begins now, with the next of the first presets that no lane has.
     fn add(&mut self) {
-        if self.lanes.len() >= MOST_LANES {
+        if self.all.len() >= MOST_LANES {
             return;
         }
         let Some(text) = self.texts.get(self.text) else {
             return;
         };
         let taken = |preset: f64| {
-            let mut steady = self.lanes.iter().filter(|lane| !lane.is_recorded());
+            let mut steady = self.all.iter().filter(|lane| !lane.is_recorded());
             steady.any(|lane| (lane.speed() - preset).abs() < preset * 0.001)
         };
         let free = PRESETS.into_iter().find(|&preset| !taken(preset));
         let mut lane = Lane::steady(free.unwrap_or(20.0), Arc::clone(text));
         lane.again(self.now_us(), self.thinking, self.wait);
-        self.selected = (self.selected + 1).min(self.lanes.len());
-        self.lanes.insert(self.selected, lane);
+        self.selected = (self.selected + 1).min(self.all.len());
+        self.all.insert(self.selected, lane);
     }
 
     /// The last lane stays.
     fn remove(&mut self) {
-        if self.lanes.len() > 1 && self.selected < self.lanes.len() {
-            self.lanes.remove(self.selected);
-            self.selected = self.selected.min(self.lanes.len() - 1);
+        if self.all.len() > 1 && self.selected < self.all.len() {
+            self.all.remove(self.selected);
+            self.selected = self.selected.min(self.all.len() - 1);
         }
     }
 
@@ -299,7 +313,7 @@ impl Lanes {
     fn next_text(&mut self, now: Stamp) {
         self.text = (self.text + 1) % self.texts.len().max(1);
         if let Some(text) = self.texts.get(self.text) {
-            for lane in &mut self.lanes {
+            for lane in &mut self.all {
                 lane.set_script(text);
             }
         }

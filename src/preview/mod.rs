@@ -5,13 +5,13 @@
 //! - `lane`, `lanes`: the state of the lanes and what a key does to them, pure of I/O
 //! - `keys`: the table of keys; `pane`, `prose`: drawing the lanes; `figures`: numbers as they show
 //! - `record`: moving and still pictures of any screen: asciicast, GIF, SVG
-//! - `args`, `app`, `plain`: the command `tokometer preview`
+//! - `args`, `app`, `screen`, `play`, `plain`: the command `tokometer preview`
 //!
 //! It knows `event`, `plan`, `units` and the theme; the dashboard embeds [`lanes::Lanes`] and
 //! [`pane::render`].
 
-//pub mod app;
-//pub mod args;
+pub mod app;
+pub mod args;
 pub mod cut;
 pub mod figures;
 pub mod keys;
@@ -20,8 +20,10 @@ pub mod lanes;
 pub mod pace;
 pub mod pane;
 pub mod plain;
+pub mod play;
 mod prose;
 pub mod reading;
-//pub mod record;
+pub mod record;
+pub mod screen;
 pub mod text;
 pub mod wrap;

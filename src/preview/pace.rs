@@ -29,7 +29,9 @@ impl Stopwatch {
 
     /// Time that passed while it ran, microseconds.
     pub fn elapsed_us(&self, now: Stamp) -> u64 {
-        let running = self.running_since.map_or(0, |since| now.0.saturating_sub(since.0));
+        let running = self
+            .running_since
+            .map_or(0, |since| now.0.saturating_sub(since.0));
         self.before.saturating_add(running)
     }
 

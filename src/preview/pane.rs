@@ -24,7 +24,7 @@ use tui_big_text::{BigText, PixelSize};
 use crate::ui::theme::Theme;
 use crate::units::{floor_u64, u16_of};
 
-use super::figures::{count, duration, speed};
+use super::figures::{count, duration, seconds, speed};
 use super::lane::{Lane, Thinking};
 use super::lanes::Lanes;
 use super::prose;
@@ -63,16 +63,19 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) {
         render_rows(frame, area, lanes, theme);
         return;
     }
-    let notes = notes(lanes, area, theme);
-    let [body, foot] =
-        Layout::vertical([Constraint::Fill(1), Constraint::Length(u16_of(notes.len()))]).areas(area);
+    let foot_lines = notes(lanes, area, theme);
+    let [body, foot] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(u16_of(foot_lines.len())),
+    ])
+    .areas(area);
     let shown = window(lanes, body.width);
     let columns = Layout::horizontal(shown.iter().map(|_| Constraint::Fill(1))).split(body);
     for (&(index, lane), &column) in shown.iter().zip(columns.iter()) {
         let selected = index == lanes.selected() && !lanes.is_full();
         render_lane(frame, column, lanes, (lane, selected), theme);
     }
-    frame.render_widget(Paragraph::new(notes), foot);
+    frame.render_widget(Paragraph::new(foot_lines), foot);
 }
 
 /// The index of the lane at a place of the screen, as [`render`] drew it in `area`.
@@ -83,14 +86,20 @@ pub fn lane_at(area: Rect, lanes: &Lanes, column: u16, row: u16) -> Option<usize
     }
     let shown = window(lanes, area.width);
     let columns = Layout::horizontal(shown.iter().map(|_| Constraint::Fill(1))).split(area);
-    let hit = columns.iter().position(|of| (of.left()..of.right()).contains(&column))?;
+    let hit = columns
+        .iter()
+        .position(|of| (of.left()..of.right()).contains(&column))?;
     shown.get(hit).map(|&(index, _)| index)
 }
 
 /// The lanes that have room, the selected one among them, with their indexes.
 fn window(lanes: &Lanes, width: u16) -> Vec<(usize, &Lane)> {
     let all = lanes.lanes().iter().enumerate();
-    let room = if lanes.is_full() { 1 } else { usize::from(width / LEAST_WIDTH).max(1) };
+    let room = if lanes.is_full() {
+        1
+    } else {
+        usize::from(width / LEAST_WIDTH).max(1)
+    };
     let first = if lanes.is_full() {
         lanes.selected()
     } else {
@@ -122,11 +131,15 @@ fn notes<'a>(lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
     let text = lanes.text().map_or_else(String::new, |script| {
         format!("{} · {} tokens · ", script.name, count(script.len()))
     });
-    let mut what = format!(" {text}thinking {}", lanes.thinking());
+    let mut about = format!(" {text}thinking {}", lanes.thinking());
     if lanes.lanes().iter().any(Lane::is_recorded) {
-        what.push_str(if lanes.waits() { " · wait as measured" } else { " · no wait" });
+        about.push_str(if lanes.waits() {
+            " · wait as measured"
+        } else {
+            " · no wait"
+        });
     }
-    let mut spans = vec![Span::styled(what, theme.dim)];
+    let mut spans = vec![Span::styled(about, theme.dim)];
     let hidden = lanes.lanes().len() - window(lanes, area.width).len();
     if hidden > 0 {
         spans.push(Span::styled(format!(" · {hidden} more lanes"), theme.dim));
@@ -134,15 +147,15 @@ fn notes<'a>(lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
     if lanes.is_paused() {
         spans.push(Span::styled(" · PAUSED", theme.warn));
     }
-    let mut lines = vec![Line::from(spans)];
+    let mut rows = vec![Line::from(spans)];
     let sources = reading::sources(area.width.saturating_sub(2));
-    lines.extend(sources.map(|sources| Line::styled(format!(" {sources}"), theme.dim)));
+    rows.extend(sources.map(|sources| Line::styled(format!(" {sources}"), theme.dim)));
     if theme.ascii {
-        for span in lines.iter_mut().flat_map(|line| &mut line.spans) {
+        for span in rows.iter_mut().flat_map(|line| &mut line.spans) {
             span.content = span.content.replace('·', "-").into();
         }
     }
-    lines
+    rows
 }
 
 fn render_lane(
@@ -153,10 +166,9 @@ fn render_lane(
     theme: &Theme,
 ) {
     let border = if selected { theme.focus } else { theme.border };
-    let mut block = Block::bordered().border_style(border).title(title(lane, selected, theme));
-    if theme.ascii {
-        block = block.border_set(ASCII_BORDER);
-    }
+    let block = bordered(theme)
+        .border_style(border)
+        .title(title(lane, selected, theme));
     let inner = block.inner(area);
     Clear.render(area, frame.buffer_mut());
     frame.render_widget(block, area);
@@ -179,6 +191,16 @@ fn render_lane(
     prose::render(frame, text, lane, lanes, theme);
 }
 
+/// A block with borders that the theme can show.
+pub(super) fn bordered<'a>(theme: &Theme) -> Block<'a> {
+    let set = if theme.ascii {
+        ASCII_BORDER
+    } else {
+        border::PLAIN
+    };
+    Block::bordered().border_set(set)
+}
+
 fn title<'a>(lane: &Lane, selected: bool, theme: &Theme) -> Line<'a> {
     let mark = match (selected, theme.ascii) {
         (true, false) => "▸",
@@ -188,11 +210,14 @@ fn title<'a>(lane: &Lane, selected: bool, theme: &Theme) -> Line<'a> {
     let name = if lane.is_recorded() {
         prose::plain(&lane.script().name, theme)
     } else {
-        format!("{} tok/s", lane.tok_s().map_or_else(|| "–".to_owned(), speed))
+        format!(
+            "{} tok/s",
+            lane.tok_s().map_or_else(|| "–".to_owned(), speed)
+        )
     };
     let mut spans = vec![Span::styled(format!("{mark}{name} "), theme.title)];
     if lane.script().simulated {
-        spans.push(Span::styled("SIMULATED", theme.simulated));
+        spans.push(Span::styled(" SIMULATED ", theme.simulated));
     }
     Line::from(spans)
 }
@@ -217,26 +242,30 @@ fn render_digits(frame: &mut Frame<'_>, inner: Rect, lane: &Lane, theme: &Theme)
     below
 }
 
-/// The lines over the text, as many as there is room for.
+/// The rows over the text, as many as there is room for.
 fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
     let now = lanes.now_us();
     let roomy = area.width >= 26;
     let unit = if area.width >= 16 { " tokens" } else { " tok" };
-    let of = format!("{}/{}{unit}", count(lane.tokens(now)), count(lane.of_tokens()));
-    let mut lines = vec![Line::styled(of, theme.text), time(lane, now, theme)];
+    let of = format!(
+        "{}/{}{unit}",
+        count(lane.tokens(now)),
+        count(lane.of_tokens())
+    );
+    let mut rows = vec![Line::styled(of, theme.text), time(lane, now, theme)];
     if let Some(wait_s) = lane.script().wait_s() {
-        lines.push(Line::styled(format!("wait {}", duration(wait_s)), theme.dim));
+        rows.push(Line::styled(format!("wait {}", seconds(wait_s)), theme.dim));
     }
     if let Some(tok_s) = lane.tok_s() {
-        lines.extend(compared(tok_s, lanes.limits().speed_tok_s, roomy, theme));
+        rows.extend(compared(tok_s, lanes.limits().speed_tok_s, roomy, theme));
     }
     if let Some(hurry) = lane.hurry().filter(|hurry| (hurry - 1.0).abs() > 1e-3) {
         let times = if theme.ascii { "x" } else { "×" };
         let text = format!("{times}{} of measured", speed(hurry));
-        lines.insert(0, Line::styled(text, theme.warn));
+        rows.insert(0, Line::styled(text, theme.warn));
     }
-    lines.truncate(usize::from(area.height.saturating_sub(4)));
-    lines
+    rows.truncate(usize::from(area.height.saturating_sub(4)));
+    rows
 }
 
 fn time<'a>(lane: &Lane, now: u64, theme: &Theme) -> Line<'a> {
@@ -250,31 +279,42 @@ fn time<'a>(lane: &Lane, now: u64, theme: &Theme) -> Line<'a> {
 
 /// How a speed compares with reading and with the limit.
 fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<'a>> {
-    let (times, met, missed) =
-        if theme.ascii { ("x", "ok:", "no:") } else { ("×", "✔", "✘") };
+    let (times, met, missed) = if theme.ascii {
+        ("x", "ok:", "no:")
+    } else {
+        ("×", "✔", "✘")
+    };
     let feel = Feel::of(tok_s);
     let style = match feel {
         Feel::Slower => theme.bad,
         Feel::Comfortable | Feel::Faster => theme.good,
     };
-    let ratio = format!("{}{times} reading", speed(reading::times_reading(tok_s)));
-    let words = if roomy { feel.to_string() } else { feel.short().to_owned() };
-    let (mark, word, style_of_limit) = if tok_s >= limit {
+    let reading = format!("{}{times} reading", speed(reading::times_reading(tok_s)));
+    let words = if roomy {
+        feel.to_string()
+    } else {
+        feel.short().to_owned()
+    };
+    let (mark, word, verdict) = if tok_s >= limit {
         (met, "meets the limit", theme.good)
     } else {
         (missed, "under the limit", theme.warn)
     };
-    let word = if roomy { word } else { "limit" };
+    let verdict_words = if roomy { word } else { "limit" };
     vec![
-        Line::styled(ratio, theme.text),
+        Line::styled(reading, theme.text),
         Line::styled(words, style),
-        Line::styled(format!("{mark} {word} {}", speed(limit)), style_of_limit),
+        Line::styled(format!("{mark} {verdict_words} {}", speed(limit)), verdict),
     ]
 }
 
 /// How much of the text is there.
 fn render_bar(frame: &mut Frame<'_>, area: Rect, lane: &Lane, now: u64, theme: &Theme) {
-    let (full, rest) = if theme.ascii { ("=", "-") } else { ("━", "─") };
+    let (full, rest) = if theme.ascii {
+        ("=", "-")
+    } else {
+        ("━", "─")
+    };
     let share = lane.tokens(now) as f64 / lane.of_tokens().max(1) as f64;
     let done = floor_u64(share * f64::from(area.width));
     for (index, x) in (area.left()..area.right()).enumerate() {
@@ -288,7 +328,12 @@ fn render_bar(frame: &mut Frame<'_>, area: Rect, lane: &Lane, now: u64, theme: &
 }
 
 /// The line that stands for folded thinking.
-pub(super) fn folded(lane: &Lane, shown: usize, thinking: Thinking, theme: &Theme) -> Option<String> {
+pub(super) fn folded(
+    lane: &Lane,
+    shown: usize,
+    thinking: Thinking,
+    theme: &Theme,
+) -> Option<String> {
     let tokens = lane.script().thinking_tokens(shown);
     let mark = if theme.ascii { ">" } else { "▸" };
     (thinking == Thinking::Folded && tokens > 0)

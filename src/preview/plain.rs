@@ -86,7 +86,11 @@ mod tests {
     }
 
     fn pipe(room: usize) -> Pipe {
-        Pipe { room, flushes: 0, got: Vec::new() }
+        Pipe {
+            room,
+            flushes: 0,
+            got: Vec::new(),
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -115,7 +119,9 @@ mod tests {
     async fn a_reader_that_goes_is_a_clean_end() {
         let script = Script::parse("", "one two three");
         let mut out = pipe(10);
-        let written = plain(&mut out, &script, 50.0, std::future::pending()).await.unwrap();
+        let written = plain(&mut out, &script, 50.0, std::future::pending())
+            .await
+            .unwrap();
         assert_eq!(written, 2);
         assert_eq!(out.got, b"one two");
     }

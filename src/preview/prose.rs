@@ -32,7 +32,10 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, lane: &Lane, lanes: &Lan
     let mut atoms = script.shown(shown);
     let mut area = area;
     if let Some(line) = folded(lane, shown, lanes.thinking(), theme) {
-        frame.render_widget(Line::styled(line, theme.thinking), Rect { height: 1, ..area });
+        frame.render_widget(
+            Line::styled(line, theme.thinking),
+            Rect { height: 1, ..area },
+        );
         area.y = area.y.saturating_add(2);
         area.height = area.height.saturating_sub(2);
         atoms = answer(atoms);
@@ -40,20 +43,32 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, lane: &Lane, lanes: &Lan
     let end = draw(frame.buffer_mut(), area, script, atoms, theme);
     let cursor = if theme.ascii { "_" } else { "▌" };
     if !lane.is_finished(now) && end.0 < area.right() && end.1 < area.bottom() {
-        frame.buffer_mut().set_stringn(end.0, end.1, cursor, 1, theme.focus);
+        frame
+            .buffer_mut()
+            .set_stringn(end.0, end.1, cursor, 1, theme.focus);
     }
 }
 
 /// What comes after the last thinking. Thinking that is folded stands before the answer.
 fn answer(atoms: &[Atom]) -> &[Atom] {
     let thinking = atoms.iter().rposition(|atom| atom.thinking);
-    atoms.get(thinking.map_or(0, |last| last + 1)..).unwrap_or_default()
+    atoms
+        .get(thinking.map_or(0, |last| last + 1)..)
+        .unwrap_or_default()
 }
 
 /// Draws the end of `atoms`; returns where the next one would come.
-fn draw(buffer: &mut Buffer, area: Rect, script: &Script, atoms: &[Atom], theme: &Theme) -> (u16, u16) {
+fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    script: &Script,
+    atoms: &[Atom],
+    theme: &Theme,
+) -> (u16, u16) {
     let lines = wrap::tail(atoms, area.width, usize::from(area.height));
-    let ends_line = atoms.last().is_some_and(|atom| atom.kind == AtomKind::Break);
+    let ends_line = atoms
+        .last()
+        .is_some_and(|atom| atom.kind == AtomKind::Break);
     let lines = if ends_line && lines.len() >= usize::from(area.height) {
         lines.get(1..).unwrap_or_default()
     } else {
@@ -81,7 +96,11 @@ fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &At
     let Some(text) = script.of(atom).filter(|_| atom.kind != AtomKind::Space) else {
         return;
     };
-    let style: Style = if atom.thinking { theme.thinking } else { theme.text };
+    let style: Style = if atom.thinking {
+        theme.thinking
+    } else {
+        theme.text
+    };
     if theme.ascii && !text.is_ascii() {
         buffer.set_stringn(x, y, plain(text, theme), usize::from(atom.width), style);
     } else {
@@ -91,6 +110,8 @@ fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &At
 
 /// `text` as the theme can show it.
 pub(super) fn plain(text: &str, theme: &Theme) -> String {
-    let shown = text.chars().map(|c| if theme.ascii && !c.is_ascii() { '?' } else { c });
+    let shown = text
+        .chars()
+        .map(|c| if theme.ascii && !c.is_ascii() { '?' } else { c });
     shown.collect()
 }

@@ -147,7 +147,9 @@ impl Script {
     /// Whether a paragraph begins with this token: it is the first, of its thinking or of its answer.
     pub fn stands_apart(&self, index: usize) -> bool {
         let thinking = |index: usize| self.tokens.get(index).map(|token| token.thinking);
-        index.checked_sub(1).is_none_or(|before| thinking(before) != thinking(index))
+        index
+            .checked_sub(1)
+            .is_none_or(|before| thinking(before) != thinking(index))
     }
 
     /// The text of tokens `from..to`.

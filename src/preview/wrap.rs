@@ -79,7 +79,9 @@ fn measure(grapheme: &str) -> (AtomKind, u16) {
         "\n" => (AtomKind::Break, 0),
         "\t" => (AtomKind::Space, TAB),
         "\u{a0}" => (AtomKind::Word, 1),
-        _ if grapheme.chars().all(char::is_whitespace) => (AtomKind::Space, u16_of(grapheme.width())),
+        _ if grapheme.chars().all(char::is_whitespace) => {
+            (AtomKind::Space, u16_of(grapheme.width()))
+        }
         _ if grapheme.width() > 1 => (AtomKind::Wide, u16_of(grapheme.width())),
         _ => (AtomKind::Word, u16_of(grapheme.width())),
     }
@@ -176,7 +178,8 @@ impl Wrap {
         }
         self.used = self.used.saturating_add(atom.width);
         let start = start.max(self.from);
-        self.word = (atom.kind == AtomKind::Word).then(|| (start, cells.saturating_add(atom.width)));
+        self.word =
+            (atom.kind == AtomKind::Word).then(|| (start, cells.saturating_add(atom.width)));
     }
 
     fn overflows(&self, atom: &Atom) -> bool {
@@ -196,7 +199,10 @@ impl Wrap {
     }
 
     fn line(&mut self, to: usize) {
-        self.lines.push(Line { from: self.from, to });
+        self.lines.push(Line {
+            from: self.from,
+            to,
+        });
         self.from = to;
         self.used = 0;
     }
@@ -228,7 +234,17 @@ mod tests {
     #[test]
     fn lines_break_between_words() {
         let lines = wrapped("time is what is left\n\nwhen all else stops", 10, 99);
-        assert_eq!(lines, ["time is ", "what is ", "left", "", "when all ", "else stops"]);
+        assert_eq!(
+            lines,
+            [
+                "time is ",
+                "what is ",
+                "left",
+                "",
+                "when all ",
+                "else stops"
+            ]
+        );
     }
 
     #[test]
@@ -240,7 +256,10 @@ mod tests {
 
     #[test]
     fn long_words_and_wide_characters_break_where_they_must() {
-        assert_eq!(wrapped("aaaaaaaaaaaaaaaaaaaa", 8, 9).concat(), "a".repeat(20));
+        assert_eq!(
+            wrapped("aaaaaaaaaaaaaaaaaaaa", 8, 9).concat(),
+            "a".repeat(20)
+        );
         assert_eq!(wrapped("日本語日本語", 5, 9), ["日本", "語日", "本語"]);
     }
 

@@ -82,7 +82,11 @@ impl Look {
 
     /// The look that fits a theme of this name.
     pub fn of_theme(name: &str) -> Self {
-        if name == "light" { Self::light() } else { Self::dark() }
+        if name == "light" {
+            Self::light()
+        } else {
+            Self::dark()
+        }
     }
 
     /// A colour of the terminal; None for the terminal's own.
@@ -108,7 +112,12 @@ impl Look {
             Color::LightCyan => 14,
             Color::White => 15,
         };
-        Some(self.ansi.get(usize::from(index)).copied().unwrap_or_else(|| indexed(index)))
+        Some(
+            self.ansi
+                .get(usize::from(index))
+                .copied()
+                .unwrap_or_else(|| indexed(index)),
+        )
     }
 
     /// How a cell is painted, its modifiers applied.

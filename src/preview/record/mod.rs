@@ -17,7 +17,7 @@ pub mod shapes;
 pub mod svg;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use ratatui::buffer::Buffer;
@@ -42,9 +42,14 @@ impl Format {
     /// The format of a file of this name.
     pub fn of(path: &Path) -> Result<Self, String> {
         let ending = path.extension().and_then(|ending| ending.to_str());
-        ending.and_then(|ending| ending.parse().ok()).ok_or_else(|| {
-            format!("{}: a recording ends in .cast, .gif or .svg", path.display())
-        })
+        ending
+            .and_then(|ending| ending.parse().ok())
+            .ok_or_else(|| {
+                format!(
+                    "{}: a recording ends in .cast, .gif or .svg",
+                    path.display()
+                )
+            })
     }
 }
 
@@ -58,7 +63,11 @@ pub struct Recorder {
 enum Kind {
     Cast(cast::Cast<BufWriter<File>>),
     Gif(Box<gif::Gif<BufWriter<File>>>),
-    Svg { path: PathBuf, look: Look, last: Option<Buffer> },
+    Svg {
+        path: PathBuf,
+        look: Look,
+        last: Option<Buffer>,
+    },
 }
 
 impl Recorder {
@@ -69,9 +78,13 @@ impl Recorder {
         let file = BufWriter::new(File::create(path)?);
         Ok(Self {
             kind: match format {
-                Format::Cast => Kind::Cast(cast::Cast::new(file)),
+                Format::Cast => Kind::Cast(cast::Cast::new(file, look)),
                 Format::Gif => Kind::Gif(Box::new(gif::Gif::new(file, look))),
-                Format::Svg => Kind::Svg { path: path.to_owned(), look, last: None },
+                Format::Svg => Kind::Svg {
+                    path: path.to_owned(),
+                    look,
+                    last: None,
+                },
             },
         })
     }
@@ -91,8 +104,8 @@ impl Recorder {
     /// Ends the recording at `at`: the last frame stands until then.
     pub fn finish(self, at: Stamp) -> io::Result<()> {
         match self.kind {
-            Kind::Cast(cast) => cast.finish(at)?.flush(),
-            Kind::Gif(gif) => gif.finish(at)?.flush(),
+            Kind::Cast(cast) => cast.finish(at),
+            Kind::Gif(gif) => gif.finish(at),
             Kind::Svg { path, look, last } => match last {
                 Some(buffer) => std::fs::write(path, svg::svg(&buffer, &look)),
                 None => Ok(()),

@@ -34,7 +34,10 @@ impl Palette {
             }
         }
         colours.truncate(usize::from(KEEP));
-        Self { colours, found: HashMap::new() }
+        Self {
+            colours,
+            found: HashMap::new(),
+        }
     }
 
     /// All of it as the file wants it, 256 colours.
@@ -62,7 +65,11 @@ impl Palette {
             let channels = of.iter().zip(colour);
             channels.map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
         };
-        let nearest = self.colours.iter().zip(0..=u8::MAX).min_by_key(|(of, _)| far(of));
+        let nearest = self
+            .colours
+            .iter()
+            .zip(0..=u8::MAX)
+            .min_by_key(|(of, _)| far(of));
         let index = nearest.map_or(0, |(_, index)| index);
         self.found.insert(colour, index);
         index

@@ -53,9 +53,10 @@ fn to_line(from: (f32, f32), to: (f32, f32), point: (f32, f32)) -> f32 {
 /// Whether a point lies inside a convex polygon.
 fn inside(corners: &[(f32, f32); 4], point: (f32, f32)) -> bool {
     let ends = corners.iter().cycle().skip(1);
-    let sides = corners.iter().zip(ends).map(|(a, b)| {
-        (b.0 - a.0).mul_add(point.1 - a.1, -(b.1 - a.1) * (point.0 - a.0))
-    });
+    let sides = corners
+        .iter()
+        .zip(ends)
+        .map(|(a, b)| (b.0 - a.0).mul_add(point.1 - a.1, -(b.1 - a.1) * (point.0 - a.0)));
     let (mut left, mut right) = (false, false);
     for side in sides {
         left |= side > 0.0;
@@ -95,30 +96,36 @@ const ARMS: [u8; 128] = [
 ];
 
 fn boxed(index: u32) -> Vec<Part> {
-    let arms = usize::try_from(index).ok().and_then(|index| ARMS.get(index));
+    let arms = usize::try_from(index)
+        .ok()
+        .and_then(|index| ARMS.get(index));
     let arms = arms.copied().unwrap_or(0);
+    let arm = |shift: u8| arms >> shift & 3;
+    // Each arm reaches a little past the middle, so that corners close.
+    let reach = match arm(6).max(arm(4)).max(arm(2)).max(arm(0)) {
+        3 => 1.5,
+        2 => 1.0,
+        _ => 0.5,
+    };
     let mut parts = Vec::new();
     for (shift, side) in [(6, 0), (4, 1), (2, 2), (0, 3)] {
-        let lines: &[(f32, f32)] = match arms >> shift & 3 {
+        // Offsets that put the lines on whole rows of pixels.
+        let lines: &[(f32, f32)] = match arm(shift) {
             1 => &[(0.0, 0.5)],
-            2 => &[(0.0, 1.0)],
-            3 => &[(-1.5, 0.5), (1.5, 0.5)],
+            2 => &[(0.5, 1.0)],
+            3 => &[(-1.0, 0.5), (1.0, 0.5)],
             _ => &[],
         };
-        for &(off, half) in lines {
-            let (x, y) = (4.0 + off, 8.0 + off);
-            // Each arm reaches a little past the middle, so that corners close.
-            let reach = if arms & 0x03 == 3 || arms >> 2 & 3 == 3 { 2.0 } else { half };
-            parts.push(Part::Bar(
-                match side {
-                    0 => [x - half, 0.0, x + half, 8.0 + reach],
-                    1 => [4.0 - reach, y - half, 8.0, y + half],
-                    2 => [x - half, 8.0 - reach, x + half, 16.0],
-                    _ => [0.0, y - half, 4.0 + reach, y + half],
-                },
-                1.0,
-            ));
-        }
+        parts.extend(lines.iter().map(|&(off, half)| {
+            let (x, y) = (4.0 + off, 8.5 + off);
+            let sides = match side {
+                0 => [x - half, 0.0, x + half, 8.5 + reach],
+                1 => [4.0 - reach, y - half, 8.0, y + half],
+                2 => [x - half, 8.5 - reach, x + half, 16.0],
+                _ => [0.0, y - half, 4.0 + reach, y + half],
+            };
+            Part::Bar(sides, 1.0)
+        }));
     }
     parts
 }
@@ -142,7 +149,8 @@ fn block(index: u32) -> Vec<Part> {
             let bits = QUADRANTS.get(place).copied().unwrap_or(0);
             let corners = [(8, 0.0, 0.0), (4, 4.0, 0.0), (2, 0.0, 8.0), (1, 4.0, 8.0)];
             let set = corners.into_iter().filter(|(bit, ..)| bits & bit != 0);
-            set.map(|(_, x, y)| Part::Bar([x, y, x + 4.0, y + 8.0], 1.0)).collect()
+            set.map(|(_, x, y)| Part::Bar([x, y, x + 4.0, y + 8.0], 1.0))
+                .collect()
         }
     }
 }
@@ -158,7 +166,10 @@ fn braille(bits: u32) -> Vec<Part> {
         (2.0, 14.0),
         (6.0, 14.0),
     ];
-    let set = DOTS.into_iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+    let set = DOTS
+        .into_iter()
+        .enumerate()
+        .filter(|(bit, _)| bits >> bit & 1 == 1);
     set.map(|(_, middle)| Part::Disc(middle, 1.2)).collect()
 }
 
@@ -168,7 +179,9 @@ fn dot(x: f32, y: f32) -> Part {
 
 fn strokes(points: &[(f32, f32)]) -> Vec<Part> {
     let pairs = points.iter().zip(points.iter().skip(1));
-    pairs.map(|(&from, &to)| Part::Stroke(from, to, 1.1)).collect()
+    pairs
+        .map(|(&from, &to)| Part::Stroke(from, to, 1.1))
+        .collect()
 }
 
 fn triangle(a: (f32, f32), b: (f32, f32), c: (f32, f32)) -> Vec<Part> {
@@ -198,17 +211,30 @@ fn sign(c: char) -> Option<Vec<Part>> {
         '◀' | '◂' | '◄' => triangle((6.5, 4.5), (1.0, 8.5), (6.5, 12.5)),
         '▲' | '▴' => triangle((4.0, 4.5), (7.5, 12.0), (0.5, 12.0)),
         '▼' | '▾' => triangle((4.0, 12.5), (7.5, 5.0), (0.5, 5.0)),
-        '▰' => vec![Part::Corners([(2.0, 5.5), (8.0, 5.5), (6.0, 11.5), (0.0, 11.5)])],
+        '▰' => vec![Part::Corners([
+            (2.0, 5.5),
+            (8.0, 5.5),
+            (6.0, 11.5),
+            (0.0, 11.5),
+        ])],
         '▱' => strokes(&[(2.0, 6.0), (7.5, 6.0), (5.8, 11.0), (0.5, 11.0), (2.0, 6.0)]),
         '■' | '◼' | '▪' => vec![Part::Bar([1.0, 5.5, 7.0, 11.5], 1.0)],
         '□' | '◻' => strokes(&[(1.5, 6.0), (6.5, 6.0), (6.5, 11.0), (1.5, 11.0), (1.5, 6.0)]),
-        '◆' => vec![Part::Corners([(4.0, 4.5), (7.5, 8.5), (4.0, 12.5), (0.5, 8.5)])],
+        '◆' => vec![Part::Corners([
+            (4.0, 4.5),
+            (7.5, 8.5),
+            (4.0, 12.5),
+            (0.5, 8.5),
+        ])],
         '✔' | '✓' => strokes(&[(1.0, 8.8), (3.2, 11.6), (7.2, 4.6)]),
         '✘' | '✗' | '✕' | '✖' => with(
             strokes(&[(1.5, 5.0), (6.5, 11.5)]),
             strokes(&[(6.5, 5.0), (1.5, 11.5)]),
         ),
-        '⏸' => vec![Part::Bar([1.5, 4.5, 3.2, 12.0], 1.0), Part::Bar([4.8, 4.5, 6.5, 12.0], 1.0)],
+        '⏸' => vec![
+            Part::Bar([1.5, 4.5, 3.2, 12.0], 1.0),
+            Part::Bar([4.8, 4.5, 6.5, 12.0], 1.0),
+        ],
         '≥' => with(
             strokes(&[(1.2, 4.5), (6.8, 7.2), (1.2, 9.8)]),
             strokes(&[(1.2, 12.0), (6.8, 12.0)]),
@@ -221,11 +247,26 @@ fn sign(c: char) -> Option<Vec<Part>> {
             strokes(&[(1.0, 7.4), (2.8, 6.2), (5.2, 7.4), (7.0, 6.2)]),
             strokes(&[(1.0, 11.0), (2.8, 9.8), (5.2, 11.0), (7.0, 9.8)]),
         ),
-        '∞' => vec![Part::Ring((2.4, 8.5), 1.7, 1.0), Part::Ring((5.6, 8.5), 1.7, 1.0)],
-        '→' => with(strokes(&[(0.5, 8.5), (7.3, 8.5)]), strokes(&[(4.7, 5.9), (7.3, 8.5), (4.7, 11.1)])),
-        '←' => with(strokes(&[(7.5, 8.5), (0.7, 8.5)]), strokes(&[(3.3, 5.9), (0.7, 8.5), (3.3, 11.1)])),
-        '↑' => with(strokes(&[(4.0, 13.0), (4.0, 4.5)]), strokes(&[(1.4, 7.1), (4.0, 4.5), (6.6, 7.1)])),
-        '↓' => with(strokes(&[(4.0, 4.0), (4.0, 12.5)]), strokes(&[(1.4, 9.9), (4.0, 12.5), (6.6, 9.9)])),
+        '∞' => vec![
+            Part::Ring((2.4, 8.5), 1.7, 1.0),
+            Part::Ring((5.6, 8.5), 1.7, 1.0),
+        ],
+        '→' => with(
+            strokes(&[(0.5, 8.5), (7.3, 8.5)]),
+            strokes(&[(4.7, 5.9), (7.3, 8.5), (4.7, 11.1)]),
+        ),
+        '←' => with(
+            strokes(&[(7.5, 8.5), (0.7, 8.5)]),
+            strokes(&[(3.3, 5.9), (0.7, 8.5), (3.3, 11.1)]),
+        ),
+        '↑' => with(
+            strokes(&[(4.0, 13.0), (4.0, 4.5)]),
+            strokes(&[(1.4, 7.1), (4.0, 4.5), (6.6, 7.1)]),
+        ),
+        '↓' => with(
+            strokes(&[(4.0, 4.0), (4.0, 12.5)]),
+            strokes(&[(1.4, 9.9), (4.0, 12.5), (6.6, 9.9)]),
+        ),
         _ => return None,
     })
 }
@@ -240,4 +281,47 @@ pub fn alike(c: char) -> Option<char> {
         'μ' => 'µ',
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dark(c: char, x: f32, y: f32) -> bool {
+        of(c).unwrap().iter().any(|part| part.covers((x, y)) > 0.5)
+    }
+
+    #[test]
+    fn blocks_fill_their_share() {
+        assert!(dark('▁', 4.0, 15.0) && !dark('▁', 4.0, 13.0));
+        assert!(dark('▇', 4.0, 3.0) && !dark('▇', 4.0, 1.0));
+        assert!(dark('▌', 3.9, 8.0) && !dark('▌', 4.1, 8.0));
+        assert!(dark('▞', 6.0, 2.0) && dark('▞', 2.0, 12.0) && !dark('▞', 2.0, 2.0));
+        let shade = of('▒').unwrap()[0].covers((4.0, 8.0));
+        assert!((shade - 0.5).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn lines_meet_at_the_edges_of_cells() {
+        for c in ['─', '├', '┼', '┴', '━', '═', '╰', '┐'] {
+            assert!(
+                dark(c, 0.1, 8.9) || matches!(c, '├' | '╰' | '═'),
+                "{c} to the left"
+            );
+        }
+        for c in ['│', '├', '┼', '┬', '┃', '╭'] {
+            assert!(dark(c, 4.3, 15.9), "{c} down");
+        }
+        assert!(!dark('┘', 7.0, 8.5) && !dark('┘', 4.0, 12.0));
+    }
+
+    #[test]
+    fn every_box_block_and_braille_character_has_parts() {
+        for code in (0x2500..=0x259f).chain(0x2801..=0x28ff) {
+            let c = char::from_u32(code).unwrap();
+            assert!(!of(c).unwrap().is_empty(), "{c} is empty");
+        }
+        assert_eq!(of('\u{2800}'), Some(Vec::new()));
+        assert_eq!(of('a'), None);
+    }
 }
