@@ -1,5 +1,4 @@
 //! `tokometer preview` as it runs: its real loop, with keys and a clock of the test's.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::io;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
 use tokometer::preview::app::{App, Effect, GLOBAL, Global};
+use tokometer::preview::figures;
 use tokometer::preview::keys::BINDINGS;
 use tokometer::preview::lanes::{FIRST_SPEEDS, Lanes};
 use tokometer::preview::play::{self, Options, PreviewError};
@@ -75,19 +75,15 @@ async fn a_minute_of_the_real_loop_has_the_tokens_of_a_minute() {
     let texts = vec![Arc::new(Script::parse("long", &long))];
     app.lanes = Lanes::new(&[9.1, 100.0, 1.0], texts, Limits::default(), Stamp(0));
     let options = Options {
-        lasting: Some(Duration::from_secs(60)),
+        lasting: Some(Duration::from_mins(1)),
         ..Options::default()
     };
     let (ended, screen, took) = run(app, &[], options).await;
-    let shown = tokens(&ended.unwrap());
-    for (shown, due) in shown.iter().zip([546, 6_000, 60]) {
-        assert!(due - shown <= 1 && due >= *shown, "{shown} of {due}");
-    }
-    assert!(
-        screen.contains("6,000/7,000") || screen.contains("5,999/7,000"),
-        "{screen}"
-    );
-    assert_eq!(took, Duration::from_secs(60));
+    assert_eq!(tokens(&ended.unwrap()), [546, 6_000, 60]);
+    // The last frame is at most a frame's time old.
+    let shown = (5_996..=6_000).any(|count| screen.contains(&figures::count(count)));
+    assert!(shown, "{screen}");
+    assert_eq!(took, Duration::from_mins(1));
 }
 
 #[tokio::test(start_paused = true)]

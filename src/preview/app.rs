@@ -33,8 +33,8 @@ pub struct GlobalBinding {
     pub action: Global,
     /// The key as the screen names it.
     pub label: &'static str,
-    /// One word for the footer; empty if it does not stand there.
-    pub short: &'static str,
+    /// Key and one word for the footer; empty if it does not stand there.
+    pub footer: &'static str,
     /// What it does, for the help.
     pub help: &'static str,
 }
@@ -43,14 +43,14 @@ const fn row(
     key: KeyCode,
     action: Global,
     label: &'static str,
-    short: &'static str,
+    footer: &'static str,
     help: &'static str,
 ) -> GlobalBinding {
     GlobalBinding {
         key,
         action,
         label,
-        short,
+        footer,
         help,
     }
 }
@@ -61,13 +61,13 @@ pub const GLOBAL: &[GlobalBinding] = &[
         KeyCode::Char('S'),
         Global::Picture,
         "S",
-        "",
+        "S picture",
         "picture of the screen (SVG) into this directory",
     ),
     row(KeyCode::Char('t'), Global::Theme, "t", "", "next theme"),
     row(KeyCode::Esc, Global::Back, "esc", "", "back to all lanes"),
-    row(KeyCode::Char('?'), Global::Help, "?", "help", "this help"),
-    row(KeyCode::Char('q'), Global::Quit, "q", "quit", "quit"),
+    row(KeyCode::Char('?'), Global::Help, "?", "? help", "this help"),
+    row(KeyCode::Char('q'), Global::Quit, "q", "q quit", "quit"),
 ];
 
 /// What is to be done outside.

@@ -13,8 +13,8 @@ pub struct Binding {
     pub action: Action,
     /// The keys as the screen names them.
     pub label: &'static str,
-    /// One word for the footer; empty if it does not stand there.
-    pub short: &'static str,
+    /// Keys and one word for the footer; empty if it does not stand there.
+    pub footer: &'static str,
     /// What it does, for the help.
     pub help: &'static str,
 }
@@ -23,14 +23,14 @@ const fn row(
     keys: &'static [KeyCode],
     action: Action,
     label: &'static str,
-    short: &'static str,
+    footer: &'static str,
     help: &'static str,
 ) -> Binding {
     Binding {
         keys,
         action,
         label,
-        short,
+        footer,
         help,
     }
 }
@@ -42,14 +42,14 @@ pub const BINDINGS: &[Binding] = &[
         &[KeyCode::Char(' ')],
         Action::Pause,
         "space",
-        "pause",
+        "space pause",
         "pause, go on",
     ),
     row(
         &[KeyCode::Char('r')],
         Action::Again,
         "r",
-        "again",
+        "r again",
         "all lanes again from the start",
     ),
     row(
@@ -63,7 +63,7 @@ pub const BINDINGS: &[Binding] = &[
         &[KeyCode::Right, KeyCode::Down],
         Action::Next,
         "→",
-        "lane",
+        "← → lane",
         "select the lane to the right",
     ),
     row(
@@ -77,50 +77,56 @@ pub const BINDINGS: &[Binding] = &[
         &[KeyCode::Char('-'), KeyCode::Char('_')],
         Action::Slower,
         "-",
-        "speed",
+        "+ - speed",
         "selected lane slower (÷1.25)",
     ),
     row(
         &[KeyCode::Char('p')],
         Action::NextPreset,
         "p",
-        "preset",
+        "p preset",
         "next of 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured",
     ),
-    row(&[KeyCode::Char('a')], Action::Add, "a", "add", "add a lane"),
+    row(
+        &[KeyCode::Char('a')],
+        Action::Add,
+        "a",
+        "a add",
+        "add a lane",
+    ),
     row(
         &[KeyCode::Char('d')],
         Action::Remove,
         "d",
-        "remove",
+        "d remove",
         "remove the selected lane",
     ),
     row(
         &[KeyCode::Char('T')],
         Action::Thinking,
         "T",
-        "thinking",
+        "T thinking",
         "thinking shown, folded or skipped",
     ),
     row(
         &[KeyCode::Char('w')],
         Action::Wait,
         "w",
-        "wait",
+        "w wait",
         "recordings with or without their wait",
     ),
     row(
         &[KeyCode::Char('l')],
         Action::NextText,
         "l",
-        "text",
+        "l text",
         "next text",
     ),
     row(
         &[KeyCode::Enter],
         Action::Full,
         "enter",
-        "full",
+        "enter full",
         "one lane full screen, all again",
     ),
 ];
@@ -138,8 +144,9 @@ pub fn action(key: KeyEvent) -> Option<Action> {
 
 /// What a digit does where no view needs it: the presets.
 pub fn preset(key: KeyEvent) -> Option<Action> {
+    let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
     match key.code {
-        KeyCode::Char(digit @ '1'..='9') if key.kind != KeyEventKind::Release => {
+        KeyCode::Char(digit @ '1'..='9') if plain && key.kind != KeyEventKind::Release => {
             let number = digit
                 .to_digit(10)
                 .and_then(|digit| u8::try_from(digit).ok());

@@ -105,7 +105,10 @@ where
             () = at(due) => None,
         };
         match effect {
-            Some(Effect::Quit) => break,
+            Some(Effect::Quit) => {
+                app.lanes.tick(clock.now());
+                break;
+            }
             Some(Effect::Picture) => {
                 let buffer = terminal
                     .draw(|frame| render(frame, &app))

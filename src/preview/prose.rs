@@ -93,25 +93,32 @@ fn draw(
 }
 
 fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &Atom, theme: &Theme) {
-    let Some(text) = script.of(atom).filter(|_| atom.kind != AtomKind::Space) else {
-        return;
-    };
+    let Some(text) = script.of(atom) else { return };
     let style: Style = if atom.thinking {
         theme.thinking
     } else {
         theme.text
     };
-    if theme.ascii && !text.is_ascii() {
+    if atom.kind == AtomKind::Space {
+        // A tab is several cells wide, and no terminal may see it.
+        let blank = " ".repeat(usize::from(atom.width));
+        buffer.set_string(x, y, blank, style);
+    } else if theme.ascii && !text.is_ascii() {
         buffer.set_stringn(x, y, plain(text, theme), usize::from(atom.width), style);
     } else {
         buffer.set_stringn(x, y, text, usize::from(atom.width), style);
     }
 }
 
-/// `text` as the theme can show it.
+/// `text` as the theme can show it: arrows as signs, what else is no ASCII as question marks.
 pub(super) fn plain(text: &str, theme: &Theme) -> String {
-    let shown = text
-        .chars()
-        .map(|c| if theme.ascii && !c.is_ascii() { '?' } else { c });
+    let shown = text.chars().map(|c| match c {
+        _ if !theme.ascii || c.is_ascii() => c,
+        '←' => '<',
+        '→' => '>',
+        '×' => 'x',
+        '÷' => '/',
+        _ => '?',
+    });
     shown.collect()
 }

@@ -58,43 +58,32 @@ fn footer(app: &App, width: u16) -> Line<'_> {
     if let Some(note) = &app.note {
         return Line::styled(format!(" {}", prose::plain(note, theme)), theme.warn);
     }
-    let lanes = BINDINGS.iter().map(|row| (row.label, row.short));
-    let global = GLOBAL.iter().map(|row| (row.label, row.short));
-    let mut spans = Vec::new();
-    let mut used = 0;
+    let lanes = BINDINGS.iter().map(|row| row.footer);
+    let global = GLOBAL.iter().map(|row| row.footer);
     // The last keys, help and quit, always stand.
-    let reserved: usize = global.clone().map(cells).sum();
-    for (index, row) in lanes.chain(global).enumerate() {
-        let spare = if index < BINDINGS.len() { reserved } else { 0 };
-        if cells(row) + used + spare > usize::from(width) {
+    let mut left = usize::from(width);
+    let certain: usize = ALWAYS.map(cells).iter().sum();
+    let mut spans = Vec::new();
+    for keys in lanes.chain(global).filter(|keys| !keys.is_empty()) {
+        let spare = if ALWAYS.contains(&keys) { 0 } else { certain };
+        if cells(keys) + spare > left {
             continue;
         }
-        used += cells(row);
-        let label = if theme.ascii {
-            plain_label(row.0)
-        } else {
-            row.0
-        };
-        spans.push(Span::styled(format!(" {label}"), theme.key));
-        if !row.1.is_empty() {
-            spans.push(Span::styled(format!(" {} ", row.1), theme.dim));
-        }
+        left -= cells(keys);
+        let (labels, word) = keys.rsplit_once(' ').unwrap_or((keys, ""));
+        let labels = prose::plain(labels, theme);
+        spans.push(Span::styled(format!(" {labels} "), theme.key));
+        spans.push(Span::styled(format!("{word} "), theme.dim));
     }
     Line::from(spans)
 }
 
-/// Cells of a key in the footer; 0 if it does not stand there. Arrows and signs go with the key after them.
-fn cells((label, short): (&str, &str)) -> usize {
-    let word = if short.is_empty() { 0 } else { short.len() + 2 };
-    label.chars().count() + 1 + word
-}
+/// The keys for which there is always room.
+const ALWAYS: [&str; 2] = ["? help", "q quit"];
 
-fn plain_label(label: &'static str) -> &'static str {
-    match label {
-        "←" => "left",
-        "→" => "right",
-        other => other,
-    }
+/// Cells of an entry of the footer.
+fn cells(keys: &str) -> usize {
+    keys.chars().count() + 2
 }
 
 fn render_help(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
@@ -105,11 +94,7 @@ fn render_help(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
         .chain(presets)
         .chain(global)
         .map(|(label, help)| {
-            let label = if theme.ascii {
-                plain_label(label)
-            } else {
-                label
-            };
+            let label = prose::plain(label, theme);
             Line::from(vec![
                 Span::styled(format!(" {label:>6} "), theme.key),
                 Span::styled(prose::plain(help, theme), theme.text),

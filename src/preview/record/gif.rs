@@ -19,6 +19,9 @@ use super::palette::{KEEP, Palette};
 /// The least time between two frames, microseconds: 12.5 a second keep a file small.
 const GAP_US: u64 = 80_000;
 
+/// The shortest delay that browsers heed; only the last frame can come near it.
+const LEAST_CS: u64 = 2;
+
 /// Microseconds in the unit of a GIF's delays.
 const CENTISECOND_US: u64 = 10_000;
 
@@ -127,8 +130,8 @@ impl<W: Write> Open<W> {
     ) -> io::Result<()> {
         let passed = until.0.saturating_sub(self.origin.0);
         let until_cs = passed.saturating_add(CENTISECOND_US / 2) / CENTISECOND_US;
-        let mut delay = until_cs.saturating_sub(self.written_cs);
-        self.written_cs = self.written_cs.max(until_cs);
+        let mut delay = until_cs.saturating_sub(self.written_cs).max(LEAST_CS);
+        self.written_cs += delay;
         let mut frame = self.picture(palette, glyphs);
         loop {
             frame.delay = u16::try_from(delay).unwrap_or(u16::MAX);

@@ -101,8 +101,11 @@ fn boxed(index: u32) -> Vec<Part> {
         .and_then(|index| ARMS.get(index));
     let arms = arms.copied().unwrap_or(0);
     let arm = |shift: u8| arms >> shift & 3;
+    let most = arm(6).max(arm(4)).max(arm(2)).max(arm(0));
+    // Heavy lines are two pixels wide: their middle lies between two.
+    let middle = if most == 2 { (4.5, 9.0) } else { (4.0, 8.5) };
     // Each arm reaches a little past the middle, so that corners close.
-    let reach = match arm(6).max(arm(4)).max(arm(2)).max(arm(0)) {
+    let reach = match most {
         3 => 1.5,
         2 => 1.0,
         _ => 0.5,
@@ -119,10 +122,10 @@ fn boxed(index: u32) -> Vec<Part> {
         parts.extend(lines.iter().map(|&(off, half)| {
             let (x, y) = (4.0 + off, 8.5 + off);
             let sides = match side {
-                0 => [x - half, 0.0, x + half, 8.5 + reach],
-                1 => [4.0 - reach, y - half, 8.0, y + half],
-                2 => [x - half, 8.5 - reach, x + half, 16.0],
-                _ => [0.0, y - half, 4.0 + reach, y + half],
+                0 => [x - half, 0.0, x + half, middle.1 + reach],
+                1 => [middle.0 - reach, y - half, 8.0, y + half],
+                2 => [x - half, middle.1 - reach, x + half, 16.0],
+                _ => [0.0, y - half, middle.0 + reach, y + half],
             };
             Part::Bar(sides, 1.0)
         }));
@@ -184,6 +187,11 @@ fn strokes(points: &[(f32, f32)]) -> Vec<Part> {
         .collect()
 }
 
+/// A line from left to right, one pixel high.
+fn bar(from: f32, to: f32, y: f32) -> Vec<Part> {
+    vec![Part::Bar([from, y - 0.5, to, y + 0.5], 1.0)]
+}
+
 fn triangle(a: (f32, f32), b: (f32, f32), c: (f32, f32)) -> Vec<Part> {
     vec![Part::Corners([a, b, c, c])]
 }
@@ -195,9 +203,9 @@ fn sign(c: char) -> Option<Vec<Part>> {
         parts
     };
     Some(match c {
-        '‐' | '‑' => strokes(&[(2.0, 9.0), (6.0, 9.0)]),
-        '–' | '−' => strokes(&[(1.0, 9.0), (7.0, 9.0)]),
-        '—' => strokes(&[(0.0, 9.0), (8.0, 9.0)]),
+        '‐' | '‑' => bar(2.0, 6.0, 8.5),
+        '–' | '−' => bar(1.0, 7.0, 8.5),
+        '—' => bar(0.0, 8.0, 8.5),
         '…' => vec![dot(1.4, 12.0), dot(4.0, 12.0), dot(6.6, 12.0)],
         '•' => vec![Part::Disc((4.0, 8.5), 2.0)],
         '●' | '⬤' => vec![Part::Disc((4.0, 8.5), 3.2)],
@@ -237,11 +245,11 @@ fn sign(c: char) -> Option<Vec<Part>> {
         ],
         '≥' => with(
             strokes(&[(1.2, 4.5), (6.8, 7.2), (1.2, 9.8)]),
-            strokes(&[(1.2, 12.0), (6.8, 12.0)]),
+            bar(1.2, 6.8, 12.5),
         ),
         '≤' => with(
             strokes(&[(6.8, 4.5), (1.2, 7.2), (6.8, 9.8)]),
-            strokes(&[(1.2, 12.0), (6.8, 12.0)]),
+            bar(1.2, 6.8, 12.5),
         ),
         '≈' => with(
             strokes(&[(1.0, 7.4), (2.8, 6.2), (5.2, 7.4), (7.0, 6.2)]),

@@ -6,6 +6,8 @@ use std::fmt::Write;
 use ratatui::buffer::{Buffer, Cell};
 use unicode_width::UnicodeWidthStr;
 
+use crate::units::u16_of;
+
 use super::look::{Ink, Look, Rgb};
 use super::shapes::{self, CELL, Part};
 
@@ -35,13 +37,13 @@ pub fn svg(buffer: &Buffer, look: &Look) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans \
-         Mono','Liberation Mono',monospace\" font-size=\"{FONT}\">\n<rect width=\"100%\" height=\"100%\" rx=\"8\" \
+         Mono','Liberation Mono',monospace\" font-size=\"{FONT}\">\n<style>rect{{shape-rendering:crispEdges}}</style>\n<rect width=\"100%\" height=\"100%\" rx=\"8\" \
          fill=\"{}\"/>\n<g transform=\"translate({MARGIN} {MARGIN})\" xml:space=\"preserve\">\n",
         hex(look.ground)
     );
     let across = usize::from(buffer.area.width).max(1);
     for (row, cells) in buffer.content().chunks(across).enumerate() {
-        let top = f32::from(crate::units::u16_of(row)) * HEIGHT;
+        let top = f32::from(u16_of(row)) * HEIGHT;
         for run in runs(cells, look) {
             ground(&mut out, &run, top, look);
             text(&mut out, &run, top);
@@ -57,7 +59,7 @@ fn runs(cells: &[Cell], look: &Look) -> Vec<Run> {
     let mut joins = false;
     let mut columns = (0..).zip(cells);
     while let Some((column, cell)) = columns.next() {
-        let cells = crate::units::u16_of(cell.symbol().width().clamp(1, 2));
+        let cells = u16_of(cell.symbol().width().clamp(1, 2));
         if cells == 2 {
             columns.next();
         }
@@ -106,13 +108,13 @@ fn text(out: &mut String, run: &Run, top: f32) {
         }
         return;
     }
-    let shown = run.text.trim_end();
-    if shown.trim().is_empty() {
+    let shown = run.text.trim();
+    if shown.is_empty() {
         return;
     }
-    let cells = run
-        .cells
-        .saturating_sub(crate::units::u16_of(run.text.width() - shown.width()));
+    let before = run.text.len() - run.text.trim_start().len();
+    let left = left + f32::from(u16_of(before)) * WIDTH;
+    let cells = u16_of(shown.width());
     let mut style = String::new();
     for (set, words) in [
         (run.ink.bold, " font-weight=\"bold\""),
@@ -139,11 +141,16 @@ fn shape(out: &mut String, part: &Part, (left, top): (f32, f32), fill: &str) {
         Part::Bar([from_x, from_y, to_x, to_y], shade) => write(
             out,
             format_args!(
-                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{fill}\" fill-opacity=\"{shade}\"/>\n",
+                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{fill}\"{}/>\n",
                 x(from_x),
                 y(from_y),
                 x(to_x) - x(from_x),
                 y(to_y) - y(from_y),
+                if shade < 1.0 {
+                    format!(" fill-opacity=\"{shade}\"")
+                } else {
+                    String::new()
+                },
             ),
         ),
         Part::Corners(corners) => {
