@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Style};
+use ratatui::style::{Color, Modifier, Style};
 use serde_json::Value;
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
@@ -219,4 +220,72 @@ fn the_ending_of_the_file_decides() {
     );
     let missing = Recorder::create(Path::new("/nowhere/at/all.gif"), Look::dark());
     assert!(missing.is_err());
+}
+
+fn any_screen() -> impl Strategy<Value = Buffer> {
+    let symbols = "[a-z]{1,6}|[─-▟⠀-⣿]{1,6}|\\PC{0,6}|(?s).{0,6}";
+    let colour = prop_oneof![
+        any::<u8>().prop_map(Color::Indexed),
+        any::<[u8; 3]>().prop_map(|[r, g, b]| Color::Rgb(r, g, b)),
+        Just(Color::Reset),
+    ];
+    let part = (
+        symbols,
+        0_u16..20,
+        0_u16..6,
+        colour.clone(),
+        colour,
+        any::<u16>(),
+    );
+    (1_u16..20, 1_u16..6, proptest::collection::vec(part, 0..8)).prop_map(
+        |(width, height, parts)| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+            for (text, x, y, fg, bg, bits) in parts {
+                let style = Style::new()
+                    .fg(fg)
+                    .bg(bg)
+                    .add_modifier(Modifier::from_bits_truncate(bits));
+                if x < width && y < height {
+                    buffer.set_string(x, y, text, style);
+                }
+            }
+            buffer
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_screens_can_be_recorded(
+        screens in proptest::collection::vec((any_screen(), 0_u64..2_000_000), 1..5),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["a.cast", "a.gif", "a.svg"] {
+            let path = directory.path().join(name);
+            let mut recorder = Recorder::create(&path, Look::light()).unwrap();
+            let mut at = 0;
+            for (screen, wait) in &screens {
+                recorder.frame(Stamp(at), screen).unwrap();
+                at += wait;
+            }
+            recorder.finish(Stamp(at)).unwrap();
+        }
+        let cast = fs::read_to_string(directory.path().join("a.cast")).unwrap();
+        for line in cast.lines() {
+            prop_assert!(serde_json::from_str::<Value>(line).is_ok());
+        }
+        let gif = fs::read(directory.path().join("a.gif")).unwrap();
+        let mut decoder = gif::DecodeOptions::new().read_info(gif.as_slice()).unwrap();
+        let mut centiseconds = 0;
+        while let Some(frame) = decoder.read_next_frame().unwrap() {
+            centiseconds += u64::from(frame.delay);
+        }
+        let lasted: u64 = screens.iter().map(|(_, wait)| wait).sum::<u64>() / 10_000;
+        prop_assert!(centiseconds.abs_diff(lasted) <= 3, "{centiseconds} of {lasted}");
+        let svg = fs::read_to_string(directory.path().join("a.svg")).unwrap();
+        prop_assert!(svg.chars().all(|c| c == '\n' || !c.is_control()));
+        prop_assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use strum::IntoEnumIterator;
 
-use super::lanes::{FIRST_SPEEDS, MOST_LANES};
+use super::lanes::FIRST_SPEEDS;
 use super::pace::SPEEDS;
 use super::record::Format;
 use super::text::{Language, Script};
@@ -42,7 +42,7 @@ pub struct PreviewArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub lasting: Option<Duration>,
 
-    /// Write one lane to standard output, without a screen, again and again until ended
+    /// Write one lane (the first speed) to standard output, again and again until ended
     #[arg(long, conflicts_with_all = ["record", "size"])]
     pub plain: bool,
 
@@ -121,14 +121,6 @@ fn size(text: &str) -> Result<(u16, u16), String> {
         .ok_or_else(|| {
             "a size is WIDTHxHEIGHT in cells, for example 120x40, up to 500x200".to_owned()
         })
-}
-
-/// Says what is wrong with the flags together.
-///
-/// `clap` checks each flag; this checks how many lanes there are.
-pub fn too_many(args: &PreviewArgs) -> Option<String> {
-    let lanes = args.speed.len();
-    (lanes > MOST_LANES).then(|| format!("{lanes} lanes are more than {MOST_LANES}"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::event::Answer;
+use crate::event::{Answer, RequestRecord};
 use crate::units::u32_of;
 
 use super::cut::cut;
@@ -107,6 +107,17 @@ impl Script {
         }
         script.at_us = Some(at_us);
         script.finish()
+    }
+
+    /// What one request of so many users was answered, to be replayed as it came; None if its answer
+    /// was not kept.
+    pub fn measured(users: u32, record: &RequestRecord, simulated: bool) -> Option<Self> {
+        let name = match users {
+            1 => "1 user".to_owned(),
+            _ => format!("{users} users"),
+        };
+        let script = Self::recorded(&name, record.answer.as_ref()?, simulated);
+        (!script.is_empty()).then_some(script)
     }
 
     /// The same without its times, to be replayed at any speed.

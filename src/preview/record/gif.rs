@@ -155,21 +155,21 @@ impl<W: Write> Open<W> {
         let Some(area) = bounds((0..new.len()).filter(|&index| changed(index)), across) else {
             return picture(Rect::new(0, 0, 1, 1), vec![KEEP]);
         };
-        let mut bytes =
-            Vec::with_capacity(usize::from(area.width) * usize::from(area.height) * WIDTH * HEIGHT);
-        for row in area.top()..area.bottom() {
-            for y in 0..HEIGHT {
-                for column in area.left()..area.right() {
-                    let index = usize::from(row) * across + usize::from(column);
-                    match new.get(index).filter(|_| changed(index)) {
-                        None => bytes.extend([KEEP; WIDTH]),
-                        Some(tile) => {
-                            let ramp = palette.ramp(&tile.ink);
-                            let steps = glyphs.row(tile, y);
-                            let colour = |step| ramp.get(usize::from(step)).copied();
-                            bytes.extend(steps.map(|step| colour(step).unwrap_or(KEEP)));
-                        }
-                    }
+        let stride = usize::from(area.width) * WIDTH;
+        let mut bytes = vec![KEEP; stride * usize::from(area.height) * HEIGHT];
+        for cell in area.positions() {
+            let index = usize::from(cell.y) * across + usize::from(cell.x);
+            let Some(tile) = new.get(index).filter(|_| changed(index)) else {
+                continue;
+            };
+            let ramp = palette.ramp(&tile.ink);
+            let left = usize::from(cell.x - area.x) * WIDTH;
+            let top = usize::from(cell.y - area.y) * HEIGHT;
+            let lines = bytes.chunks_exact_mut(stride).skip(top);
+            for (line, steps) in lines.zip(glyphs.rows(tile)) {
+                let pixels = line.iter_mut().skip(left).zip(steps);
+                for (pixel, step) in pixels {
+                    *pixel = ramp.get(usize::from(step)).copied().unwrap_or(KEEP);
                 }
             }
         }

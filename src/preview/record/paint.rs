@@ -65,23 +65,25 @@ pub(super) struct Glyphs {
 }
 
 impl Glyphs {
-    /// Row `y` of a tile's pixels as steps, [`WIDTH`] of them.
-    pub(super) fn row(&mut self, tile: &Tile, y: usize) -> [u8; WIDTH] {
-        if tile.ink.underlined && y == UNDERLINE {
-            return [STEPS; WIDTH];
-        }
+    /// The pixels of a tile as steps, row by row.
+    pub(super) fn rows(&mut self, tile: &Tile) -> [[u8; WIDTH]; HEIGHT] {
         let key = (tile.symbol.clone(), tile.ink.bold);
         let glyph = self
             .seen
             .entry(key)
             .or_insert_with_key(|(symbol, bold)| glyph(symbol, *bold));
         let across = glyph.len() / HEIGHT;
-        let start = y * across + if tile.right { WIDTH } else { 0 };
-        let mut row = [0; WIDTH];
-        for (out, step) in row.iter_mut().zip(glyph.iter().skip(start)) {
-            *out = *step;
+        let left = if tile.right { WIDTH } else { 0 };
+        let mut rows = [[0; WIDTH]; HEIGHT];
+        for (row, steps) in rows.iter_mut().zip(glyph.chunks(across.max(1))) {
+            for (out, step) in row.iter_mut().zip(steps.iter().skip(left)) {
+                *out = *step;
+            }
         }
-        row
+        if let Some(row) = rows.get_mut(UNDERLINE).filter(|_| tile.ink.underlined) {
+            *row = [STEPS; WIDTH];
+        }
+        rows
     }
 }
 
@@ -166,10 +168,9 @@ mod tests {
         buffer
     }
 
-    fn picture(symbol: &str) -> Vec<[u8; WIDTH]> {
+    fn picture(symbol: &str) -> [[u8; WIDTH]; HEIGHT] {
         let tiles = tiles(&screen([symbol]), &Look::dark());
-        let mut glyphs = Glyphs::default();
-        (0..HEIGHT).map(|y| glyphs.row(&tiles[0], y)).collect()
+        Glyphs::default().rows(&tiles[0])
     }
 
     #[test]
