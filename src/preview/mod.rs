@@ -1,6 +1,6 @@
 //! Token speed: what 9, 20, 55 or 100 tokens a second feel like, and what was measured here.
 //!
-//! - `cut`: a text into tokens; `text`: scripts to replay; `wrap`: a growing text into lines
+//! - `clean`: a text made safe; `cut`: a text into tokens; `text`: scripts to replay; `wrap`: a growing text into lines
 //! - `pace`: when each token is due; `reading`: how a speed compares with reading
 //! - `lane`, `lanes`: the state of the lanes and what a key does to them, pure of I/O
 //! - `keys`: the table of keys; `pane`, `prose`: drawing the lanes; `figures`: numbers as they show
@@ -12,6 +12,7 @@
 
 pub mod app;
 pub mod args;
+pub mod clean;
 pub mod cut;
 pub mod figures;
 pub mod job;

@@ -125,4 +125,17 @@ mod tests {
         assert_eq!(written, 2);
         assert_eq!(out.got, b"one two");
     }
+
+    #[tokio::test]
+    async fn a_pipe_whose_reader_goes_is_a_clean_end() {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let read = std::thread::spawn(move || {
+            let mut start = [0; 7];
+            io::Read::read_exact(&mut reader, &mut start).map(|()| start)
+        });
+        let script = Script::parse("", "one two three");
+        let written = plain(&mut writer, &script, 10_000.0, std::future::pending()).await;
+        assert!(written.unwrap() >= 2);
+        assert_eq!(&read.join().unwrap().unwrap(), b"one two");
+    }
 }

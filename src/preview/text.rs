@@ -8,6 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::event::{Answer, RequestRecord};
 use crate::units::u32_of;
 
+use super::clean::{clean, split_thinking};
 use super::cut::cut;
 use super::wrap::{Atom, atoms};
 
@@ -264,31 +265,131 @@ impl Script {
     }
 }
 
-/// The thinking and the answer of a text; a text that never ends its thinking is all thinking.
-fn split_thinking(raw: &str) -> (&str, &str) {
-    let Some(rest) = raw.trim_start().strip_prefix("<think>") else {
-        return ("", raw.trim_end());
-    };
-    let (thinking, answer) = rest.split_once("</think>").unwrap_or((rest, ""));
-    (thinking.trim(), answer.trim())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Piece;
+    use proptest::prelude::*;
 
-/// `raw` with everything that could steer a terminal made visible or taken out: control
-/// characters become their pictures, orders to turn the writing direction disappear.
-pub fn clean(raw: &str) -> String {
-    let mut chars = raw.chars().peekable();
-    let mut text = String::with_capacity(raw.len());
-    while let Some(c) = chars.next() {
-        match c {
-            '\r' if chars.peek() == Some(&'\n') => {}
-            '\n' | '\r' | '\u{2028}' | '\u{2029}' => text.push('\n'),
-            '\t' => text.push('\t'),
-            '\0'..='\u{1f}' => text.extend(char::from_u32(0x2400 + u32::from(c))),
-            '\u{7f}' => text.push('\u{2421}'),
-            '\u{80}'..='\u{9f}' => text.push('\u{fffd}'),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {}
-            _ => text.push(c),
+    fn answer(pieces: &[(&str, u64, bool)]) -> Answer {
+        let mut answer = Answer::default();
+        for &(text, at_us, thinking) in pieces {
+            answer.text.push_str(text);
+            let end = u32_of(answer.text.len());
+            answer.pieces.push(Piece {
+                end,
+                at_us,
+                thinking,
+            });
+        }
+        answer
+    }
+
+    fn tokens(script: &Script) -> Vec<&str> {
+        (0..script.len())
+            .map(|index| script.slice(index, index + 1))
+            .collect()
+    }
+
+    #[test]
+    fn thinking_is_told_apart_from_the_answer() {
+        let script = Script::parse("", "<think>\nhm so\n</think>\n\nyes it is\n");
+        assert_eq!(tokens(&script), ["hm", " so", "yes", " it", " is"]);
+        assert_eq!(script.thinking_tokens(usize::MAX), 2);
+        assert_eq!(
+            tokens(&Arc::new(script).without_thinking()),
+            ["yes", " it", " is"]
+        );
+        let endless = Script::parse("", "<think>on and on");
+        assert_eq!(endless.thinking_tokens(usize::MAX), endless.len());
+    }
+
+    #[test]
+    fn both_essays_think_first_and_have_about_a_thousand_tokens() {
+        for language in <Language as strum::IntoEnumIterator>::iter() {
+            let essay = Script::essay(language);
+            assert!(
+                (850..1150).contains(&essay.len()),
+                "{language}: {}",
+                essay.len()
+            );
+            let thinking = essay.thinking_tokens(usize::MAX);
+            assert!((150..500).contains(&thinking), "{language}: {thinking}");
+            assert!(essay.text().chars().all(|c| c == '\n' || !c.is_control()));
         }
     }
-    text
+
+    #[test]
+    fn a_grapheme_that_came_in_parts_appears_whole() {
+        let script = Script::recorded(
+            "",
+            &answer(&[("e", 1, false), ("\u{301}t", 2, false), ("é", 3, false)]),
+            false,
+        );
+        assert_eq!(tokens(&script), ["", "e\u{301}t", "é"]);
+        assert_eq!(script.at_us(), Some(&[1, 2, 3][..]));
+    }
+
+    #[test]
+    fn pieces_that_make_no_sense_are_left_out() {
+        let mut answer = answer(&[("é", 1, false), ("x", 2, false)]);
+        for end in [1, 0, 99] {
+            answer.pieces.insert(
+                0,
+                Piece {
+                    end,
+                    at_us: 0,
+                    thinking: false,
+                },
+            );
+        }
+        let script = Script::recorded("", &answer, false);
+        assert_eq!(tokens(&script), ["é", "x"]);
+    }
+
+    #[test]
+    fn the_measured_figures_are_those_of_the_answer() {
+        let answer = answer(&[
+            ("a", 500_000, true),
+            ("b", 600_000, true),
+            ("c", 700_000, false),
+            ("d", 900_000, false),
+        ]);
+        let script = Arc::new(Script::recorded("4 users", &answer, false));
+        assert_eq!(script.wait_s(), Some(0.5));
+        assert_eq!(script.measured_tok_s(), Some(7.5));
+        assert_eq!(
+            script.without_thinking().at_us(),
+            Some(&[500_000, 700_000][..])
+        );
+        assert_eq!(script.untimed().measured_tok_s(), None);
+        let short = Script::recorded("", &Answer::default(), false);
+        assert_eq!((short.wait_s(), short.measured_tok_s()), (None, None));
+    }
+
+    #[test]
+    fn a_file_may_be_anything_but_endless() {
+        let script = Script::read("bytes", &b"ol\xe1 mundo"[..]).unwrap();
+        assert_eq!(script.text(), "ol\u{fffd} mundo");
+        let endless = Script::read("zeros", io::repeat(b'0')).unwrap_err();
+        assert_eq!(endless.to_string(), "zeros is larger than 4 MiB");
+        assert!(Script::read("nothing", io::empty()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_are_the_text_and_end_between_graphemes(
+            pieces in proptest::collection::vec("[ae\\u{301}\\u{200d}👩🇵🇹🏽 日ש\\u{5b8}\\r\\n]{0,4}|(?s).{0,4}", 0..20)
+        ) {
+            let pieces: Vec<(&str, u64, bool)> =
+                pieces.iter().map(|piece| (piece.as_str(), 1, piece.len() > 3)).collect();
+            let script = Script::recorded("", &answer(&pieces), false);
+            prop_assert_eq!(tokens(&script).concat(), script.text());
+            let whole: Vec<usize> = script.text().grapheme_indices(true).map(|(at, _)| at).collect();
+            for token in &script.tokens {
+                let end = token.end as usize;
+                prop_assert!(end == script.text().len() || whole.contains(&end));
+            }
+        }
+    }
 }
