@@ -18,6 +18,8 @@ use tokometer::preview::figures;
 use tokometer::preview::keys::BINDINGS;
 use tokometer::preview::lanes::{FIRST_SPEEDS, Lanes};
 use tokometer::preview::play::{self, Options, PreviewError};
+use tokometer::preview::record::Recorder;
+use tokometer::preview::record::look::Look;
 use tokometer::preview::screen;
 use tokometer::preview::text::{Language, Script};
 use tokometer::ui::theme::Theme;
@@ -108,6 +110,30 @@ async fn the_end_of_the_input_is_the_end() {
     )
     .await;
     assert!(matches!(ended, Err(PreviewError::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_is_whole_though_the_terminal_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.gif");
+    let keys = typed(&[(2_000, KeyCode::Char('r'))]).take(1);
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    let options = Options {
+        recorder: Some(Recorder::create(&path, Look::dark()).unwrap()),
+        ..Options::default()
+    };
+    let shutdown = std::future::pending();
+    let ended = play::run(&mut terminal, keys, shutdown, app(&[20.0]), options).await;
+    assert!(matches!(ended, Err(PreviewError::Closed)));
+    let bytes = std::fs::read(path).unwrap();
+    let mut decoder = gif::DecodeOptions::new()
+        .read_info(bytes.as_slice())
+        .unwrap();
+    let mut centiseconds = 0;
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        centiseconds += frame.delay;
+    }
+    assert!((200..=202).contains(&centiseconds), "{centiseconds}");
 }
 
 #[tokio::test(start_paused = true)]

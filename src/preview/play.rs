@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossterm::event::Event;
@@ -57,75 +57,94 @@ pub struct Options {
 }
 
 /// Runs the preview until it is left, `shutdown` comes or its time is over; returns its last state.
-/// It draws when a token falls due or a key came, and not sooner than one frame's time after the last.
+/// It draws when a token falls due or a key came, and not sooner than one frame's time after the
+/// last. A recording is ended whatever happens.
 pub async fn run<B, S>(
     terminal: &mut Terminal<B>,
-    mut input: S,
+    input: S,
     shutdown: impl Future<Output = ()>,
     mut app: App,
-    options: Options,
+    mut options: Options,
 ) -> Result<App, PreviewError>
 where
     B: Backend,
     S: Stream<Item = io::Result<Event>> + Unpin,
 {
     let clock = RunClock::start();
+    let over = at(options.lasting.map(|lasting| Instant::now() + lasting));
+    let ended = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = over => {}
+        }
+    };
+    let played = play(terminal, input, ended, &mut app, &mut options, clock).await;
+    app.lanes.tick(clock.now());
+    if let Some(recorder) = options.recorder {
+        recorder.finish(clock.now()).map_err(PreviewError::Record)?;
+    }
+    played.map(|()| app)
+}
+
+async fn play<B, S>(
+    terminal: &mut Terminal<B>,
+    mut input: S,
+    ended: impl Future<Output = ()>,
+    app: &mut App,
+    options: &mut Options,
+    clock: RunClock,
+) -> Result<(), PreviewError>
+where
+    B: Backend,
+    S: Stream<Item = io::Result<Event>> + Unpin,
+{
     let origin = Instant::now();
-    let end = options.lasting.map(|lasting| origin + lasting);
-    let mut recorder = options.recorder;
-    let mut shutdown = std::pin::pin!(shutdown);
-    let mut dirty = true;
-    let mut last = None;
+    let mut ended = std::pin::pin!(ended);
+    let (mut dirty, mut last) = (true, None);
     loop {
         let now = Instant::now();
         let ready = last.is_none_or(|last| now.duration_since(last) >= FRAME);
         dirty |= app.lanes.tick(clock.stamp(now));
         if dirty && ready {
-            let drawn = terminal
-                .draw(|frame| render(frame, &app))
-                .map_err(draw_error)?;
-            record(&mut recorder, clock.stamp(now), drawn.buffer)?;
+            let drawn = draw(terminal, app)?;
+            record(&mut options.recorder, clock.stamp(now), drawn)?;
             (last, dirty) = (Some(now), false);
         }
         let limit = last.map_or(now, |last| last + FRAME);
-        let due = app
-            .lanes
-            .next_due()
-            .map(|due| (origin + Duration::from_micros(due.0)).max(limit));
-        let due = if dirty { Some(limit) } else { due };
+        let due = app.lanes.next_due();
+        let due = due.map(|due| (origin + Duration::from_micros(due.0)).max(limit));
         let effect = tokio::select! {
             biased;
-            () = &mut shutdown => Some(Effect::Quit),
-            () = at(end) => Some(Effect::Quit),
+            () = &mut ended => Some(Effect::Quit),
             event = input.next() => match event {
                 Some(Ok(event)) => app.input(&event, clock.now()),
                 Some(Err(error)) => return Err(PreviewError::Input(error)),
                 None => return Err(PreviewError::Closed),
             },
-            () = at(due) => None,
+            () = at(if dirty { Some(limit) } else { due }) => None,
         };
         match effect {
-            Some(Effect::Quit) => {
-                app.lanes.tick(clock.now());
-                break;
-            }
+            Some(Effect::Quit) => return Ok(()),
             Some(Effect::Picture) => {
-                let buffer = terminal
-                    .draw(|frame| render(frame, &app))
-                    .map_err(draw_error)?
-                    .buffer
-                    .clone();
-                app.note = Some(picture(&options.pictures, &app, &buffer));
+                let document = svg::svg(draw(terminal, app)?, &Look::of_theme(app.theme.name));
+                app.note = Some(picture(&options.pictures, &document));
                 dirty = true;
             }
             Some(Effect::Draw) => dirty = true,
             None => {}
         }
     }
-    if let Some(recorder) = recorder {
-        recorder.finish(clock.now()).map_err(PreviewError::Record)?;
-    }
-    Ok(app)
+}
+
+/// Draws the screen; returns what is on it.
+fn draw<'a, B: Backend>(
+    terminal: &'a mut Terminal<B>,
+    app: &App,
+) -> Result<&'a Buffer, PreviewError> {
+    let drawn = terminal.draw(|frame| render(frame, app));
+    drawn
+        .map(|drawn| drawn.buffer)
+        .map_err(|error| PreviewError::Draw(error.to_string()))
 }
 
 /// Plays the lanes into `recorder` without a screen and without waiting: on a clock of its own, on
@@ -175,20 +194,15 @@ fn record(recorder: &mut Option<Recorder>, at: Stamp, buffer: &Buffer) -> Result
 }
 
 /// Writes a picture into a file that is not there yet; returns what to say of it.
-fn picture(directory: &std::path::Path, app: &App, buffer: &Buffer) -> String {
-    let document = svg::svg(buffer, &Look::of_theme(app.theme.name));
+fn picture(directory: &Path, document: &str) -> String {
     for number in 1..=9_999 {
         let path = directory.join(format!("tokometer-{number}.svg"));
-        let written = OpenOptions::new().write(true).create_new(true).open(&path);
-        match written.and_then(|mut file| file.write_all(document.as_bytes())) {
+        let created = OpenOptions::new().write(true).create_new(true).open(&path);
+        match created.and_then(|mut file| file.write_all(document.as_bytes())) {
             Ok(()) => return format!("picture: {}", path.display()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return format!("no picture: {error}"),
         }
     }
     "no picture: there are 9,999 already".to_owned()
-}
-
-fn draw_error(error: impl std::error::Error) -> PreviewError {
-    PreviewError::Draw(error.to_string())
 }

@@ -198,10 +198,6 @@ fn triangle(a: (f32, f32), b: (f32, f32), c: (f32, f32)) -> Vec<Part> {
 
 /// Signs of the dashboard and of ordinary prose that the font lacks.
 fn sign(c: char) -> Option<Vec<Part>> {
-    let with = |mut parts: Vec<Part>, more: Vec<Part>| {
-        parts.extend(more);
-        parts
-    };
     Some(match c {
         '‐' | '‑' => bar(2.0, 6.0, 8.5),
         '–' | '−' => bar(1.0, 7.0, 8.5),
@@ -243,6 +239,13 @@ fn sign(c: char) -> Option<Vec<Part>> {
             Part::Bar([1.5, 4.5, 3.2, 12.0], 1.0),
             Part::Bar([4.8, 4.5, 6.5, 12.0], 1.0),
         ],
+        _ => return relation(c),
+    })
+}
+
+/// Arrows and signs between numbers.
+fn relation(c: char) -> Option<Vec<Part>> {
+    Some(match c {
         '≥' => with(
             strokes(&[(1.2, 4.5), (6.8, 7.2), (1.2, 9.8)]),
             bar(1.2, 6.8, 12.5),
@@ -277,6 +280,11 @@ fn sign(c: char) -> Option<Vec<Part>> {
         ),
         _ => return None,
     })
+}
+
+fn with(mut parts: Vec<Part>, more: Vec<Part>) -> Vec<Part> {
+    parts.extend(more);
+    parts
 }
 
 /// A character of the font that stands for one that it lacks.

@@ -137,67 +137,38 @@ fn shape(out: &mut String, part: &Part, (left, top): (f32, f32), fill: &str) {
     let x = |units: f32| left + units * WIDTH / CELL.0;
     let y = |units: f32| top + units * HEIGHT / CELL.1;
     let thick = |units: f32| units * WIDTH / CELL.0;
-    match *part {
-        Part::Bar([from_x, from_y, to_x, to_y], shade) => write(
-            out,
-            format_args!(
-                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{fill}\"{}/>\n",
-                x(from_x),
-                y(from_y),
-                x(to_x) - x(from_x),
-                y(to_y) - y(from_y),
-                if shade < 1.0 {
-                    format!(" fill-opacity=\"{shade}\"")
-                } else {
-                    String::new()
-                },
-            ),
-        ),
-        Part::Corners(corners) => {
-            let points: Vec<String> = corners
-                .iter()
-                .map(|&(a, b)| format!("{},{}", x(a), y(b)))
-                .collect();
-            write(
-                out,
-                format_args!(
-                    "<polygon points=\"{}\" fill=\"{fill}\"/>\n",
-                    points.join(" ")
-                ),
-            );
+    let element = match *part {
+        Part::Bar([from_x, from_y, to_x, to_y], shade) => {
+            let (wide, high) = (x(to_x) - x(from_x), y(to_y) - y(from_y));
+            let place = format!("x=\"{}\" y=\"{}\"", x(from_x), y(from_y));
+            let mut size = format!("width=\"{wide}\" height=\"{high}\"");
+            if shade < 1.0 {
+                write(&mut size, format_args!(" fill-opacity=\"{shade}\""));
+            }
+            format!("<rect {place} {size} fill=\"{fill}\"/>")
         }
-        Part::Disc((a, b), radius) => write(
-            out,
-            format_args!(
-                "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"{fill}\"/>\n",
-                x(a),
-                y(b),
-                thick(radius),
-            ),
-        ),
-        Part::Ring((a, b), radius, line) => write(
-            out,
-            format_args!(
-                "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"none\" stroke=\"{fill}\" stroke-width=\"{}\"/>\n",
-                x(a),
-                y(b),
-                thick(radius),
-                thick(line),
-            ),
-        ),
-        Part::Stroke(from, to, line) => write(
-            out,
-            format_args!(
-                "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"{fill}\" stroke-width=\"{}\" \
-             stroke-linecap=\"round\"/>\n",
-                x(from.0),
-                y(from.1),
-                x(to.0),
-                y(to.1),
-                thick(line),
-            ),
-        ),
-    }
+        Part::Corners(corners) => {
+            let points = corners.map(|(a, b)| format!("{},{}", x(a), y(b))).join(" ");
+            format!("<polygon points=\"{points}\" fill=\"{fill}\"/>")
+        }
+        Part::Disc((a, b), radius) => {
+            let (a, b, radius) = (x(a), y(b), thick(radius));
+            format!("<circle cx=\"{a}\" cy=\"{b}\" r=\"{radius}\" fill=\"{fill}\"/>")
+        }
+        Part::Ring((a, b), radius, line) => {
+            let place = format!("cx=\"{}\" cy=\"{}\" r=\"{}\"", x(a), y(b), thick(radius));
+            let line = thick(line);
+            format!("<circle {place} fill=\"none\" stroke=\"{fill}\" stroke-width=\"{line}\"/>")
+        }
+        Part::Stroke(from, to, line) => {
+            let from = format!("x1=\"{}\" y1=\"{}\"", x(from.0), y(from.1));
+            let to = format!("x2=\"{}\" y2=\"{}\"", x(to.0), y(to.1));
+            let line = format!("stroke-width=\"{}\" stroke-linecap=\"round\"", thick(line));
+            format!("<line {from} {to} stroke=\"{fill}\" {line}/>")
+        }
+    };
+    out.push_str(&element);
+    out.push('\n');
 }
 
 /// Writing to a string cannot fail.
