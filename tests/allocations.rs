@@ -37,7 +37,7 @@ fn allocations(wire: Wire, line: &str) -> u64 {
 
 #[test]
 fn no_stream_allocates_per_token() {
-    for text in [" word", r"\n", r"\u00e9 \ud83d\ude00 \"quoted\""] {
+    for text in [" word", r"\n", r#"\u00e9 \ud83d\ude00 \"quoted\""#] {
         let chat = format!(
             "{{\"model\":\"m\",\"created_at\":\"2026-11-21T17:20:03Z\",\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}},\"done\":false}}\n"
         );

@@ -151,7 +151,9 @@ pub(super) fn append_string(raw: &RawValue, text: &mut String) -> Result<(), NoS
     if raw == "null" {
         return Ok(());
     }
-    let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let quoted = raw
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     let mut rest = quoted.ok_or(NoString)?;
     while let Some((plain, escape)) = rest.split_once('\\') {
         text.push_str(plain);
@@ -186,14 +188,23 @@ fn unescape(escape: &str) -> Option<(char, &str)> {
 
 fn unescape_unicode(digits: &str) -> (char, &str) {
     let (high, rest) = hex(digits);
-    if let Some(low) = rest.strip_prefix("\\u").filter(|_| (0xD800..0xDC00).contains(&high)) {
+    if let Some(low) = rest
+        .strip_prefix("\\u")
+        .filter(|_| (0xD800..0xDC00).contains(&high))
+    {
         let (low, after) = hex(low);
         if (0xDC00..0xE000).contains(&low) {
             let code = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-            return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), after);
+            return (
+                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+                after,
+            );
         }
     }
-    (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
+    (
+        char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER),
+        rest,
+    )
 }
 
 /// Four hexadecimal digits, which the parser has checked, and what follows them.
