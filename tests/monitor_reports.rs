@@ -27,7 +27,9 @@ fn powermetrics(text: &str) -> Vec<GpuSample> {
 
 /// Watts, MHz and usage of a sample.
 fn figures(sample: &GpuSample) -> (Option<f64>, Option<f64>, Option<f64>) {
-    (sample.watts, sample.mhz, sample.usage_percent)
+    let hundredths = |x: f64| (x * 100.0).round() / 100.0;
+    let usage = sample.usage_percent.map(hundredths);
+    (sample.watts, sample.mhz, usage)
 }
 
 #[test]

@@ -17,9 +17,14 @@
 
 pub mod bandwidth;
 pub mod command;
+pub mod doctor;
 pub mod energy;
+pub mod exporter;
+mod http;
 
 pub mod gpu;
 mod lines;
+pub mod process;
+pub mod server;
 pub mod source;
 pub mod watch;

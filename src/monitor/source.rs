@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn a_stopped_pace_does_not_wait() {
-        let pace = Pace::new(Duration::from_secs(3600));
+        let pace = Pace::new(Duration::from_hours(1));
         let other = pace.clone();
-        let waiter = std::thread::spawn(move || other.wait(Duration::from_secs(3600)));
+        let waiter = std::thread::spawn(move || other.wait(Duration::from_hours(1)));
         pace.stop();
         assert!(!waiter.join().unwrap());
         assert!(pace.is_stopped());

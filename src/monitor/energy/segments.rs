@@ -102,34 +102,28 @@ pub(super) fn segments(points: &[PowerPoint]) -> (Vec<Segment>, Vec<f64>) {
         let still = rest.iter().take_while(|step| step.stands_still()).count();
         if still >= STUCK_STEPS {
             let (stuck, beyond) = rest.split_at(still);
-            match beyond
-                .split_first()
-                .filter(|(next, _)| caught_up(stuck, next))
-            {
+            let next = beyond.first().filter(|next| caught_up(stuck, next));
+            rest = beyond;
+            if let Some(next) = next {
                 // A slow counter, not a stuck one: its next step tells the energy of the whole stretch.
-                Some((next, beyond)) => {
-                    let joules = next.counter_j().unwrap_or_default();
-                    segments.push(Segment::counted(step.from(), next.to(), joules));
-                    rest = beyond;
-                }
-                None => {
-                    doubted.extend(stuck.iter().map(Step::to));
-                    segments.extend(stuck.iter().filter_map(Step::by_power));
-                    rest = beyond;
-                }
+                let joules = next.counter_j().unwrap_or_default();
+                segments.push(Segment::counted(step.from(), next.to(), joules));
+                rest = beyond.get(1..).unwrap_or_default();
+            } else {
+                doubted.extend(stuck.iter().map(Step::to));
+                segments.extend(stuck.iter().filter_map(Step::by_power));
             }
             continue;
         }
         rest = after;
-        match step.by_counter() {
-            Some(segment) => segments.push(segment),
-            None => {
-                if step.has_counter() {
-                    doubted.push(step.to());
-                }
-                segments.extend(step.by_power());
-            }
+        if let Some(segment) = step.by_counter() {
+            segments.push(segment);
+            continue;
         }
+        if step.has_counter() {
+            doubted.push(step.to());
+        }
+        segments.extend(step.by_power());
     }
     (segments, doubted)
 }

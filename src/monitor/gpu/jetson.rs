@@ -119,7 +119,7 @@ impl Jetson {
     }
 }
 
-/// A rail of JetPack 5 and later: millivolts × milliamperes.
+/// A rail of `JetPack` 5 and later: millivolts × milliamperes.
 fn new_rail(folder: &Path, n: u32) -> Option<Rail> {
     let label = sysfs::text(&folder.join(format!("in{n}_label")))?;
     let millivolts = sysfs::number(&folder.join(format!("in{n}_input")))?;
@@ -127,7 +127,7 @@ fn new_rail(folder: &Path, n: u32) -> Option<Rail> {
     Some((label, millivolts * milliamperes / 1e6))
 }
 
-/// A rail of JetPack 4: milliwatts.
+/// A rail of `JetPack` 4: milliwatts.
 fn old_rail(folder: &Path, n: u32) -> Option<Rail> {
     let label = sysfs::text(&folder.join(format!("rail_name_{n}")))?;
     let milliwatts = sysfs::number(&folder.join(format!("in_power{n}_input")))?;

@@ -25,7 +25,7 @@ pub mod tegrastats;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::source::Source;
@@ -76,22 +76,40 @@ impl Places {
     }
 }
 
-/// The processes of the server, told by the process table to the sources that know who computes on a GPU.
+/// The processes of the server, told by the process table to the sources that want to know: who
+/// computes on a GPU, and where the model's runner answers.
 #[derive(Debug, Clone, Default)]
-pub struct ServerPids(Arc<Mutex<BTreeSet<u32>>>);
+pub struct ServerPids(Arc<Mutex<ServerProcesses>>);
+
+#[derive(Debug, Default)]
+struct ServerProcesses {
+    pids: BTreeSet<u32>,
+    runner_port: Option<u16>,
+}
 
 impl ServerPids {
     /// Replaces the set.
     pub fn set(&self, pids: impl IntoIterator<Item = u32>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = pids.into_iter().collect();
+        self.lock().pids = pids.into_iter().collect();
     }
 
     /// The set.
     pub fn get(&self) -> BTreeSet<u32> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lock().pids.clone()
+    }
+
+    /// Sets the port of the model's runner, where it is the only one.
+    pub fn set_runner_port(&self, port: Option<u16>) {
+        self.lock().runner_port = port;
+    }
+
+    /// The port of the model's runner.
+    pub fn runner_port(&self) -> Option<u16> {
+        self.lock().runner_port
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ServerProcesses> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

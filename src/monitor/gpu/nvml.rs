@@ -216,7 +216,7 @@ fn watts(device: &Device<'_>) -> Option<f64> {
 
 /// Whether the server computes on each GPU, and who else does. Unknown unless one of its processes
 /// is seen somewhere: containers hide process ids.
-fn tell_users(devices: &[Device<'_>], samples: &mut [GpuSample], server: &BTreeSet<u32>) {
+fn tell_users(devices: &[Device<'_>], samples: &mut [GpuSample], own: &BTreeSet<u32>) {
     let users: Vec<Option<BTreeSet<u32>>> = devices
         .iter()
         .map(|device| {
@@ -224,7 +224,7 @@ fn tell_users(devices: &[Device<'_>], samples: &mut [GpuSample], server: &BTreeS
             Some(processes.into_iter().map(|process| process.pid).collect())
         })
         .collect();
-    let serves = |pids: &BTreeSet<u32>| !pids.is_disjoint(server);
+    let serves = |pids: &BTreeSet<u32>| !pids.is_disjoint(own);
     if !users.iter().flatten().any(serves) {
         return;
     }
@@ -232,6 +232,6 @@ fn tell_users(devices: &[Device<'_>], samples: &mut [GpuSample], server: &BTreeS
         sample.serves = pids.as_ref().map(serves);
         sample.other_processes = pids
             .as_ref()
-            .map(|pids| crate::units::u32_of(pids.difference(server).count()));
+            .map(|pids| crate::units::u32_of(pids.difference(own).count()));
     }
 }
