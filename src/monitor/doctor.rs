@@ -294,7 +294,7 @@ impl Report {
             if !limit.suffice() {
                 writeln!(
                     out,
-                    "      mend: ulimit -Hn {needed} (as root), then start again"
+                    "      mend: sudo sh -c \"ulimit -n {needed}; exec su $USER\", then start there"
                 )?;
             }
         }

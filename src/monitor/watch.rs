@@ -273,3 +273,73 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::GpuSample;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// A source that answers as often as it is let, and otherwise hangs for good.
+    struct Let(Receiver<Result<(), Fault>>);
+
+    impl Source for Let {
+        fn name(&self) -> String {
+            "let".to_owned()
+        }
+        fn read(&mut self, _: &Pace) -> Result<Vec<Observation>, Fault> {
+            match self.0.recv() {
+                Ok(Ok(())) => Ok(vec![Observation::Gpu(GpuSample::default())]),
+                Ok(Err(fault)) => Err(fault),
+                Err(_) => Err(Fault::absent("over")),
+            }
+        }
+    }
+
+    fn watch(tick: Duration) -> (Sender<Result<(), Fault>>, Watch) {
+        let (sender, receiver) = channel();
+        let source: Box<dyn Source> = Box::new(Let(receiver));
+        (sender, Watch::start(RunClock::start(), tick, vec![source]))
+    }
+
+    fn until(mut condition: impl FnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !condition() {
+            assert!(Instant::now() < deadline, "waited in vain");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn a_source_that_hangs_grows_old_by_itself() {
+        let (sender, watch) = watch(Duration::from_millis(20));
+        until(|| watch.status()[0].state == SourceState::Late);
+        assert_eq!(watch.status()[0].line(), "does not answer");
+        sender.send(Ok(())).unwrap();
+        until(|| !watch.take().is_empty());
+        until(|| watch.status()[0].state == SourceState::Late);
+        assert_eq!(watch.status()[0].line(), "0 s old");
+        drop(sender);
+        until(|| watch.status()[0].state == SourceState::Absent);
+    }
+
+    #[test]
+    fn a_hanging_source_does_not_hold_up_the_stop() {
+        let (sender, mut watch) = watch(Duration::from_millis(20));
+        let begin = Instant::now();
+        watch.stop();
+        assert!(begin.elapsed() < STOP_WAIT * 4);
+        drop(sender);
+    }
+
+    #[test]
+    fn a_fault_is_told_with_what_mends_it_until_the_next_reading() {
+        let (sender, watch) = watch(Duration::from_millis(1));
+        let fault = Fault::new(FaultKind::Died, "it fell over").mend("lift it");
+        sender.send(Err(fault)).unwrap();
+        until(|| watch.status()[0].state == SourceState::Failing);
+        assert_eq!(watch.status()[0].line(), "it fell over: lift it");
+        sender.send(Ok(())).unwrap();
+        until(|| watch.status()[0].fault.is_none());
+    }
+}

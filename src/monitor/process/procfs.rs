@@ -17,7 +17,7 @@ use crate::monitor::source::{Fault, FaultKind};
 const USER_HZ: f64 = 100.0;
 /// A process known for this many rounds is looked at only every this many rounds.
 const ROUNDS: u64 = 5;
-/// Rounds between two searches for a listener that was not found.
+/// Rounds between two looks at who listens.
 const SEARCH_ROUNDS: u64 = 5;
 
 /// The processes below a `/proc`.
@@ -177,13 +177,16 @@ impl Table for ProcFs {
     }
 
     fn listeners(&mut self, port: u16) -> Vec<u32> {
-        let inodes = listener::inodes(&self.root.proc, port);
+        // The kernel walks all its connections to make the table of sockets: that is not done each round.
         let last = &self.listening;
-        let alive =
-            !last.pids.is_empty() && last.pids.iter().all(|pid| self.known.contains_key(pid));
-        let searched_lately = last.round > 0 && self.round < last.round + SEARCH_ROUNDS;
-        if inodes == last.inodes && (alive || (searched_lately && last.pids.is_empty())) {
+        let alive = last.pids.iter().all(|pid| self.known.contains_key(pid));
+        if alive && last.round > 0 && self.round < last.round + SEARCH_ROUNDS {
             return last.pids.clone();
+        }
+        let inodes = listener::inodes(&self.root.proc, port);
+        if alive && !last.pids.is_empty() && inodes == last.inodes {
+            self.listening.round = self.round;
+            return self.listening.pids.clone();
         }
         let proc = &self.root.proc;
         let mut pids: Vec<u32> = if inodes.is_empty() {
