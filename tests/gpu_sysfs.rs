@@ -1,5 +1,7 @@
 //! Sources that read file trees, against trees in a temporary folder.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "monitor_fakes/tree.rs"]
 mod tree;
 

@@ -1,5 +1,6 @@
 //! Commands that answer, refuse, hang, die or rave: each tells on itself and delays nobody.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![cfg(target_os = "linux")]
 
 #[path = "monitor_fakes/script.rs"]
@@ -22,8 +23,8 @@ use until::until;
 /// A tenth of the real second, so that hanging shows after a quarter of one.
 const TICK: Duration = Duration::from_millis(100);
 
-const REPORT: &str = r#"printf '%s\n' '*** Sampled system activity (x) (100.00ms elapsed) ***' '**** GPU usage ****' \
-'GPU HW active frequency: 1002 MHz' 'GPU HW active residency: 100.00% (338 MHz: 0%)' 'GPU Power: 19304 mW'"#;
+const REPORT: &str = r"printf '%s\n' '*** Sampled system activity (x) (100.00ms elapsed) ***' '**** GPU usage ****' \
+'GPU HW active frequency: 1002 MHz' 'GPU HW active residency: 100.00% (338 MHz: 0%)' 'GPU Power: 19304 mW'";
 
 /// Places at which every command is missing.
 fn nowhere() -> Places {

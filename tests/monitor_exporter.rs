@@ -1,5 +1,7 @@
 //! Prometheus pages: all dialects, and exporters that are slow, broken or huge.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;

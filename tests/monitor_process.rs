@@ -1,5 +1,6 @@
 //! The server's processes: real ones, and a `/proc` of our own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![cfg(target_os = "linux")]
 
 #[path = "monitor_fakes/tree.rs"]
