@@ -201,6 +201,26 @@ fn one_that_dies_in_the_middle_of_a_line_is_started_again() {
 }
 
 #[test]
+fn one_that_ends_in_peace_is_started_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places {
+        powermetrics: script(
+            folder.path(),
+            "powermetrics",
+            &format!("{REPORT}; sleep 0.15; {REPORT}"),
+        ),
+        ..nowhere()
+    };
+    let watch = watch(vec![Box::new(powermetrics::source(&places))]);
+    let mut seen = 0;
+    until("three lives of two reports", || {
+        seen += samples(&watch).len();
+        seen >= 6
+    });
+    assert_eq!(watch.status()[0].fault, None);
+}
+
+#[test]
 fn powermetrics_without_root_says_what_mends_it() {
     let folder = tempfile::tempdir().unwrap();
     let places = Places {
@@ -216,10 +236,13 @@ fn powermetrics_without_root_says_what_mends_it() {
         ),
         ..nowhere()
     };
-    let watch = watch(vec![Box::new(FirstOf::new(vec![
-        Box::new(macmon::source(&places)),
-        Box::new(powermetrics::source(&places)),
-    ]))]);
+    let watch = watch(vec![Box::new(FirstOf::new(
+        "apple",
+        vec![
+            Box::new(macmon::source(&places)),
+            Box::new(powermetrics::source(&places)),
+        ],
+    ))]);
     let status = fault(&watch);
     assert_eq!(status.state, SourceState::Unusable);
     assert!(
@@ -328,10 +351,13 @@ fn where_macmon_hangs_powermetrics_is_read() {
         ),
         ..nowhere()
     };
-    let watch = watch(vec![Box::new(FirstOf::new(vec![
-        Box::new(macmon::source(&places)),
-        Box::new(powermetrics::source(&places)),
-    ]))]);
+    let watch = watch(vec![Box::new(FirstOf::new(
+        "apple",
+        vec![
+            Box::new(macmon::source(&places)),
+            Box::new(powermetrics::source(&places)),
+        ],
+    ))]);
     until("a sample", || {
         samples(&watch).iter().any(|s| s.source == "powermetrics")
     });

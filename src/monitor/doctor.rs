@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::source::{Observation, Source};
 use super::watch::{SourceState, Watch};
 use crate::event::{GpuSample, RunClock};
+use crate::units::u32_of;
 
 /// Where servers usually listen, and which.
 pub const USUAL_SERVERS: [(&str, &str); 6] = [
@@ -19,6 +20,8 @@ pub const USUAL_SERVERS: [(&str, &str); 6] = [
     ("http://127.0.0.1:1234", "LM Studio"),
     ("http://127.0.0.1:30000", "SGLang"),
 ];
+/// Readings after which a device that has told no power will not tell any.
+const READINGS: u32 = 3;
 /// Descriptors that a run needs beside one for each user.
 const OWN_DESCRIPTORS: u64 = 64;
 
@@ -164,12 +167,14 @@ fn try_all(sources: Vec<Box<dyn Source>>, tick: Duration, patience: Duration) ->
         .into_iter()
         .map(|source| Watch::start(RunClock::start(), tick, vec![source]))
         .collect();
-    let mut latest: Vec<BTreeMap<String, GpuSample>> = vec![BTreeMap::new(); watches.len()];
+    let mut latest: Vec<(u32, BTreeMap<String, GpuSample>)> =
+        vec![(0, BTreeMap::new()); watches.len()];
     loop {
         let mut settled = true;
-        for (watch, samples) in watches.iter().zip(&mut latest) {
+        for (watch, (count, samples)) in watches.iter().zip(&mut latest) {
             for (_, seen) in watch.take() {
                 if let Observation::Gpu(sample) = seen {
+                    *count += 1;
                     samples.insert(sample.source.clone(), sample);
                 }
             }
@@ -177,8 +182,10 @@ fn try_all(sources: Vec<Box<dyn Source>>, tick: Duration, patience: Duration) ->
                 .status()
                 .iter()
                 .all(|status| matches!(status.state, SourceState::Absent | SourceState::Unusable));
-            // Power from a counter needs a second reading.
-            let complete = samples.values().any(|sample| sample.watts.is_some());
+            // Power from a counter needs a second reading; some never tell any.
+            let readings = u32_of(samples.len()).saturating_mul(READINGS);
+            let powered = samples.values().any(|sample| sample.watts.is_some());
+            let complete = powered || (*count > 0 && *count >= readings);
             settled &= gave_up || complete;
         }
         if settled || Instant::now() >= deadline {
@@ -190,7 +197,7 @@ fn try_all(sources: Vec<Box<dyn Source>>, tick: Duration, patience: Duration) ->
         .into_iter()
         .zip(&watches)
         .zip(latest)
-        .map(|((name, watch), samples)| report(name, watch, samples))
+        .map(|((name, watch), (_, samples))| report(name, watch, samples))
         .collect();
     reports.sort_by_key(|report| report.devices.is_empty());
     reports

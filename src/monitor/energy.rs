@@ -8,6 +8,7 @@
 //! Rules and limits of the sensors: energy of short spans is noise (ML.ENERGY: measure 5 s or more), and
 //! the figure covers what its scope names, not the machine at the wall.
 
+pub mod meter;
 mod segments;
 mod tokens;
 

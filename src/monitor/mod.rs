@@ -9,6 +9,7 @@
 //! server   what the server tells of itself: slots and loaded models
 //! exporter Prometheus pages of other machines
 //! energy   joules out of samples: pure arithmetic on stamps
+//! setup    which sources a run has; local ones only for a local target
 //! bandwidth  the physical limit of a single stream
 //! doctor   what can be measured here, and what mends the rest
 //! ```
@@ -26,5 +27,6 @@ pub mod gpu;
 mod lines;
 pub mod process;
 pub mod server;
+pub mod setup;
 pub mod source;
 pub mod watch;

@@ -10,18 +10,17 @@ pub struct FirstOf {
     settled: bool,
     /// The most telling fault of those given up.
     fault: Option<Fault>,
-    names: String,
+    name: &'static str,
 }
 
 impl FirstOf {
-    /// The first of `sources` that answers.
-    pub fn new(sources: Vec<Box<dyn Source>>) -> Self {
-        let names: Vec<String> = sources.iter().map(|source| source.name()).collect();
+    /// The first of `sources` that answers. `name` is what they are all about.
+    pub fn new(name: &'static str, sources: Vec<Box<dyn Source>>) -> Self {
         Self {
             left: sources,
             settled: false,
             fault: None,
-            names: names.join("/"),
+            name,
         }
     }
 
@@ -42,7 +41,7 @@ impl Source for FirstOf {
     fn name(&self) -> String {
         match (self.settled, self.left.first()) {
             (true, Some(source)) => source.name(),
-            _ => self.names.clone(),
+            _ => self.name.to_owned(),
         }
     }
 
@@ -53,7 +52,7 @@ impl Source for FirstOf {
     fn read(&mut self, pace: &Pace) -> Result<Vec<Observation>, Fault> {
         loop {
             let Some(source) = self.left.first_mut() else {
-                let why = || Fault::absent(format!("none of {} is here", self.names));
+                let why = || Fault::absent(format!("no {} here", self.name));
                 return Err(self.fault.clone().unwrap_or_else(why));
             };
             match source.read(pace) {
@@ -102,6 +101,7 @@ mod tests {
 
     fn first_of(sources: Vec<Scripted>) -> FirstOf {
         FirstOf::new(
+            "all",
             sources
                 .into_iter()
                 .map(|s| Box::new(s) as Box<dyn Source>)

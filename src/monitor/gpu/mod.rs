@@ -2,11 +2,10 @@
 //! by looking: a library that loads, a command that is installed, files that are there.
 //!
 //! ```text
-//! NVIDIA   nvml, else nvidia-smi
+//! NVIDIA   on a Jetson board jetson (files below /sys), else tegrastats; elsewhere nvml, else nvidia-smi
 //! Apple    macmon, else powermetrics (as root, or through `sudo -n`)
 //! AMD      amd           files below /sys
 //! Intel    intel         files below /sys
-//! Jetson   jetson        files below /sys, else tegrastats
 //! CPU      rapl          files below /sys, beside the others
 //! ```
 
@@ -115,21 +114,22 @@ impl ServerPids {
 
 /// The sources of a run on this machine: one of each family, best first.
 pub fn sources(places: &Places, server: &ServerPids) -> Vec<Box<dyn Source>> {
+    // On a Jetson board NVML may load too, but knows less.
+    let nvidia: Vec<Box<dyn Source>> = vec![
+        Box::new(jetson::Jetson::new(places)),
+        Box::new(tegrastats::source(places)),
+        Box::new(nvml::Nvml::new(places, server.clone())),
+        Box::new(nvidia_smi::source(places)),
+    ];
+    let apple: Vec<Box<dyn Source>> = vec![
+        Box::new(macmon::source(places)),
+        Box::new(powermetrics::source(places)),
+    ];
     vec![
-        Box::new(FirstOf::new(vec![
-            Box::new(nvml::Nvml::new(places, server.clone())),
-            Box::new(nvidia_smi::source(places)),
-        ])),
-        Box::new(FirstOf::new(vec![
-            Box::new(macmon::source(places)),
-            Box::new(powermetrics::source(places)),
-        ])),
+        Box::new(FirstOf::new("nvidia", nvidia)),
+        Box::new(FirstOf::new("apple", apple)),
         Box::new(amd::Amd::new(places)),
         Box::new(intel::Intel::new(places)),
-        Box::new(FirstOf::new(vec![
-            Box::new(jetson::Jetson::new(places)),
-            Box::new(tegrastats::source(places)),
-        ])),
         Box::new(rapl::Rapl::new(places)),
     ]
 }

@@ -40,19 +40,29 @@ impl Process {
         first.rsplit(['/', '\\']).next().unwrap_or(first)
     }
 
-    /// The name to show: the program and its first word if that is a subcommand (`ollama serve`).
+    /// The name to show: the program and its first word if that is a subcommand (`ollama serve`); for
+    /// Python what it runs.
     pub fn shown(&self) -> String {
+        const LONGEST: usize = 40;
         let program = if self.program().is_empty() {
             self.name.as_str()
         } else {
             self.program()
         };
-        let word = self.args.get(1).filter(|word| {
+        let python = program.starts_with("python");
+        let is_word = |word: &&String| {
             let letters = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
             letters && !word.starts_with('-') && word.len() <= 12
-        });
+        };
+        let word = if python {
+            self.args.iter().skip(1).find(|word| !word.starts_with('-'))
+        } else {
+            self.args.get(1).filter(is_word)
+        };
+        let word = word.map(|word| word.rsplit('/').next().unwrap_or(word));
         let shown = word.map_or_else(|| program.to_owned(), |word| format!("{program} {word}"));
-        super::source::printable(&shown)
+        let short: String = shown.chars().take(LONGEST).collect();
+        super::source::printable(&short)
     }
 }
 
@@ -224,4 +234,44 @@ fn server(rows: &[(Choice, Process)]) -> Option<ServerSample> {
         context: args.context,
         ..ServerSample::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str) -> String {
+        let args = line.split(' ').map(str::to_owned).collect();
+        let name = "cut".to_owned();
+        Process {
+            name,
+            args,
+            ..Process::default()
+        }
+        .shown()
+    }
+
+    #[test]
+    fn names_say_what_runs() {
+        assert_eq!(shown("/usr/bin/ollama serve"), "ollama serve");
+        assert_eq!(
+            shown("/usr/lib/ollama/llama-server --model /m -np 4"),
+            "llama-server"
+        );
+        assert_eq!(
+            shown("python3 -m vllm.entrypoints.openai.api_server --port 1"),
+            "python3 vllm.entrypoints.openai.api_serv"
+        );
+        assert_eq!(shown("python3 /opt/bin/vllm serve x"), "python3 vllm");
+        assert_eq!(shown("C:\\Ollama\\ollama.exe serve"), "ollama.exe serve");
+        assert_eq!(shown("evil\u{1b}[2J"), "evil [2J");
+        assert_eq!(
+            Process {
+                name: "kernel".to_owned(),
+                ..Process::default()
+            }
+            .shown(),
+            "kernel"
+        );
+    }
 }
