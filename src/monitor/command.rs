@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::source::{Fault, FaultKind, Observation, Pace, Source};
@@ -21,7 +22,7 @@ const PATIENCE_TICKS: u32 = 4;
 /// How often a waiting source looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long an ending command may take until its exit status is no longer waited for.
-const EXIT_WAIT: Duration = Duration::from_millis(300);
+const EXIT_WAIT: Duration = Duration::from_millis(500);
 
 /// A command and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub trait Reports: Send {
 /// What a command left behind when it ended before its time.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
-    /// Its exit status, where it exited.
+    /// Its exit status, −1 where a signal ended it; None where it had not ended.
     pub code: Option<i32>,
     /// What it said: standard error, and standard output up to the first report.
     pub words: String,
@@ -176,6 +177,8 @@ struct Running {
     child: Option<Child>,
     output: Receiver<Vec<u8>>,
     words: Arc<Mutex<Vec<u8>>>,
+    /// Reads standard error to its end.
+    errors: Option<JoinHandle<()>>,
     reports: Box<dyn Reports>,
     /// Whether it has made a report.
     seen: bool,
@@ -212,19 +215,20 @@ impl Running {
                 pump(&mut stdout, |bytes| sender.send(bytes.to_vec()).is_ok());
             });
         }
-        if let Some(mut stderr) = child.stderr.take() {
+        let errors = child.stderr.take().map(|mut stderr| {
             let words = Arc::clone(&words);
             std::thread::spawn(move || {
                 pump(&mut stderr, |bytes| {
                     remember(&words, bytes);
                     true
                 });
-            });
-        }
+            })
+        });
         Ok(Self {
             child: Some(child),
             output,
             words,
+            errors,
             reports,
             seen: false,
             unread: 0,
@@ -270,19 +274,15 @@ impl Running {
     fn end(mut self) -> Ended {
         let deadline = Instant::now() + EXIT_WAIT;
         let mut code = None;
-        if let Some(child) = &mut self.child {
-            // Its output has ended, so its exit is near; a command that only closed its output is killed.
-            while let Ok(None) = child.try_wait() {
-                if Instant::now() >= deadline {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(2));
+        // Its output has ended, so its exit is near, and so is the end of what it has to say about it;
+        // a command that only closed its output is not waited for.
+        while Instant::now() < deadline {
+            code = code.or_else(|| self.child.as_mut().and_then(exit_code));
+            let said_all = self.errors.as_ref().is_none_or(JoinHandle::is_finished);
+            if code.is_some() && said_all {
+                break;
             }
-            code = child
-                .try_wait()
-                .ok()
-                .flatten()
-                .and_then(|status| status.code());
+            std::thread::sleep(Duration::from_millis(2));
         }
         let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         let words = String::from_utf8_lossy(&words).trim().to_owned();
@@ -299,6 +299,12 @@ impl Drop for Running {
         // Reaping takes a moment, or as long as a command lives that may not be killed.
         std::thread::spawn(move || child.wait());
     }
+}
+
+/// The exit status of a child that has exited; −1 for one that a signal ended.
+fn exit_code(child: &mut Child) -> Option<i32> {
+    let status = child.try_wait().ok().flatten()?;
+    Some(status.code().unwrap_or(-1))
 }
 
 /// Reads `pipe` to its end, or until nobody listens.
