@@ -166,3 +166,39 @@ fn tegrastats_of_all_boards() {
         (Some(32.0), Some(1.5))
     );
 }
+
+proptest::proptest! {
+    /// Nothing that a command could print makes a reader fail, or depend on the pieces it comes in.
+    #[test]
+    fn any_output_is_survived(lines in proptest::collection::vec(line(), 0..30)) {
+        let text = format!("{}\n", lines.join("\n"));
+        for seen in [
+            samples(Powermetrics::default, &text),
+            samples(Macmon::default, &text),
+            samples(NvidiaSmi::default, &text),
+            samples(Tegrastats::default, &text),
+        ] {
+            let sane = |x: Option<f64>| x.is_none_or(f64::is_finite);
+            assert!(seen.iter().all(|sample| sane(sample.watts) && sane(sample.mhz)));
+        }
+    }
+}
+
+/// A line as a command prints it, or a broken one.
+fn line() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let known = prop::sample::select(vec![
+        "*** Sampled system activity (x) (1000.00ms elapsed) ***",
+        "**** GPU usage ****",
+        "GPU HW active frequency: 338 MHz",
+        "GPU Power: 28 mW",
+        "GPU Power: mW",
+        "GPU Power: 99999999999999999999999999999999999999999999 W",
+        r#"{"gpu_power":1e400,"gpu_freq_mhz":1}"#,
+        r#"{"gpu_power":3.5,"gpu_usage":[1,2]}"#,
+        "0, GPU-1, x, inf, NaN, 1, 2, 3, 4",
+        "GR3D_FREQ 10%@[,] VDD_GPU 1mW/",
+        "GR3D_FREQ %@inf POM_5V_GPU NaN/0",
+    ]);
+    prop_oneof![known.prop_map(str::to_owned), "\\PC{0,40}"]
+}

@@ -33,6 +33,28 @@ pub enum Observation {
 }
 
 impl Observation {
+    /// It without figures that cannot be: no sensor means NaN, infinity or less than nothing.
+    #[must_use]
+    pub fn sane(mut self) -> Self {
+        if let Self::Gpu(sample) = &mut self {
+            for figure in [
+                &mut sample.watts,
+                &mut sample.mhz,
+                &mut sample.usage_percent,
+                &mut sample.energy_counter_j,
+                &mut sample.window_s,
+                &mut sample.limit_watts,
+                &mut sample.soc_watts,
+                &mut sample.system_watts,
+                &mut sample.bandwidth_bytes_s,
+            ] {
+                *figure = figure.filter(|x| x.is_finite() && *x >= 0.0);
+            }
+            sample.celsius = sample.celsius.filter(|x| x.is_finite());
+        }
+        self
+    }
+
     /// It as an event of the run, where the run's vocabulary has a word for it.
     pub fn into_what(self) -> Option<What> {
         match self {
@@ -214,6 +236,25 @@ mod tests {
             None
         });
         assert_eq!((none, looks), (vec![None], 1));
+    }
+
+    #[test]
+    fn figures_that_cannot_be_are_unknown() {
+        let wild = GpuSample {
+            watts: Some(f64::NAN),
+            mhz: Some(f64::INFINITY),
+            usage_percent: Some(-1.0),
+            celsius: Some(-3.0),
+            ..GpuSample::default()
+        };
+        let Observation::Gpu(sane) = Observation::Gpu(wild).sane() else {
+            panic!("it is still a GPU");
+        };
+        assert_eq!(
+            (sane.watts, sane.mhz, sane.usage_percent),
+            (None, None, None)
+        );
+        assert_eq!(sane.celsius, Some(-3.0), "cold is possible");
     }
 
     #[test]

@@ -269,7 +269,7 @@ impl Worker {
                 queue.waiting.pop_front();
                 queue.dropped += 1;
             }
-            queue.waiting.push_back((at, observation));
+            queue.waiting.push_back((at, observation.sane()));
         }
     }
 }

@@ -252,3 +252,47 @@ fn energy_has_a_price() {
     close(price.of(&energy), 0.0007);
     close(price.of_million_tokens(0.36), 0.07);
 }
+
+/// Samples about a second apart, each with or without watts, window and counter, however wild.
+fn wild() -> impl proptest::strategy::Strategy<Value = Vec<PowerPoint>> {
+    use proptest::prelude::*;
+    let step = (
+        1_u64..3_000_000,
+        proptest::option::of(0.0..1000.0),
+        proptest::option::of(0.0..4.0),
+        proptest::option::of(0.0..1e6),
+    );
+    proptest::collection::vec(step, 0..60).prop_map(|steps| {
+        let mut at = 0;
+        let point = |(passed, watts, window_s, counter_j)| {
+            at += passed;
+            PowerPoint {
+                at: Stamp(at),
+                watts,
+                window_s,
+                counter_j,
+            }
+        };
+        steps.into_iter().map(point).collect()
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn energy_is_never_negative_and_no_span_is_covered_twice(points in wild(), length in 1_u64..90_000_000) {
+        if let Some(energy) = energy_between(&points, Stamp(0), Stamp(length)) {
+            assert!(energy.joules >= 0.0 && energy.joules.is_finite());
+            assert!(energy.covered_s <= energy.span_s + 1e-6, "{energy:?}");
+            assert!(energy.counted_s <= energy.covered_s + 1e-6);
+            assert!(energy.mean_watts().unwrap() <= energy.max_watts.unwrap() + 1e-6);
+        }
+    }
+
+    #[test]
+    fn two_halves_are_the_whole(points in wild(), half in 1_u64..40_000_000) {
+        let of = |from, to| energy_between(&points, Stamp(from), Stamp(to)).map_or(0.0, |e| e.joules);
+        let (first, second, whole) = (of(0, half), of(half, 2 * half), of(0, 2 * half));
+        // A counter's step over a long gap belongs to the whole and to no half of it.
+        assert!(first + second <= whole + 1e-6 * whole.max(1.0), "{first} + {second} > {whole}");
+    }
+}

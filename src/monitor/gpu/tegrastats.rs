@@ -54,7 +54,7 @@ fn sample(line: &str) -> Option<GpuSample> {
     let celsius = words.iter().find_map(|word| {
         let (name, value) = word.split_once('@')?;
         let is_gpu = name.eq_ignore_ascii_case("gpu");
-        is_gpu.then(|| value.trim_end_matches('C').parse().ok())?
+        is_gpu.then(|| number(value.trim_end_matches('C')))?
     });
     let (watts, scope, note, system_watts) = of_rails(&rails);
     let known = usage_percent.is_some() || mhz.is_some() || watts.is_some();
@@ -77,13 +77,11 @@ fn sample(line: &str) -> Option<GpuSample> {
 /// Usage in percent and clock in MHz: `10%@1300`, `12%@[1300,1300]`, `@[1000,1000,1000]`, `10%`.
 fn gr3d(word: &str) -> (Option<f64>, Option<f64>) {
     let (usage, clock) = word.split_once('@').unwrap_or((word, ""));
-    let usage = usage
-        .strip_suffix('%')
-        .and_then(|number| number.parse().ok());
+    let usage = usage.strip_suffix('%').and_then(number);
     let clocks: Vec<f64> = clock
         .trim_matches(['[', ']'])
         .split(',')
-        .filter_map(|number| number.parse().ok())
+        .filter_map(number)
         .collect();
     let mean = (!clocks.is_empty()).then(|| clocks.iter().sum::<f64>() / clocks.len() as f64);
     (usage, mean)
@@ -102,7 +100,12 @@ fn rail(label: &str, value: &str) -> Option<Rail> {
         .bytes()
         .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let (now, _) = value.split_once('/')?;
-    let milliwatts: f64 = now.strip_suffix("mW").unwrap_or(now).parse().ok()?;
+    let milliwatts = number(now.strip_suffix("mW").unwrap_or(now))?;
     let is_rail = label.starts_with('V') || label.starts_with("POM_");
     (is_label && is_rail).then(|| (label.to_owned(), milliwatts / 1e3))
+}
+
+/// A number; what only looks like one to the parser (`inf`, `NaN`) is none.
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|x: &f64| x.is_finite())
 }
