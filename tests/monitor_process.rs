@@ -106,8 +106,7 @@ fn a_runner_below_ollama_is_found_with_its_slots() {
     drop(ollama);
     until("both are gone", || {
         let (rows, _) = table.sample().unwrap();
-        rows.iter()
-            .all(|row| row.pid != pid && row.name != "llama-server")
+        row(&rows, pid).is_none() && row(&rows, runner.pid).is_none()
     });
 }
 
