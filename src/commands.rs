@@ -1,5 +1,7 @@
 //! What each command does, and the exit code it ends with.
 
+mod doctor;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         None => run(&cli.run)?,
         Some(Command::Run(args)) => run(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
+        Some(Command::Doctor(args)) => doctor::doctor(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
@@ -83,13 +86,14 @@ fn run(args: &RunArgs) -> Result<u8> {
         faults: args.faults.clone(),
         ..SimConfig::default()
     };
-    let session = session::start(SessionOptions {
+    let options = SessionOptions {
         url,
         dialect: args.dialect,
         simulator,
         runs,
-    })
-    .wrap_err("the threads of the load could not be started")?;
+    };
+    let session = session::start_with(options, Some(args.monitors.setup()))
+        .wrap_err("the threads of the load could not be started")?;
     let runtime = screen_runtime()?;
     if wants_dashboard(args) {
         runtime.block_on(dashboard(args, plan, session))

@@ -8,7 +8,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::event::{ClientCost, Machine};
 
-pub use descriptors::raise_descriptor_limit;
+pub use descriptors::{descriptor_limits, raise_descriptor_limit};
 pub use signals::shutdown_signal;
 
 /// What this process has spent so far: processor time of all its threads, and memory.

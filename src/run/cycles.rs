@@ -21,6 +21,7 @@ use crate::plan::{CycleShape, Plan};
 
 use super::Command;
 use super::board::Board;
+use super::monitors::Watching;
 use super::request::Load;
 use super::socket::Connection;
 use super::users::{Score, User};
@@ -35,6 +36,7 @@ pub(crate) struct Runner {
     plan: Plan,
     loader: Option<warm::Loader>,
     commands: mpsc::Receiver<Command>,
+    watching: Watching,
     upcoming: VecDeque<u32>,
     paused: watch::Sender<bool>,
     cycle: u32,
@@ -57,6 +59,7 @@ impl Runner {
             plan,
             loader,
             commands,
+            watching: Watching::default(),
             paused: watch::Sender::new(false),
             cycle: 0,
             last_users: None,
@@ -65,14 +68,23 @@ impl Runner {
         }
     }
 
+    /// The same run, with monitors.
+    pub(crate) fn watched(self, watching: Watching) -> Self {
+        Self { watching, ..self }
+    }
+
     /// Runs to the end; reports every event but the first, which its caller reports.
     pub(crate) async fn run(mut self) -> RunEnd {
         let warmed = self.warm_up().await;
         let why = match warmed {
             Err(why) => RunEnd::Failed(why),
-            Ok(()) => self.cycles().await,
+            Ok(()) => {
+                self.idle().await;
+                self.cycles().await
+            }
         };
         self.report_cost();
+        self.watching.stop().await;
         self.load.reporter.fact(What::RunEnded { why: why.clone() });
         why
     }
@@ -84,6 +96,18 @@ impl Runner {
         let warm = warm::warm_up(load, loader, warmup, cancel.clone());
         let result = self.obey_while(&cancel, warm).await;
         result.unwrap_or(Ok(()))
+    }
+
+    /// Before the first cycle: the power of a machine that has the model in memory and nothing to do.
+    async fn idle(&mut self) {
+        let watching = self.watching.clone();
+        let seconds = self.plan.energy.idle_s;
+        if self.stop.is_some() || !watching.may_tell_power(seconds) {
+            return;
+        }
+        let over = CancellationToken::new();
+        let idle = watching.idle(seconds, over.clone());
+        self.obey_while(&over, idle).await;
     }
 
     async fn cycles(&mut self) -> RunEnd {
@@ -109,6 +133,7 @@ impl Runner {
         self.cycle += 1;
         self.last_users = Some(users);
         self.load.reporter.fact(What::CycleStarted { cycle, users });
+        self.watching.cycle(users);
         let cancel = CancellationToken::new();
         let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
         let mut score = Score::default();

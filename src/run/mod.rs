@@ -3,6 +3,7 @@
 //! - `timeline`: the one stream of events, from its makers to its readers
 //! - `cycles`: the runner, a state machine of cycles that obeys [`Command`]s
 //! - `request`: one request, sent and read; `socket`: the connection that stamps
+//! - `monitors`: what the machine does meanwhile, forwarded to the timeline; power of the idle machine
 //! - `board`: where the requests in flight stand, for progress
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
@@ -12,6 +13,7 @@ mod connections;
 mod cycles;
 mod hopeless;
 mod hub;
+mod monitors;
 mod request;
 pub mod session;
 mod socket;

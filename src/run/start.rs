@@ -13,11 +13,13 @@ use tokio::sync::mpsc;
 use crate::api::request::RequestShape;
 use crate::api::{Dialect, Target};
 use crate::event::{RunClock, RunEnd, RunInfo, Warning, WarningKind, What};
+use crate::monitor::setup::Setup;
 use crate::plan::Plan;
 use crate::store::{Recorder, RunDirectory, directory_name};
 
 use super::board::Gallery;
 use super::cycles::Runner;
+use super::monitors::Monitors;
 use super::request::Load;
 use super::timeline::{Reporter, timeline};
 use super::warm::Loader;
@@ -39,6 +41,7 @@ pub(super) async fn start(
     plan: Plan,
     target: Target,
     runs: Option<PathBuf>,
+    monitors: Option<Setup>,
     news: mpsc::Sender<News>,
 ) -> Result<(Running, impl Future<Output = News>), String> {
     let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
@@ -63,6 +66,9 @@ pub(super) async fn start(
     }
     make_room(&plan, &target, &reporter);
     let gallery = Arc::<Gallery>::default();
+    let monitors = monitors
+        .map(|setup| Monitors::start(setup, &target, reporter.clone(), Arc::clone(&gallery)));
+    let watching = monitors.as_ref().map(Monitors::watching);
     let load = Arc::new(Load {
         shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
         light_path: light_path(target.dialect, url.path()),
@@ -76,10 +82,14 @@ pub(super) async fn start(
     });
     let load = with_bodies(load, &plan);
     let (commands, obeyed) = mpsc::channel(COMMANDS);
-    let runner = Runner::new(load, plan.clone(), loader(&target, &plan), obeyed);
+    let runner = Runner::new(load, plan.clone(), loader(&target, &plan), obeyed)
+        .watched(watching.unwrap_or_default());
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;
+        if let Some(monitors) = monitors {
+            monitors.end().await;
+        }
         let directory = tokio::task::spawn_blocking(move || hub.join()).await;
         let directory = directory.ok().and_then(Result::ok).flatten();
         let error = match ended {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::dist::Dist;
+use super::energy::MachineFigures;
 use super::state::CycleState;
 use super::steady::steady;
 use super::verdict::Sample;
@@ -75,6 +76,8 @@ pub struct Figures {
     pub energy_j: Option<f64>,
     /// Energy within the cycle / output tokens, joules.
     pub j_per_token: Option<f64>,
+    /// What the machine did.
+    pub machine: MachineFigures,
 }
 
 /// Who counted the tokens.
@@ -109,6 +112,9 @@ impl Figures {
         figures.distribute(&done);
         figures.count_tokens(&done);
         figures.rate(cycles, &requests, limits);
+        figures.machine = MachineFigures::of(cycles, figures.output_tokens);
+        figures.energy_j = figures.machine.joules();
+        figures.j_per_token = figures.machine.gross_j_per_token;
         figures
     }
 

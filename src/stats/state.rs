@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::machine::{CycleMachine, MachineState};
 use crate::event::{
     ClientCost, CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
     RunInfo, Stamp, Warning, What,
@@ -32,6 +33,8 @@ pub struct RunState {
     pub gpus: BTreeMap<String, (Stamp, GpuSample)>,
     /// The latest process table.
     pub processes: Option<(Stamp, Vec<ProcessSample>)>,
+    /// What else the machine and the server told, over time.
+    pub machine: MachineState,
     /// Events that have been applied.
     pub events: u64,
 }
@@ -48,6 +51,11 @@ pub enum Stage {
         done: u32,
         /// How many there are.
         of: u32,
+    },
+    /// Nothing is asked: the power of the idle machine is measured.
+    Idling {
+        /// When that ends, at the latest.
+        until: Stamp,
     },
     /// Connections of the current cycle are being opened.
     Connecting,
@@ -89,6 +97,8 @@ pub struct CycleState {
     pub in_flight: BTreeMap<u64, Live>,
     /// Throughput of the whole cycle over time: tokens in each second since its load began.
     pub tokens_per_second: Vec<f64>,
+    /// What the machine did in it.
+    pub machine: CycleMachine,
     /// Non-empty chunks so far, ended requests and those in flight.
     pub chunks: u64,
     /// Chunk counts at the latest progress, for the current speed: stamp and chunks.
@@ -182,10 +192,8 @@ impl RunState {
                 seconds,
                 next_users,
             } => {
-                let micros = crate::units::floor_u64(seconds * 1e6);
-                let until = Stamp(event.at.0.saturating_add(micros));
                 self.stage = Stage::Resting {
-                    until,
+                    until: after(event.at, *seconds),
                     next_users: *next_users,
                 };
             }
@@ -195,11 +203,15 @@ impl RunState {
             What::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             What::Client(cost) => self.client = Some(*cost),
             What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
-            What::Gpu(sample) => {
-                self.gpus
-                    .insert(sample.source.clone(), (event.at, sample.clone()));
+            What::IdleStarted { seconds } => {
+                let until = after(event.at, *seconds);
+                self.stage = Stage::Idling { until };
             }
-            What::Processes(table) => self.processes = Some((event.at, table.clone())),
+            What::Gpu(_)
+            | What::Processes(_)
+            | What::Server(_)
+            | What::Source(_)
+            | What::Baseline(_) => self.observe(event),
             What::ConnectionsOpened { .. }
             | What::RequestStarted { .. }
             | What::FirstToken { .. }
@@ -238,6 +250,9 @@ impl RunState {
         }
         if let Some(cycle) = self.cycle_mut(number) {
             cycle.apply(event);
+        }
+        if matches!(event.what, What::CycleEnded { .. }) {
+            self.meter(event.at);
         }
     }
 }
@@ -414,6 +429,11 @@ impl CycleState {
             .map(RequestRecord::output_tokens)
             .sum()
     }
+}
+
+/// The instant `seconds` after `at`.
+fn after(at: Stamp, seconds: f64) -> Stamp {
+    Stamp(at.0.saturating_add(crate::units::floor_u64(seconds * 1e6)))
 }
 
 /// How far the current throughput looks back.

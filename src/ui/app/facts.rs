@@ -127,6 +127,14 @@ impl App {
         Some(found.target(&self.model().cloned().unwrap_or_default()))
     }
 
+    /// Requests that the server answers at once, as far as anyone tells.
+    pub fn slots(&self) -> Option<u32> {
+        match &self.screen {
+            Screen::Run(_) if self.run.info.is_some() => self.run.slots(),
+            _ => self.found.as_ref()?.slots,
+        }
+    }
+
     /// Whether anything on the screen comes from a simulator.
     pub fn is_simulated(&self) -> bool {
         match &self.screen {

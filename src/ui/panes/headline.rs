@@ -57,6 +57,10 @@ fn stage(cx: &Cx<'_>) -> String {
     match &cx.run.stage {
         Stage::Idle => "not started".to_owned(),
         Stage::Warming { done, of } => format!("warming up {done}/{of}"),
+        Stage::Idling { until } => {
+            let left = until.since(cx.now).ceil();
+            format!("measuring idle power, {left:.0} s (n skips)")
+        }
         Stage::Connecting => "opening connections".to_owned(),
         Stage::Cycle => "running".to_owned(),
         Stage::Resting { until, next_users } => {

@@ -1,0 +1,287 @@
+//! What the machine did: a fold over the monitors' samples, per source and per cycle.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::state::RunState;
+use crate::event::{
+    EnergyBaseline, Event, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, Stamp,
+    What,
+};
+use crate::monitor::energy::meter::{Meter, Metered};
+
+/// Readings kept of each figure for the screen: five minutes at one a second.
+const KEPT: usize = 300;
+/// Two readings further apart than this, seconds, have a gap between them.
+const GAP_S: f64 = 2.5;
+/// Energy of a cycle is settled this long after its end, seconds: a reading tells of the time before it.
+const SETTLED_S: f64 = 5.0;
+/// Energy is added up at most this often, microseconds.
+const METER_US: u64 = 500_000;
+
+/// What the monitors told so far.
+#[derive(Debug, Clone, Default)]
+pub struct MachineState {
+    /// The figures of each GPU source and device over time.
+    pub tracks: BTreeMap<String, Track>,
+    /// What the server tells of itself, by who tells it.
+    pub server: BTreeMap<String, (Stamp, ServerSample)>,
+    /// How each source fares, where something was told of it.
+    pub sources: BTreeMap<String, SourceNote>,
+    /// The power of the idle machine.
+    pub baseline: Option<EnergyBaseline>,
+    /// All power that was measured.
+    pub meter: Meter,
+    metered: Option<Stamp>,
+}
+
+/// The figures of one device over time.
+#[derive(Debug, Clone, Default)]
+pub struct Track {
+    last: Option<Stamp>,
+    /// Power, watts.
+    pub watts: Series,
+    /// Clock, MHz.
+    pub mhz: Series,
+    /// Usage, percent.
+    pub usage: Series,
+    /// Memory in use, bytes.
+    pub memory: Series,
+}
+
+/// One figure over the last minutes.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    values: VecDeque<f64>,
+    /// The highest of the whole run.
+    pub max: Option<f64>,
+}
+
+impl Series {
+    fn push(&mut self, value: Option<f64>) {
+        let value = value.filter(|value| value.is_finite());
+        if self.values.len() >= KEPT {
+            self.values.pop_front();
+        }
+        self.values.push_back(value.unwrap_or(f64::NAN));
+        if let Some(value) = value {
+            self.max = Some(self.max.map_or(value, |max| max.max(value)));
+        }
+    }
+
+    /// The latest `most` values, oldest first; NaN where nothing was measured.
+    pub fn latest(&self, most: usize) -> Vec<f64> {
+        let skipped = self.values.len().saturating_sub(most);
+        self.values.iter().skip(skipped).copied().collect()
+    }
+}
+
+impl Track {
+    fn push(&mut self, at: Stamp, sample: &GpuSample) {
+        let gap_s = self.last.map_or(0.0, |last| at.since(last));
+        if gap_s > GAP_S {
+            let missing = crate::units::floor_u64(gap_s).saturating_sub(1);
+            for _ in 0..missing.min(KEPT as u64) {
+                self.add([None; 4]);
+            }
+        }
+        self.last = Some(at);
+        let memory = sample.vram_used_bytes.map(|bytes| bytes as f64);
+        self.add([sample.watts, sample.mhz, sample.usage_percent, memory]);
+    }
+
+    fn add(&mut self, [watts, mhz, usage, memory]: [Option<f64>; 4]) {
+        self.watts.push(watts);
+        self.mhz.push(mhz);
+        self.usage.push(usage);
+        self.memory.push(memory);
+    }
+}
+
+/// What the machine did in one cycle.
+#[derive(Debug, Clone, Default)]
+pub struct CycleMachine {
+    /// Energy from the first connection that stood to the end.
+    pub energy: Option<Metered>,
+    /// What that energy costs, where a price was told.
+    pub cost: Option<f64>,
+    /// The power of the idle machine, if it was measured before.
+    pub baseline: Option<EnergyBaseline>,
+    mhz: (f64, u32),
+    usage: (f64, u32),
+    /// The most resident memory of the server's processes together, bytes.
+    pub rss_max_bytes: Option<u64>,
+    /// The most threads of the server's processes together.
+    pub threads_max: Option<u64>,
+    /// The most open descriptors of the server's processes together.
+    pub descriptors_max: Option<u64>,
+    /// The most processor use of the server's processes together, percent of one core.
+    pub cpu_max_percent: Option<f64>,
+}
+
+impl CycleMachine {
+    /// Mean power, watts.
+    pub fn watts_mean(&self) -> Option<f64> {
+        self.energy.as_ref()?.energy.mean_watts()
+    }
+
+    /// Highest power, watts.
+    pub fn watts_max(&self) -> Option<f64> {
+        self.energy.as_ref()?.energy.max_watts
+    }
+
+    /// Mean clock of the GPUs that count, MHz.
+    pub fn mhz_mean(&self) -> Option<f64> {
+        mean(self.mhz)
+    }
+
+    /// Mean usage of the GPUs that count, percent.
+    pub fn usage_mean_percent(&self) -> Option<f64> {
+        mean(self.usage)
+    }
+
+    fn take_gpu(&mut self, sample: &GpuSample) {
+        let counts = sample.serves != Some(false) && sample.scope != Some(PowerScope::Package);
+        if !counts {
+            return;
+        }
+        add(&mut self.mhz, sample.mhz);
+        add(&mut self.usage, sample.usage_percent);
+    }
+
+    fn take_processes(&mut self, table: &[ProcessSample]) {
+        let totals = Totals::of(table);
+        self.rss_max_bytes = self.rss_max_bytes.max(totals.rss_bytes);
+        self.threads_max = self.threads_max.max(totals.threads);
+        self.descriptors_max = self.descriptors_max.max(totals.descriptors);
+        let highest = [self.cpu_max_percent, totals.cpu_percent];
+        self.cpu_max_percent = highest.into_iter().flatten().reduce(f64::max);
+    }
+}
+
+/// The server's processes as one; each figure absent where it is of one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Totals {
+    /// Resident memory, bytes.
+    pub rss_bytes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
+    /// Open descriptors.
+    pub descriptors: Option<u64>,
+    /// Processor use, percent of one core.
+    pub cpu_percent: Option<f64>,
+}
+
+impl Totals {
+    /// The sums over the server's processes; its clients are none of them.
+    pub fn of(table: &[ProcessSample]) -> Self {
+        let own = |process: &&ProcessSample| process.role.as_deref() != Some("client");
+        let of = || table.iter().filter(own);
+        if of().next().is_none() {
+            return Self::default();
+        }
+        Self {
+            rss_bytes: of().map(|p| p.rss_bytes).sum(),
+            threads: of().map(|p| p.threads.map(u64::from)).sum(),
+            descriptors: of().map(|p| p.descriptors.map(u64::from)).sum(),
+            cpu_percent: of().map(|p| p.cpu_percent).sum(),
+        }
+    }
+}
+
+impl RunState {
+    /// Takes what a monitor told.
+    pub(super) fn observe(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.what {
+            What::Gpu(sample) => {
+                self.gpus
+                    .insert(sample.source.clone(), (at, sample.clone()));
+                let machine = &mut self.machine;
+                let track = machine.tracks.entry(sample.source.clone()).or_default();
+                track.push(at, sample);
+                machine.meter.push(at, sample);
+                if let Some(cycle) = self.loaded_cycle() {
+                    cycle.take_gpu(sample);
+                }
+                let due = |last: Stamp| at.0 >= last.0.saturating_add(METER_US);
+                if self.machine.metered.is_none_or(due) {
+                    self.meter(at);
+                }
+            }
+            What::Processes(table) => {
+                self.processes = Some((at, table.clone()));
+                if let Some(cycle) = self.loaded_cycle() {
+                    cycle.take_processes(table);
+                }
+            }
+            What::Server(sample) => {
+                let server = &mut self.machine.server;
+                server.insert(sample.source.clone(), (at, sample.clone()));
+            }
+            What::Source(note) => {
+                let sources = &mut self.machine.sources;
+                sources.insert(note.source.clone(), note.clone());
+            }
+            What::Baseline(baseline) => self.machine.baseline = Some(*baseline),
+            _ => {}
+        }
+    }
+
+    /// The cycle that has load now.
+    fn loaded_cycle(&mut self) -> Option<&mut CycleMachine> {
+        let cycle = self.cycles.last_mut()?;
+        let loaded = cycle.opened.is_some() && cycle.ended.is_none();
+        loaded.then_some(&mut cycle.machine)
+    }
+
+    /// Brings the energy of the last cycles up to `at`, until it is settled.
+    pub(super) fn meter(&mut self, at: Stamp) {
+        let machine = &mut self.machine;
+        machine.metered = Some(at);
+        let price = self.info.as_ref().and_then(|i| i.plan.energy.price.clone());
+        // Two: without a rest the next cycle begins before the last one is settled.
+        for cycle in self.cycles.iter_mut().rev().take(2) {
+            let Some(opened) = cycle.opened else { continue };
+            if cycle.ended.is_some_and(|end| at.since(end) > SETTLED_S) {
+                continue;
+            }
+            let metered = machine.meter.between(opened, cycle.ended.unwrap_or(at));
+            let cost = |metered: &Metered| price.as_ref().map(|price| price.of(&metered.energy));
+            cycle.machine.cost = metered.as_ref().and_then(cost);
+            cycle.machine.baseline = machine.baseline;
+            cycle.machine.energy = metered;
+        }
+    }
+
+    /// Requests that the server answers at once, as far as anyone tells: the model's runner, the
+    /// server, or what was known at the start.
+    pub fn slots(&self) -> Option<u32> {
+        let told = self.machine.server.values();
+        let newest = told
+            .filter(|(_, sample)| sample.slots.is_some())
+            .max_by_key(|(at, _)| *at);
+        newest
+            .and_then(|(_, sample)| sample.slots)
+            .or_else(|| self.info.as_ref()?.target.slots)
+    }
+
+    /// The share of the model in GPU memory, 0–1, where the server tells it; 0 means that the CPU computes.
+    pub fn gpu_share(&self) -> Option<f64> {
+        let asked = &self.info.as_ref()?.target.model.name;
+        let models = self.machine.server.values().flat_map(|(_, s)| &s.models);
+        let is_asked = |name: &str| name == asked || name.strip_suffix(":latest") == Some(asked);
+        let mut models = models.filter(|model| is_asked(&model.name));
+        models.find_map(crate::event::LoadedModel::gpu_share)
+    }
+}
+
+fn add((sum, count): &mut (f64, u32), value: Option<f64>) {
+    if let Some(value) = value.filter(|value| value.is_finite()) {
+        *sum += value;
+        *count += 1;
+    }
+}
+
+fn mean((sum, count): (f64, u32)) -> Option<f64> {
+    (count > 0).then(|| sum / f64::from(count))
+}
