@@ -61,7 +61,9 @@ impl MachineFigures {
         let baseline = all().find_map(|machine| machine.baseline);
         let cost = energy.map(|energy| TokenEnergy::of(&energy, tokens, baseline.as_ref()));
         Self {
-            scope: all().find_map(|machine| Some(scope_key(machine.energy.as_ref()?.scope?))),
+            scope: all()
+                .find_map(|machine| machine.energy.as_ref()?.scope)
+                .map(|scope| scope_key(scope).to_owned()),
             watts_mean: energy.and_then(|energy| energy.mean_watts()),
             watts_max: highest(CycleMachine::watts_max),
             mhz_mean: mean(CycleMachine::mhz_mean),
@@ -117,14 +119,13 @@ pub fn of_cycles<'a>(cycles: impl IntoIterator<Item = &'a CycleState>) -> Option
 }
 
 /// How files name a scope.
-fn scope_key(scope: PowerScope) -> String {
+pub fn scope_key(scope: PowerScope) -> &'static str {
     match scope {
         PowerScope::Gpu => "gpu",
         PowerScope::Soc => "soc",
         PowerScope::Package => "package",
         PowerScope::Board => "board",
     }
-    .to_owned()
 }
 
 /// Energy of a run.
@@ -194,7 +195,7 @@ impl EnergySummary {
             watts_mean: in_cycles.and_then(|energy| energy.mean_watts()),
             watts_max: in_cycles.and_then(|energy| energy.max_watts),
             coverage: Some(whole.coverage()),
-            scope: metered.scope.map(scope_key),
+            scope: metered.scope.map(|scope| scope_key(scope).to_owned()),
             devices: metered.devices,
             simulated: metered.simulated,
             baseline_watts: baseline.map(|idle| idle.watts),

@@ -9,6 +9,7 @@
 
 mod appender;
 mod directory;
+mod machine_tables;
 mod read;
 mod recorder;
 mod tables;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::StoreError;
 use super::appender::Appender;
 use super::directory::{RunDirectory, write_json, write_whole};
+use super::machine_tables::{During, MachineTables};
 use super::tables::{CycleRow, RequestRow, write_row};
 use crate::event::{Answer, Event, RequestRecord, RunInfo, Stamp, Warning, WarningKind, What};
 use crate::stats::figures::Figures;
@@ -31,6 +32,7 @@ pub struct Recorder {
     log: Appender<File>,
     requests: Appender<File>,
     cycles: Appender<File>,
+    machine: MachineTables,
     headed: (bool, bool),
     state: RunState,
     flushed: Stamp,
@@ -71,6 +73,7 @@ impl Recorder {
             log: growing(&path.join("events.jsonl"))?,
             requests: growing(&path.join("requests.csv"))?,
             cycles: growing(&path.join("cycles.csv"))?,
+            machine: MachineTables::new(&path),
             path,
             info: directory.info().clone(),
             headed: (false, false),
@@ -155,7 +158,22 @@ impl Recorder {
                 self.state.apply(event);
                 self.end_cycle(*cycle);
             }
+            What::Gpu(_) | What::Processes(_) => {
+                self.state.apply(event);
+                let written = self.machine.take(event, self.during());
+                self.note(written);
+            }
             _ => self.state.apply(event),
+        }
+    }
+
+    /// The cycle that has load now.
+    fn during(&self) -> During {
+        let cycle = self.state.current();
+        let loaded = cycle.filter(|cycle| cycle.opened.is_some() && cycle.ended.is_none());
+        During {
+            simulated: self.info.simulated,
+            cycle: loaded.map(|cycle| (cycle.cycle, cycle.users)),
         }
     }
 
@@ -220,7 +238,7 @@ impl Recorder {
             ("requests.csv", self.requests.flush()),
             ("cycles.csv", self.cycles.flush()),
         ];
-        for (name, result) in results {
+        for (name, result) in results.into_iter().chain(self.machine.flush()) {
             self.note(result.map_err(|error| format!("{name}: {error}")));
         }
     }

@@ -7,6 +7,7 @@ use crate::plan::Plan;
 use crate::stats::state::RunState;
 use crate::ui::app::{App, Dialog, Download, Screen, is_model};
 use crate::ui::layout::{Pane, View};
+use crate::ui::panes::processes;
 use crate::ui::panes::requests_view::Sorting;
 use crate::ui::theme::Theme;
 use crate::ui::{Exit, Options};
@@ -103,6 +104,11 @@ impl App {
     /// The order of the table of requests.
     pub const fn sort(&self) -> Sorting {
         self.sort
+    }
+
+    /// The order of the table of processes.
+    pub const fn process_sort(&self) -> processes::Sorting {
+        self.process_sort
     }
 
     /// Whether the view is frozen.

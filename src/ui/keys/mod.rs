@@ -120,6 +120,9 @@ pub enum Scope {
     /// The views of a run.
     #[strum(to_string = "Views and panes")]
     Views,
+    /// The live view.
+    #[strum(to_string = "Live view")]
+    Live,
     /// The view of requests.
     #[strum(to_string = "Requests view")]
     Requests,
@@ -158,14 +161,17 @@ pub enum Mode {
 /// The scopes of a mode, the most specific first.
 pub const fn scopes(mode: Mode, view: View) -> &'static [Scope] {
     use Scope::{
-        Always, Confirm, Ended, Global, Help, Level, NotFound, Ready, Requests, Running, Views,
+        Always, Confirm, Ended, Global, Help, Level, Live, NotFound, Ready, Requests, Running,
+        Views,
     };
     match (mode, view) {
         (Mode::Waiting, _) => &[Global, Always],
         (Mode::NotFound, _) => &[NotFound, Global, Always],
         (Mode::Ready, _) => &[Ready, Global, Always],
+        (Mode::Running, View::Live) => &[Running, Live, Views, Global, Always],
         (Mode::Running, View::Requests) => &[Running, Requests, Views, Global, Always],
         (Mode::Running, _) => &[Running, Views, Global, Always],
+        (Mode::Ended, View::Live) => &[Ended, Live, Views, Global, Always],
         (Mode::Ended, View::Requests) => &[Ended, Requests, Views, Global, Always],
         (Mode::Ended, _) => &[Ended, Views, Global, Always],
         (Mode::Confirm, _) => &[Confirm, Always],
