@@ -84,10 +84,6 @@ pub struct Event {
 /// What can happen in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "samples come once a second; boxing them would only make their makers and readers longer"
-)]
 pub enum What {
     /// The first event of every run.
     RunStarted(Box<RunInfo>),

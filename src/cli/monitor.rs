@@ -41,8 +41,8 @@ pub struct MonitorArgs {
     /// More processes to watch, by name or command line
     #[arg(long = "match", value_name = "REGEX", help_heading = "Monitors")]
     pub matching: Option<Regex>,
-    /// A Prometheus page of the server's machine: dcgm, nvidia_gpu, node, process exporter, macmon serve,
-    /// vLLM, llama-server (repeatable)
+    /// A Prometheus page of the server's machine: exporters of dcgm, nvidia, node and processes,
+    /// macmon serve, vLLM, llama-server (repeatable)
     #[arg(long = "exporter", value_name = "URL", help_heading = "Monitors")]
     pub exporters: Vec<String>,
     /// Measure the power of the idle machine this long before the first cycle; 0 for not at all

@@ -21,8 +21,8 @@ const USERS: u32 = 256;
 pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let runtime = super::screen_runtime()?;
     let probe = |url: &str| {
-        let found = tokio::time::timeout(PROBE, crate::api::discover(url, None));
-        match runtime.block_on(async { found.await }) {
+        let found = async { tokio::time::timeout(PROBE, crate::api::discover(url, None)).await };
+        match runtime.block_on(found) {
             Ok(Ok(found)) => Ok(found.server.unwrap_or_else(|| found.dialect.to_string())),
             Ok(Err(DiscoverError::NoAnswer(why))) => Err(why),
             Ok(Err(error)) => Err(error.to_string()),

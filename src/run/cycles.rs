@@ -75,13 +75,11 @@ impl Runner {
 
     /// Runs to the end; reports every event but the first, which its caller reports.
     pub(crate) async fn run(mut self) -> RunEnd {
-        let warmed = self.warm_up().await;
-        let why = match warmed {
-            Err(why) => RunEnd::Failed(why),
-            Ok(()) => {
-                self.idle().await;
-                self.cycles().await
-            }
+        let why = if let Err(why) = self.warm_up().await {
+            RunEnd::Failed(why)
+        } else {
+            self.idle().await;
+            self.cycles().await
         };
         self.report_cost();
         self.watching.stop().await;

@@ -60,12 +60,21 @@ enum Power {
     Never,
 }
 
+/// How far the thread is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Going,
+    /// It shall take the last readings.
+    Stopping,
+    /// It has.
+    Drained,
+}
+
 #[derive(Debug)]
 struct State {
     /// Gone once the run has had its last reading: nothing comes after its end.
     reporter: Option<Reporter>,
-    stop: bool,
-    drained: bool,
+    stage: Stage,
     simulated: bool,
     power: Power,
     /// The newest reading of power.
@@ -138,8 +147,7 @@ impl State {
     fn new(target: &Target, reporter: Reporter) -> Self {
         Self {
             reporter: Some(reporter),
-            stop: false,
-            drained: false,
+            stage: Stage::Going,
             simulated: target.simulated,
             power: Power::Unknown,
             powered: Stamp(0),
@@ -172,7 +180,7 @@ impl State {
 
     fn finish(&mut self) {
         self.reporter = None;
-        self.drained = true;
+        self.stage = Stage::Drained;
     }
 
     fn take(&mut self, at: Stamp, seen: Observation) {
@@ -277,9 +285,9 @@ impl Shared {
         let state = self.lock();
         let waited = self
             .bell
-            .wait_timeout_while(state, LOOK, |state| !state.stop);
+            .wait_timeout_while(state, LOOK, |state| state.stage == Stage::Going);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !state.stop
+        state.stage == Stage::Going
     }
 }
 
@@ -314,10 +322,15 @@ impl Watching {
     /// Takes the last readings; after this nothing more is told.
     pub(crate) async fn stop(&self) {
         let Some(shared) = &self.0 else { return };
-        shared.lock().stop = true;
+        {
+            let mut state = shared.lock();
+            if state.stage == Stage::Going {
+                state.stage = Stage::Stopping;
+            }
+        }
         shared.bell.notify_all();
         let deadline = Instant::now() + LAST_READINGS;
-        while !shared.lock().drained && Instant::now() < deadline {
+        while shared.lock().stage != Stage::Drained && Instant::now() < deadline {
             sleep(Duration::from_millis(5)).await;
         }
         shared.lock().finish();
