@@ -368,3 +368,7 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "monitors_tests.rs"]
+mod tests;

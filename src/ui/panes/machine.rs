@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{GpuSample, PowerScope, SourceState, Stamp};
+use crate::monitor::energy::LEAST_SPAN_S;
 use crate::monitor::gpu;
 use crate::stats::energy::{ELSEWHERE, of_cycles};
 use crate::stats::machine::{Series, Track};
@@ -46,12 +47,23 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
 
 fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
     let name = |sample: &&GpuSample| sample.name.clone().unwrap_or_else(|| sample.source.clone());
-    let main = match (gpus, all) {
-        ([], []) => "GPU".to_owned(),
-        ([], [one, ..]) => format!("Power · {}", name(one)),
-        ([one], _) => format!("GPU · {}", name(one)),
-        ([first, ..], _) => format!("GPU · {} × {}", gpus.len(), name(first)),
+    let what = if gpus.is_empty() && !all.is_empty() {
+        "Power"
+    } else {
+        "GPU"
     };
+    // An old reading must not look like one of now, however narrow the pane is.
+    let age = age(cx, cx.run.gpus.values().map(|(at, _)| *at));
+    let names = match (gpus, all) {
+        ([], []) => None,
+        ([], [one, ..]) | ([one], _) => Some(name(one)),
+        ([first, ..], _) => Some(format!("{} × {}", gpus.len(), name(first))),
+    };
+    let main: Vec<String> = [Some(what.to_owned()), age, names]
+        .into_iter()
+        .flatten()
+        .collect();
+    let main = main.join(" · ");
     let mut asides = Vec::new();
     if all.iter().any(|sample| sample.simulated) {
         asides.push("SIMULATED".to_owned());
@@ -59,7 +71,6 @@ fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
     if let Some(celsius) = gpus.iter().filter_map(|gpu| gpu.celsius).reduce(f64::max) {
         asides.push(text::number(Some(celsius), 0, " °C"));
     }
-    asides.extend(age(cx, cx.run.gpus.values().map(|(at, _)| *at)));
     Title::new(main).aside(asides.join(" · "))
 }
 
@@ -222,7 +233,8 @@ fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
         Some(cycle) => ("~", cycle.chunks),
         None => ("", 0),
     };
-    let joules = metered.filter(|_| tokens > 0).map(|metered| {
+    let told = metered.filter(|metered| tokens > 0 && metered.energy.span_s >= LEAST_SPAN_S);
+    let joules = told.map(|metered| {
         let each = metered.energy.joules / tokens as f64;
         format!("{about}{each:.2} J/token")
     });

@@ -123,10 +123,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, sort: Sorting) {
 
 fn title(cx: &Cx<'_>, sort: Sorting) -> Title {
     let arrow = if sort.descending { "▼" } else { "▲" };
-    let main = match sort.by {
-        Sort::Tree => "Server processes".to_owned(),
-        by => format!("Server processes · by {by} {arrow}"),
+    let order = match sort.by {
+        Sort::Tree => None,
+        by => Some(format!("by {by} {arrow}")),
     };
+    let age = machine::age(cx, cx.run.processes.iter().map(|(at, _)| *at));
+    let main: Vec<String> = [Some("Server processes".to_owned()), age, order]
+        .into_iter()
+        .flatten()
+        .collect();
     let slots = cx.run.slots().map(|slots| {
         let users = cx
             .run
@@ -138,9 +143,7 @@ fn title(cx: &Cx<'_>, sort: Sorting) -> Title {
             None => format!("slots {slots}"),
         }
     });
-    let age = machine::age(cx, cx.run.processes.iter().map(|(at, _)| *at));
-    let asides: Vec<String> = slots.into_iter().chain(age).collect();
-    Title::new(main).aside(asides.join(" · "))
+    Title::new(main.join(" · ")).aside(slots.unwrap_or_default())
 }
 
 /// Windows knows handles and committed memory instead.
