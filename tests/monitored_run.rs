@@ -93,19 +93,16 @@ impl Bench {
 
     fn run(&self, args: &[&str]) -> Child {
         let runs = self.folder.path().join("runs");
-        let args = [
-            &[
-                "run",
-                "--json",
-                "--warmup",
-                "0",
-                "--rest",
-                "0",
-                "--runs-dir",
-            ],
-            &[runs.to_str().unwrap()],
-            args,
+        let first = [
+            "run",
+            "--json",
+            "--warmup",
+            "0",
+            "--rest",
+            "0",
+            "--runs-dir",
         ];
+        let args = [&first[..], &[runs.to_str().unwrap()], args];
         self.command(&args.concat()).spawn().unwrap()
     }
 

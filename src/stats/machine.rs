@@ -203,8 +203,10 @@ impl RunState {
                 if let Some(cycle) = self.loaded_cycle() {
                     cycle.take_gpu(sample);
                 }
+                // While a cycle runs once a reading of all devices; after it each may be the last.
+                let runs = self.current().is_some_and(|cycle| cycle.ended.is_none());
                 let due = |last: Stamp| at.0 >= last.0.saturating_add(METER_US);
-                if self.machine.metered.is_none_or(due) {
+                if !runs || self.machine.metered.is_none_or(due) {
                     self.meter(at);
                 }
             }
