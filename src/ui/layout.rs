@@ -273,7 +273,7 @@ fn live_compact(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
 }
 
 fn results_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
-    let wanted = crate::units::u16_of(cycles).saturating_add(4);
+    let wanted = crate::units::u16_of(cycles).saturating_add(7);
     let most = body.height.saturating_mul(2) / 3;
     let [results, below] = body.layout(&Layout::vertical([
         Constraint::Length(wanted.clamp(8, most.max(8))),

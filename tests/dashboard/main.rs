@@ -13,5 +13,6 @@
 mod any;
 mod fixture;
 mod keys;
+mod machine;
 mod screens;
 mod story;

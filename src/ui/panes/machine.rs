@@ -40,7 +40,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
         }
         lines.extend(energy(cx, width));
         lines.extend(share(cx));
-        lines.extend(troubles(cx, &[], width, !all.is_empty()));
+        let troubles = troubles(cx, &[], width, !all.is_empty());
+        // Why a reading is old matters more than the reading; why there is not more of it, less.
+        let is_old = newest_age(cx).is_some();
+        let at = if is_old { 0 } else { lines.len() };
+        lines.splice(at..at, troubles);
         Paragraph::new(lines).render(inner, buf);
     });
 }
@@ -53,7 +57,7 @@ fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
         "GPU"
     };
     // An old reading must not look like one of now, however narrow the pane is.
-    let age = age(cx, cx.run.gpus.values().map(|(at, _)| *at));
+    let age = newest_age(cx);
     let names = match (gpus, all) {
         ([], []) => None,
         ([], [one, ..]) | ([one], _) => Some(name(one)),
@@ -72,6 +76,10 @@ fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
         asides.push(text::number(Some(celsius), 0, " °C"));
     }
     Title::new(main).aside(asides.join(" · "))
+}
+
+fn newest_age(cx: &Cx<'_>) -> Option<String> {
+    age(cx, cx.run.gpus.values().map(|(at, _)| *at))
 }
 
 /// How old the newest reading is, where it is not of now.

@@ -29,6 +29,8 @@ const COLUMNS: [Column; 11] = [
 ];
 /// Least height of the charts, and the least width of one.
 const CHART: (u16, u16) = (7, 16);
+/// Width at which a chart has room for a few levels.
+const ROOMY: u16 = 24;
 
 /// A figure of a cycle, in a chart.
 struct Chart {
@@ -123,33 +125,49 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
     cells.into_iter().map(Span::raw).collect()
 }
 
-/// As many charts as are known and fit, side by side.
+/// The charts of which anything is known, side by side; on two lines where one would be crowded.
 fn draw_charts(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
     if area.is_empty() {
         return;
     }
     let cycles = &cx.run.cycles;
-    let known = CHARTS
+    let known: Vec<&Chart> = CHARTS
         .iter()
-        .filter(|chart| cycles.iter().any(|cycle| (chart.value)(cycle).is_some()));
+        .filter(|chart| cycles.iter().any(|cycle| (chart.value)(cycle).is_some()))
+        .collect();
+    let roomy = usize::from(area.width / ROOMY).max(1);
+    let two = known.len() > roomy && area.height >= CHART.0 * 2;
     let most = usize::from(area.width / CHART.1).max(1);
-    let shown: Vec<&Chart> = known.take(most).collect();
-    let count = crate::units::u16_of(shown.len()).max(1);
-    let each = area.width / count;
-    for (place, told) in (0_u16..).zip(&shown) {
+    let of_a_line = if two {
+        known.len().div_ceil(2)
+    } else {
+        known.len()
+    };
+    let of_a_line = of_a_line.clamp(1, most);
+    let lines = if two { 2 } else { 1 };
+    let height = area.height / lines;
+    let each = area.width / crate::units::u16_of(of_a_line);
+    let styles = cx.theme.series.iter().cycle();
+    for ((number, told), style) in known.iter().enumerate().zip(styles) {
+        let line = crate::units::u16_of(number / of_a_line);
+        if line >= lines {
+            return;
+        }
         let at = Rect {
-            x: area.x.saturating_add(place.saturating_mul(each)),
+            x: area
+                .x
+                .saturating_add(crate::units::u16_of(number % of_a_line).saturating_mul(each)),
+            y: area.y.saturating_add(line.saturating_mul(height)),
             width: each.saturating_sub(1),
-            ..area
+            height,
         };
-        let style = cx.theme.series.get(usize::from(place)).copied();
         let points = cycles.iter().map(|cycle| {
             let value = (told.value)(cycle);
             Point {
                 users: cycle.users,
                 value,
                 text: (told.text)(value),
-                style: style.unwrap_or_default(),
+                style: *style,
             }
         });
         chart(
