@@ -81,6 +81,9 @@ impl Runner {
             self.idle().await;
             self.cycles().await
         };
+        if why == RunEnd::Done {
+            self.watching.last_reading().await;
+        }
         self.report_cost();
         self.watching.stop().await;
         self.load.reporter.fact(What::RunEnded { why: why.clone() });

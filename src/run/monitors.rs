@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Dialect, Target};
 use crate::event::{SourceNote, SourceState, Stamp, Warning, WarningKind, What};
 use crate::monitor::energy::meter::Meter;
-use crate::monitor::energy::{LEAST_SPAN_S, baseline};
+use crate::monitor::energy::{LEAST_SPAN_S, LONGEST_STEP_S, baseline};
 use crate::monitor::gpu::simulated::Load;
 use crate::monitor::server::waiting_hint;
 use crate::monitor::setup::Setup;
@@ -33,6 +33,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const POWER_WAIT: Duration = Duration::from_secs(3);
 /// How long the last readings of a run are waited for.
 const LAST_READINGS: Duration = Duration::from_millis(500);
+/// How long the reading of a run's last second is waited for.
+const LAST_SECOND: Duration = Duration::from_millis(1500);
 /// Sources that never tell power.
 const POWERLESS: [&str; 2] = ["server", "processes"];
 
@@ -316,6 +318,25 @@ impl Watching {
         tokio::select! {
             () = skipped.cancelled() => {}
             () = shared.measure(seconds) => {}
+        }
+    }
+
+    /// Waits for the reading that tells of the last second, where power is told: without it the energy
+    /// of a short last cycle would not be covered.
+    pub(crate) async fn last_reading(&self) {
+        let Some(shared) = &self.0 else { return };
+        let Some(clock) = shared.lock().reporter.as_ref().map(Reporter::clock) else {
+            return;
+        };
+        let end = clock.now();
+        let deadline = Instant::now() + LAST_SECOND;
+        let awaited = || {
+            let state = shared.lock();
+            let is_told = end.since(state.powered) <= LONGEST_STEP_S;
+            state.power == Power::Told && is_told && state.powered < end
+        };
+        while awaited() && Instant::now() < deadline {
+            sleep(Duration::from_millis(20)).await;
         }
     }
 

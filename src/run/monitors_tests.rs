@@ -193,6 +193,26 @@ async fn a_change_of_a_source_is_told_and_its_fault_warned_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_second_is_waited_for_only_where_a_reading_will_tell_of_it() {
+    let (watching, _timeline, clock) = watching(false);
+    let waited = async |watching: &Watching| {
+        let begun = Instant::now();
+        watching.last_reading().await;
+        begun.elapsed()
+    };
+    assert!(waited(&watching).await.is_zero(), "no power");
+    watching.state().take(clock.now(), watts(60.0));
+    sleep(Duration::from_millis(300)).await;
+    let (waited_s, ()) = tokio::join!(waited(&watching), async {
+        sleep(Duration::from_millis(700)).await;
+        watching.state().take(clock.now(), watts(60.0));
+    });
+    assert!(waited_s >= Duration::from_millis(700) && waited_s < Duration::from_millis(800));
+    sleep(Duration::from_secs(10)).await;
+    assert!(waited(&watching).await.is_zero(), "the source is silent");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_told_after_the_end() {
     let (watching, timeline, clock) = watching(false);
     watching.stop().await;

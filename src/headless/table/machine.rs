@@ -60,7 +60,12 @@ fn energy(energy: &EnergySummary) -> String {
     };
     let currency = energy.currency.as_deref().map(plain).unwrap_or_default();
     let cost = |value: Option<f64>, what: &str| {
-        value.map(|value| format!("{currency} {value:.4} {what}").trim().to_owned())
+        value.map(|value| {
+            let digits = if value < 0.01 { 7 } else { 4 };
+            format!("{currency} {value:.digits$} {what}")
+                .trim()
+                .to_owned()
+        })
     };
     let parts = [
         with(energy.in_cycles_wh, 3, "Wh in cycles"),
