@@ -19,7 +19,13 @@ fn allocations(wire: Wire, line: &str) -> u64 {
     let read = |decoder: &mut Decoder, tally: &mut Tally, number: u64, bytes: &[u8]| {
         let answer = answer.lock().unwrap();
         let at = Stamp(number);
-        let mut arrivals = Arrivals { tally, answer, at, sent: Stamp(0), times: false };
+        let mut arrivals = Arrivals {
+            tally,
+            answer,
+            at,
+            sent: Stamp(0),
+            times: false,
+        };
         decoder.feed(bytes, &mut arrivals).unwrap();
     };
     let counted = allocation_counter::measure(|| {
@@ -55,7 +61,10 @@ fn no_stream_allocates_per_token() {
             (Wire::OpenAi, &openai),
         ] {
             let count = allocations(wire, line);
-            assert!(count <= A_HANDFUL, "{count} allocations for {TOKENS} tokens like {line}");
+            assert!(
+                count <= A_HANDFUL,
+                "{count} allocations for {TOKENS} tokens like {line}"
+            );
         }
     }
 }
