@@ -1,5 +1,7 @@
-//! The only place for `cfg`: signals and the limit of open files. Beside it, what the operating system says of this process.
+//! The only place for `cfg`: signals, children, the limit of open files. Beside it, what the operating
+//! system says of this process.
 
+pub mod child;
 mod descriptors;
 mod signals;
 

@@ -4,9 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokometer::event::{RequestRecord, What};
@@ -144,7 +147,8 @@ pub fn ttft_error_ms(record: &RequestRecord) -> f64 {
     record.ttft_s().unwrap() * 1e3 - told / 1e3
 }
 
-/// Reads the same answers and only counts their lines; gives its processor time, seconds.
+/// Reads the same answers with the same HTTP library, hyper, and only counts their lines; gives its
+/// processor time, seconds.
 pub fn count_lines(url: &str, users: u32) -> f64 {
     let address = url.strip_prefix("http://").unwrap().to_owned();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -164,27 +168,23 @@ pub fn count_lines(url: &str, users: u32) -> f64 {
 }
 
 async fn count_answer(address: String) -> usize {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let body = r#"{"model":"m"}"#;
-    let request = format!(
-        "POST /api/chat HTTP/1.1\r\nHost: m\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut buffer = vec![0; 16 << 10];
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let request = hyper::Request::post("/api/chat").header("host", "m");
+    let request = request
+        .body(Full::new(Bytes::from_static(br#"{"model":"m"}"#)))
+        .unwrap();
+    let mut body = sender.send_request(request).await.unwrap().into_body();
     let mut lines = 0;
-    let mut end = [0; 5];
-    loop {
-        let n = stream.read(&mut buffer).await.unwrap();
-        let read = &buffer[..n];
-        lines += memchr::memchr_iter(b'\n', read).count();
-        if let Some(tail) = read.len().checked_sub(5) {
-            end.copy_from_slice(&read[tail..]);
-        }
-        if n == 0 || &end == b"0\r\n\r\n" {
-            return lines;
+    while let Some(frame) = body.frame().await {
+        if let Ok(bytes) = frame.unwrap().into_data() {
+            lines += memchr::memchr_iter(b'\n', &bytes).count();
         }
     }
+    drop(sender);
+    driver.await.unwrap().unwrap();
+    lines
 }
 
 /// A terminal that counts its frames.
