@@ -133,8 +133,9 @@ async fn dashboard(
         runs,
         ..defaults
     };
+    let signal = shutdown_signal();
     let shutdown = async {
-        match shutdown_signal().await {
+        match signal.await {
             Ok(signal) => Shutdown { signal },
             // Without signals there is still the keyboard.
             Err(_) => std::future::pending().await,

@@ -58,7 +58,7 @@ pub struct ScreenshotArgs {
     /// Each user asks this many times in a row
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), default_value = "1")]
     pub waves: u32,
-    /// The most tokens of an answer
+    /// The most tokens of an answer; 0 for no limit
     #[arg(long, value_name = "N", default_value = "256")]
     pub max_tokens: u32,
     /// The simulated server runs this many times faster than real
@@ -116,7 +116,7 @@ fn options(args: &ScreenshotArgs) -> Options {
         plan: Plan {
             levels: args.users.clone(),
             shape: CycleShape::Waves(args.waves),
-            max_tokens: Some(args.max_tokens),
+            max_tokens: Some(args.max_tokens).filter(|most| *most > 0),
             time_scale: args.time_scale,
             ..Plan::default()
         },

@@ -26,6 +26,9 @@ use super::text::Script;
 /// The signal that Ctrl-C stands for.
 const SIGINT: i32 = 2;
 
+/// How long the signal that explains a lost terminal may take to come.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Does what the flags ask for; returns the exit code.
 pub fn execute(args: &PreviewArgs) -> Result<u8> {
     let terminal = has_terminal(args);
@@ -128,24 +131,31 @@ fn to_pipe(script: Arc<Script>, tok_s: f64, lasting: Option<Duration>) -> Result
 fn on_screen(app: App, options: Options, args: &PreviewArgs) -> Result<u8> {
     let caught = Cell::new(None);
     let ended = screen_runtime()?.block_on(async {
-        let shutdown = async {
-            match shutdown_signal().await {
+        let signal = shutdown_signal();
+        let mut shutdown = std::pin::pin!(async {
+            match signal.await {
                 Ok(signal) => caught.set(Some(signal)),
                 // Without signals there is still the keyboard.
                 Err(_) => std::future::pending().await,
             }
-        };
+        });
         let mut screen = Screen::open(false).wrap_err("the terminal cannot be used")?;
         let input = EventStream::new();
-        let ended = play::run(screen.terminal(), input, shutdown, app, options).await;
+        let ended = play::run(screen.terminal(), input, shutdown.as_mut(), app, options).await;
         drop(screen);
+        if ended.is_err() && caught.get().is_none() {
+            // A lost terminal: if that was a hang-up its signal is on its way, and explains it.
+            let _unexplained = tokio::time::timeout(GOODBYE, shutdown).await;
+        }
         color_eyre::eyre::Ok(ended)
     })?;
-    Ok(match (ended, caught.get()) {
-        (Err(error), _) => failed(&error),
-        (Ok(app), caught) => {
+    let signal = caught.get();
+    Ok(match (ended, signal) {
+        (Err(_), Some(signal)) => signal_code(signal),
+        (Err(error), None) => failed(&error),
+        (Ok(app), signal) => {
             recorded(args.record.as_deref());
-            let signal = caught.or(app.interrupted.then_some(SIGINT));
+            let signal = signal.or(app.interrupted.then_some(SIGINT));
             signal.map_or(0, signal_code)
         }
     })
