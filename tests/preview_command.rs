@@ -1,10 +1,6 @@
 //! `tokometer preview` and `tokometer screenshot` as programs: pipes, files, exit codes.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test says what is wrong by failing"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 use std::io::Read;
 use std::path::Path;

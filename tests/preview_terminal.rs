@@ -2,7 +2,11 @@
 //! the terminal is given back.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what is wrong by failing"
+)]
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -66,7 +70,10 @@ impl Pty {
             let left = PATIENCE.saturating_sub(start.elapsed());
             match self.bytes.recv_timeout(left) {
                 Ok(bytes) => self.screen.process(&bytes),
-                Err(_) => panic!("never {what}:\n{}", self.screen.screen().contents()),
+                Err(error) => panic!(
+                    "never {what} ({error}):\n{}",
+                    self.screen.screen().contents()
+                ),
             }
         }
     }

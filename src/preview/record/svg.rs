@@ -210,6 +210,7 @@ fn hex([red, green, blue]: Rgb) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
 mod tests {
     use super::*;
     use ratatui::layout::Rect;
