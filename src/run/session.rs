@@ -207,7 +207,9 @@ impl Worker {
         let Some(found) = &self.found else { return };
         let target = found.target(&model);
         let runs = self.options.runs.clone();
-        match start::start(plan, target, runs, self.news.clone()).await {
+        let own = self.simulator.as_ref().map(Simulator::url);
+        let serves_itself = own.is_some_and(|url| url == target.url);
+        match start::start(plan, target, serves_itself, runs, self.news.clone()).await {
             Err(error) => {
                 let finished = News::Finished {
                     directory: None,

@@ -34,10 +34,11 @@ pub(super) struct Running {
     pub(super) gallery: Arc<Gallery>,
 }
 
-/// Starts a run. The future gives its last news once everything is written.
+/// Starts a run, against a server in this process if `serves_itself`. The future gives its last news once everything is written.
 pub(super) async fn start(
     plan: Plan,
     target: Target,
+    serves_itself: bool,
     runs: Option<PathBuf>,
     news: mpsc::Sender<News>,
 ) -> Result<(Running, impl Future<Output = News>), String> {
@@ -61,7 +62,7 @@ pub(super) async fn start(
         let text = "every number of this run comes from a simulated server".to_owned();
         warn(&reporter, WarningKind::Simulated, text);
     }
-    make_room(&plan, &target, &reporter);
+    make_room(&plan, serves_itself, &reporter);
     let gallery = Arc::<Gallery>::default();
     let load = Arc::new(Load {
         shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
@@ -128,11 +129,11 @@ fn warn(reporter: &Reporter, kind: WarningKind, text: String) {
     reporter.fact(What::Warning(Warning { kind, text }));
 }
 
-/// Raises the limit of open files where the largest level needs it. A simulated server in this
-/// process needs as many again.
-fn make_room(plan: &Plan, target: &Target, reporter: &Reporter) {
+/// Raises the limit of open files where the largest level needs it. A server in this process needs
+/// as many again.
+fn make_room(plan: &Plan, serves_itself: bool, reporter: &Reporter) {
     let users = u64::from(plan.levels.iter().copied().max().unwrap_or(0));
-    let sides = if target.simulated { 2 } else { 1 };
+    let sides = if serves_itself { 2 } else { 1 };
     match crate::platform::raise_descriptor_limit(users * sides + OTHER_DESCRIPTORS) {
         Ok(None) => {}
         Ok(Some((before, after))) => {
