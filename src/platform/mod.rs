@@ -1,6 +1,7 @@
-//! The only place for `cfg`: signals and the limit of open files. Beside it, what the operating system says of this process.
+//! The only place for `cfg`: signals, the limit of open files, faults for tests. Beside it, what the operating system says of this process.
 
 mod descriptors;
+mod fault;
 mod signals;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -8,6 +9,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 use crate::event::{ClientCost, Machine};
 
 pub use descriptors::raise_descriptor_limit;
+pub use fault::fault;
 pub use signals::shutdown_signal;
 
 /// What this process has spent so far: processor time of all its threads, and memory.

@@ -50,6 +50,7 @@ impl User {
         let mut score = Score::default();
         let mut round = 0;
         while self.may_ask(round).await {
+            break_down_if_told(self.cycle);
             let job = Job {
                 cycle: self.cycle,
                 user: self.user,
@@ -83,6 +84,14 @@ impl User {
     fn prompt(&self, round: u32) -> u32 {
         let prompts = u32_of(self.load.bodies.len()).max(1);
         round.wrapping_mul(self.users).wrapping_add(self.user) % prompts
+    }
+}
+
+/// Panics where a test asks for it, once there is something to lose: after the first cycle.
+#[expect(clippy::panic, reason = "tests see what a panic leaves behind")]
+fn break_down_if_told(cycle: u32) {
+    if cycle > 0 && crate::platform::fault("panic-in-worker") {
+        panic!("a test told this worker to break down");
     }
 }
 
