@@ -101,7 +101,7 @@ pub struct RunArgs {
     #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Time-outs")]
     pub timeout_total: Option<TimeOut>,
 
-    /// The server's address [default: $OLLAMA_HOST, else http://127.0.0.1:11434]
+    /// The server's address [default: `$OLLAMA_HOST`, else this machine's port 11434]
     #[arg(
         long,
         value_name = "URL",

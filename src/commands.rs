@@ -64,12 +64,10 @@ fn run(args: &RunArgs) -> Result<u8> {
         Ok(plan) => plan,
         Err(error) => return Ok(usage(&error)),
     };
-    let url = match &args.url {
-        Some(url) => address::from_url(url),
-        None => {
-            let host = std::env::var("OLLAMA_HOST").unwrap_or_default();
-            address::from_ollama_host(&host)
-        }
+    let url = if let Some(url) = &args.url {
+        address::from_url(url)
+    } else {
+        address::from_ollama_host(&std::env::var("OLLAMA_HOST").unwrap_or_default())
     };
     let url = match url {
         Ok(url) => url,

@@ -137,9 +137,9 @@ mod tests {
         let mut part = |text: &str, is_thinking: bool| {
             assert!(!text.is_empty(), "an empty part");
             if is_thinking {
-                thinking.push_str(text)
+                thinking.push_str(text);
             } else {
-                answer.push_str(text)
+                answer.push_str(text);
             }
         };
         for piece in pieces {

@@ -1,5 +1,7 @@
-//! The only place for `cfg`: signals, the limit of open files, faults for tests. Beside it, what the operating system says of this process.
+//! The only place for `cfg`: signals, children, the limit of open files, faults for tests. Beside it,
+//! what the operating system says of this process.
 
+pub mod child;
 mod descriptors;
 mod fault;
 mod signals;

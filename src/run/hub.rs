@@ -103,13 +103,10 @@ impl Hub {
         if self.waiting.is_empty() {
             return;
         }
-        match self
-            .news
-            .try_send(News::Events(std::mem::take(&mut self.waiting)))
-        {
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(News::Events(events))) => self.waiting = events,
-            Err(TrySendError::Full(_)) => {}
+        let news = News::Events(std::mem::take(&mut self.waiting));
+        // If nobody reads any more, nothing is missed.
+        if let Err(TrySendError::Full(News::Events(events))) = self.news.try_send(news) {
+            self.waiting = events;
         }
     }
 

@@ -16,7 +16,7 @@ mod request;
 pub mod session;
 mod socket;
 mod start;
-mod tally;
+pub mod tally;
 mod timeline;
 mod users;
 mod warm;
