@@ -1,7 +1,7 @@
 //! Runs without a dashboard, against the simulated server.
 
 use serde_json::Value;
-use tokometer::event::{RequestRecord, What};
+use tokometer::event::{RequestRecord, RunEnd, What};
 use tokometer::plan::{Api, Plan};
 
 use crate::process::{Ended, Place};
@@ -266,4 +266,27 @@ fn the_study_is_asked_as_it_was() {
     assert!(!plan.stop_when_hopeless);
     // Longer than the limit that other plans have.
     assert!(requests(&place)[0].output_tokens() > 1000);
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "only debug builds have the fault")]
+fn a_worker_that_breaks_down_ends_the_run() {
+    let place = Place::new();
+    let arguments = [&QUICK[..], &["--users=1,2", "--json"]].concat();
+    let ended = place.run_in(&arguments, &[("TOKOMETER_FAULT", "panic-in-worker")]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let told = "the run could not go on: a worker of the load broke down";
+    assert!(ended.err.contains(told), "{}", ended.err);
+    let summary = valid(&ended.out);
+    assert_eq!(levels(&summary).first(), Some(&(1, 1, 0)));
+    let recorded = place.recorded();
+    assert_eq!(recorded.missing, Vec::<String>::new());
+    let end = &recorded.events.last().unwrap().what;
+    let failed = matches!(
+        end,
+        What::RunEnded {
+            why: RunEnd::Failed(_)
+        }
+    );
+    assert!(failed, "{end:?}");
 }
