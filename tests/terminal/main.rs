@@ -9,6 +9,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test says what is wrong by failing"
 )]
 

@@ -52,7 +52,7 @@ impl Eyes {
 
     /// Takes in what the program writes, until its end of the terminal is closed or this one is.
     pub(crate) fn watch(&self, mut from: Box<dyn Read + Send>) {
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = [0; 1 << 13];
         // The end of a pseudo-terminal is an error on Linux and an empty read elsewhere.
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             let mut seen = self.seen();

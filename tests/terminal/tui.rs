@@ -1,7 +1,7 @@
 //! The program in its terminal.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -251,7 +251,7 @@ impl Tui {
         After {
             text: seen.emulator.screen().contents(),
             bytes: seen.bytes.clone(),
-            runs: runs.iter().map(|path| Run::read(path.clone())).collect(),
+            runs: runs.iter().map(|path| Run::read(path)).collect(),
         }
     }
 }
@@ -291,8 +291,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn read(path: PathBuf) -> Self {
-        let read = store::read(&path).unwrap();
+    fn read(path: &Path) -> Self {
+        let read = store::read(path).unwrap();
         let summary = std::fs::read(path.join("summary.json")).unwrap();
         Self {
             read,
