@@ -225,7 +225,8 @@ impl Runner {
     }
 
     fn stop_because(&mut self, why: RunEnd, cancel: &CancellationToken) {
-        self.stop = Some(why);
+        // What came first is the reason; leaving sends a stop behind a signal.
+        self.stop.get_or_insert(why);
         cancel.cancel();
     }
 

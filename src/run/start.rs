@@ -64,6 +64,7 @@ pub(super) async fn start(
     }
     make_room(&plan, serves_itself, &reporter);
     let gallery = Arc::<Gallery>::default();
+    let epitaph = reporter.clone();
     let load = Arc::new(Load {
         shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
         light_path: light_path(target.dialect, url.path()),
@@ -81,13 +82,21 @@ pub(super) async fn start(
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;
-        let directory = tokio::task::spawn_blocking(move || hub.join()).await;
-        let directory = directory.ok().and_then(Result::ok).flatten();
         let error = match ended {
             Ok(RunEnd::Failed(why)) => Some(why),
             Ok(_) => None,
-            Err(error) => Some(format!("a worker of the load broke down: {error}")),
+            Err(error) => {
+                let why = format!("a worker of the load broke down: {error}");
+                epitaph.fact(What::RunEnded {
+                    why: RunEnd::Failed(why.clone()),
+                });
+                Some(why)
+            }
         };
+        // The last maker of events: now the timeline ends.
+        drop(epitaph);
+        let directory = tokio::task::spawn_blocking(move || hub.join()).await;
+        let directory = directory.ok().and_then(Result::ok).flatten();
         News::Finished { directory, error }
     };
     Ok((Running { commands, gallery }, over))

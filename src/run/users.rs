@@ -50,6 +50,7 @@ impl User {
         let mut score = Score::default();
         let mut round = 0;
         while self.may_ask(round).await {
+            break_down_if_told(self.cycle);
             let job = Job {
                 cycle: self.cycle,
                 user: self.number,
@@ -84,6 +85,12 @@ impl User {
         let prompts = u32_of(self.load.bodies.len()).max(1);
         round.wrapping_mul(self.users).wrapping_add(self.number) % prompts
     }
+}
+
+/// Panics where a test asks for it, once there is something to lose: after the first cycle.
+fn break_down_if_told(cycle: u32) {
+    let told = cycle > 0 && crate::platform::fault("panic-in-worker");
+    assert!(!told, "a test told this worker to break down");
 }
 
 /// What came of the requests of a cycle, as far as the runner has to know.

@@ -1,0 +1,10 @@
+//! The program from the outside, without a terminal: flags, exit codes, and what it writes where.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+mod headless;
+mod process;
+mod servers;
+#[cfg(unix)]
+mod signals;
+mod usage;
