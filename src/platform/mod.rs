@@ -4,6 +4,7 @@
 pub mod child;
 mod descriptors;
 mod fault;
+mod priority;
 mod signals;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -12,6 +13,7 @@ use crate::event::{ClientCost, Machine};
 
 pub use descriptors::raise_descriptor_limit;
 pub use fault::fault;
+pub use priority::yield_to_the_load;
 pub use signals::shutdown_signal;
 
 /// What this process has spent so far: processor time of all its threads, and memory.

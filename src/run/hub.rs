@@ -32,6 +32,7 @@ pub(super) fn spawn(
     std::thread::Builder::new()
         .name("timeline".to_owned())
         .spawn(move || {
+            crate::platform::yield_to_the_load();
             let hub = Hub {
                 recorder,
                 waiting: Vec::new(),
