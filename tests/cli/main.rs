@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 mod headless;
+#[cfg(unix)]
+mod listener;
 mod process;
 mod servers;
 #[cfg(unix)]
