@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,6 +19,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::event::{RunClock, Stamp};
+
+/// How long a connection may take to be ready for the next request once an answer was read. It is
+/// ready at once, unless the server answered before it read the whole request.
+const READY_PATIENCE: Duration = Duration::from_millis(500);
 
 /// No stamp yet.
 const NONE: u64 = u64::MAX;
@@ -125,7 +130,8 @@ impl Connection {
         }
         let sender = &mut self.sender;
         let ready = pin!(poll_fn(|cx| sender.poll_ready(cx)));
-        drive(&mut self.driver, ready).await.is_ok() && self.driver.is_some()
+        let ready = tokio::time::timeout(READY_PATIENCE, drive(&mut self.driver, ready)).await;
+        matches!(ready, Ok(Ok(()))) && self.driver.is_some()
     }
 }
 
@@ -160,7 +166,8 @@ impl Read for Stamped {
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_read(cx, buf);
-        if result.is_ready() {
+        // A connection that broke off has sent nothing.
+        if matches!(result, Poll::Ready(Ok(()))) {
             self.stamps
                 .read
                 .store(self.stamps.clock.now().0, Ordering::Relaxed);

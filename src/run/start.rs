@@ -19,7 +19,7 @@ use crate::store::{Recorder, RunDirectory, directory_name};
 use super::board::Gallery;
 use super::cycles::Runner;
 use super::request::Load;
-use super::timeline::{Reporter, timeline};
+use super::timeline::{Reporter, WeakReporter, timeline};
 use super::warm::Loader;
 use super::{Command, News, hub};
 
@@ -32,6 +32,16 @@ const OTHER_DESCRIPTORS: u64 = 64;
 pub(super) struct Running {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) gallery: Arc<Gallery>,
+    reporter: WeakReporter,
+}
+
+impl Running {
+    /// Tells the run something that a reader of its log should know; a run that is over hears nothing.
+    pub(super) fn warn(&self, text: &str) {
+        if let Some(reporter) = self.reporter.upgrade() {
+            warn(&reporter, WarningKind::Other, text.to_owned());
+        }
+    }
 }
 
 /// Starts a run. The future gives its last news once everything is written.
@@ -61,7 +71,9 @@ pub(super) async fn start(
         let text = "every number of this run comes from a simulated server".to_owned();
         warn(&reporter, WarningKind::Simulated, text);
     }
-    make_room(&plan, &target, &reporter);
+    let users = plan.levels.iter().copied().max().unwrap_or(0);
+    make_room(users, target.simulated, &reporter);
+    let weak = reporter.downgrade();
     let gallery = Arc::<Gallery>::default();
     let load = Arc::new(Load {
         shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
@@ -72,6 +84,7 @@ pub(super) async fn start(
         timeouts: plan.timeouts,
         reporter,
         gallery: Arc::clone(&gallery),
+        simulated: target.simulated,
         next_id: AtomicU64::new(1),
     });
     let load = with_bodies(load, &plan);
@@ -89,7 +102,12 @@ pub(super) async fn start(
         };
         News::Finished { directory, error }
     };
-    Ok((Running { commands, gallery }, over))
+    let running = Running {
+        commands,
+        gallery,
+        reporter: weak,
+    };
+    Ok((running, over))
 }
 
 fn with_bodies(mut load: Arc<Load>, plan: &Plan) -> Arc<Load> {
@@ -128,12 +146,11 @@ fn warn(reporter: &Reporter, kind: WarningKind, text: String) {
     reporter.fact(What::Warning(Warning { kind, text }));
 }
 
-/// Raises the limit of open files where the largest level needs it. A simulated server in this
+/// Raises the limit of open files where so many users need it. A simulated server in this
 /// process needs as many again.
-fn make_room(plan: &Plan, target: &Target, reporter: &Reporter) {
-    let users = u64::from(plan.levels.iter().copied().max().unwrap_or(0));
-    let sides = if target.simulated { 2 } else { 1 };
-    match crate::platform::raise_descriptor_limit(users * sides + OTHER_DESCRIPTORS) {
+pub(super) fn make_room(users: u32, simulated: bool, reporter: &Reporter) {
+    let sides = if simulated { 2 } else { 1 };
+    match crate::platform::raise_descriptor_limit(u64::from(users) * sides + OTHER_DESCRIPTORS) {
         Ok(None) => {}
         Ok(Some((before, after))) => {
             let text = format!("the limit of open files was raised from {before} to {after}");
