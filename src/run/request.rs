@@ -344,10 +344,7 @@ impl Exchange<'_> {
         };
         answer.map_err(|error| {
             let failure = before_the_head(&error);
-            // What was cancelled never left this side; an end without a byte is a read as well.
-            let nothing_read = self.connection.read().is_none()
-                || error.is_incomplete_message()
-                || error.is_canceled();
+            let nothing_read = self.connection.died_unanswered(&error);
             if was_used && nothing_read && failure.kind == FailureKind::Reset {
                 Broken::Stale(failure)
             } else {

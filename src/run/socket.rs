@@ -27,12 +27,14 @@ const READY_PATIENCE: Duration = Duration::from_millis(500);
 /// No stamp yet.
 const NONE: u64 = u64::MAX;
 
-/// The instants of a socket: when it was first written to since [`Stamps::arm`], and last read from.
+/// The instants of a socket: when it was first written to for a request, and last read from.
 #[derive(Debug)]
 struct Stamps {
     clock: RunClock,
     sent: AtomicU64,
     read: AtomicU64,
+    /// Reads since the request was sent; the one that finds the end is one as well.
+    reads: AtomicU64,
 }
 
 impl Stamps {
@@ -63,6 +65,7 @@ impl Connection {
             clock,
             sent: AtomicU64::new(NONE),
             read: AtomicU64::new(NONE),
+            reads: AtomicU64::new(0),
         });
         let stamped = Stamped {
             io: TokioIo::new(stream),
@@ -93,6 +96,7 @@ impl Connection {
     ) -> hyper::Result<Response<Incoming>> {
         self.stamps.sent.store(NONE, Ordering::Relaxed);
         self.stamps.read.store(NONE, Ordering::Relaxed);
+        self.stamps.reads.store(0, Ordering::Relaxed);
         let answer = pin!(self.sender.send_request(request));
         drive(&mut self.driver, answer).await
     }
@@ -115,6 +119,13 @@ impl Connection {
     /// was complete at that instant: nothing is read while a frame waits to be taken.
     pub(crate) fn read(&self) -> Option<Stamp> {
         Stamps::get(&self.stamps.read)
+    }
+
+    /// Whether the request died of `error` before a byte of its answer was read.
+    pub(crate) fn died_unanswered(&self, error: &hyper::Error) -> bool {
+        let reads = self.stamps.reads.load(Ordering::Relaxed);
+        // A cancelled request never left this side, whatever was read.
+        error.is_canceled() || reads == 0 || (reads == 1 && error.is_incomplete_message())
     }
 
     /// The rest of an answer may still come: nothing can follow.
@@ -171,6 +182,7 @@ impl Read for Stamped {
             self.stamps
                 .read
                 .store(self.stamps.clock.now().0, Ordering::Relaxed);
+            self.stamps.reads.fetch_add(1, Ordering::Relaxed);
         }
         result
     }
