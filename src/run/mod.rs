@@ -2,7 +2,7 @@
 //!
 //! - `timeline`: the one stream of events, from its makers to its readers
 //! - `cycles`: the runner, a state machine of cycles that obeys [`Command`]s
-//! - `request`: one request, sent and read; `socket`: the connection that stamps
+//! - `request`: one request, sent and read, with its `timers` and `failures`; `socket`: the connection that stamps
 //! - `board`: where the requests in flight stand, for progress
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
@@ -10,14 +10,17 @@ mod answers;
 mod board;
 mod connections;
 mod cycles;
+mod failures;
 mod hopeless;
 mod hub;
+mod pause;
 mod request;
 pub mod session;
 mod socket;
 mod start;
 pub mod tally;
 mod timeline;
+mod timers;
 mod users;
 mod warm;
 

@@ -8,7 +8,6 @@
 //!                                                                 timeout_next, timeout_total
 //! ```
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +17,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, header};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::decode::{Decoder, Finish, WireError};
@@ -29,12 +28,17 @@ use crate::event::{
 use crate::plan::Timeouts;
 
 use super::board::{Gallery, Slot};
+use super::failures::{before_the_head, failed, inside_the_body, no_connection};
 use super::socket::Connection;
 use super::tally::{Arrivals, Tally};
 use super::timeline::Reporter;
+use super::timers::Timers;
 
 /// The longest body of an error that is read, bytes.
 const ERROR_BODY: usize = 64 << 10;
+
+/// How long the body of an error may take: its status is what counts.
+const ERROR_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the end of a body may take after its final chunk.
 const AFTER_THE_END: Duration = Duration::from_millis(500);
@@ -57,6 +61,8 @@ pub(crate) struct Load {
     pub(crate) reporter: Reporter,
     /// Where their answers can be looked at.
     pub(crate) gallery: Arc<Gallery>,
+    /// Whether the server is in this process, and needs descriptors of it.
+    pub(crate) serves_itself: bool,
     /// The next request's id.
     pub(crate) next_id: AtomicU64,
 }
@@ -95,13 +101,6 @@ enum Broken {
 impl From<WireError> for Broken {
     fn from(error: WireError) -> Self {
         Self::Failed(error)
-    }
-}
-
-fn failed(kind: FailureKind, message: impl Into<String>) -> WireError {
-    WireError {
-        kind,
-        message: message.into(),
     }
 }
 
@@ -200,8 +199,14 @@ impl Load {
         if result.is_err() {
             record.ended = self.reporter.clock().now();
         }
-        // After a failure the rest of the answer would come in the way of the next one.
-        if result.is_ok() && connection.is_reusable().await {
+        // After a broken stream its rest would come in the way of the next answer; an error with its
+        // whole body is an answer like any other.
+        let whole = match &result {
+            Ok(_) => true,
+            Err(Broken::Failed(error)) => matches!(error.kind, FailureKind::Http(_)),
+            Err(_) => false,
+        };
+        if whole && connection.is_reusable().await {
             seat.connection = Some(connection);
         }
         result
@@ -225,14 +230,7 @@ impl Load {
                 record.connect_us = Some(took);
                 Ok(connection)
             }
-            Err(error) => {
-                let kind = match error.kind() {
-                    io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-                    io::ErrorKind::ConnectionReset => FailureKind::Reset,
-                    _ => FailureKind::Connect,
-                };
-                Err(self.over(record, failed(kind, error.to_string()).into()))
-            }
+            Err(error) => Err(self.over(record, no_connection(&error).into())),
         }
     }
 
@@ -325,7 +323,10 @@ impl Exchange<'_> {
         let status = response.status();
         let mut body = response.into_body();
         if !status.is_success() {
-            let message = self.error_body(&mut body, timers).await?;
+            let message = match self.error_body(&mut body, timers).await? {
+                message if message.is_empty() => status.to_string(),
+                message => message,
+            };
             return Err(failed(FailureKind::Http(status.as_u16()), message).into());
         }
         self.stream(&mut body, slot, tally, timers, record).await
@@ -343,9 +344,8 @@ impl Exchange<'_> {
         };
         answer.map_err(|error| {
             let failure = before_the_head(&error);
-            let nothing_read = self.connection.read().is_none() || error.is_incomplete_message();
-            let is_stale = was_used && nothing_read && failure.kind == FailureKind::Reset;
-            if is_stale {
+            let nothing_read = self.connection.died_unanswered(&error);
+            if was_used && nothing_read && failure.kind == FailureKind::Reset {
                 Broken::Stale(failure)
             } else {
                 Broken::Failed(failure)
@@ -439,17 +439,30 @@ impl Exchange<'_> {
         }
     }
 
+    /// What the body of an error says, as far as it comes; a body that breaks off or stalls does not
+    /// hide the status.
     async fn error_body(
         &mut self,
         body: &mut Incoming,
         timers: &mut Timers,
     ) -> Result<String, Broken> {
         let mut read = Vec::new();
-        while let Some(bytes) = self.next(body, timers, None).await? {
-            read.extend_from_slice(&bytes);
-            if read.len() > ERROR_BODY {
-                break;
+        let all = async {
+            while let Some(bytes) = self.next(body, timers, None).await? {
+                read.extend_from_slice(&bytes);
+                if read.len() > ERROR_BODY {
+                    return Ok(false);
+                }
             }
+            Ok(true)
+        };
+        let whole = match tokio::time::timeout(ERROR_PATIENCE, all).await {
+            Ok(Err(Broken::Cancelled)) => return Err(Broken::Cancelled),
+            Ok(Ok(whole)) => whole,
+            Ok(Err(_)) | Err(_) => false,
+        };
+        if !whole {
+            self.connection.spoil();
         }
         Ok(crate::api::error_message(&read))
     }
@@ -468,126 +481,6 @@ impl Exchange<'_> {
                     thinking,
                 },
             );
-        }
-    }
-}
-
-/// What a request that got no head died of.
-fn before_the_head(error: &hyper::Error) -> WireError {
-    if error.is_parse() {
-        return failed(
-            FailureKind::Protocol,
-            format!("the answer is no HTTP: {error}"),
-        );
-    }
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return failed(
-            FailureKind::Reset,
-            "the server closed the connection before it answered",
-        );
-    }
-    match io_error(error) {
-        Some(io) => failed(FailureKind::Reset, io.to_string()),
-        None => failed(FailureKind::Protocol, error.to_string()),
-    }
-}
-
-/// What a stream died of.
-fn inside_the_body(error: &hyper::Error) -> WireError {
-    match io_error(error) {
-        Some(io) if io.kind() == io::ErrorKind::ConnectionReset => {
-            failed(FailureKind::Reset, format!("in mid-stream: {io}"))
-        }
-        _ => failed(
-            FailureKind::Truncated,
-            "the connection ended inside the stream",
-        ),
-    }
-}
-
-fn io_error(error: &hyper::Error) -> Option<&io::Error> {
-    std::error::Error::source(error).and_then(|source| source.downcast_ref())
-}
-
-/// The three time-outs of a request, on one timer that is moved only when it fires.
-struct Timers {
-    began: Instant,
-    timeouts: Timeouts,
-    sleep: Option<std::pin::Pin<Box<Sleep>>>,
-}
-
-impl Timers {
-    fn new(timeouts: Timeouts, began: Instant) -> Self {
-        let mut timers = Self {
-            began,
-            timeouts,
-            sleep: None,
-        };
-        timers.sleep = timers
-            .deadline(None)
-            .map(|at| Box::pin(tokio::time::sleep_until(at)));
-        timers
-    }
-
-    /// When the first of the time-outs is over, with `quiet_since` the arrival of the last token.
-    fn deadline(&self, quiet_since: Option<Instant>) -> Option<Instant> {
-        let after = |seconds: Option<f64>, from: Instant| {
-            let span = Duration::try_from_secs_f64(seconds?).ok()?;
-            from.checked_add(span)
-        };
-        let total = after(self.timeouts.total_s, self.began);
-        let silence = match quiet_since {
-            Some(last) => after(self.timeouts.next_s, last),
-            None => after(self.timeouts.first_s, self.began),
-        };
-        total.into_iter().chain(silence).min()
-    }
-
-    /// Waits until a time-out is over; the last token came at `quiet_since`.
-    async fn expired(&mut self, quiet_since: Option<Instant>) -> WireError {
-        loop {
-            let deadline = self.deadline(quiet_since);
-            let (Some(deadline), Some(sleep)) = (deadline, self.sleep.as_mut()) else {
-                // Before the first token there may be a deadline, and after it none, or the reverse.
-                match deadline {
-                    Some(at) => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
-                    None => std::future::pending().await,
-                }
-                continue;
-            };
-            // A timer that fires too early costs less than one that is moved at each token.
-            if sleep.deadline() > deadline {
-                sleep.as_mut().reset(deadline);
-            }
-            sleep.as_mut().await;
-            if Instant::now() >= deadline {
-                return self.which(quiet_since);
-            }
-            sleep.as_mut().reset(deadline);
-        }
-    }
-
-    fn which(&self, quiet_since: Option<Instant>) -> WireError {
-        let total = self
-            .timeouts
-            .total_s
-            .filter(|s| self.began.elapsed().as_secs_f64() >= *s);
-        match (total, quiet_since) {
-            (Some(s), _) => failed(FailureKind::TimeoutTotal, format!("not over after {s} s")),
-            (None, None) => failed(
-                FailureKind::TimeoutFirst,
-                format!(
-                    "no first token within {} s",
-                    self.timeouts.first_s.unwrap_or_default()
-                ),
-            ),
-            (None, Some(_)) => failed(
-                FailureKind::TimeoutNext,
-                format!(
-                    "a stall: no token for {} s",
-                    self.timeouts.next_s.unwrap_or_default()
-                ),
-            ),
         }
     }
 }
