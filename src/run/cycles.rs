@@ -153,11 +153,11 @@ impl Runner {
         let shape = self.plan.shape;
         let limits = self.plan.limits;
         let mut tasks = JoinSet::new();
-        for ((user, slot), connection) in (0..).zip(board.slots()).zip(connections) {
+        for ((number, slot), connection) in (0..).zip(board.slots()).zip(connections) {
             let user = User {
                 load: Arc::clone(&self.load),
                 cycle,
-                user,
+                number,
                 users,
                 shape,
                 began,

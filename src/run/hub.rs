@@ -108,13 +108,10 @@ impl Hub {
         if self.waiting.is_empty() {
             return;
         }
-        match self
-            .news
-            .try_send(News::Events(std::mem::take(&mut self.waiting)))
-        {
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(News::Events(events))) => self.keep_facts(events),
-            Err(TrySendError::Full(_)) => {}
+        let events = News::Events(std::mem::take(&mut self.waiting));
+        // A screen that is gone misses nothing.
+        if let Err(TrySendError::Full(News::Events(events))) = self.news.try_send(events) {
+            self.keep_facts(events);
         }
     }
 

@@ -45,10 +45,13 @@ impl Stamps {
     }
 }
 
+/// What moves the bytes of a connection.
+type Driver = Pin<Box<http1::Connection<Stamped, Full<Bytes>>>>;
+
 /// An open connection.
 pub(crate) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
-    driver: Option<Pin<Box<http1::Connection<Stamped, Full<Bytes>>>>>,
+    driver: Option<Driver>,
     stamps: Arc<Stamps>,
     used: bool,
     spoiled: bool,
@@ -147,10 +150,7 @@ impl Connection {
 }
 
 /// Polls the connection, which moves the bytes, and then what waits for them, in one task.
-async fn drive<F: Future>(
-    driver: &mut Option<Pin<Box<http1::Connection<Stamped, Full<Bytes>>>>>,
-    mut waiting: Pin<&mut F>,
-) -> F::Output {
+async fn drive<F: Future>(driver: &mut Option<Driver>, mut waiting: Pin<&mut F>) -> F::Output {
     poll_fn(|cx| {
         // The end of the connection, good or bad, reaches `waiting` by itself.
         if driver

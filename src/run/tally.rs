@@ -51,15 +51,12 @@ impl Tally {
     }
 
     fn chunk(&mut self, at: Stamp, thinking: bool) {
-        match self.last_token {
-            Some(last) => {
-                let gap = at.0.saturating_sub(last.0);
-                self.gaps_us.push(u32::try_from(gap).unwrap_or(u32::MAX));
-            }
-            None => {
-                self.first_token = Some(at);
-                self.first_thinking = thinking;
-            }
+        if let Some(last) = self.last_token {
+            let gap = at.0.saturating_sub(last.0);
+            self.gaps_us.push(u32::try_from(gap).unwrap_or(u32::MAX));
+        } else {
+            self.first_token = Some(at);
+            self.first_thinking = thinking;
         }
         self.last_token = Some(at);
         self.chunks += 1;

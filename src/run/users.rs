@@ -32,7 +32,7 @@ const LONGEST_BREATH: Duration = Duration::from_millis(1600);
 pub(crate) struct User {
     pub(crate) load: Arc<Load>,
     pub(crate) cycle: u32,
-    pub(crate) user: u32,
+    pub(crate) number: u32,
     pub(crate) users: u32,
     pub(crate) shape: CycleShape,
     pub(crate) began: Instant,
@@ -63,11 +63,11 @@ impl User {
         while self.may_ask(round, failures).await {
             let job = Job {
                 cycle: self.cycle,
-                user: self.user,
+                user: self.number,
                 round,
                 prompt: self.prompt(round),
                 // The first answer of each cycle can be played back.
-                times: self.user == 0 && round == 0,
+                times: self.number == 0 && round == 0,
                 announce: true,
             };
             let record = self.load.ask(&mut seat, job, &self.cancel).await;
@@ -112,7 +112,7 @@ impl User {
     /// Users take the prompts in turn, and each goes on from its own.
     fn prompt(&self, round: u32) -> u32 {
         let prompts = u32_of(self.load.bodies.len()).max(1);
-        round.wrapping_mul(self.users).wrapping_add(self.user) % prompts
+        round.wrapping_mul(self.users).wrapping_add(self.number) % prompts
     }
 }
 
