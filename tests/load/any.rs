@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use tokometer::event::{Event, RunEnd, What};
 use tokometer::plan::{CycleShape, Plan};
-use tokometer::run::Command;
+use tokometer::run::{Ask, Command};
 use tokometer::sim::Simulator;
 use tokometer::stats::state::{RunState, Stage};
 
@@ -61,10 +61,12 @@ async fn told(url: &str, plan: Plan, script: Vec<(usize, Command)>) -> Vec<Event
                 break;
             }
         }
-        bench.command(command).await;
+        // A session without a run ends at a signal, and hears no more.
+        let _gone = bench.session.asks.send(Ask::Run(command)).await;
     }
     if stays_paused {
-        bench.command(Command::TogglePause).await;
+        let toggle = Ask::Run(Command::TogglePause);
+        let _gone = bench.session.asks.send(toggle).await;
     }
     bench.end().await;
     bench.events

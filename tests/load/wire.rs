@@ -83,7 +83,7 @@ async fn openai_is_asked_for_its_own_count() {
             r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5}}"#,
             "[DONE]",
         ];
-        let text: String = events.iter().map(|e| format!("data: {e}\n\n")).collect();
+        let text = events.map(|e| format!("data: {e}\n\n")).concat();
         vec![say([HEAD, &chunk(text), "0\r\n\r\n"].concat())]
     })
     .await;
