@@ -30,6 +30,7 @@ const AFTER_HELP: &str = "\
 Examples:
   tokometer                                 look for Ollama here, open the dashboard
   tokometer --sim                           try it with the simulated server
+  tokometer preview --speed 9,20,55,100     what tokens per second feel like
   tokometer --users 1,4,16 --waves 3        three rounds at 1, 4 and 16 users
   tokometer --url http://box:8080 --dialect openai
   tokometer --json > run.json               no dashboard, the summary as JSON
@@ -42,6 +43,10 @@ Exit codes: 0 done (failed requests are results), 1 no request succeeded or the 
 pub enum Command {
     /// Benchmark a server (the same as no command at all)
     Run(Box<RunArgs>),
+    /// Feel token speeds: lanes of text side by side, at any speed or as it was measured
+    Preview(Box<crate::preview::args::PreviewArgs>),
+    /// Picture of the dashboard during a run of the simulated server: .svg, or a recording .gif or .cast
+    Screenshot(Box<crate::picture::ScreenshotArgs>),
     /// Be a simulated Ollama server, for trying out clients and tokometer itself
     Simulate(SimulateArgs),
     /// Print completions for a shell
@@ -301,7 +306,8 @@ fn json_prompt(line: &str) -> Result<String, String> {
         .ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
 }
 
-fn users(text: &str) -> Result<u32, String> {
+/// A number of users.
+pub(crate) fn users(text: &str) -> Result<u32, String> {
     let number = text
         .trim()
         .parse::<u32>()
@@ -339,7 +345,8 @@ fn time_out(text: &str) -> Result<TimeOut, String> {
     }
 }
 
-fn factor(text: &str) -> Result<f64, String> {
+/// A positive number.
+pub(crate) fn factor(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().map_err(|error| error.to_string())?;
     if number.is_finite() && number > 0.0 {
         Ok(number)
