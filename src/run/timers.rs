@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    const LONG: Duration = Duration::from_secs(400 * 24 * 3600);
+    const LONG: Duration = Duration::from_hours(400 * 24);
 
     fn timers(first_s: Option<f64>, next_s: Option<f64>, total_s: Option<f64>) -> Timers {
         let timeouts = Timeouts {
