@@ -133,7 +133,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Server")]
     pub sim: bool,
     /// The simulated server runs this many times faster than real
-    #[arg(long, value_parser = factor, value_name = "X", default_value = "1", help_heading = "Server")]
+    #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1", help_heading = "Server")]
     pub time_scale: f64,
     /// A fault of the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(
@@ -165,11 +165,10 @@ pub struct RunArgs {
         long,
         value_name = "DIR",
         env = "TOKOMETER_RUNS_DIR",
-        conflicts_with = "no_record",
         help_heading = "Output"
     )]
     pub runs_dir: Option<PathBuf>,
-    /// Write nothing to disk
+    /// Write nothing to disk, whatever --runs-dir says
     #[arg(long, help_heading = "Output")]
     pub no_record: bool,
     /// Colours
@@ -193,7 +192,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "NAME|FILE", default_value = "m2-pro")]
     pub profile: String,
     /// Run this many times faster than real
-    #[arg(long, value_parser = factor, value_name = "X", default_value = "1")]
+    #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1")]
     pub time_scale: f64,
     /// A fault, for example cut:every=5,after=10 (repeatable)
     #[arg(long = "fault", value_name = "FAULT")]
@@ -353,6 +352,15 @@ pub(crate) fn factor(text: &str) -> Result<f64, String> {
         Ok(number)
     } else {
         Err("more than 0".to_owned())
+    }
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale = factor(text)?;
+    if (0.001..=1e6).contains(&scale) {
+        Ok(scale)
+    } else {
+        Err("between 0.001 and 1000000".to_owned())
     }
 }
 

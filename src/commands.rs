@@ -142,6 +142,7 @@ async fn dashboard(
         }
     };
     let Session { asks, news, work } = session;
+    crate::platform::yield_to_the_load();
     let mut screen = Screen::open(!args.no_mouse).wrap_err("the terminal cannot be used")?;
     let left = ui::run(
         screen.terminal(),

@@ -44,7 +44,7 @@ pub enum UiError {
 const BATCH: usize = 64;
 /// How often a screen is drawn that changes with time alone.
 const TICK: Duration = Duration::from_secs(1);
-/// How long the last asks may take to be heard.
+/// How long the last asks may take to be heard, and the signal that explains a lost terminal to come.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Runs the dashboard until it is left; returns its last state. On an error a run may still go on:
@@ -73,7 +73,10 @@ where
     tokio::pin!(shutdown);
     loop {
         if dirty && limiter.is_due(Instant::now()) {
-            let area = draw(terminal, &app)?;
+            let area = match draw(terminal, &app) {
+                Ok(area) => area,
+                Err(error) => return lost(error, app, outbox, shutdown).await,
+            };
             limiter.drawn(Instant::now());
             // A resize that no event told of is found by drawing.
             dirty = outbox
@@ -86,8 +89,10 @@ where
             signal = &mut shutdown => Some(Msg::Shutdown(signal)),
             event = input.next() => match event {
                 Some(Ok(event)) => Some(Msg::Input(event)),
-                Some(Err(error)) => return Err(UiError::Input(error)),
-                None => return Err(UiError::Closed),
+                Some(Err(error)) => {
+                    return lost(UiError::Input(error), app, outbox, shutdown).await;
+                }
+                None => return lost(UiError::Closed, app, outbox, shutdown).await,
             },
             () = outbox.send_one(), if outbox.has_mail() => None,
             count = news.recv_many(&mut batch, BATCH), if !heard_all => {
@@ -111,6 +116,21 @@ where
             }
         }
     }
+}
+
+/// The terminal is lost. If that was a hang-up its signal is on its way, and is the reason to leave.
+async fn lost(
+    error: UiError,
+    mut app: App,
+    mut outbox: Outbox,
+    shutdown: impl Future<Output = Shutdown>,
+) -> Result<App, UiError> {
+    let Ok(signal) = tokio::time::timeout(GOODBYE, shutdown).await else {
+        return Err(error);
+    };
+    outbox.take(app.update(Msg::Shutdown(signal), Instant::now()));
+    outbox.empty().await;
+    Ok(app)
 }
 
 fn draw<B: Backend>(
