@@ -14,5 +14,6 @@ mod any;
 mod fixture;
 mod keys;
 mod machine;
+mod preview;
 mod screens;
 mod story;
