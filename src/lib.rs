@@ -21,6 +21,7 @@ pub mod monitor;
 pub mod plan;
 pub mod platform;
 pub mod preview;
+pub mod report;
 pub mod run;
 pub mod sim;
 pub mod stats;
