@@ -51,6 +51,15 @@ pub(super) struct Table {
     pub(super) rows: Vec<Vec<String>>,
 }
 
+impl Table {
+    /// Whether a column holds words, not numbers.
+    pub(super) fn is_words(&self, column: usize) -> bool {
+        let first = self.rows.first().and_then(|row| row.get(column));
+        let words = |cell: &String| cell.starts_with(char::is_alphabetic);
+        self.head.is_empty() || column == 0 || first.is_some_and(words)
+    }
+}
+
 /// Says that nothing was measured.
 pub(super) const SIMULATED: &str = "SIMULATED: these are the numbers of tokometer's own simulator. No model and no machine was measured.";
 
@@ -64,12 +73,12 @@ pub(super) fn of(report: &Report) -> Content {
     let mut sections = vec![
         verdict(summary),
         section("Key findings", vec![Block::List(findings::of(report))]),
+        results(summary),
         section(
             "Hardware and software",
             vec![Block::Table(tables::hardware(report))],
         ),
         section("The test", vec![Block::Table(tables::test(report))]),
-        results(summary),
         section(
             "Detailed metrics",
             [

@@ -10,6 +10,8 @@ use crate::stats::state::RunState;
 const TRACES: usize = 40;
 /// Points of one request's speed over time.
 const TRACE_POINTS: usize = 40;
+/// The shortest time that one of these points stands for, seconds.
+const TRACE_STEP_S: f64 = 2.0;
 /// Points of a cycle's mean speed over time.
 const MEAN_POINTS: usize = 240;
 
@@ -237,7 +239,8 @@ impl Gathered {
             };
             let (since, tokens) = following.latest;
             let seconds = at.since(since);
-            if seconds >= 0.5 && now.tokens >= tokens {
+            // Counts are whole tokens: over a short time a slow speed would jump by steps of one.
+            if seconds >= TRACE_STEP_S && now.tokens >= tokens {
                 let middle = since.secs() + seconds / 2.0;
                 let speed = f64::from(now.tokens - tokens) / seconds;
                 following.speed.push(middle, speed);

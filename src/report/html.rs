@@ -108,24 +108,32 @@ fn write_table(out: &mut String, table: &Table) {
         out,
         "<div class=\"table\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table class=\"{kind}\">\n<caption>{caption}</caption>"
     );
+    let words = |column| {
+        if table.is_words(column) && kind == "numbers" {
+            " class=\"words\""
+        } else {
+            ""
+        }
+    };
     if !table.head.is_empty() {
-        let cells = table.head.iter();
-        let cells: String = cells
-            .map(|cell| format!("<th scope=\"col\">{}</th>", escape_xml(cell)))
-            .collect();
-        let _ = writeln!(out, "<thead><tr>{cells}</tr></thead>");
+        out.push_str("<thead><tr>");
+        for (column, cell) in table.head.iter().enumerate() {
+            let (class, cell) = (words(column), escape_xml(cell));
+            let _ = write!(out, "<th scope=\"col\"{class}>{cell}</th>");
+        }
+        out.push_str("</tr></thead>\n");
     }
     out.push_str("<tbody>\n");
     for row in &table.rows {
-        let cells: String = row
-            .iter()
-            .enumerate()
-            .map(|(column, cell)| match column {
-                0 => format!("<th scope=\"row\">{}</th>", escape_xml(cell)),
-                _ => format!("<td>{}</td>", escape_xml(cell)),
-            })
-            .collect();
-        let _ = writeln!(out, "<tr>{cells}</tr>");
+        out.push_str("<tr>");
+        for (column, cell) in row.iter().enumerate() {
+            let (class, cell) = (words(column), escape_xml(cell));
+            let _ = match column {
+                0 => write!(out, "<th scope=\"row\"{class}>{cell}</th>"),
+                _ => write!(out, "<td{class}>{cell}</td>"),
+            };
+        }
+        out.push_str("</tr>\n");
     }
     out.push_str("</tbody>\n</table>\n</div>\n");
 }

@@ -83,10 +83,12 @@ pub(super) fn table(table: &Table) -> String {
     if !paired {
         let _ = write!(out, "{}:\n\n", table.caption);
     }
-    let rule = (0..head.len()).map(|column| match column {
-        0 => "---",
-        _ if paired => "---",
-        _ => "---:",
+    let rule = (0..head.len()).map(|column| {
+        if table.is_words(column) {
+            "---"
+        } else {
+            "---:"
+        }
     });
     let rule = rule.collect::<Vec<_>>().join(" | ");
     let _ = write!(out, "| {} |\n| {rule} |", head.join(" | "));

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::charts::palette::Colour;
-use super::charts::paper::{Letters, Paper, Trouble, page};
+use super::charts::paper::{Align, Letters, Paper, Trouble, page};
 use super::charts::{self, Space};
 use super::content::{self, Tile};
 use super::files::{io, put};
@@ -97,7 +97,8 @@ struct Facts {
     of_model: String,
     machine: String,
     tiles: Vec<Tile>,
-    measured: String,
+    /// How it was measured, a line each.
+    measured: Vec<String>,
     asked_for: Vec<String>,
 }
 
@@ -114,22 +115,6 @@ impl Facts {
                 .map(|size| bytes(size as f64)),
             target.and_then(|t| t.server.as_deref().map(clean)),
         ];
-        let machine = report.info().map(|info| &info.machine);
-        let mut of_machine: Vec<String> = report
-            .gathered
-            .gpus
-            .values()
-            .filter_map(|gpu| gpu.name.as_deref().map(clean))
-            .collect();
-        of_machine.dedup();
-        of_machine.extend(machine.and_then(|m| m.cpu.as_deref()).map(clean));
-        of_machine.extend(
-            machine
-                .and_then(|m| m.memory_bytes)
-                .map(|b| bytes(b as f64)),
-        );
-        of_machine.extend(machine.and_then(|m| m.os.as_deref()).map(clean));
-        of_machine.dedup();
         let info = report.info();
         let asked_for = [
             info.filter(|_| show.address)
@@ -143,7 +128,7 @@ impl Facts {
         Self {
             model,
             of_model: joined(of_model.into_iter().flatten()),
-            machine: joined(of_machine.into_iter()),
+            machine: machine(report),
             tiles: content::headline(summary),
             measured: measured(report),
             asked_for: asked_for.into_iter().flatten().collect(),
@@ -196,15 +181,46 @@ impl Facts {
             "{}\n\n",
             super::markdown::table(&super::tables::short(&report.summary))
         );
-        let measured = escape_markdown(&self.measured);
-        let version = env!("CARGO_PKG_VERSION");
-        let _ = writeln!(out, "{measured}");
-        for line in &self.asked_for {
-            let _ = write!(out, "\n{}\n", escape_markdown(line));
+        for line in self.measured.iter().chain(&self.asked_for) {
+            let _ = write!(out, "{}\n\n", escape_markdown(line));
         }
-        let _ = writeln!(out, "\nCard made by tokometer {version}");
+        let _ = writeln!(out, "Card made by tokometer {}", env!("CARGO_PKG_VERSION"));
         out
     }
+}
+
+/// The machine: its GPUs and what else is known of it, as far as it is the one that was measured.
+fn machine(report: &Report) -> String {
+    if report.summary.simulated {
+        return "no machine was measured".to_owned();
+    }
+    let gpus = report.gathered.gpus.values();
+    let mut parts: Vec<String> = gpus
+        .filter_map(|gpu| gpu.name.as_deref().map(clean))
+        .collect();
+    let Some(info) = report.info() else {
+        return joined(parts.into_iter());
+    };
+    let of = &info.machine;
+    parts.extend(of.cpu.as_deref().map(clean));
+    parts.extend(of.memory_bytes.map(|memory| bytes(memory as f64)));
+    parts.extend(of.os.as_deref().map(clean));
+    parts.dedup();
+    let parts = joined(parts.into_iter());
+    match is_here(&info.target.url) {
+        _ if parts.is_empty() => parts,
+        true => parts,
+        false => format!("asked over the network from {parts}"),
+    }
+}
+
+/// Whether an address is this machine's own.
+fn is_here(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or_default();
+    let is =
+        |name: &str| host == name || host.strip_prefix(name).is_some_and(|p| p.starts_with(':'));
+    is("localhost") || is("[::1]") || host.starts_with("127.")
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {
@@ -228,29 +244,28 @@ fn without_path(name: &str) -> String {
     }
 }
 
-/// How it was measured, in a sentence of figures.
-fn measured(report: &Report) -> String {
+/// How it was measured: what "served" means, and what was asked.
+fn measured(report: &Report) -> Vec<String> {
     let summary = &report.summary;
-    let requests: u64 = summary.cycles.iter().map(|l| l.figures.requests).sum();
-    let failed: u64 = summary.cycles.iter().map(|l| l.figures.failed).sum();
-    let mut parts = Vec::new();
-    if let Some(limits) = summary.limits {
-        parts.push(format!(
-            "People served: wait ≤ {} s and speed ≥ {} tokens/s for {} of the requests",
+    let served = summary.limits.map(|limits| {
+        format!(
+            "People served: the most at once with a wait ≤ {} s and a speed ≥ {} tokens/s for {} of the requests",
             limits.wait_s,
             limits.speed_tok_s,
             percent(Some(limits.share), 0)
-        ));
-    }
+        )
+    });
+    let requests: u64 = summary.cycles.iter().map(|l| l.figures.requests).sum();
+    let failed: u64 = summary.cycles.iter().map(|l| l.figures.failed).sum();
     let share = failed as f64 / requests.max(1) as f64;
     let failed = match failed {
         0 => "none failed".to_owned(),
         some => format!("{} failed ({})", count(some), percent(Some(share), 1)),
     };
     let (requests, length) = (count(requests), duration(report.gathered.state.now.secs()));
-    parts.push(format!(
+    let mut parts = vec![format!(
         "{requests} streamed requests in {length}, {failed}"
-    ));
+    )];
     if let Some(info) = report.info() {
         parts.push(match info.plan.shape {
             CycleShape::Waves(1) => "each user asks once".to_owned(),
@@ -262,7 +277,7 @@ fn measured(report: &Report) -> String {
             None => "answers of any length".to_owned(),
         });
     }
-    parts.join(" · ")
+    served.into_iter().chain([parts.join(" · ")]).collect()
 }
 
 fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble> {
@@ -275,7 +290,7 @@ fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble
     paper.text((edge, 120.0), &one_line(&facts.of_model, 100), muted)?;
     paper.text((edge, 148.0), &one_line(&facts.machine, 100), muted)?;
     if report.summary.simulated {
-        paper.simulated((width - edge, 62.0))?;
+        paper.simulated((width - edge, 56.0), 1.7)?;
     }
     let colours = [Colour::Speed, Colour::Wait, Colour::Energy];
     let mut top = 218.0;
@@ -293,22 +308,22 @@ fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble
         let none = "no request ended as it should: there is no curve";
         paper.text((space.left, 360.0), none, muted)?;
     }
-    let small = Letters::new(14.0, Colour::Muted);
+    let small = Letters::new(14.5, Colour::Muted);
     paper.path(
-        [(edge, 560.0), (width - edge, 560.0)],
+        [(edge, 554.0), (width - edge, 554.0)],
         Colour::Grid,
         1.0,
         1.0,
     )?;
-    paper.text((edge, 581.0), &one_line(&facts.measured, 150), small)?;
     let asked = facts.asked_for.join(" · ");
-    let version = format!("measured with tokometer {}", report.summary.tokometer);
-    let foot = if asked.is_empty() {
-        version
-    } else {
-        format!("{version} · {asked}")
-    };
-    paper.text((edge, height - 26.0), &one_line(&foot, 150), small)
+    let mut y = 574.0;
+    for line in facts.measured.iter().chain([&asked]) {
+        paper.text((edge, y), &one_line(line, 130), small)?;
+        y += 20.0;
+    }
+    let version = format!("tokometer {}", report.summary.tokometer);
+    let bold = Letters::new(14.5, Colour::Ink).bold().align(Align::Right);
+    paper.text((width - edge, height - 36.0), &version, bold)
 }
 
 fn draw_tile(
@@ -326,7 +341,7 @@ fn draw_tile(
     let digits = tile
         .value
         .chars()
-        .map(|c| if c == '.' { 15.0 } else { 33.0 });
+        .map(|c| if c == '.' { 13.5 } else { 29.5 });
     let beside = inside + digits.sum::<f64>() + 10.0;
     paper.text(
         (beside, top + 43.0),

@@ -23,7 +23,7 @@ fn about(figures: &Figures) -> &'static str {
     }
 }
 
-/// Rows of names and values; those without a value are left out where `known_only`.
+/// Rows of names and values.
 pub(super) fn pairs(caption: &'static str, rows: Vec<(&str, Option<String>)>) -> Table {
     let rows = rows.into_iter().map(|(name, value)| {
         let value = value.unwrap_or_else(|| UNKNOWN.to_owned());
@@ -278,10 +278,9 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
 pub(super) fn repeats(summary: &Summary) -> Option<Table> {
     let mut rows = Vec::new();
     for level in &summary.cycles {
-        for (number_, f) in (1..).zip(&level.repeats) {
-            let _: u32 = number_;
+        for (repeat, f) in (1_u32..).zip(&level.repeats) {
             rows.push(vec![
-                format!("{}, run {number_}", users(level.users)),
+                format!("{}, run {repeat}", users(level.users)),
                 count(f.requests),
                 count(f.failed),
                 number(f.speed_tok_s.mean, 1),
@@ -304,11 +303,10 @@ pub(super) fn repeats(summary: &Summary) -> Option<Table> {
     })
 }
 
-fn detailed(
-    summary: &Summary,
-    caption: &'static str,
-    figures: &[(&str, usize, fn(&Figures) -> &Dist)],
-) -> Table {
+/// A distribution of a level: its name, decimals, and where it stands.
+type Detail = (&'static str, usize, fn(&Figures) -> &Dist);
+
+fn detailed(summary: &Summary, caption: &'static str, figures: &[Detail]) -> Table {
     let mut rows = Vec::new();
     for level in &summary.cycles {
         for (name, digits, dist) in figures {
@@ -329,7 +327,7 @@ fn detailed(
 }
 
 pub(super) fn waits(summary: &Summary) -> Table {
-    let figures: [(&str, usize, fn(&Figures) -> &Dist); 3] = [
+    let figures: [Detail; 3] = [
         ("TTFB", 3, |f| &f.ttfb_s),
         ("Wait (TTFT)", 3, |f| &f.ttft_s),
         ("TTFA", 3, |f| &f.ttfa_s),
@@ -338,7 +336,7 @@ pub(super) fn waits(summary: &Summary) -> Table {
 }
 
 pub(super) fn durations(summary: &Summary) -> Table {
-    let figures: [(&str, usize, fn(&Figures) -> &Dist); 2] = [
+    let figures: [Detail; 2] = [
         ("Duration, s", 2, |f| &f.total_s),
         ("Speed, tokens/s", 2, |f| &f.speed_tok_s),
     ];
@@ -346,8 +344,7 @@ pub(super) fn durations(summary: &Summary) -> Table {
 }
 
 pub(super) fn gaps(summary: &Summary) -> Table {
-    let figures: [(&str, usize, fn(&Figures) -> &Dist); 2] =
-        [("TPOT", 4, |f| &f.tpot_s), ("ITL", 4, |f| &f.itl_s)];
+    let figures: [Detail; 2] = [("TPOT", 4, |f| &f.tpot_s), ("ITL", 4, |f| &f.itl_s)];
     detailed(summary, "Time between tokens, seconds", &figures)
 }
 

@@ -77,7 +77,10 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
             progress += u32::from(is_progress);
             !is_progress || progress.is_multiple_of(10)
         });
-        events.extend(kept);
+        events.extend(kept.map(|mut event| {
+            pace(&mut event, &requests);
+            event
+        }));
         now = events.last().unwrap().at.secs() + 8.0;
     }
     let end = now;
@@ -85,6 +88,27 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
     events.push(timeline::event(end, What::RunEnded { why: RunEnd::Done }));
     events.sort_by_key(|event| event.at);
     events
+}
+
+/// Lets each request in flight stream at the speed that its record tells.
+fn pace(event: &mut Event, requests: &[RequestRecord]) {
+    let What::Progress {
+        requests: flying, ..
+    } = &mut event.what
+    else {
+        return;
+    };
+    for now in flying {
+        let record = requests
+            .iter()
+            .find(|request| request.id == now.id)
+            .unwrap();
+        let streamed = record
+            .first_token
+            .map_or(0.0, |first| event.at.since(first));
+        let tokens = streamed * record.speed_tok_s().unwrap_or(0.0);
+        now.tokens = u32::try_from(tokometer::units::floor_u64(tokens)).unwrap();
+    }
 }
 
 fn request(
@@ -131,7 +155,11 @@ fn samples(dice: &mut Dice, end: f64, events: &[Event]) -> Vec<Event> {
             source: "macmon:0".to_owned(),
             name: Some("Apple M2 Pro".to_owned()),
             watts: Some(watts),
-            mhz: Some(if busy { 1_390.0 + 10.0 * dice.roll() } else { 444.0 }),
+            mhz: Some(if busy {
+                1_390.0 + 10.0 * dice.roll()
+            } else {
+                444.0
+            }),
             usage_percent: Some(if busy { 99.0 } else { 1.0 }),
             celsius: Some(61.0 + 8.0 * dice.roll()),
             ..GpuSample::default()
@@ -145,7 +173,11 @@ fn samples(dice: &mut Dice, end: f64, events: &[Event]) -> Vec<Event> {
             descriptors: Some(if busy { 69 } else { 24 }),
             rss_bytes: Some(rss),
             vsz_bytes: Some(rss + 400_000_000_000),
-            cpu_percent: Some(if busy { cpu * (0.8 + 0.4 * dice.roll()) } else { 0.1 }),
+            cpu_percent: Some(if busy {
+                cpu * (0.8 + 0.4 * dice.roll())
+            } else {
+                0.1
+            }),
             memory_percent: Some(rss as f64 / 171_798_691.84),
             ..ProcessSample::default()
         };

@@ -16,7 +16,9 @@ pub(crate) fn run_directory(at: &Path, events: &[Event]) {
         panic!("a run begins with its start");
     };
     fs::write(at.join("run.json"), serde_json::to_vec(info).unwrap()).unwrap();
-    let lines = events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n");
+    let lines = events
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap() + "\n");
     fs::write(at.join("events.jsonl"), lines.collect::<String>()).unwrap();
 }
 
@@ -28,7 +30,10 @@ fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         if path.is_dir() {
             found.extend(content(&path));
         } else {
-            found.push((path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap()));
+            found.push((
+                path.strip_prefix(folder).unwrap().to_owned(),
+                fs::read(&path).unwrap(),
+            ));
         }
     }
     found.sort();

@@ -17,6 +17,8 @@ pub(super) struct Axis {
     scale: Scale,
     low: f64,
     high: f64,
+    /// Room left at both ends, as a share of the axis.
+    inset: f64,
     /// Named values and their names.
     pub(super) ticks: Vec<(f64, String)>,
 }
@@ -42,6 +44,7 @@ impl Axis {
             scale: Scale::Log,
             low,
             high,
+            inset: 0.025,
             ticks: Vec::new(),
         };
         // The ends are named first, then powers of two, then whatever there is room for.
@@ -109,6 +112,7 @@ impl Axis {
             scale: Scale::Linear,
             low,
             high,
+            inset: 0.0,
             ticks: ticks.collect(),
         };
         Some((axis, factor))
@@ -117,8 +121,9 @@ impl Axis {
     fn from_zero(title: String, high: f64) -> Self {
         let high = if high > 0.0 { high } else { 1.0 };
         let step = nice_step(high / 4.5);
-        let steps = (high / step).ceil().max(1.0);
-        let count = u32::try_from(crate::units::floor_u64(steps)).unwrap_or(10);
+        // A little room above the highest value.
+        let high = high * 1.08;
+        let count = u32::try_from(crate::units::floor_u64(high / step)).unwrap_or(10);
         let ticks = (0..=count).map(|n| {
             let tick = f64::from(n) * step;
             (tick, name(tick, step))
@@ -127,14 +132,15 @@ impl Axis {
             title,
             scale: Scale::Linear,
             low: 0.0,
-            high: steps * step,
+            high,
+            inset: 0.0,
             ticks: ticks.collect(),
         }
     }
 
     fn decades(title: String, low: f64, high: f64) -> Self {
         let (low, high) = (round_log(low, false), round_log(high, true));
-        let wide = high / low > 2_500.0;
+        let wide = high / low > 300.0;
         let mut ticks = Vec::new();
         let mut decade = 10_f64.powf(low.log10().floor());
         while decade <= high * 1.001 {
@@ -152,11 +158,12 @@ impl Axis {
             scale: Scale::Log,
             low,
             high,
+            inset: 0.0,
             ticks,
         }
     }
 
-    /// Where a value stands: 0 at the low end, 1 at the high end. Below the low end of decades there
+    /// Where a value stands: 0 at the left or the bottom, 1 at the other end. Below the low end of decades there
     /// is only the low end.
     pub(super) fn place(&self, value: f64) -> f64 {
         let at = |value: f64| match self.scale {
@@ -166,7 +173,7 @@ impl Axis {
         let (low, high) = (at(self.low), at(self.high));
         let span = high - low;
         if span > 0.0 {
-            (at(value) - low) / span
+            self.inset + (at(value) - low) / span * (1.0 - 2.0 * self.inset)
         } else {
             0.5
         }
@@ -253,7 +260,7 @@ mod tests {
     #[test]
     fn values_start_at_zero_or_go_by_decades() {
         let linear = Axis::values("tok/s", [6.3, 55.1, 19.9]).unwrap();
-        assert_eq!(names(&linear), ["0", "20", "40", "60"]);
+        assert_eq!(names(&linear), ["0", "20", "40"]);
         let decades = Axis::values("s", [0.5, 1_534.8]).unwrap();
         assert_eq!(names(&decades), ["1", "10", "100", "1,000"]);
         let narrow = Axis::values("s", [0.5, 42.0]).unwrap();

@@ -1,7 +1,7 @@
 //! Puts a figure on paper.
 
 use super::axis::Axis;
-use super::figure::{Figure, Line, Look, Panel};
+use super::figure::{Figure, Line, Look, Panel, Values};
 use super::palette::Colour;
 use super::paper::{Align, Letters, Paper, Trouble, page};
 
@@ -13,6 +13,8 @@ const HEAD: f64 = 74.0;
 const NOTE: f64 = 17.0;
 /// Left and right of everything, pixels.
 const EDGE: f64 = 24.0;
+/// Between panels side by side, pixels.
+const GAP: f64 = 28.0;
 /// The least distance of two names at the ends of lines, pixels.
 const APART: f64 = 15.0;
 
@@ -49,13 +51,16 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
     let whole = u32::try_from(crate::units::floor_u64(height.ceil())).unwrap_or(WIDTH);
     page((WIDTH, whole), &figure.title, &figure.described, |paper| {
         head(paper, figure)?;
-        let panel_width = (f64::from(WIDTH) - EDGE) / f64::from(columns);
+        let gaps = GAP * (f64::from(columns) - 1.0);
+        let panel_width = (f64::from(WIDTH) - 2.0 * EDGE - gaps) / f64::from(columns);
         let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        // Panels under one another share their margins: their axes are to line up.
+        let margins = Margins::of(&figure.panels);
         for panel in &figure.panels {
             let Some((row, column)) = places.next() else {
                 break;
             };
-            let left = EDGE + f64::from(column) * panel_width;
+            let left = EDGE + f64::from(column) * (panel_width + GAP);
             let top = head_height + f64::from(row) * panel_height;
             let space = Space {
                 left,
@@ -65,7 +70,7 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
             };
             let below = figure.panels.last().map(|last| &last.x.title);
             let titled = row + 1 == rows || below != Some(&panel.x.title);
-            draw_panel(paper, panel, space, titled)?;
+            draw_panel(paper, panel, space, margins, titled)?;
         }
         let muted = Letters::new(11.5, Colour::Muted);
         let mut y = height - foot + 8.0;
@@ -90,9 +95,30 @@ fn head(paper: &Paper<'_>, figure: &Figure) -> Result<(), Trouble> {
         x += 25.0 + name.chars().count() as f64 * 6.8 + 18.0;
     }
     if figure.simulated {
-        paper.simulated((f64::from(WIDTH) - EDGE, 18.0))?;
+        paper.simulated((f64::from(WIDTH) - EDGE, 18.0), 1.0)?;
     }
     Ok(())
+}
+
+/// What panels need beside their axes, pixels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Margins {
+    left: f64,
+    right: f64,
+}
+
+impl Margins {
+    pub(super) fn of(panels: &[Panel]) -> Self {
+        let letters = |name: &str| name.chars().count() as f64;
+        let ticks = panels.iter().flat_map(|panel| &panel.y.ticks);
+        let ticks = ticks.map(|(_, name)| letters(name)).reduce(f64::max);
+        let ends = panels.iter().flat_map(ends);
+        let ends = ends.map(|end| letters(&end.name)).reduce(f64::max);
+        Self {
+            left: ticks.unwrap_or(1.0) * 6.6 + 12.0,
+            right: ends.map_or(2.0, |letters| (letters * 6.9 + 12.0).min(190.0)),
+        }
+    }
 }
 
 /// Draws a panel with its axes into a space; `titled` names the axis below.
@@ -100,31 +126,26 @@ pub(super) fn draw_panel(
     paper: &Paper<'_>,
     panel: &Panel,
     space: Space,
+    margins: Margins,
     titled: bool,
 ) -> Result<(), Trouble> {
-    let names = ends(panel);
-    let longest = names.iter().map(|end| end.name.chars().count()).max();
-    let room = longest.map_or(18.0, |letters| (letters as f64 * 6.7 + 16.0).min(190.0));
-    let ticks = panel.y.ticks.iter().map(|(_, name)| name.chars().count());
-    let tick_room = ticks.max().unwrap_or(1) as f64 * 6.6 + 10.0;
-    let head = if panel.stretches.is_empty() {
-        30.0
-    } else {
-        46.0
-    };
+    let named = panel
+        .stretches
+        .iter()
+        .any(|stretch| !stretch.name.is_empty());
     let plot = Space {
-        left: space.left + tick_room,
-        top: space.top + head,
-        right: space.right - room,
+        left: space.left + margins.left,
+        top: space.top + if named { 48.0 } else { 30.0 },
+        right: space.right - margins.right,
         bottom: space.bottom - if titled { 46.0 } else { 28.0 },
     };
-    let title = Letters::new(12.0, Colour::Ink).bold();
+    let title = Letters::new(12.5, Colour::Ink).bold();
     paper.text((space.left, space.top + 10.0), &panel.y.title, title)?;
     stretches(paper, panel, plot)?;
     grid(paper, panel, plot)?;
     axis_below(paper, &panel.x, plot, titled)?;
     lines(paper, panel, plot)?;
-    name_ends(paper, names, panel, plot)
+    name_ends(paper, ends(panel), panel, plot)
 }
 
 fn stretches(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
@@ -137,12 +158,19 @@ fn stretches(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Troubl
         if right <= left {
             continue;
         }
-        paper.fill((left, plot.top), (right, plot.bottom), Colour::Muted, 0.08)?;
+        paper.fill((left, plot.top), (right, plot.bottom), Colour::Muted, 0.06)?;
+        // The whole name where it fits, else its first word.
+        let half = |name: &str| name.chars().count() as f64 * 3.2 + 2.0;
+        let short = stretch.name.split(' ').next().unwrap_or_default();
+        let name = if half(&stretch.name) * 2.0 <= right - left {
+            &stretch.name
+        } else {
+            short
+        };
         let middle = f64::midpoint(left, right);
-        let half = stretch.name.chars().count() as f64 * 3.2 + 3.0;
-        if middle - half >= free_from {
-            paper.text((middle, plot.top - 9.0), &stretch.name, letters)?;
-            free_from = middle + half;
+        if !name.is_empty() && middle - half(name) >= free_from {
+            paper.text((middle, plot.top - 10.0), name, letters)?;
+            free_from = middle + half(name);
         }
     }
     Ok(())
@@ -150,17 +178,15 @@ fn stretches(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Troubl
 
 fn grid(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
     let letters = Letters::new(11.5, Colour::Muted).align(Align::Right);
-    for (number, (tick, name)) in panel.y.ticks.iter().enumerate() {
+    for (tick, name) in &panel.y.ticks {
         let y = plot.bottom - panel.y.place(*tick) * (plot.bottom - plot.top);
-        let (colour, opacity) = if number == 0 {
-            (Colour::Muted, 0.7)
-        } else {
-            (Colour::Grid, 1.0)
-        };
-        paper.path([(plot.left, y), (plot.right, y)], colour, 1.0, opacity)?;
+        if plot.bottom - y > 1.0 {
+            paper.path([(plot.left, y), (plot.right, y)], Colour::Grid, 1.0, 1.0)?;
+        }
         paper.text((plot.left - 8.0, y), name, letters)?;
     }
-    Ok(())
+    let ends = [(plot.left, plot.bottom), (plot.right, plot.bottom)];
+    paper.path(ends, Colour::Muted, 1.0, 0.7)
 }
 
 fn axis_below(paper: &Paper<'_>, x: &Axis, plot: Space, titled: bool) -> Result<(), Trouble> {
@@ -192,7 +218,7 @@ fn lines(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
     for line in panel.lines.iter().rev() {
         draw_line(paper, panel, line, plot)?;
     }
-    for line in panel.lines.iter().filter(|line| line.values) {
+    for line in &panel.lines {
         values(paper, panel, line, plot)?;
     }
     Ok(())
@@ -220,17 +246,29 @@ fn draw_line(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Resu
     Ok(())
 }
 
-/// Writes the values of a line above its points, as many as there is room for.
+/// Writes the values of a line beside its points, as many as there is room for.
 fn values(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
-    let letters = Letters::new(11.5, Colour::Ink).align(Align::Centre);
+    let down = match line.values {
+        Values::None => return Ok(()),
+        Values::Above => -14.0,
+        Values::Below => 16.0,
+    };
+    let letters = Letters::new(11.5, Colour::Ink).align(Align::Centre).halo();
     let mut free_from = f64::NEG_INFINITY;
+    let mut before = None;
     for point in &line.points {
         let value = crate::report::text::number(Some(point.y), decimals(point.y));
         let half = value.chars().count() as f64 * 3.3 + 2.0;
         let (x, y) = plot.at(panel, point.x, point.y);
-        if x - half >= free_from {
-            paper.text((x, (y - 14.0).max(plot.top - 6.0)), &value, letters)?;
-            free_from = x + half;
+        // Where the line comes steeply from the value's side, the value goes to the right.
+        let steep = before
+            .replace(y)
+            .is_some_and(|before| (before - y) * down > 30.0 * down.abs());
+        let middle = if steep { x + half } else { x };
+        if middle - half >= free_from {
+            let height = (y + down).clamp(plot.top - 6.0, plot.bottom - 8.0);
+            paper.text((middle, height), &value, letters)?;
+            free_from = middle + half;
         }
     }
     Ok(())

@@ -68,8 +68,17 @@ pub(super) struct Line {
     pub(super) colour: Colour,
     pub(super) points: Vec<Point>,
     pub(super) look: Look,
-    /// Whether the value stands at each point.
-    pub(super) values: bool,
+    /// Whether and where the value stands at each point.
+    pub(super) values: Values,
+}
+
+/// Where values stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    None,
+    Above,
+    /// Where another line runs above.
+    Below,
 }
 
 /// How a line looks.
@@ -112,7 +121,7 @@ impl Line {
             colour,
             points: points.collect(),
             look,
-            values: false,
+            values: Values::None,
         }
     }
 }

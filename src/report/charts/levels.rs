@@ -1,7 +1,7 @@
 //! What changes with the number of users.
 
 use super::axis::Axis;
-use super::figure::{Band, Figure, Line, Look, Panel, Point};
+use super::figure::{Band, Figure, Line, Look, Panel, Point, Values};
 use super::palette::Colour;
 use super::{draw, subtitle};
 use crate::report::Report;
@@ -233,7 +233,7 @@ impl<'a> Levels<'a> {
     fn speed_by_users(&self, look: Look) -> Option<Panel> {
         let mean = self.line("mean", Colour::Speed, look, |f| f.speed_tok_s.mean);
         let mean = Line {
-            values: true,
+            values: Values::Above,
             ..mean
         };
         let band = self.band(Colour::Speed, |f| f.speed_tok_s);
@@ -251,7 +251,7 @@ impl<'a> Levels<'a> {
             f.system_tok_s
         });
         let whole = Line {
-            values: true,
+            values: Values::Above,
             ..whole
         };
         let steady = self.line("all users busy", Colour::Cyan, Look::Beside, |f| {
@@ -265,7 +265,7 @@ impl<'a> Levels<'a> {
     fn wait(&self) -> Option<Figure> {
         let mean = self.line("mean", Colour::Wait, Look::Dotted, |f| f.ttft_s.mean);
         let mean = Line {
-            values: true,
+            values: Values::Below,
             ..mean
         };
         let slow = self.bad_end(Colour::Wait, ["p99", "max"], |f| {
@@ -284,7 +284,7 @@ impl<'a> Levels<'a> {
     fn speed_and_wait(&self) -> Option<Figure> {
         let speed = vec![
             self.line("mean", Colour::Speed, Look::Dotted, |f| f.speed_tok_s.mean),
-            self.bad_end(Colour::Speed, ["p1, slow", "min"], |f| {
+            self.bad_end(Colour::Speed, ["p1", "min"], |f| {
                 (f.speed_tok_s.p1, f.speed_tok_s.min)
             }),
         ];
@@ -304,10 +304,6 @@ impl<'a> Levels<'a> {
     fn durations(&self) -> Option<Figure> {
         let colour = Colour::Duration;
         let mean = self.line("mean", colour, Look::Dotted, |f| f.total_s.mean);
-        let mean = Line {
-            values: true,
-            ..mean
-        };
         let p99 = self.line("p99", Colour::Rose, Look::Beside, |f| f.total_s.p99);
         let lines = vec![
             mean,
@@ -324,7 +320,7 @@ impl<'a> Levels<'a> {
         let one = |title: &str, colour, dist: fn(&Figures) -> Dist, limit| {
             let mean = self.line("mean", colour, Look::Dotted, |f| dist(f).mean);
             let mean = Line {
-                values: true,
+                values: Values::Above,
                 ..mean
             };
             self.panel(title, vec![mean], vec![self.band(colour, dist)], limit)

@@ -21,6 +21,7 @@ use crate::stats::summary::Summary;
 pub use models::models;
 pub(crate) use raster::png;
 
+use draw::Margins;
 use figure::Figure;
 use palette::Colour;
 use paper::Trouble;
@@ -97,7 +98,11 @@ pub(crate) fn curve(
     space: Space,
 ) -> Result<bool, Trouble> {
     match levels::speed_panel(summary) {
-        Some(panel) => draw::draw_panel(paper, &panel, space, true).map(|()| true),
+        Some(panel) => {
+            let margins = Margins::of(std::slice::from_ref(&panel));
+            draw::draw_panel(paper, &panel, space, margins, true)?;
+            Ok(true)
+        }
         None => Ok(false),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Letters {
     pub(crate) size: f64,
     pub(crate) colour: Colour,
     pub(crate) bold: bool,
+    /// Whether paper shows around it, over lines.
+    pub(crate) halo: bool,
     pub(crate) align: Align,
 }
 
@@ -42,12 +44,17 @@ impl Letters {
             size,
             colour,
             bold: false,
+            halo: false,
             align: Align::Left,
         }
     }
 
     pub(crate) const fn bold(self) -> Self {
         Self { bold: true, ..self }
+    }
+
+    pub(crate) const fn halo(self) -> Self {
+        Self { halo: true, ..self }
     }
 
     pub(crate) const fn align(self, align: Align) -> Self {
@@ -133,7 +140,9 @@ impl Paper<'_> {
         };
         // The backend divides sizes by 1.24.
         let size = letters.size * FINE * 1.24;
-        let font = FontDesc::new(FontFamily::Name("Inter"), size, weight);
+        // The name of the letters says whether they have a halo; `page` writes it out.
+        let family = if letters.halo { "Halo" } else { "Inter" };
+        let font = FontDesc::new(FontFamily::Name(family), size, weight);
         let across = match letters.align {
             Align::Left => HPos::Left,
             Align::Centre => HPos::Center,
@@ -147,12 +156,12 @@ impl Paper<'_> {
         drawn.map_err(|error| error.to_string())
     }
 
-    /// The mark of everything simulated, its upper right corner at `corner`.
-    pub(crate) fn simulated(&self, (right, top): (f64, f64)) -> Result<(), Trouble> {
-        let (width, height) = (104.0, 24.0);
+    /// The mark of everything simulated, its upper right corner at this place, `zoom` times its size.
+    pub(crate) fn simulated(&self, (right, top): (f64, f64), zoom: f64) -> Result<(), Trouble> {
+        let (width, height) = (104.0 * zoom, 24.0 * zoom);
         let left = right - width;
         self.fill((left, top), (right, top + height), Colour::Badge, 1.0)?;
-        let letters = Letters::new(12.0, Colour::BadgeInk)
+        let letters = Letters::new(12.0 * zoom, Colour::BadgeInk)
             .bold()
             .align(Align::Centre);
         let middle = (left + width / 2.0, top + height / 2.0);
@@ -199,10 +208,15 @@ pub(crate) fn page(
         .split_once('>')
         .map(|(_, body)| body)
         .ok_or_else(|| "the drawing has no beginning".to_owned())?;
+    let halo = format!(
+        " stroke=\"#{}\" stroke-width=\"35\" paint-order=\"stroke\"",
+        hex(Colour::Paper)
+    );
     let limit = format!("stroke=\"#{}\"", hex(Colour::Limit));
     let body = body
         .replace(" opacity=\"1\"", "")
         .replace(" font-family=\"Inter\"", "")
+        .replace(" font-family=\"Halo\"", &halo)
         .replace("font-weight=\"bold\"", "font-weight=\"600\"")
         .replace(&limit, &format!("stroke-dasharray=\"50 45\" {limit}"));
     let (title, described) = (escape_xml(title), escape_xml(described));

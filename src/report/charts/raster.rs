@@ -41,3 +41,37 @@ pub(crate) fn png(svg: &str, zoom: f32) -> Result<Vec<u8>, Trouble> {
     );
     pixmap.encode_png().map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dark pixels of a word in this weight.
+    fn ink(weight: u32, text: &str) -> usize {
+        let svg = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='300' height='60'>\
+             <text x='5' y='40' font-size='40' font-weight='{weight}'>{text}</text></svg>"
+        );
+        let picture = Pixmap::decode_png(&png(&svg, 1.0).unwrap()).unwrap();
+        assert_eq!((picture.width(), picture.height()), (300, 60));
+        let pixels = picture.pixels().iter();
+        pixels.filter(|pixel| pixel.alpha() > 128).count()
+    }
+
+    #[test]
+    fn both_weights_come_along() {
+        let (regular, bold) = (ink(400, "tokometer"), ink(600, "tokometer"));
+        assert!(regular > 1_000, "{regular}");
+        assert!(bold > regular * 11 / 10, "{bold} of {regular}");
+    }
+
+    #[test]
+    fn the_signs_that_charts_use_have_letters() {
+        // A letter that is missing is drawn as the font's empty box, the same for all.
+        let missing = ink(400, "\u{1f980}");
+        for sign in ["≤", "≥", "–", "…", "~", "×", "°", "%", "·", "é", "Ж", "μ"] {
+            let drawn = ink(400, sign);
+            assert!(drawn > 0 && drawn != missing, "{sign}");
+        }
+    }
+}

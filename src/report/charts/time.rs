@@ -1,13 +1,14 @@
 //! What changes over the run.
 
 use super::axis::Axis;
-use super::figure::{Figure, Line, Look, Panel, Stretch};
+use super::figure::{Figure, Line, Look, Panel, Stretch, Values};
 use super::palette::Colour;
 use super::subtitle;
 use crate::report::Report;
 use crate::report::gather::{GpuTrace, ProcessTrace, Tracked};
 use crate::report::series::thin;
 use crate::report::text::{clean, number, users};
+use crate::stats::plain::one_line;
 
 /// Points of a line over the whole run.
 const POINTS: usize = 600;
@@ -113,8 +114,8 @@ fn speed(report: &Report) -> Option<Figure> {
         "Each thin line is one request, an even share of them where there are many; shaded: the cycles."
             .to_owned(),
     ];
-    figure.described =
-        "The speed of single requests and their mean over the run, cycle by cycle.".to_owned();
+    "The speed of single requests and their mean over the run, cycle by cycle."
+        .clone_into(&mut figure.described);
     Some(figure)
 }
 
@@ -142,21 +143,22 @@ fn gpu_panel(
     title: &str,
     points: fn(&GpuTrace) -> Vec<(f64, f64)>,
 ) -> Option<(Panel, String)> {
-    let told: Vec<(&String, &GpuTrace, Vec<(f64, f64)>)> = report
+    let told: Vec<(String, Vec<(f64, f64)>)> = report
         .gathered
         .gpus
         .iter()
-        .map(|(source, trace)| (source, trace, thin(&points(trace), POINTS)))
-        .filter(|(_, _, points)| !points.is_empty())
+        .map(|(source, trace)| {
+            let name = clean(trace.name.as_deref().unwrap_or(source));
+            (one_line(&name, 24), thin(&points(trace), POINTS))
+        })
+        .filter(|(_, points)| !points.is_empty())
         .collect();
     let (x, factor, stretches) = axis(report, 0.0)?;
-    let y = Axis::linear(title, told.iter().flat_map(|(_, _, p)| p).map(|(_, v)| *v))?;
+    let y = Axis::linear(title, told.iter().flat_map(|(_, p)| p).map(|(_, v)| *v))?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches;
     let mut described = Vec::new();
-    for (number, (source, trace, points)) in told.into_iter().enumerate() {
-        let name = clean(trace.name.as_deref().unwrap_or(source));
-        let name = crate::stats::plain::one_line(&name, 24);
+    for (number, (name, points)) in told.into_iter().enumerate() {
         let colour = match number {
             0 => Colour::Energy,
             other => Colour::series(other + 2),
@@ -197,7 +199,7 @@ fn energy_panel(report: &Report) -> Option<Panel> {
     let users = report.summary.cycles.iter().map(|level| level.users);
     let mut panel = Panel::new(Axis::levels(users), y);
     let mut line = Line::through("", Colour::Energy, Look::Dotted, places);
-    line.values = true;
+    line.values = Values::Above;
     panel.lines = vec![line];
     Some(panel)
 }
@@ -248,7 +250,7 @@ fn processes(report: &Report) -> Option<Figure> {
     figure.legend = (0..)
         .zip(&all)
         .map(|(number, (pid, trace))| {
-            let name = crate::stats::plain::one_line(&clean(&trace.name), 18);
+            let name = one_line(&clean(&trace.name), 18);
             (format!("{name} {pid}"), Colour::series(number))
         })
         .collect();
@@ -260,7 +262,7 @@ fn processes(report: &Report) -> Option<Figure> {
         let note = format!("The {PROCESSES} largest; {left_out} smaller ones are left out.");
         figure.notes.push(note);
     }
-    figure.described = "What the processes of the server took over the run.".to_owned();
+    "What the processes of the server took over the run.".clone_into(&mut figure.described);
     Some(figure)
 }
 
