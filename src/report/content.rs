@@ -1,7 +1,7 @@
 //! The report as sections of plain text and tables; Markdown and HTML are two ways to write it down.
 
 use super::text::{UNKNOWN, clean, number};
-use super::{Report, definitions, findings, machine, tables};
+use super::{Report, definitions, details, findings, machine, tables};
 use crate::stats::summary::Summary;
 
 /// A whole report.
@@ -82,9 +82,9 @@ pub(super) fn of(report: &Report) -> Content {
         section(
             "Detailed metrics",
             [
-                tables::waits(summary),
-                tables::durations(summary),
-                tables::gaps(summary),
+                details::waits(summary),
+                details::durations(summary),
+                details::gaps(summary),
             ]
             .map(Block::Table)
             .into(),

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! - `gather`: the fold over the timeline; `series`: what it keeps of long series, thinned
-//! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `machine`,
-//!   `findings` and `definitions` fill it
+//! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `details`,
+//!   `machine`, `findings` and `definitions` fill it
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
 //! - [`share`]: the card; nothing private stands in it
 //! - [`args`]: the commands `report` and `share`
@@ -21,6 +21,7 @@ pub mod args;
 pub mod charts;
 mod content;
 mod definitions;
+mod details;
 mod files;
 mod findings;
 mod gather;

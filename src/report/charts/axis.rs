@@ -53,7 +53,7 @@ impl Axis {
         let mut named: Vec<u32> = Vec::new();
         for users in ends.chain(powers).chain(&levels) {
             let place = axis.place(f64::from(*users));
-            let free = |other: &u32| (axis.place(f64::from(*other)) - place).abs() >= 0.05;
+            let free = |other: &u32| (axis.place(f64::from(*other)) - place).abs() >= 0.055;
             if named.iter().all(free) {
                 named.push(*users);
             }
@@ -139,7 +139,8 @@ impl Axis {
     }
 
     fn decades(title: String, low: f64, high: f64) -> Self {
-        let (low, high) = (round_log(low, false), round_log(high, true));
+        // A little room below, too: values stand there.
+        let (low, high) = (round_log(low / 1.5, false), round_log(high, true));
         let wide = high / low > 300.0;
         let mut ticks = Vec::new();
         let mut decade = 10_f64.powf(low.log10().floor());
@@ -264,7 +265,10 @@ mod tests {
         let decades = Axis::values("s", [0.5, 1_534.8]).unwrap();
         assert_eq!(names(&decades), ["1", "10", "100", "1,000"]);
         let narrow = Axis::values("s", [0.5, 42.0]).unwrap();
-        assert_eq!(names(&narrow), ["0.5", "1", "2", "5", "10", "20", "50"]);
+        assert_eq!(
+            names(&narrow),
+            ["0.2", "0.5", "1", "2", "5", "10", "20", "50"]
+        );
         assert_eq!(Axis::values("s", []), None);
         assert_eq!(
             names(&Axis::values("s", [0.0]).unwrap()).first(),

@@ -251,7 +251,7 @@ impl<'a> Levels<'a> {
             f.system_tok_s
         });
         let whole = Line {
-            values: Values::Above,
+            values: Values::Below,
             ..whole
         };
         let steady = self.line("all users busy", Colour::Cyan, Look::Beside, |f| {
