@@ -18,6 +18,7 @@ pub mod commands;
 pub mod event;
 pub mod headless;
 pub mod monitor;
+pub mod picture;
 pub mod plan;
 pub mod platform;
 pub mod preview;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, de};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One line of Ollama's `/api/chat` or `/api/generate`.
@@ -144,45 +144,73 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
     }
 }
 
-/// Appends the string that `raw` holds to `text`; JSON's `null` appends nothing.
-pub(super) fn append_string(raw: &RawValue, text: &mut String) -> Result<(), serde_json::Error> {
+/// Appends the string that `raw` holds to `text`; JSON's `null` appends nothing. Written out here
+/// because serde allocates for each string with an escape in it.
+pub(super) fn append_string(raw: &RawValue, text: &mut String) -> Result<(), NoString> {
     let raw = raw.get();
-    let inside = raw
+    if raw == "null" {
+        return Ok(());
+    }
+    let quoted = raw
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
-    match inside {
-        Some(plain) if memchr::memchr(b'\\', plain.as_bytes()).is_none() => text.push_str(plain),
-        _ => Append(text).deserialize(&mut serde_json::Deserializer::from_str(raw))?,
+    let mut rest = quoted.ok_or(NoString)?;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let (character, after) = unescape(escape).ok_or(NoString)?;
+        text.push(character);
+        rest = after;
     }
+    text.push_str(rest);
     Ok(())
 }
 
-/// Appends a JSON string, escapes and all, to a text that keeps its memory.
-struct Append<'t>(&'t mut String);
+/// Text was wanted, and something else came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoString;
 
-impl<'de> DeserializeSeed<'de> for Append<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
+/// The character of an escape, without its backslash, and what follows it. Half of a surrogate pair
+/// becomes the replacement character.
+fn unescape(escape: &str) -> Option<(char, &str)> {
+    let mut characters = escape.chars();
+    let character = match characters.next()? {
+        'n' => '\n',
+        't' => '\t',
+        'r' => '\r',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'u' => return Some(unescape_unicode(characters.as_str())),
+        same @ ('"' | '\\' | '/') => same,
+        _ => return None,
+    };
+    Some((character, characters.as_str()))
 }
 
-impl Visitor<'_> for Append<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or null")
+fn unescape_unicode(digits: &str) -> (char, &str) {
+    let (high, rest) = hex(digits);
+    if let Some(low) = rest
+        .strip_prefix("\\u")
+        .filter(|_| (0xD800..0xDC00).contains(&high))
+    {
+        let (low, after) = hex(low);
+        if (0xDC00..0xE000).contains(&low) {
+            let code = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            return (
+                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+                after,
+            );
+        }
     }
+    (
+        char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER),
+        rest,
+    )
+}
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        self.0.push_str(text);
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+/// Four hexadecimal digits, which the parser has checked, and what follows them.
+fn hex(text: &str) -> (u32, &str) {
+    let (digits, rest) = text.split_at_checked(4).unwrap_or((text, ""));
+    (u32::from_str_radix(digits, 16).unwrap_or(0xFFFD), rest)
 }
 
 #[cfg(test)]
@@ -200,6 +228,20 @@ mod tests {
             ("  plain text\n", "plain text"),
         ] {
             assert_eq!(error_message(body.as_bytes()), message);
+        }
+    }
+
+    #[test]
+    fn every_escape_is_read() {
+        let json = r#""a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\u0041 \ud83dx""#;
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        let mut read = String::new();
+        append_string(raw, &mut read).unwrap();
+        assert_eq!(read, "a\"\\/\u{8}\u{c}\n\r\té😀A \u{fffd}x");
+        for other in ["null", "1", "{}"] {
+            let raw: &RawValue = serde_json::from_str(other).unwrap();
+            let appended = append_string(raw, &mut String::new());
+            assert_eq!(appended.is_ok(), other == "null");
         }
     }
 

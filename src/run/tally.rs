@@ -9,25 +9,25 @@ use super::board::append;
 
 /// Counts and stamps of one request. Reused from request to request, so it allocates only once.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub struct Tally {
     /// Arrival of the first token.
-    pub(crate) first_token: Option<Stamp>,
+    pub first_token: Option<Stamp>,
     /// Whether that was thinking.
-    pub(crate) first_thinking: bool,
+    pub first_thinking: bool,
     /// Arrival of the first token that is not thinking.
-    pub(crate) first_answer: Option<Stamp>,
+    pub first_answer: Option<Stamp>,
     /// Arrival of the last token.
-    pub(crate) last_token: Option<Stamp>,
+    pub last_token: Option<Stamp>,
     /// Token-bearing chunks.
-    pub(crate) chunks: u32,
+    pub chunks: u32,
     /// Those of thinking.
-    pub(crate) thinking_chunks: u32,
+    pub thinking_chunks: u32,
     gaps_us: Vec<u32>,
 }
 
 impl Tally {
     /// A tally with room for the gaps of so many tokens.
-    pub(crate) fn with_capacity(tokens: u32) -> Self {
+    pub fn with_capacity(tokens: u32) -> Self {
         let room = usize::try_from(tokens).unwrap_or(0).min(1 << 16);
         Self {
             gaps_us: Vec::with_capacity(room),
@@ -36,7 +36,7 @@ impl Tally {
     }
 
     /// Forgets the request, keeps the memory.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         let mut gaps_us = std::mem::take(&mut self.gaps_us);
         gaps_us.clear();
         *self = Self {
@@ -46,20 +46,18 @@ impl Tally {
     }
 
     /// Whether the last token was thinking.
-    pub(crate) fn is_thinking(&self) -> bool {
+    pub fn is_thinking(&self) -> bool {
         self.first_answer.is_none()
     }
 
-    fn chunk(&mut self, at: Stamp, thinking: bool) {
-        match self.last_token {
-            Some(last) => {
-                let gap = at.0.saturating_sub(last.0);
-                self.gaps_us.push(u32::try_from(gap).unwrap_or(u32::MAX));
-            }
-            None => {
-                self.first_token = Some(at);
-                self.first_thinking = thinking;
-            }
+    /// A token-bearing chunk arrived.
+    pub fn chunk(&mut self, at: Stamp, thinking: bool) {
+        if let Some(last) = self.last_token {
+            let gap = at.0.saturating_sub(last.0);
+            self.gaps_us.push(u32::try_from(gap).unwrap_or(u32::MAX));
+        } else {
+            self.first_token = Some(at);
+            self.first_thinking = thinking;
         }
         self.last_token = Some(at);
         self.chunks += 1;
@@ -71,7 +69,7 @@ impl Tally {
     }
 
     /// The gaps as `[microseconds, count, …]`, ascending, each rounded down to 3 significant digits.
-    pub(crate) fn gaps(&mut self) -> Vec<u64> {
+    pub fn gaps(&mut self) -> Vec<u64> {
         for gap in &mut self.gaps_us {
             *gap = three_digits(*gap);
         }
@@ -97,17 +95,17 @@ fn three_digits(value: u32) -> u32 {
 }
 
 /// Takes the tokens of one read: all of them arrived at the same instant.
-pub(crate) struct Arrivals<'a> {
+pub struct Arrivals<'a> {
     /// The request's tally.
-    pub(crate) tally: &'a mut Tally,
+    pub tally: &'a mut Tally,
     /// Its answer so far.
-    pub(crate) answer: MutexGuard<'a, Answer>,
+    pub answer: MutexGuard<'a, Answer>,
     /// The instant of the read.
-    pub(crate) at: Stamp,
+    pub at: Stamp,
     /// When the request was sent.
-    pub(crate) sent: Stamp,
+    pub sent: Stamp,
     /// Whether the time of each piece is kept.
-    pub(crate) times: bool,
+    pub times: bool,
 }
 
 impl Sink for Arrivals<'_> {

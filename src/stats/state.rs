@@ -305,6 +305,11 @@ impl CycleState {
         self.in_flight.remove(&record.id);
         self.ended_chunks += u64::from(record.chunks);
         self.requests.push(record.clone());
+        // Older answers are on disk; here they would only grow.
+        let old = self.requests.len().checked_sub(ANSWERS_KEPT + 1);
+        if let Some(old) = old.and_then(|old| self.requests.get_mut(old)) {
+            old.answer = None;
+        }
         self.count(at);
     }
 
@@ -413,6 +418,8 @@ impl CycleState {
 
 /// How far the current throughput looks back.
 const RECENT_US: u64 = 2_000_000;
+/// Answers of ended requests kept in a cycle.
+const ANSWERS_KEPT: usize = 256;
 /// The longest series kept: a day.
 const MAX_SECONDS: usize = 86_400;
 

@@ -73,22 +73,21 @@ async fn serve(mut stream: TcpStream, dialect: Dialect, answer: Vec<u8>, pace: P
             }
             _ => None,
         };
-        match canned {
-            Some(name) => stream.write_all(&capture(name)).await.unwrap(),
-            None => {
-                for piece in answer.chunks(pace.cut.min(answer.len())) {
-                    // A reader that has seen enough may have closed.
-                    if stream.write_all(piece).await.is_err() {
-                        return;
-                    }
-                    if !pace.pause.is_zero() {
-                        tokio::time::sleep(pace.pause).await;
-                    }
-                }
-                let _closed = stream.shutdown().await;
+        if let Some(name) = canned {
+            stream.write_all(&capture(name)).await.unwrap();
+            continue;
+        }
+        for piece in answer.chunks(pace.cut.min(answer.len())) {
+            // A reader that has seen enough may have closed.
+            if stream.write_all(piece).await.is_err() {
                 return;
             }
+            if !pace.pause.is_zero() {
+                tokio::time::sleep(pace.pause).await;
+            }
         }
+        let _closed = stream.shutdown().await;
+        return;
     }
 }
 

@@ -1,0 +1,171 @@
+//! The energy of a run: the samples of all devices, asked for any span.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Energy, PowerPoint, energy_between, sum};
+use crate::event::{GpuSample, PowerScope, Stamp};
+
+/// Which scope counts where several are measured: the one nearest to what the tokens cost.
+const PREFERRED: [PowerScope; 4] = [
+    PowerScope::Gpu,
+    PowerScope::Soc,
+    PowerScope::Board,
+    PowerScope::Package,
+];
+
+/// Collects the samples of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Meter {
+    devices: BTreeMap<String, Device>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Device {
+    points: Vec<PowerPoint>,
+    scope: Option<PowerScope>,
+    /// Whether the server was ever seen to compute on it.
+    serves: Option<bool>,
+    simulated: bool,
+}
+
+/// Energy of a span, and what it covers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metered {
+    /// The energy of all devices that count.
+    pub energy: Energy,
+    /// What it covers: always to be named beside the figure.
+    pub scope: Option<PowerScope>,
+    /// The devices that count.
+    pub devices: Vec<String>,
+    /// Whether any of them is made up.
+    pub simulated: bool,
+}
+
+impl Meter {
+    /// Takes one more sample.
+    pub fn push(&mut self, at: Stamp, sample: &GpuSample) {
+        let device = self.devices.entry(sample.source.clone()).or_default();
+        device.points.push(PowerPoint::of(at, sample));
+        device.scope = sample.scope.or(device.scope);
+        device.simulated |= sample.simulated;
+        device.serves = match (device.serves, sample.serves) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (before, now) => now.or(before),
+        };
+    }
+
+    /// The energy of `from..to` over the devices that count: of the preferred scope, those that the
+    /// server computes on; where that is not known, all that tell their power.
+    pub fn between(&self, from: Stamp, to: Stamp) -> Option<Metered> {
+        let powered = |device: &&Device| {
+            let tells = |point: &PowerPoint| point.watts.is_some() || point.counter_j.is_some();
+            device.points.iter().any(tells)
+        };
+        let scope = PREFERRED
+            .iter()
+            .copied()
+            .map(Some)
+            .chain([None])
+            .find(|scope| {
+                self.devices
+                    .values()
+                    .filter(powered)
+                    .any(|d| d.scope == *scope)
+            })?;
+        let of_scope = || {
+            let all = self.devices.iter();
+            all.filter(|(_, device)| device.scope == scope && powered(device))
+        };
+        let known = of_scope().any(|(_, device)| device.serves == Some(true));
+        let counting: Vec<(&String, &Device)> = of_scope()
+            .filter(|(_, device)| !known || device.serves != Some(false))
+            .collect();
+        let energies: Option<Vec<Energy>> = counting
+            .iter()
+            .map(|(_, device)| energy_between(device.near(from, to), from, to))
+            .collect();
+        Some(Metered {
+            energy: sum(&energies?)?,
+            scope,
+            devices: counting.iter().map(|(name, _)| (*name).clone()).collect(),
+            simulated: counting.iter().any(|(_, device)| device.simulated),
+        })
+    }
+}
+
+impl Device {
+    /// The points of a span, with a minute around it: counters that are stuck or slow show only there.
+    fn near(&self, from: Stamp, to: Stamp) -> &[PowerPoint] {
+        const AROUND_US: u64 = 60_000_000;
+        let begin = Stamp(from.0.saturating_sub(AROUND_US));
+        let end = Stamp(to.0.saturating_add(AROUND_US));
+        let first = self.points.partition_point(|point| point.at < begin);
+        // One more on each side: a long step reaches over the minute.
+        let first = first.saturating_sub(1);
+        let last = self.points.partition_point(|point| point.at <= end);
+        let last = (last + 1).min(self.points.len());
+        self.points.get(first..last).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(source: &str, watts: f64, scope: PowerScope, serves: Option<bool>) -> GpuSample {
+        GpuSample {
+            source: source.to_owned(),
+            watts: Some(watts),
+            window_s: Some(1.0),
+            scope: Some(scope),
+            serves,
+            ..GpuSample::default()
+        }
+    }
+
+    fn metered(samples: &[GpuSample]) -> Metered {
+        let mut meter = Meter::default();
+        for second in 0..=600 {
+            for sample in samples {
+                meter.push(Stamp(second * 1_000_000), sample);
+            }
+        }
+        meter
+            .between(Stamp(300_000_000), Stamp(310_000_000))
+            .unwrap()
+    }
+
+    #[test]
+    fn the_package_is_not_added_to_the_gpu() {
+        let gpu = sample("nvml:a", 300.0, PowerScope::Gpu, None);
+        let package = sample("rapl:0", 65.0, PowerScope::Package, None);
+        let both = metered(&[gpu, package.clone()]);
+        assert!((both.energy.joules - 3000.0).abs() < 1e-6);
+        assert_eq!((both.scope, both.devices.len()), (Some(PowerScope::Gpu), 1));
+        let alone = metered(&[package]);
+        assert_eq!(alone.scope, Some(PowerScope::Package));
+        assert!((alone.energy.joules - 650.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn cards_of_others_do_not_count() {
+        let ours = sample("nvml:a", 300.0, PowerScope::Gpu, Some(true));
+        let theirs = sample("nvml:b", 200.0, PowerScope::Gpu, Some(false));
+        assert_eq!(metered(&[ours.clone(), theirs]).devices, ["nvml:a"]);
+        let unknown = sample("nvml:c", 200.0, PowerScope::Gpu, None);
+        let both = metered(&[ours, unknown]);
+        assert!((both.energy.joules - 5000.0).abs() < 1e-6);
+        assert!((both.energy.coverage() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_card_without_power_takes_nothing_away() {
+        let ours = sample("a", 300.0, PowerScope::Gpu, None);
+        let mut blind = sample("b", 0.0, PowerScope::Gpu, None);
+        blind.watts = None;
+        assert_eq!(metered(&[ours, blind]).devices, ["a"]);
+        assert_eq!(Meter::default().between(Stamp(0), Stamp(1)), None);
+    }
+}
