@@ -49,6 +49,10 @@ pub enum Command {
     Screenshot(Box<crate::picture::ScreenshotArgs>),
     /// Be a simulated Ollama server, for trying out clients and tokometer itself
     Simulate(SimulateArgs),
+    /// Write a run's report: Markdown, HTML, CSV, JSON and charts
+    Report(crate::report::args::ReportArgs),
+    /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
+    Share(crate::report::args::ShareArgs),
     /// Print completions for a shell
     Completions {
         /// The shell

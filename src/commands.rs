@@ -27,6 +27,8 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         None => run(&cli.run)?,
         Some(Command::Run(args)) => run(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
+        Some(Command::Report(args)) => crate::report::args::run_report(&args)?,
+        Some(Command::Share(args)) => crate::report::args::run_share(&args)?,
         Some(Command::Preview(args)) => crate::preview::command::execute(&args)?,
         Some(Command::Screenshot(args)) => crate::picture::execute(&args)?,
         Some(Command::Completions { shell }) => {

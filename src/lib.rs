@@ -22,6 +22,7 @@ pub mod picture;
 pub mod plan;
 pub mod platform;
 pub mod preview;
+pub mod report;
 pub mod run;
 pub mod sim;
 pub mod stats;

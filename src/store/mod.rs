@@ -18,6 +18,7 @@ use std::path::PathBuf;
 pub use directory::{RunDirectory, default_root, directory_name};
 pub use read::{Recovered, events_of, read, replay};
 pub use recorder::{Recorder, Recording};
+pub(crate) use tables::{CycleRow, write_row};
 
 /// What can go wrong with a run directory.
 #[derive(Debug, thiserror::Error)]
