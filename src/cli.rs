@@ -44,6 +44,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Be a simulated Ollama server, for trying out clients and tokometer itself
     Simulate(SimulateArgs),
+    /// Import the folders of the study's own tool (test_results_N) as a run
+    Import(crate::history::import::ImportArgs),
     /// Print completions for a shell
     Completions {
         /// The shell

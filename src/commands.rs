@@ -27,6 +27,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         None => run(&cli.run)?,
         Some(Command::Run(args)) => run(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
+        Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);

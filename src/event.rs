@@ -203,6 +203,18 @@ pub struct RunInfo {
     pub target: Target,
     /// On what machine the client runs.
     pub machine: Machine,
+    /// Where it was imported from; None for a run of tokometer itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// Where a run that tokometer did not make comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// What made it, for example `concurrent-ollama study`.
+    pub tool: String,
+    /// The name of the folder that was read.
+    pub folder: String,
 }
 
 /// The machine that runs the client.
@@ -333,9 +345,17 @@ impl RequestRecord {
         (tokens >= 2 && last > first).then(|| last.since(first) / (tokens - 1) as f64)
     }
 
-    /// Speed: 1 / TPOT, tokens a second as the reader of this answer feels it, without the wait.
+    /// Speed: 1 / TPOT, tokens a second as the reader of this answer feels it, without the wait. Where
+    /// the instant of the last token is not known (imported runs): output tokens / response duration.
     pub fn speed_tok_s(&self) -> Option<f64> {
-        self.tpot_s().map(|tpot| 1.0 / tpot)
+        let first = self.first_token?;
+        match self.last_token {
+            Some(_) => self.tpot_s().map(|tpot| 1.0 / tpot),
+            None => {
+                let seconds = self.is_done().then(|| self.ended.since(first))?;
+                (seconds > 0.0).then(|| self.output_tokens() as f64 / seconds)
+            }
+        }
     }
 
     /// The wait in the server's queue: TTFT − (load + prompt evaluation), seconds, where the server tells both.
@@ -579,6 +599,16 @@ pub enum WarningKind {
     Recorder,
     /// A monitor says something.
     Monitor,
+    /// The run was imported: what its files do not tell, or tell wrongly.
+    Imported,
+    /// The server loaded the model while it was being measured.
+    ColdLoad,
+    /// The first request of a cycle waited far longer than the rest.
+    SlowFirst,
+    /// The server counts other tokens than came.
+    TokenCounts,
+    /// Samples of the machine are missing for a while.
+    SamplerGap,
     /// Anything else.
     Other,
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
 //! - [`dist`]: distributions, percentiles that the sample can carry
+//! - [`energy`]: joules from samples of power; [`machine`]: what GPUs and processes did
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
@@ -11,8 +12,10 @@
 //! It knows `event`, `plan` and `api`'s data; no socket, no screen.
 
 pub mod dist;
+pub mod energy;
 mod evidence;
 pub mod figures;
+pub mod machine;
 pub mod plain;
 pub mod state;
 mod steady;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::energy::Power;
+use super::machine::{Gpus, Processes};
 use crate::event::{
     ClientCost, CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
     RunInfo, Stamp, Warning, What,
@@ -32,6 +34,8 @@ pub struct RunState {
     pub gpus: BTreeMap<String, (Stamp, GpuSample)>,
     /// The latest process table.
     pub processes: Option<(Stamp, Vec<ProcessSample>)>,
+    /// Power over the whole run.
+    pub power: Power,
     /// Events that have been applied.
     pub events: u64,
 }
@@ -95,6 +99,10 @@ pub struct CycleState {
     pub(super) recent: Vec<(Stamp, u64, u32)>,
     /// Chunks of ended requests.
     pub(super) ended_chunks: u64,
+    /// What its GPUs did.
+    pub(super) gpus: Gpus,
+    /// What the server's processes did.
+    pub(super) processes: Processes,
 }
 
 /// One request in flight.
@@ -196,10 +204,19 @@ impl RunState {
             What::Client(cost) => self.client = Some(*cost),
             What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
             What::Gpu(sample) => {
+                self.power.push(event.at, sample);
+                for cycle in self.running_cycles() {
+                    cycle.gpus.take(sample);
+                }
                 self.gpus
                     .insert(sample.source.clone(), (event.at, sample.clone()));
             }
-            What::Processes(table) => self.processes = Some((event.at, table.clone())),
+            What::Processes(table) => {
+                for cycle in self.running_cycles() {
+                    cycle.processes.take(table);
+                }
+                self.processes = Some((event.at, table.clone()));
+            }
             What::ConnectionsOpened { .. }
             | What::RequestStarted { .. }
             | What::FirstToken { .. }
@@ -207,6 +224,11 @@ impl RunState {
             | What::RequestEnded(_)
             | What::CycleEnded { .. } => self.apply_to_cycle(event),
         }
+    }
+
+    fn running_cycles(&mut self) -> impl Iterator<Item = &mut CycleState> {
+        let cycles = self.cycles.iter_mut().rev();
+        cycles.take_while(|cycle| cycle.ended.is_none())
     }
 
     fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {

@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::dist::Dist;
+use super::energy;
 use super::figures::Figures;
 use super::plain::steers_terminal;
 use super::state::{CycleState, RunState, Stage};
 use super::verdict::Verdict;
 use crate::api::{Dialect, Target};
-use crate::event::{RunEnd, Warning, WarningKind};
+use crate::event::{Imported, RunEnd, Warning, WarningKind};
 use crate::plan::Limits;
 
 /// The name and version of the object's shape.
@@ -31,6 +32,8 @@ pub struct Summary {
     pub started_at: Option<DateTime<Utc>>,
     /// The server and the model.
     pub target: Option<TargetSummary>,
+    /// Where it was imported from; absent for a run of tokometer itself.
+    pub imported: Option<Imported>,
     /// What a person would accept.
     pub limits: Option<Limits>,
     /// One entry a level, smallest first.
@@ -145,9 +148,10 @@ impl Summary {
             simulated: run.is_simulated(),
             started_at: info.map(|info| info.started_at),
             target: info.map(|info| target(&info.target, run.load_s)),
+            imported: info.and_then(|info| info.imported.clone()),
             limits,
-            cycles: levels(&run.cycles, &limits.unwrap_or_default()),
-            energy: None,
+            cycles: levels(run),
+            energy: energy::of_run(run),
             verdict: Verdict::of_run(run),
             client: client(run),
             warnings: warnings(run),
@@ -197,9 +201,10 @@ fn target(target: &Target, load_s: Option<(f64, Option<f64>)>) -> TargetSummary 
     }
 }
 
-fn levels(cycles: &[CycleState], limits: &Limits) -> Vec<LevelSummary> {
+fn levels(run: &RunState) -> Vec<LevelSummary> {
+    let meter = run.power.meter();
     let mut by_users: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
-    for cycle in cycles {
+    for cycle in &run.cycles {
         by_users.entry(cycle.users).or_default().push(cycle);
     }
     let summary = |(users, mut cycles): (u32, Vec<&CycleState>)| {
@@ -207,8 +212,10 @@ fn levels(cycles: &[CycleState], limits: &Limits) -> Vec<LevelSummary> {
         let alone = cycles.iter().filter(|_| cycles.len() > 1);
         LevelSummary {
             users,
-            figures: Figures::of(&cycles, limits),
-            repeats: alone.map(|cycle| Figures::of(&[cycle], limits)).collect(),
+            figures: Figures::of_run(&cycles, run, &meter),
+            repeats: alone
+                .map(|cycle| Figures::of_run(&[cycle], run, &meter))
+                .collect(),
         }
     };
     by_users.into_iter().map(summary).collect()

@@ -2,6 +2,7 @@
 //!
 //! - [`RunDirectory`]: a fresh directory with its `run.json`
 //! - [`Recorder`]: writes the timeline, the tables and the answers while the run goes on
+//! - [`import`]: reads another tool's files as a run
 //! - [`read`] and [`replay`]: open a run directory again, wherever its log was cut
 //!
 //! `events.jsonl` is the truth; everything else in a run directory can be made again from it. Writing
@@ -9,6 +10,7 @@
 
 mod appender;
 mod directory;
+pub mod import;
 mod read;
 mod recorder;
 mod tables;

@@ -118,6 +118,7 @@ impl Recorder {
     /// Writes the rest and `summary.json`.
     pub fn finish(mut self) -> Recording {
         self.flush_files();
+        self.write_cycles();
         let path = self.path.join("summary.json");
         let written = match Summary::of(&self.state).to_json() {
             Ok(json) => write_whole(&path, json.as_bytes()),
@@ -212,6 +213,24 @@ impl Recorder {
         let headed = !std::mem::replace(&mut self.headed.1, true);
         let written = self.cycles.append(|out| write_row(out, &row, headed));
         self.note(written.map_err(|error| format!("cycles.csv: {error}")));
+    }
+
+    /// Writes `cycles.csv` anew: what samples say of a cycle is whole only after it.
+    fn write_cycles(&mut self) {
+        let meter = self.state.power.meter();
+        let mut table = Vec::new();
+        for cycle in self.state.cycles.iter().filter(|c| c.ended.is_some()) {
+            let figures = Figures::of_run(&[cycle], &self.state, &meter);
+            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.info.simulated);
+            let headed = table.is_empty();
+            if let Err(error) = write_row(&mut table, &row, headed) {
+                return self.note(Err(format!("cycles.csv: {error}")));
+            }
+        }
+        if !table.is_empty() {
+            let written = write_whole(&self.path.join("cycles.csv"), &table);
+            self.note(written.map_err(|error| error.to_string()));
+        }
     }
 
     fn flush_files(&mut self) {
