@@ -35,13 +35,21 @@ impl Stamp {
 #[derive(Debug, Clone, Copy)]
 pub struct RunClock {
     origin: tokio::time::Instant,
+    /// What it read at its origin, microseconds.
+    ahead: u64,
 }
 
 impl RunClock {
     /// A clock that reads 0 now.
     pub fn start() -> Self {
+        Self::resumed(Stamp(0))
+    }
+
+    /// A clock that reads `now` now: that of a run that goes on.
+    pub fn resumed(now: Stamp) -> Self {
         Self {
             origin: tokio::time::Instant::now(),
+            ahead: now.0,
         }
     }
 
@@ -50,15 +58,16 @@ impl RunClock {
         self.stamp(tokio::time::Instant::now())
     }
 
-    /// The instant of `stamp`.
+    /// The instant of `stamp`; the clock's start for an earlier one.
     pub fn instant(&self, stamp: Stamp) -> tokio::time::Instant {
-        self.origin + std::time::Duration::from_micros(stamp.0)
+        self.origin + std::time::Duration::from_micros(stamp.0.saturating_sub(self.ahead))
     }
 
-    /// The stamp of `instant`; 0 for an instant before the clock started.
+    /// The stamp of `instant`; the first one for an instant before the clock started.
     pub fn stamp(&self, instant: tokio::time::Instant) -> Stamp {
         let micros = instant.saturating_duration_since(self.origin).as_micros();
-        Stamp(u64::try_from(micros).unwrap_or(u64::MAX))
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+        Stamp(micros.saturating_add(self.ahead))
     }
 }
 
@@ -179,6 +188,13 @@ pub enum What {
     RunEnded {
         /// Why.
         why: RunEnd,
+    },
+    /// The run goes on after it was broken off: whatever was in flight is lost.
+    Continued {
+        /// How long nothing was run, seconds.
+        gap_s: f64,
+        /// Users of each cycle still to come, in order.
+        levels: Vec<u32>,
     },
     /// One reading of one GPU source.
     Gpu(GpuSample),
@@ -609,6 +625,10 @@ pub enum WarningKind {
     TokenCounts,
     /// Samples of the machine are missing for a while.
     SamplerGap,
+    /// Another process computes on the GPU.
+    OtherProcess,
+    /// Repeats of a level disagree.
+    Repeats,
     /// Anything else.
     Other,
 }

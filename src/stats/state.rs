@@ -6,7 +6,7 @@ use super::energy::Power;
 use super::machine::{Gpus, Processes};
 use crate::event::{
     ClientCost, CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
-    RunInfo, Stamp, Warning, What,
+    RunInfo, Stamp, Warning, WarningKind, What,
 };
 
 /// Everything known of a run so far. `RunState::default()`, then [`RunState::apply`] for each event.
@@ -168,6 +168,7 @@ impl RunState {
     /// Takes one more event into the state. Events of unknown cycles are ignored.
     pub fn apply(&mut self, event: &Event) {
         self.events += 1;
+        let before = self.now;
         self.now = self.now.max(event.at);
         match &event.what {
             What::RunStarted(info) => {
@@ -202,6 +203,7 @@ impl RunState {
             What::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
             What::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             What::Client(cost) => self.client = Some(*cost),
+            What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
             What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
             What::Gpu(sample) => {
                 self.power.push(event.at, sample);
@@ -224,6 +226,25 @@ impl RunState {
             | What::RequestEnded(_)
             | What::CycleEnded { .. } => self.apply_to_cycle(event),
         }
+    }
+
+    /// The run goes on at `at`, after it was broken off at `before`.
+    fn go_on(&mut self, at: Stamp, before: Stamp, gap_s: f64, levels: &[u32]) {
+        for cycle in self.cycles.iter_mut().filter(|cycle| cycle.ended.is_none()) {
+            cycle.ended = Some(before);
+            cycle.end = Some(CycleEnd::Stopped);
+            cycle.in_flight.clear();
+        }
+        self.upcoming = levels.to_vec();
+        self.paused = false;
+        let of = self.info.as_ref().map_or(0, |info| info.plan.warmup);
+        self.stage = Stage::Warming { done: 0, of };
+        let text = format!(
+            "The run was broken off at {:.1} s and went on {gap_s:.0} s later: what was in flight is lost.",
+            before.secs()
+        );
+        let kind = WarningKind::Other;
+        self.warnings.push((at, Warning { kind, text }));
     }
 
     fn running_cycles(&mut self) -> impl Iterator<Item = &mut CycleState> {

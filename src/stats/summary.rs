@@ -6,12 +6,15 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::advice;
 use super::dist::Dist;
 use super::energy;
 use super::figures::Figures;
+use super::findings::Findings;
 use super::plain::steers_terminal;
 use super::state::{CycleState, RunState, Stage};
 use super::verdict::Verdict;
+use super::why::{self, Reason};
 use crate::api::{Dialect, Target};
 use crate::event::{Imported, RunEnd, Warning, WarningKind};
 use crate::plan::Limits;
@@ -42,6 +45,10 @@ pub struct Summary {
     pub energy: Option<EnergySummary>,
     /// How many users the server carries.
     pub verdict: Option<Verdict>,
+    /// Why it stops there; empty where every level meets the limits.
+    pub why: Vec<Reason>,
+    /// What stands out.
+    pub findings: Findings,
     /// What the client itself spent.
     pub client: ClientSummary,
     /// What a reader of the numbers should know.
@@ -140,6 +147,16 @@ impl Summary {
     pub fn of(run: &RunState) -> Self {
         let info = run.info.as_ref();
         let limits = info.map(|info| info.plan.limits);
+        let levels = levels(run);
+        let verdict = Verdict::of_run(run);
+        let mut warnings = warnings(run);
+        let doubts = advice::advice(run).into_iter();
+        let doubts = doubts.chain(verdict.as_ref().and_then(advice::disagreement));
+        warnings.extend(doubts.map(|Warning { kind, text }| WarningSummary {
+            kind,
+            text,
+            at_s: None,
+        }));
         Self {
             schema: SCHEMA.to_owned(),
             tokometer: info
@@ -150,11 +167,15 @@ impl Summary {
             target: info.map(|info| target(&info.target, run.load_s)),
             imported: info.and_then(|info| info.imported.clone()),
             limits,
-            cycles: levels(run),
+            why: verdict
+                .as_ref()
+                .map_or_else(Vec::new, |verdict| why::why(run, &levels, verdict)),
+            findings: Findings::of(&levels),
+            cycles: levels,
             energy: energy::of_run(run),
-            verdict: Verdict::of_run(run),
+            verdict,
             client: client(run),
-            warnings: warnings(run),
+            warnings,
         }
     }
 

@@ -86,7 +86,9 @@ fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
         | WarningKind::ColdLoad
         | WarningKind::SlowFirst
         | WarningKind::TokenCounts
-        | WarningKind::SamplerGap => ("!", theme.warn),
+        | WarningKind::SamplerGap
+        | WarningKind::OtherProcess
+        | WarningKind::Repeats => ("!", theme.warn),
         WarningKind::Monitor | WarningKind::Imported | WarningKind::Other => ("·", theme.text),
     }
 }
