@@ -35,7 +35,7 @@ Examples:
   tokometer --json > run.json               no dashboard, the summary as JSON
 
 Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not go on,
-2 wrong usage, 128+n ended by signal n.";
+2 wrong usage, 3 a condition of `compare --fail-if` is met, 128+n ended by signal n.";
 
 /// What tokometer can do.
 #[derive(Debug, Subcommand)]
@@ -46,6 +46,10 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Import the folders of the study's own tool (test_results_N) as a run
     Import(crate::history::import::ImportArgs),
+    /// List the runs that were recorded, or delete one
+    Runs(crate::history::runs::RunsArgs),
+    /// Hold runs against each other, level by level
+    Compare(crate::history::compare::CompareArgs),
     /// Print completions for a shell
     Completions {
         /// The shell

@@ -28,6 +28,8 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Run(args)) => run(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
         Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
+        Some(Command::Runs(args)) => crate::history::runs::run_runs(&args)?,
+        Some(Command::Compare(args)) => crate::history::compare::run_compare(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);

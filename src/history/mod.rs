@@ -1,8 +1,14 @@
 //! Runs that are over, from the command line.
 //!
 //! - [`import`]: `tokometer import DIR`
+//! - [`runs`]: `tokometer runs`
+//! - [`compare`]: `tokometer compare RUN RUN…`
+//! - [`player`]: a recorded run as a stream of events again, with a pace of its own
 
+pub mod compare;
 pub mod import;
+pub mod player;
+pub mod runs;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 //! - [`RunDirectory`]: a fresh directory with its `run.json`
 //! - [`Recorder`]: writes the timeline, the tables and the answers while the run goes on
 //! - [`import`]: reads another tool's files as a run
+//! - [`index`]: the list of runs; [`Resume`]: what is left of a run that was killed
 //! - [`read`] and [`replay`]: open a run directory again, wherever its log was cut
 //!
 //! `events.jsonl` is the truth; everything else in a run directory can be made again from it. Writing
@@ -11,8 +12,10 @@
 mod appender;
 mod directory;
 pub mod import;
+pub mod index;
 mod read;
 mod recorder;
+mod resume;
 mod tables;
 
 use std::path::PathBuf;
@@ -20,6 +23,7 @@ use std::path::PathBuf;
 pub use directory::{RunDirectory, default_root, directory_name};
 pub use read::{Recovered, events_of, read, replay};
 pub use recorder::{Recorder, Recording};
+pub use resume::Resume;
 
 /// What can go wrong with a run directory.
 #[derive(Debug, thiserror::Error)]

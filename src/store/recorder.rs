@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::StoreError;
 use super::appender::Appender;
 use super::directory::{RunDirectory, write_json, write_whole};
+use super::resume::{Resume, answered, close_torn_line};
 use super::tables::{CycleRow, RequestRow, write_row};
 use crate::event::{Answer, Event, RequestRecord, RunInfo, Stamp, Warning, WarningKind, What};
 use crate::stats::figures::Figures;
@@ -78,6 +79,48 @@ impl Recorder {
             flushed: Stamp(0),
             progress: BTreeMap::new(),
             answered: BTreeSet::new(),
+            trouble: None,
+            told: false,
+        })
+    }
+
+    /// A recorder that goes on with a run: it appends to its log, after the last whole line, and writes its
+    /// tables anew.
+    pub fn resume(run: &Resume) -> Result<Self, StoreError> {
+        let path = run.directory.clone();
+        let (log, requests) = (path.join("events.jsonl"), path.join("requests.csv"));
+        close_torn_line(&log)?;
+        let answers = path.join("answers");
+        fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
+        let mut rows = Vec::new();
+        for cycle in &run.state.cycles {
+            for record in &cycle.requests {
+                let row = RequestRow::of(record, Some(cycle.users), run.info.simulated);
+                let headed = rows.is_empty();
+                write_row(&mut rows, &row, headed).map_err(|error| StoreError::NotARun {
+                    path: requests.clone(),
+                    reason: error.to_string(),
+                })?;
+            }
+        }
+        write_whole(&requests, &rows)?;
+        let cycles = path.join("cycles.csv");
+        close_torn_line(&cycles)?;
+        let headed = (
+            !rows.is_empty(),
+            fs::metadata(&cycles).is_ok_and(|file| file.len() > 0),
+        );
+        Ok(Self {
+            log: growing(&log)?,
+            requests: growing(&requests)?,
+            cycles: growing(&cycles)?,
+            answered: answered(&path).into_iter().collect(),
+            path,
+            info: run.info.clone(),
+            headed,
+            state: run.state.clone(),
+            flushed: Stamp(0),
+            progress: BTreeMap::new(),
             trouble: None,
             told: false,
         })
