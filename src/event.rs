@@ -365,13 +365,11 @@ impl RequestRecord {
     /// the instant of the last token is not known (imported runs): output tokens / response duration.
     pub fn speed_tok_s(&self) -> Option<f64> {
         let first = self.first_token?;
-        match self.last_token {
-            Some(_) => self.tpot_s().map(|tpot| 1.0 / tpot),
-            None => {
-                let seconds = self.is_done().then(|| self.ended.since(first))?;
-                (seconds > 0.0).then(|| self.output_tokens() as f64 / seconds)
-            }
+        if self.last_token.is_some() {
+            return self.tpot_s().map(|tpot| 1.0 / tpot);
         }
+        let seconds = self.is_done().then(|| self.ended.since(first))?;
+        (seconds > 0.0).then(|| self.output_tokens() as f64 / seconds)
     }
 
     /// The wait in the server's queue: TTFT − (load + prompt evaluation), seconds, where the server tells both.

@@ -356,6 +356,15 @@ fn it_becomes_a_run_directory_like_any_other() {
         cycles.contains(",200.0") || cycles.contains(",199.99"),
         "{cycles}"
     );
+    // Every reading is there, below a header.
+    let lines = |name: &str| {
+        fs::read_to_string(directory.join(name))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    assert_eq!(lines("gpu.csv"), 1 + 60 + 15);
+    assert_eq!(lines("processes.csv"), 1 + 9 + 7);
     let schema: serde_json::Value =
         serde_json::from_str(include_str!("../assets/summary.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

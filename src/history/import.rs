@@ -14,7 +14,7 @@ use crate::store::import::{import, record};
 /// The flags of `import`.
 #[derive(Debug, Args, Clone)]
 pub struct ImportArgs {
-    /// The folder that holds the folders test_results_N
+    /// The folder that holds the folders `test_results_N`
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
     /// The name of the model, which the files do not tell [default: the folder's name]

@@ -82,26 +82,26 @@ fn slow_first(cycle: &CycleState) -> Option<Warning> {
 
 fn client_late(run: &RunState) -> Option<Warning> {
     let spent = run.client?.cpu_s?;
-    let (mut gaps, mut gap_us) = (0_u64, 0_u64);
+    let (mut gaps, mut micros_sum) = (0_u64, 0_u64);
     for pair in done(run).flat_map(|request| request.itl_us.chunks_exact(2)) {
         if let &[micros, count] = pair {
             gaps = gaps.saturating_add(count);
-            gap_us = gap_us.saturating_add(micros.saturating_mul(count));
+            micros_sum = micros_sum.saturating_add(micros.saturating_mul(count));
         }
     }
     let chunks: u64 = run.cycles.iter().map(|cycle| cycle.chunks).sum();
     if gaps == 0 || chunks == 0 {
         return None;
     }
-    let gap_s = gap_us as f64 / 1e6 / gaps as f64;
+    let mean_s = micros_sum as f64 / 1e6 / gaps as f64;
     let own_s = spent / chunks as f64;
-    (own_s > gap_s * CLIENT_SHARE).then(|| Warning {
+    (own_s > mean_s * CLIENT_SHARE).then(|| Warning {
         kind: WarningKind::ClientLate,
         text: format!(
             "The client spent {:.0} µs of processor time a token, {:.1} % of the gap between tokens: \
              speeds may be the client's. Use fewer users, or run it on another machine.",
             own_s * 1e6,
-            own_s / gap_s * 100.0
+            own_s / mean_s * 100.0
         ),
     })
 }

@@ -60,7 +60,7 @@ pub struct ProcessFigures {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Sum {
     n: u64,
-    sum: f64,
+    all: f64,
     max: Option<f64>,
 }
 
@@ -68,14 +68,14 @@ impl Sum {
     fn add(&mut self, value: Option<f64>) {
         if let Some(value) = value.filter(|value| value.is_finite()) {
             self.n += 1;
-            self.sum += value;
+            self.all += value;
             self.max = Some(self.max.map_or(value, |max| max.max(value)));
         }
     }
 
     fn merge(&mut self, other: &Self) {
         self.n += other.n;
-        self.sum += other.sum;
+        self.all += other.all;
         self.max = match (self.max, other.max) {
             (Some(a), Some(b)) => Some(a.max(b)),
             (a, b) => a.or(b),
@@ -85,7 +85,7 @@ impl Sum {
     fn spread(&self) -> Spread {
         Spread {
             n: self.n,
-            mean: (self.n > 0).then(|| self.sum / self.n as f64),
+            mean: (self.n > 0).then(|| self.all / self.n as f64),
             max: self.max,
         }
     }
@@ -205,7 +205,9 @@ impl Gpus {
             .collect();
         let pooled = |pick: fn(&[Sum; 5]) -> &Sum| {
             let mut all = Sum::default();
-            counted.iter().for_each(|sums| all.merge(pick(sums)));
+            for sums in &counted {
+                all.merge(pick(sums));
+            }
             all.spread()
         };
         let added = |pick: fn(&[Sum; 5]) -> &Sum| {

@@ -47,14 +47,13 @@ impl Repeats {
         let by_limit = split(&speeds, &|speed| speed >= limits.speed_tok_s)
             || split(&waits, &|wait| wait <= limits.wait_s);
         let disagree = by_limit || any_far_apart(&speeds);
-        let speed_tok_s = between(&speeds);
-        let wait_s = between(&waits);
+        let (by_speed, by_wait) = (between(&speeds), between(&waits));
         let n = judged.len() as u64;
         Some(Self {
             n,
-            text: sentence(n, &speed_tok_s, &wait_s, disagree),
-            speed_tok_s,
-            wait_s,
+            text: sentence(n, &by_speed, &by_wait, disagree),
+            speed_tok_s: by_speed,
+            wait_s: by_wait,
             disagree,
         })
     }

@@ -205,14 +205,7 @@ impl RunState {
             What::Client(cost) => self.client = Some(*cost),
             What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
             What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
-            What::Gpu(sample) => {
-                self.power.push(event.at, sample);
-                for cycle in self.running_cycles() {
-                    cycle.gpus.take(sample);
-                }
-                self.gpus
-                    .insert(sample.source.clone(), (event.at, sample.clone()));
-            }
+            What::Gpu(sample) => self.take_gpu(event.at, sample),
             What::Processes(table) => {
                 for cycle in self.running_cycles() {
                     cycle.processes.take(table);
@@ -245,6 +238,15 @@ impl RunState {
         );
         let kind = WarningKind::Other;
         self.warnings.push((at, Warning { kind, text }));
+    }
+
+    fn take_gpu(&mut self, at: Stamp, sample: &GpuSample) {
+        self.power.push(at, sample);
+        for cycle in self.running_cycles() {
+            cycle.gpus.take(sample);
+        }
+        self.gpus
+            .insert(sample.source.clone(), (at, sample.clone()));
     }
 
     fn running_cycles(&mut self) -> impl Iterator<Item = &mut CycleState> {

@@ -16,6 +16,8 @@ pub mod index;
 mod read;
 mod recorder;
 mod resume;
+mod samples;
+mod table;
 mod tables;
 
 use std::path::PathBuf;

@@ -200,11 +200,15 @@ impl CycleRow {
 
 /// Text of a server for a cell: on one line, and never a formula of the spreadsheet that opens it.
 fn cell(text: &str) -> String {
-    let line = one_line(text, LONGEST);
+    harmless(&one_line(text, LONGEST))
+}
+
+/// The text, never a formula of the spreadsheet that opens it.
+pub(super) fn harmless(line: &str) -> String {
     if line.starts_with(['=', '+', '-', '@']) {
         format!("'{line}")
     } else {
-        line
+        line.to_owned()
     }
 }
 

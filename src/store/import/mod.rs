@@ -89,7 +89,7 @@ pub fn record(import: &Import, root: &Path) -> Result<std::path::PathBuf, StoreE
 fn folder_name(directory: &Path) -> String {
     let whole = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let name = whole.file_name().map(|name| name.to_string_lossy());
-    name.map_or_else(|| "imported".to_owned(), |name| name.into_owned())
+    name.map_or_else(|| "imported".to_owned(), std::borrow::Cow::into_owned)
 }
 
 /// The number in `test_results_N`.

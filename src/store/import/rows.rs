@@ -234,60 +234,9 @@ impl Row for ProcessRow {
 
 /// The rows of a file. `name` is how the file is called in messages.
 pub(super) fn read<R: Row>(path: &Path, name: &str, problems: &mut Problems) -> Vec<R> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) => {
-            problems.add(format!("{name}: {error}"));
-            return Vec::new();
-        }
-    };
-    let mut reader = ReaderBuilder::new()
-        .flexible(true)
-        .trim(Trim::All)
-        .from_reader(file);
-    let header = match reader.headers() {
-        Ok(header) => header.clone(),
-        Err(error) => {
-            problems.add(format!("{name}, line 1: {error}"));
-            return Vec::new();
-        }
-    };
-    let mut columns = Vec::new();
-    for column in R::COLUMNS {
-        match header.iter().position(|name| name == *column) {
-            Some(place) => columns.push(place),
-            None => {
-                problems.add(format!(
-                    "{name}, line 1: no column {column}; the file is left out"
-                ));
-                return Vec::new();
-            }
-        }
-    }
-    let mut rows = Vec::new();
-    let mut wrong: Vec<String> = Vec::new();
-    for record in reader.records() {
-        match record {
-            Ok(record) if record == header => {}
-            Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                let cells = Cells {
-                    record: &record,
-                    columns: &columns,
-                    names: R::COLUMNS,
-                    line,
-                };
-                match R::parse(&cells) {
-                    Ok(row) => rows.push(row),
-                    Err(why) => wrong.push(format!("{name}, line {line}: {why}")),
-                }
-            }
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                wrong.push(format!("{name}, line {line}: {}", reason(&error)));
-            }
-        }
-    }
+    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    let opened = File::open(path).map_err(|error| format!("{name}: {error}"));
+    let done = opened.and_then(|file| read_lines(file, name, &mut rows, &mut wrong));
     let more = wrong.len().saturating_sub(TOLD_OF_A_FILE);
     for sentence in wrong.into_iter().take(TOLD_OF_A_FILE) {
         problems.add(sentence);
@@ -295,7 +244,58 @@ pub(super) fn read<R: Row>(path: &Path, name: &str, problems: &mut Problems) -> 
     if more > 0 {
         problems.add(format!("{name}: {more} more lines cannot be read"));
     }
+    if let Err(sentence) = done {
+        problems.add(sentence);
+    }
     rows
+}
+
+/// Appends the rows of a file, and in sentences its lines that are none. An error where nothing can be read.
+fn read_lines<R: Row>(
+    file: File,
+    name: &str,
+    rows: &mut Vec<R>,
+    wrong: &mut Vec<String>,
+) -> Result<(), String> {
+    let mut reader = ReaderBuilder::new()
+        .flexible(true)
+        .trim(Trim::All)
+        .from_reader(file);
+    let header = reader.headers().cloned();
+    let header = header.map_err(|error| format!("{name}, line 1: {}", reason(&error)))?;
+    let place = |column: &&'static str| {
+        let place = header.iter().position(|name| name == *column);
+        place.ok_or_else(|| format!("{name}, line 1: no column {column}; the file is left out"))
+    };
+    let columns: Vec<usize> = R::COLUMNS.iter().map(place).collect::<Result<_, _>>()?;
+    for record in reader.records() {
+        let parsed = record
+            .map_err(|error| {
+                (
+                    error.position().map_or(0, csv::Position::line),
+                    reason(&error),
+                )
+            })
+            .and_then(|record| {
+                // A file that was appended to may hold its header again.
+                if record == header {
+                    return Ok(None);
+                }
+                let line = record.position().map_or(0, csv::Position::line);
+                let cells = Cells {
+                    record: &record,
+                    columns: &columns,
+                    names: R::COLUMNS,
+                    line,
+                };
+                R::parse(&cells).map(Some).map_err(|why| (line, why))
+            });
+        match parsed {
+            Ok(row) => rows.extend(row),
+            Err((line, why)) => wrong.push(format!("{name}, line {line}: {why}")),
+        }
+    }
+    Ok(())
 }
 
 fn reason(error: &csv::Error) -> String {
