@@ -31,6 +31,9 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Share(args)) => crate::report::args::run_share(&args)?,
         Some(Command::Preview(args)) => crate::preview::command::execute(&args)?,
         Some(Command::Screenshot(args)) => crate::picture::execute(&args)?,
+        Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
+        Some(Command::Runs(args)) => crate::history::runs::run_runs(&args)?,
+        Some(Command::Compare(args)) => crate::history::compare::run_compare(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);

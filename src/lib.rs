@@ -17,6 +17,7 @@ pub mod cli;
 pub mod commands;
 pub mod event;
 pub mod headless;
+pub mod history;
 pub mod monitor;
 pub mod picture;
 pub mod plan;

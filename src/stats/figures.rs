@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::dist::Dist;
-use super::state::CycleState;
+use super::energy::Meter;
+use super::machine::{GpuFigures, Gpus, ProcessFigures, Processes};
+use super::state::{CycleState, RunState};
 use super::steady::steady;
 use super::verdict::Sample;
-use crate::event::{CycleEnd, RequestRecord};
+use crate::event::{CycleEnd, RequestRecord, Stamp};
 use crate::plan::Limits;
 
 /// The figures of a level. Distributions are over the requests that ended as they should; a request
@@ -73,8 +75,14 @@ pub struct Figures {
     pub retries: u64,
     /// Energy within the cycle, joules.
     pub energy_j: Option<f64>,
-    /// Energy within the cycle / output tokens, joules.
+    /// Energy within the cycle / output tokens, joules; of the repeats that samples cover.
     pub j_per_token: Option<f64>,
+    /// The share of its time that energy was measured, 0–1; of the repeats with samples.
+    pub energy_coverage: Option<f64>,
+    /// What the GPUs did.
+    pub gpu: Option<GpuFigures>,
+    /// What the server's processes did.
+    pub processes: Vec<ProcessFigures>,
 }
 
 /// Who counted the tokens.
@@ -109,7 +117,34 @@ impl Figures {
         figures.distribute(&done);
         figures.count_tokens(&done);
         figures.rate(cycles, &requests, limits);
+        let mut processes = Processes::default();
+        for cycle in cycles {
+            processes.merge(&cycle.processes);
+        }
+        figures.processes = processes.figures();
         figures
+    }
+
+    /// The figures of one level's cycles in `run`, with what its samples say of energy and GPUs. `meter` is that
+    /// of [`RunState::power`].
+    pub fn of_run(cycles: &[&CycleState], run: &RunState, meter: &Meter) -> Self {
+        let limits = run.info.as_ref().map(|info| info.plan.limits);
+        let mut figures = Self::of(cycles, &limits.unwrap_or_default());
+        figures.measure(cycles, meter, run.now);
+        figures
+    }
+
+    fn measure(&mut self, cycles: &[&CycleState], meter: &Meter, now: Stamp) {
+        if let Some(energy) = meter.of_cycles(cycles, now) {
+            self.energy_j = Some(energy.used.joules);
+            self.j_per_token = energy.j_per_token();
+            self.energy_coverage = Some(energy.used.coverage());
+        }
+        let mut gpus = Gpus::default();
+        for cycle in cycles {
+            gpus.merge(&cycle.gpus);
+        }
+        self.gpu = gpus.figures(|source| meter.counts(source));
     }
 
     fn count(&mut self, requests: &[&RequestRecord], done: usize) {

@@ -2,19 +2,34 @@
 //!
 //! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
 //! - [`dist`]: distributions, percentiles that the sample can carry
+//! - [`energy`]: joules from samples of power; [`machine`]: what GPUs and processes did
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
 //! - [`verdict`]: how many users the server carries, and how sure that is
-//! - `evidence`: the verdict in sentences
+//! - `evidence`: the verdict in sentences; [`repeats`]: whether repeats agree; [`why`]: why it stops there
+//! - [`findings`]: what stands out; `advice`: what casts doubt on it
+//! - [`compare`]: runs side by side; [`condition`]: when a comparison fails; `difference`, `unlike` serve it
+//! - [`interval`]: intervals of means, differences and shares
 //!
 //! It knows `event`, `plan` and `api`'s data; no socket, no screen.
 
+mod advice;
+pub mod compare;
+pub mod condition;
+mod difference;
 pub mod dist;
+pub mod energy;
 mod evidence;
 pub mod figures;
+pub mod findings;
+pub mod interval;
+pub mod machine;
 pub mod plain;
+pub mod repeats;
 pub mod state;
 mod steady;
 pub mod summary;
+mod unlike;
 pub mod verdict;
+pub mod why;

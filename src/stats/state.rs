@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::energy::Power;
+use super::machine::{Gpus, Processes};
 use crate::event::{
     ClientCost, CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
-    RunInfo, Stamp, Warning, What,
+    RunInfo, Stamp, Warning, WarningKind, What,
 };
 
 /// Everything known of a run so far. `RunState::default()`, then [`RunState::apply`] for each event.
@@ -32,6 +34,8 @@ pub struct RunState {
     pub gpus: BTreeMap<String, (Stamp, GpuSample)>,
     /// The latest process table.
     pub processes: Option<(Stamp, Vec<ProcessSample>)>,
+    /// Power over the whole run.
+    pub power: Power,
     /// Events that have been applied.
     pub events: u64,
 }
@@ -95,6 +99,10 @@ pub struct CycleState {
     pub(super) recent: Vec<(Stamp, u64, u32)>,
     /// Chunks of ended requests.
     pub(super) ended_chunks: u64,
+    /// What its GPUs did.
+    pub(super) gpus: Gpus,
+    /// What the server's processes did.
+    pub(super) processes: Processes,
 }
 
 /// One request in flight.
@@ -160,6 +168,7 @@ impl RunState {
     /// Takes one more event into the state. Events of unknown cycles are ignored.
     pub fn apply(&mut self, event: &Event) {
         self.events += 1;
+        let before = self.now;
         self.now = self.now.max(event.at);
         match &event.what {
             What::RunStarted(info) => {
@@ -194,12 +203,15 @@ impl RunState {
             What::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
             What::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             What::Client(cost) => self.client = Some(*cost),
+            What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
             What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
-            What::Gpu(sample) => {
-                self.gpus
-                    .insert(sample.source.clone(), (event.at, sample.clone()));
+            What::Gpu(sample) => self.take_gpu(event.at, sample),
+            What::Processes(table) => {
+                for cycle in self.running_cycles() {
+                    cycle.processes.take(table);
+                }
+                self.processes = Some((event.at, table.clone()));
             }
-            What::Processes(table) => self.processes = Some((event.at, table.clone())),
             What::ConnectionsOpened { .. }
             | What::RequestStarted { .. }
             | What::FirstToken { .. }
@@ -207,6 +219,39 @@ impl RunState {
             | What::RequestEnded(_)
             | What::CycleEnded { .. } => self.apply_to_cycle(event),
         }
+    }
+
+    /// The run goes on at `at`, after it was broken off at `before`.
+    fn go_on(&mut self, at: Stamp, before: Stamp, gap_s: f64, levels: &[u32]) {
+        for cycle in self.cycles.iter_mut().filter(|cycle| cycle.ended.is_none()) {
+            cycle.ended = Some(before);
+            cycle.end = Some(CycleEnd::Stopped);
+            cycle.in_flight.clear();
+        }
+        self.upcoming = levels.to_vec();
+        self.paused = false;
+        let of = self.info.as_ref().map_or(0, |info| info.plan.warmup);
+        self.stage = Stage::Warming { done: 0, of };
+        let text = format!(
+            "The run was broken off at {:.1} s and went on {gap_s:.0} s later: what was in flight is lost.",
+            before.secs()
+        );
+        let kind = WarningKind::Other;
+        self.warnings.push((at, Warning { kind, text }));
+    }
+
+    fn take_gpu(&mut self, at: Stamp, sample: &GpuSample) {
+        self.power.push(at, sample);
+        for cycle in self.running_cycles() {
+            cycle.gpus.take(sample);
+        }
+        self.gpus
+            .insert(sample.source.clone(), (at, sample.clone()));
+    }
+
+    fn running_cycles(&mut self) -> impl Iterator<Item = &mut CycleState> {
+        let cycles = self.cycles.iter_mut().rev();
+        cycles.take_while(|cycle| cycle.ended.is_none())
     }
 
     fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {

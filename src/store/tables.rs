@@ -143,6 +143,10 @@ pub(crate) struct CycleRow {
     tokens_counted_by: Option<String>,
     energy_j: Option<f64>,
     j_per_token: Option<f64>,
+    gpu_mean_watts: Option<f64>,
+    gpu_max_watts: Option<f64>,
+    gpu_mean_mhz: Option<f64>,
+    gpu_max_mhz: Option<f64>,
 }
 
 impl CycleRow {
@@ -186,17 +190,25 @@ impl CycleRow {
             tokens_counted_by: figures.tokens_counted_by.map(|by| by.to_string()),
             energy_j: figures.energy_j,
             j_per_token: figures.j_per_token,
+            gpu_mean_watts: figures.gpu.and_then(|gpu| gpu.watts.mean),
+            gpu_max_watts: figures.gpu.and_then(|gpu| gpu.watts.max),
+            gpu_mean_mhz: figures.gpu.and_then(|gpu| gpu.mhz.mean),
+            gpu_max_mhz: figures.gpu.and_then(|gpu| gpu.mhz.max),
         }
     }
 }
 
 /// Text of a server for a cell: on one line, and never a formula of the spreadsheet that opens it.
 fn cell(text: &str) -> String {
-    let line = one_line(text, LONGEST);
+    harmless(&one_line(text, LONGEST))
+}
+
+/// The text, never a formula of the spreadsheet that opens it.
+pub(super) fn harmless(line: &str) -> String {
     if line.starts_with(['=', '+', '-', '@']) {
         format!("'{line}")
     } else {
-        line
+        line.to_owned()
     }
 }
 

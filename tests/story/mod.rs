@@ -310,6 +310,7 @@ fn info(plan: Plan) -> RunInfo {
             simulated: false,
         },
         machine: Machine::default(),
+        imported: None,
     }
 }
 
