@@ -40,7 +40,7 @@ Examples:
   tokometer --json > run.json               no dashboard, the summary as JSON
 
 Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not go on,
-2 wrong usage, 128+n ended by signal n.";
+2 wrong usage, 3 a condition of `compare --fail-if` is met, 128+n ended by signal n.";
 
 /// What tokometer can do.
 #[derive(Debug, Subcommand)]
@@ -55,6 +55,16 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Say what can be measured here, what not, why, and what mends it
     Doctor(DoctorArgs),
+    /// Write a run's report: Markdown, HTML, CSV, JSON and charts
+    Report(crate::report::args::ReportArgs),
+    /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
+    Share(crate::report::args::ShareArgs),
+    /// Import the folders of the study's own tool (`test_results_N`) as a run
+    Import(crate::history::import::ImportArgs),
+    /// List the runs that were recorded, or delete one
+    Runs(crate::history::runs::RunsArgs),
+    /// Hold runs against each other, level by level
+    Compare(crate::history::compare::CompareArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -72,6 +82,9 @@ pub struct RunArgs {
     /// The study's plan: 15 levels up to 256, its prompt, /api/generate, no token limit, no time-outs, 10 s rest
     #[arg(long, help_heading = "Load")]
     pub study: bool,
+    /// Run each level this many times in a row; the verdict says how far the repeats agree [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Load")]
+    pub repeat: Option<u32>,
     /// Each user asks this many times in a row, without waiting for the others [default: 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "duration", help_heading = "Load")]
     pub waves: Option<u32>,
@@ -255,7 +268,7 @@ impl RunArgs {
         };
         let limit = |asked: Option<TimeOut>, base| asked.map_or(base, |TimeOut(limit)| limit);
         Ok(Plan {
-            levels: self.users.clone().unwrap_or(base.levels),
+            levels: repeated(self.users.as_ref().unwrap_or(&base.levels), self.repeat),
             shape,
             max_tokens: match self.max_tokens {
                 Some(0) => None,
@@ -281,6 +294,15 @@ impl RunArgs {
             energy: self.monitors.energy(),
         })
     }
+}
+
+/// The levels, each as many times in a row.
+fn repeated(levels: &[u32], times: Option<u32>) -> Vec<u32> {
+    let times = usize::try_from(times.unwrap_or(1)).unwrap_or(1);
+    let each = levels
+        .iter()
+        .flat_map(|users| std::iter::repeat_n(*users, times));
+    each.collect()
 }
 
 /// The prompts of a file: one a line, or one JSON a line, a string or an object with `prompt`.

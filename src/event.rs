@@ -43,13 +43,21 @@ impl Stamp {
 #[derive(Debug, Clone, Copy)]
 pub struct RunClock {
     origin: tokio::time::Instant,
+    /// What it read at its origin, microseconds.
+    ahead: u64,
 }
 
 impl RunClock {
     /// A clock that reads 0 now.
     pub fn start() -> Self {
+        Self::resumed(Stamp(0))
+    }
+
+    /// A clock that reads `now` now: that of a run that goes on.
+    pub fn resumed(now: Stamp) -> Self {
         Self {
             origin: tokio::time::Instant::now(),
+            ahead: now.0,
         }
     }
 
@@ -58,15 +66,16 @@ impl RunClock {
         self.stamp(tokio::time::Instant::now())
     }
 
-    /// The instant of `stamp`.
+    /// The instant of `stamp`; the clock's start for an earlier one.
     pub fn instant(&self, stamp: Stamp) -> tokio::time::Instant {
-        self.origin + std::time::Duration::from_micros(stamp.0)
+        self.origin + std::time::Duration::from_micros(stamp.0.saturating_sub(self.ahead))
     }
 
-    /// The stamp of `instant`; 0 for an instant before the clock started.
+    /// The stamp of `instant`; the first one for an instant before the clock started.
     pub fn stamp(&self, instant: tokio::time::Instant) -> Stamp {
         let micros = instant.saturating_duration_since(self.origin).as_micros();
-        Stamp(u64::try_from(micros).unwrap_or(u64::MAX))
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+        Stamp(micros.saturating_add(self.ahead))
     }
 }
 
@@ -184,6 +193,13 @@ pub enum What {
         /// Why.
         why: RunEnd,
     },
+    /// The run goes on after it was broken off: whatever was in flight is lost.
+    Continued {
+        /// How long nothing was run, seconds.
+        gap_s: f64,
+        /// Users of each cycle still to come, in order.
+        levels: Vec<u32>,
+    },
     /// One reading of one GPU source.
     Gpu(GpuSample),
     /// One reading of the server's processes.
@@ -218,6 +234,18 @@ pub struct RunInfo {
     pub target: Target,
     /// On what machine the client runs.
     pub machine: Machine,
+    /// Where it was imported from; None for a run of tokometer itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// Where a run that tokometer did not make comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// What made it, for example `concurrent-ollama study`.
+    pub tool: String,
+    /// The name of the folder that was read.
+    pub folder: String,
 }
 
 /// The machine that runs the client.
@@ -348,9 +376,15 @@ impl RequestRecord {
         (tokens >= 2 && last > first).then(|| last.since(first) / (tokens - 1) as f64)
     }
 
-    /// Speed: 1 / TPOT, tokens a second as the reader of this answer feels it, without the wait.
+    /// Speed: 1 / TPOT, tokens a second as the reader of this answer feels it, without the wait. Where
+    /// the instant of the last token is not known (imported runs): output tokens / response duration.
     pub fn speed_tok_s(&self) -> Option<f64> {
-        self.tpot_s().map(|tpot| 1.0 / tpot)
+        let first = self.first_token?;
+        if self.last_token.is_some() {
+            return self.tpot_s().map(|tpot| 1.0 / tpot);
+        }
+        let seconds = self.is_done().then(|| self.ended.since(first))?;
+        (seconds > 0.0).then(|| self.output_tokens() as f64 / seconds)
     }
 
     /// The wait in the server's queue: TTFT − (load + prompt evaluation), seconds, where the server tells both.
@@ -596,6 +630,20 @@ pub enum WarningKind {
     Monitor,
     /// A number is above what physics allows.
     Impossible,
+    /// The run was imported: what its files do not tell, or tell wrongly.
+    Imported,
+    /// The server loaded the model while it was being measured.
+    ColdLoad,
+    /// The first request of a cycle waited far longer than the rest.
+    SlowFirst,
+    /// The server counts other tokens than came.
+    TokenCounts,
+    /// Samples of the machine are missing for a while.
+    SamplerGap,
+    /// Another process computes on the GPU.
+    OtherProcess,
+    /// Repeats of a level disagree.
+    Repeats,
     /// Anything else.
     Other,
 }

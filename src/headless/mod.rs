@@ -23,6 +23,11 @@ use progress::Progress;
 /// The longest text of a server that is printed, characters.
 const LONGEST: usize = 300;
 
+/// A summary as text: the table of levels, the failures, the verdict, the warnings.
+pub fn summary_text(summary: &Summary) -> String {
+    table::text(summary)
+}
+
 /// What a headless run is asked to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadlessOptions {

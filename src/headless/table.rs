@@ -56,6 +56,11 @@ pub(super) fn text(summary: &Summary) -> String {
                 .map(|level| format!("  {}", level.evidence)),
         );
     }
+    lines.extend(summary.why.iter().map(|reason| {
+        let limit = reason.limit;
+        format!("why the {limit} ends there: {}", plain(&reason.text))
+    }));
+    lines.extend(summary.findings.sentences.iter().cloned());
     let mut texts: Vec<String> = Vec::new();
     for warning in &summary.warnings {
         let text = format!("warning: {}", plain(&warning.text));

@@ -20,7 +20,7 @@ use crate::event::{EnergyBaseline, GpuSample, PowerScope, Stamp};
 
 /// Two samples further apart than this, seconds, have a gap between them that power cannot bridge.
 /// (An energy counter can: it went on counting.)
-pub const LONGEST_STEP_S: f64 = 3.0;
+pub const LONGEST_STEP_S: f64 = 5.0;
 
 /// What one sample says about power, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

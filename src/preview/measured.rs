@@ -10,15 +10,27 @@ use crate::event::{Answer, RequestRecord};
 
 use super::text::Script;
 
-/// The answer that stands for a cycle: of those that came whole and were kept, the one whose speed is
-/// their median (the lower of the two in the middle). None if there is none.
+/// The answer that stands for a cycle: of those that came whole and whose times were kept, the one
+/// whose speed is their median (the lower of the two in the middle). None if there is none.
 pub fn of_cycle(users: u32, requests: &[RequestRecord], simulated: bool) -> Option<Script> {
     let speed = |record: &RequestRecord| record.speed_tok_s().unwrap_or(0.0);
-    let kept = requests.iter().filter(|record| record.answer.is_some());
+    let kept = requests.iter().filter(|record| has_times(record));
     let mut whole: Vec<&RequestRecord> = kept.filter(|record| record.is_done()).collect();
     whole.sort_by(|a, b| speed(a).total_cmp(&speed(b)));
     let median = whole.len().saturating_sub(1) / 2;
     Script::measured(users, whole.get(median)?, simulated)
+}
+
+/// Whether the time of each piece was kept: of most answers only the text is, and there pieces of a
+/// kind have run together.
+fn has_times(record: &RequestRecord) -> bool {
+    let pieces = record
+        .answer
+        .as_ref()
+        .map_or(&[][..], |answer| &answer.pieces);
+    pieces
+        .array_windows()
+        .any(|[one, next]| one.thinking == next.thinking)
 }
 
 /// A file in `answers/` of a run directory, as far as lanes need it.

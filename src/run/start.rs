@@ -157,6 +157,7 @@ fn run_info(plan: Plan, target: Target) -> RunInfo {
         plan,
         target,
         machine: crate::platform::machine(),
+        imported: None,
     };
     info.id = directory_name(&info);
     info

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::machine::CycleMachine;
+use super::sampled_energy::{self, CycleEnergy};
+use super::sampled_machine::GpuFigures;
 use super::state::{CycleState, RunState};
 use crate::event::{PowerScope, RequestRecord, Stamp};
 use crate::monitor::bandwidth::{self, Share};
@@ -79,6 +81,22 @@ impl MachineFigures {
             descriptors_max: most(|machine| machine.descriptors_max),
             cpu_max_percent: highest(|machine| machine.cpu_max_percent),
         }
+    }
+
+    /// Puts the energy of an imported run in place of what the meter of live runs makes of its samples.
+    pub(super) fn take_sampled(&mut self, energy: Option<&CycleEnergy>, gpu: Option<&GpuFigures>) {
+        let gross = energy.and_then(CycleEnergy::j_per_token);
+        let used = energy.map(|energy| energy.used);
+        self.scope = used.map(|used| sampled_energy::word(used.scope).to_owned());
+        self.wh = used.map(|used| used.joules / 3600.0);
+        self.coverage = used.map(|used| used.coverage());
+        self.watts_mean = used
+            .filter(|used| used.covered_s > 0.0)
+            .map(|used| used.joules / used.covered_s);
+        self.watts_max = gpu.and_then(|gpu| gpu.watts.max);
+        self.gross_j_per_token = gross;
+        self.net_j_per_token = None;
+        self.tokens_per_wh = gross.filter(|j| *j > 0.0).map(|j| 3600.0 / j);
     }
 
     /// Energy, joules.
@@ -172,6 +190,9 @@ pub struct EnergySummary {
 impl EnergySummary {
     /// The energy of a run; None where no power was measured.
     pub fn of(run: &RunState) -> Option<Self> {
+        if run.is_imported() {
+            return sampled_energy::of_run(run);
+        }
         let metered = run.machine.meter.between(Stamp(0), run.now)?;
         let whole = metered.energy;
         let in_cycles = of_cycles(&run.cycles);

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::dist::Dist;
 use super::energy::MachineFigures;
-use super::state::CycleState;
+use super::sampled_energy::Meter;
+use super::sampled_machine::{GpuFigures, Gpus, ProcessFigures, Processes};
+use super::state::{CycleState, RunState};
 use super::steady::steady;
 use super::verdict::Sample;
 use crate::event::{CycleEnd, RequestRecord};
@@ -74,10 +76,16 @@ pub struct Figures {
     pub retries: u64,
     /// Energy within the cycle, joules.
     pub energy_j: Option<f64>,
-    /// Energy within the cycle / output tokens, joules.
+    /// Energy within the cycle / output tokens, joules; of the repeats that samples cover.
     pub j_per_token: Option<f64>,
     /// What the machine did.
     pub machine: MachineFigures,
+    /// The share of its time that energy was measured, 0–1; of the repeats with samples.
+    pub energy_coverage: Option<f64>,
+    /// What the GPUs did.
+    pub gpu: Option<GpuFigures>,
+    /// What the server's processes did.
+    pub processes: Vec<ProcessFigures>,
 }
 
 /// Who counted the tokens.
@@ -115,7 +123,38 @@ impl Figures {
         figures.machine = MachineFigures::of(cycles, figures.output_tokens);
         figures.energy_j = figures.machine.joules();
         figures.j_per_token = figures.machine.gross_j_per_token;
+        figures.energy_coverage = figures.machine.coverage;
+        let mut processes = Processes::default();
+        for cycle in cycles {
+            processes.merge(&cycle.processes);
+        }
+        figures.processes = processes.figures();
         figures
+    }
+
+    /// The figures of one level's cycles in `run`, with what its samples say of energy and GPUs. `meter` is that
+    /// of [`RunState::power`].
+    pub fn of_run(cycles: &[&CycleState], run: &RunState, meter: &Meter) -> Self {
+        let limits = run.info.as_ref().map(|info| info.plan.limits);
+        let mut figures = Self::of(cycles, &limits.unwrap_or_default());
+        figures.measure(cycles, run, meter);
+        figures
+    }
+
+    fn measure(&mut self, cycles: &[&CycleState], run: &RunState, meter: &Meter) {
+        let mut gpus = Gpus::default();
+        for cycle in cycles {
+            gpus.merge(&cycle.gpus);
+        }
+        self.gpu = gpus.figures(|source| meter.counts(source));
+        if run.is_imported() {
+            let energy = meter.of_cycles(cycles, run.now);
+            self.machine
+                .take_sampled(energy.as_ref(), self.gpu.as_ref());
+            self.energy_j = energy.map(|energy| energy.used.joules);
+            self.j_per_token = energy.and_then(|energy| energy.j_per_token());
+            self.energy_coverage = energy.map(|energy| energy.used.coverage());
+        }
     }
 
     fn count(&mut self, requests: &[&RequestRecord], done: usize) {

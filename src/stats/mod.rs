@@ -5,20 +5,36 @@
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
 //! - [`machine`]: what GPUs and processes did, per cycle; [`energy`]: what tokens cost, and how near the
 //!   speed is to what the memory allows
+//! - [`sampled_energy`]: energy of imported runs, whose samplers ran side by side; [`sampled_machine`]: spread
+//!   of the samples of GPUs and of each process
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
 //! - [`verdict`]: how many users the server carries, and how sure that is
-//! - `evidence`: the verdict in sentences
+//! - `evidence`: the verdict in sentences; [`repeats`]: whether repeats agree; [`why`]: why it stops there
+//! - [`findings`]: what stands out; `advice`: what casts doubt on it
+//! - [`compare`]: runs side by side; [`condition`]: when a comparison fails; `difference`, `unlike` serve it
+//! - [`interval`]: intervals of means, differences and shares
 //!
 //! It knows `event`, `plan`, `api`'s data and the pure arithmetic of `monitor`; no socket, no screen.
 
+mod advice;
+pub mod compare;
+pub mod condition;
+mod difference;
 pub mod dist;
 pub mod energy;
 mod evidence;
 pub mod figures;
+pub mod findings;
+pub mod interval;
 pub mod machine;
 pub mod plain;
+pub mod repeats;
+pub mod sampled_energy;
+pub mod sampled_machine;
 pub mod state;
 mod steady;
 pub mod summary;
+mod unlike;
 pub mod verdict;
+pub mod why;

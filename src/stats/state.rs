@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::machine::{CycleMachine, MachineState};
+use super::sampled_energy::Power;
+use super::sampled_machine::{Gpus, Processes};
 use crate::event::{
     ClientCost, CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
-    RunInfo, Stamp, Warning, What,
+    RunInfo, Stamp, Warning, WarningKind, What,
 };
 
 /// Everything known of a run so far. `RunState::default()`, then [`RunState::apply`] for each event.
@@ -35,6 +37,8 @@ pub struct RunState {
     pub processes: Option<(Stamp, Vec<ProcessSample>)>,
     /// What else the machine and the server told, over time.
     pub machine: MachineState,
+    /// Power over the whole run.
+    pub power: Power,
     /// Events that have been applied.
     pub events: u64,
 }
@@ -105,6 +109,10 @@ pub struct CycleState {
     pub(super) recent: Vec<(Stamp, u64, u32)>,
     /// Chunks of ended requests.
     pub(super) ended_chunks: u64,
+    /// What its GPUs did.
+    pub(super) gpus: Gpus,
+    /// What the server's processes did.
+    pub(super) processes: Processes,
 }
 
 /// One request in flight.
@@ -170,6 +178,7 @@ impl RunState {
     /// Takes one more event into the state. Events of unknown cycles are ignored.
     pub fn apply(&mut self, event: &Event) {
         self.events += 1;
+        let before = self.now;
         self.now = self.now.max(event.at);
         match &event.what {
             What::RunStarted(info) => {
@@ -202,6 +211,7 @@ impl RunState {
             What::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
             What::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             What::Client(cost) => self.client = Some(*cost),
+            What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
             What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
             What::IdleStarted { seconds } => {
                 let until = after(event.at, *seconds);
@@ -211,7 +221,10 @@ impl RunState {
             | What::Processes(_)
             | What::Server(_)
             | What::Source(_)
-            | What::Baseline(_) => self.observe(event),
+            | What::Baseline(_) => {
+                self.collect(event);
+                self.observe(event);
+            }
             What::ConnectionsOpened { .. }
             | What::RequestStarted { .. }
             | What::FirstToken { .. }
@@ -219,6 +232,54 @@ impl RunState {
             | What::RequestEnded(_)
             | What::CycleEnded { .. } => self.apply_to_cycle(event),
         }
+    }
+
+    /// The run goes on at `at`, after it was broken off at `before`.
+    fn go_on(&mut self, at: Stamp, before: Stamp, gap_s: f64, levels: &[u32]) {
+        for cycle in self.cycles.iter_mut().filter(|cycle| cycle.ended.is_none()) {
+            cycle.ended = Some(before);
+            cycle.end = Some(CycleEnd::Stopped);
+            cycle.in_flight.clear();
+        }
+        self.upcoming = levels.to_vec();
+        self.paused = false;
+        let of = self.info.as_ref().map_or(0, |info| info.plan.warmup);
+        self.stage = Stage::Warming { done: 0, of };
+        let text = format!(
+            "The run was broken off at {:.1} s and went on {gap_s:.0} s later: what was in flight is lost.",
+            before.secs()
+        );
+        let kind = WarningKind::Other;
+        self.warnings.push((at, Warning { kind, text }));
+    }
+
+    /// Whether another tool made the run.
+    pub fn is_imported(&self) -> bool {
+        let info = self.info.as_ref();
+        info.is_some_and(|info| info.imported.is_some())
+    }
+
+    /// Adds samples to the cycles that run; those of an import may overlap.
+    fn collect(&mut self, event: &Event) {
+        match &event.what {
+            What::Gpu(sample) => {
+                self.power.push(event.at, sample);
+                for cycle in self.running_cycles() {
+                    cycle.gpus.take(sample);
+                }
+            }
+            What::Processes(table) => {
+                for cycle in self.running_cycles() {
+                    cycle.processes.take(table);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn running_cycles(&mut self) -> impl Iterator<Item = &mut CycleState> {
+        let cycles = self.cycles.iter_mut().rev();
+        cycles.take_while(|cycle| cycle.ended.is_none())
     }
 
     fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {

@@ -18,7 +18,8 @@ pub(super) fn steady(requests: &[&RequestRecord], users: u32) -> Option<(f64, f6
 }
 
 fn tokens_within(request: &RequestRecord, window: &Window) -> Option<f64> {
-    let (first, last) = (request.first_token?, request.last_token?);
+    let first = request.first_token?;
+    let last = request.last_token.unwrap_or(request.ended);
     let tokens = request.output_tokens() as f64;
     let at_first = if window.contains(first) { 1.0 } else { 0.0 };
     if last <= first {

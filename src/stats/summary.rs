@@ -6,14 +6,17 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::advice;
 use super::dist::Dist;
 pub use super::energy::{EnergySummary, PhysicalLimit};
 use super::figures::Figures;
+use super::findings::Findings;
 use super::plain::steers_terminal;
 use super::state::{CycleState, RunState, Stage};
 use super::verdict::Verdict;
+use super::why::{self, Reason};
 use crate::api::{Dialect, Target};
-use crate::event::{RunEnd, Warning, WarningKind};
+use crate::event::{Imported, RunEnd, Warning, WarningKind};
 use crate::plan::Limits;
 
 /// The name and version of the object's shape.
@@ -32,6 +35,8 @@ pub struct Summary {
     pub started_at: Option<DateTime<Utc>>,
     /// The server and the model.
     pub target: Option<TargetSummary>,
+    /// Where it was imported from; absent for a run of tokometer itself.
+    pub imported: Option<Imported>,
     /// What a person would accept.
     pub limits: Option<Limits>,
     /// One entry a level, smallest first.
@@ -42,6 +47,10 @@ pub struct Summary {
     pub physical_limit: Option<PhysicalLimit>,
     /// How many users the server carries.
     pub verdict: Option<Verdict>,
+    /// Why it stops there; empty where every level meets the limits.
+    pub why: Vec<Reason>,
+    /// What stands out.
+    pub findings: Findings,
     /// What the client itself spent.
     pub client: ClientSummary,
     /// What a reader of the numbers should know.
@@ -119,6 +128,16 @@ impl Summary {
     pub fn of(run: &RunState) -> Self {
         let info = run.info.as_ref();
         let limits = info.map(|info| info.plan.limits);
+        let levels = levels(run);
+        let verdict = Verdict::of_run(run);
+        let mut warnings = warnings(run);
+        let doubts = advice::advice(run).into_iter();
+        let doubts = doubts.chain(verdict.as_ref().and_then(advice::disagreement));
+        warnings.extend(doubts.map(|Warning { kind, text }| WarningSummary {
+            kind,
+            text,
+            at_s: None,
+        }));
         Self {
             schema: SCHEMA.to_owned(),
             tokometer: info
@@ -127,13 +146,18 @@ impl Summary {
             simulated: run.is_simulated(),
             started_at: info.map(|info| info.started_at),
             target: info.map(|info| target(&info.target, run)),
+            imported: info.and_then(|info| info.imported.clone()),
             limits,
-            cycles: levels(&run.cycles, &limits.unwrap_or_default()),
+            why: verdict
+                .as_ref()
+                .map_or_else(Vec::new, |verdict| why::why(run, &levels, verdict)),
+            findings: Findings::of(&levels),
+            cycles: levels,
             energy: EnergySummary::of(run),
             physical_limit: PhysicalLimit::of(run),
-            verdict: Verdict::of_run(run),
+            verdict,
             client: client(run),
-            warnings: warnings(run),
+            warnings,
         }
     }
 
@@ -180,9 +204,10 @@ fn target(target: &Target, run: &RunState) -> TargetSummary {
     }
 }
 
-fn levels(cycles: &[CycleState], limits: &Limits) -> Vec<LevelSummary> {
+fn levels(run: &RunState) -> Vec<LevelSummary> {
+    let meter = run.power.meter();
     let mut by_users: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
-    for cycle in cycles {
+    for cycle in &run.cycles {
         by_users.entry(cycle.users).or_default().push(cycle);
     }
     let summary = |(users, mut cycles): (u32, Vec<&CycleState>)| {
@@ -190,8 +215,10 @@ fn levels(cycles: &[CycleState], limits: &Limits) -> Vec<LevelSummary> {
         let alone = cycles.iter().filter(|_| cycles.len() > 1);
         LevelSummary {
             users,
-            figures: Figures::of(&cycles, limits),
-            repeats: alone.map(|cycle| Figures::of(&[cycle], limits)).collect(),
+            figures: Figures::of_run(&cycles, run, &meter),
+            repeats: alone
+                .map(|cycle| Figures::of_run(&[cycle], run, &meter))
+                .collect(),
         }
     };
     by_users.into_iter().map(summary).collect()

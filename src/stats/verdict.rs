@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence;
+use super::repeats::Repeats;
 use super::state::{CycleState, RunState};
 use crate::event::RequestRecord;
 use crate::plan::Limits;
@@ -184,6 +185,8 @@ pub struct LevelVerdict {
     pub speed: Judgement,
     /// Both limits.
     pub both: Judgement,
+    /// What its repeats say together; absent where it ran once.
+    pub repeats: Option<Repeats>,
     /// The figures in a sentence.
     pub evidence: String,
 }
@@ -271,7 +274,19 @@ impl Verdict {
     /// The verdict on a run as it stands; None before its plan is known.
     pub fn of_run(run: &RunState) -> Option<Self> {
         let limits = run.info.as_ref()?.plan.limits;
-        Some(Self::of(&levels(&run.cycles), &limits))
+        let mut verdict = Self::of(&levels(&run.cycles), &limits);
+        for level in &mut verdict.levels {
+            let mut cycles: Vec<&CycleState> = run.cycles.iter().collect();
+            cycles.retain(|cycle| cycle.users == level.users);
+            cycles.sort_by_key(|cycle| cycle.cycle);
+            let samples = |cycle: &&CycleState| {
+                let requests = cycle.requests.iter();
+                requests.filter_map(Sample::of).collect()
+            };
+            let repeats: Vec<Vec<Sample>> = cycles.iter().map(samples).collect();
+            level.repeats = Repeats::of(&repeats, &limits);
+        }
+        Some(verdict)
     }
 }
 
@@ -321,6 +336,7 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
         wait,
         speed,
         both,
+        repeats: None,
         evidence: evidence::level(level.users, &wait, &speed, limits),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! - [`RunDirectory`]: a fresh directory with its `run.json`
 //! - [`Recorder`]: writes the timeline, the tables and the answers while the run goes on
+//! - [`import`]: reads another tool's files as a run
+//! - [`index`]: the list of runs; [`Resume`]: what is left of a run that was killed
 //! - [`read`] and [`replay`]: open a run directory again, wherever its log was cut
 //!
 //! `events.jsonl` is the truth; everything else in a run directory can be made again from it. Writing
@@ -9,9 +11,13 @@
 
 mod appender;
 mod directory;
-mod machine_tables;
+pub mod import;
+pub mod index;
 mod read;
 mod recorder;
+mod resume;
+mod samples;
+mod table;
 mod tables;
 
 use std::path::PathBuf;
@@ -19,6 +25,8 @@ use std::path::PathBuf;
 pub use directory::{RunDirectory, default_root, directory_name};
 pub use read::{Recovered, events_of, read, replay};
 pub use recorder::{Recorder, Recording};
+pub use resume::Resume;
+pub(crate) use tables::{CycleRow, write_row};
 
 /// What can go wrong with a run directory.
 #[derive(Debug, thiserror::Error)]

@@ -170,6 +170,10 @@ impl Open {
                 self.in_flight.remove(&record.id);
             }
             What::RunEnded { .. } => self.ended = true,
+            What::Continued { .. } => {
+                self.in_flight.clear();
+                self.ended = false;
+            }
             _ => {}
         }
     }

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::StoreError;
 use super::appender::Appender;
 use super::directory::{RunDirectory, write_json, write_whole};
-use super::machine_tables::{During, MachineTables};
+use super::resume::{Resume, answered, close_torn_line};
+use super::samples::{During, GpuRow, ProcessRow};
+use super::table::Table;
 use super::tables::{CycleRow, RequestRow, write_row};
 use crate::event::{Answer, Event, RequestRecord, RunInfo, Stamp, Warning, WarningKind, What};
 use crate::stats::figures::Figures;
@@ -30,10 +32,10 @@ pub struct Recorder {
     path: PathBuf,
     info: RunInfo,
     log: Appender<File>,
-    requests: Appender<File>,
-    cycles: Appender<File>,
-    machine: MachineTables,
-    headed: (bool, bool),
+    requests: Table,
+    cycles: Table,
+    gpu: Table,
+    processes: Table,
     state: RunState,
     flushed: Stamp,
     progress: BTreeMap<u32, Stamp>,
@@ -71,16 +73,56 @@ impl Recorder {
         fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
         Ok(Self {
             log: growing(&path.join("events.jsonl"))?,
-            requests: growing(&path.join("requests.csv"))?,
-            cycles: growing(&path.join("cycles.csv"))?,
-            machine: MachineTables::new(&path),
+            requests: Table::new(path.join("requests.csv")),
+            cycles: Table::new(path.join("cycles.csv")),
+            gpu: Table::new(path.join("gpu.csv")),
+            processes: Table::new(path.join("processes.csv")),
             path,
             info: directory.info().clone(),
-            headed: (false, false),
             state: RunState::default(),
             flushed: Stamp(0),
             progress: BTreeMap::new(),
             answered: BTreeSet::new(),
+            trouble: None,
+            told: false,
+        })
+    }
+
+    /// A recorder that goes on with a run: it appends to its log, after the last whole line, and writes its
+    /// tables anew.
+    pub fn resume(run: &Resume) -> Result<Self, StoreError> {
+        let path = run.directory.clone();
+        let (log, requests) = (path.join("events.jsonl"), path.join("requests.csv"));
+        close_torn_line(&log)?;
+        let answers = path.join("answers");
+        fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
+        let mut rows = Vec::new();
+        for cycle in &run.state.cycles {
+            for record in &cycle.requests {
+                let row = RequestRow::of(record, Some(cycle.users), run.info.simulated);
+                let headed = rows.is_empty();
+                write_row(&mut rows, &row, headed).map_err(|error| StoreError::NotARun {
+                    path: requests.clone(),
+                    reason: error.to_string(),
+                })?;
+            }
+        }
+        write_whole(&requests, &rows)?;
+        for name in ["cycles.csv", "gpu.csv", "processes.csv"] {
+            close_torn_line(&path.join(name))?;
+        }
+        Ok(Self {
+            log: growing(&log)?,
+            requests: Table::new(requests),
+            cycles: Table::new(path.join("cycles.csv")),
+            gpu: Table::new(path.join("gpu.csv")),
+            processes: Table::new(path.join("processes.csv")),
+            answered: answered(&path).into_iter().collect(),
+            path,
+            info: run.info.clone(),
+            state: run.state.clone(),
+            flushed: Stamp(0),
+            progress: BTreeMap::new(),
             trouble: None,
             told: false,
         })
@@ -121,6 +163,7 @@ impl Recorder {
     /// Writes the rest and `summary.json`.
     pub fn finish(mut self) -> Recording {
         self.flush_files();
+        self.write_cycles();
         let path = self.path.join("summary.json");
         let written = match Summary::of(&self.state).to_json() {
             Ok(json) => write_whole(&path, json.as_bytes()),
@@ -158,12 +201,29 @@ impl Recorder {
                 self.state.apply(event);
                 self.end_cycle(*cycle);
             }
-            What::Gpu(_) | What::Processes(_) => {
+            _ => {
                 self.state.apply(event);
-                let written = self.machine.take(event, self.during());
+                self.sample(event);
+            }
+        }
+    }
+
+    /// Samples of the machine have tables of their own.
+    fn sample(&mut self, event: &Event) {
+        let during = self.during();
+        match &event.what {
+            What::Gpu(sample) => {
+                let written = self.gpu.row(&GpuRow::of(event.at, sample, during));
                 self.note(written);
             }
-            _ => self.state.apply(event),
+            What::Processes(processes) => {
+                for process in processes {
+                    let row = ProcessRow::of(event.at, process, during);
+                    let written = self.processes.row(&row);
+                    self.note(written);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -180,9 +240,8 @@ impl Recorder {
     fn end_request(&mut self, event: &Event, record: &RequestRecord) {
         let users = self.state.cycle_mut(record.cycle).map(|cycle| cycle.users);
         let row = RequestRow::of(record, users, self.info.simulated);
-        let headed = !std::mem::replace(&mut self.headed.0, true);
-        let written = self.requests.append(|out| write_row(out, &row, headed));
-        self.note(written.map_err(|error| format!("requests.csv: {error}")));
+        let written = self.requests.row(&row);
+        self.note(written);
         if let Some(answer) = &record.answer
             && record.is_done()
             && self.answered.insert(record.cycle)
@@ -227,19 +286,39 @@ impl Recorder {
         };
         let figures = Figures::of(&[cycle], &limits);
         let row = CycleRow::of(&figures, number, cycle.users, self.info.simulated);
-        let headed = !std::mem::replace(&mut self.headed.1, true);
-        let written = self.cycles.append(|out| write_row(out, &row, headed));
-        self.note(written.map_err(|error| format!("cycles.csv: {error}")));
+        let written = self.cycles.row(&row);
+        self.note(written);
+    }
+
+    /// Writes `cycles.csv` anew: what samples say of a cycle is whole only after it.
+    fn write_cycles(&mut self) {
+        let meter = self.state.power.meter();
+        let mut table = Vec::new();
+        for cycle in self.state.cycles.iter().filter(|c| c.ended.is_some()) {
+            let figures = Figures::of_run(&[cycle], &self.state, &meter);
+            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.info.simulated);
+            let headed = table.is_empty();
+            if let Err(error) = write_row(&mut table, &row, headed) {
+                return self.note(Err(format!("cycles.csv: {error}")));
+            }
+        }
+        if !table.is_empty() {
+            let written = write_whole(&self.path.join("cycles.csv"), &table);
+            self.note(written.map_err(|error| error.to_string()));
+        }
     }
 
     fn flush_files(&mut self) {
-        let results = [
-            ("events.jsonl", self.log.flush()),
-            ("requests.csv", self.requests.flush()),
-            ("cycles.csv", self.cycles.flush()),
+        let logged = self.log.flush();
+        self.note(logged.map_err(|error| format!("events.jsonl: {error}")));
+        let tables = [
+            &mut self.requests,
+            &mut self.cycles,
+            &mut self.gpu,
+            &mut self.processes,
         ];
-        for (name, result) in results.into_iter().chain(self.machine.flush()) {
-            self.note(result.map_err(|error| format!("{name}: {error}")));
+        for result in tables.map(Table::flush) {
+            self.note(result);
         }
     }
 

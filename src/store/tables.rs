@@ -105,7 +105,7 @@ impl RequestRow {
 
 /// A row of `cycles.csv`.
 #[derive(Debug, Serialize)]
-pub(super) struct CycleRow {
+pub(crate) struct CycleRow {
     simulated: bool,
     cycle: u32,
     users: u32,
@@ -152,10 +152,14 @@ pub(super) struct CycleRow {
     rss_max_bytes: Option<u64>,
     threads_max: Option<u64>,
     descriptors_max: Option<u64>,
+    gpu_mean_watts: Option<f64>,
+    gpu_max_watts: Option<f64>,
+    gpu_mean_mhz: Option<f64>,
+    gpu_max_mhz: Option<f64>,
 }
 
 impl CycleRow {
-    pub(super) fn of(figures: &Figures, cycle: u32, users: u32, simulated: bool) -> Self {
+    pub(crate) fn of(figures: &Figures, cycle: u32, users: u32, simulated: bool) -> Self {
         let errors = figures.errors.iter().map(|(kind, n)| format!("{kind}:{n}"));
         Self {
             simulated,
@@ -197,13 +201,17 @@ impl CycleRow {
             j_per_token: figures.j_per_token,
             net_j_per_token: figures.machine.net_j_per_token,
             energy_scope: figures.machine.scope.clone(),
-            energy_coverage: figures.machine.coverage,
+            energy_coverage: figures.energy_coverage,
             watts_mean: figures.machine.watts_mean,
             watts_max: figures.machine.watts_max,
             mhz_mean: figures.machine.mhz_mean,
             rss_max_bytes: figures.machine.rss_max_bytes,
             threads_max: figures.machine.threads_max,
             descriptors_max: figures.machine.descriptors_max,
+            gpu_mean_watts: figures.gpu.and_then(|gpu| gpu.watts.mean),
+            gpu_max_watts: figures.gpu.and_then(|gpu| gpu.watts.max),
+            gpu_mean_mhz: figures.gpu.and_then(|gpu| gpu.mhz.mean),
+            gpu_max_mhz: figures.gpu.and_then(|gpu| gpu.mhz.max),
         }
     }
 }
@@ -219,7 +227,7 @@ pub(super) fn cell(text: &str) -> String {
 }
 
 /// Appends rows as CSV; `headed` puts the names of the columns first.
-pub(super) fn write_row(out: &mut Vec<u8>, row: &impl Serialize, headed: bool) -> csv::Result<()> {
+pub(crate) fn write_row(out: &mut Vec<u8>, row: &impl Serialize, headed: bool) -> csv::Result<()> {
     let mut writer = csv::WriterBuilder::new()
         .has_headers(headed)
         .from_writer(out);

@@ -181,6 +181,7 @@ fn events(users: u32, rounds: u32) -> Vec<Event> {
         },
         target: target(),
         machine: Machine::default(),
+        imported: None,
     };
     let mut events = vec![
         Event {

@@ -63,6 +63,7 @@ pub(crate) fn started(simulated: bool) -> Event {
         plan: Plan::default(),
         target: found.target(&found.models[0]),
         machine: Machine::default(),
+        imported: None,
     };
     event(0, What::RunStarted(Box::new(info)))
 }

@@ -56,7 +56,6 @@ pub(crate) fn processes(runner_rss: u64) -> Vec<ProcessSample> {
         age_s: Some(93.0),
         slots: Some(2),
         context: Some(8192),
-        ..ProcessSample::default()
     };
     let client = ProcessSample {
         pid: 51,
@@ -195,7 +194,7 @@ pub(crate) fn unmeasured() -> Story {
 pub(crate) fn two_cards() -> Story {
     let mut story = over(sweep(), |_| {
         let mut other = gpu(188.0);
-        other.source = "nvml:GPU-5678".to_owned();
+        "nvml:GPU-5678".clone_into(&mut other.source);
         other.mhz = None;
         vec![What::Gpu(gpu(311.4)), What::Gpu(other)]
     });

@@ -313,5 +313,6 @@ fn info(plan: Plan) -> RunInfo {
             simulated: false,
         },
         machine: Machine::default(),
+        imported: None,
     }
 }

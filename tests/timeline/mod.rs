@@ -51,6 +51,7 @@ pub(crate) fn info(simulated: bool) -> RunInfo {
             arch: "aarch64".to_owned(),
             ..Machine::default()
         },
+        imported: None,
     }
 }
 

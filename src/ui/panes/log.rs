@@ -96,7 +96,13 @@ fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
         | WarningKind::Descriptors
         | WarningKind::Hopeless
         | WarningKind::Slots
-        | WarningKind::ClientLate => ("!", theme.warn),
-        WarningKind::Monitor | WarningKind::Other => ("·", theme.text),
+        | WarningKind::ClientLate
+        | WarningKind::ColdLoad
+        | WarningKind::SlowFirst
+        | WarningKind::TokenCounts
+        | WarningKind::SamplerGap
+        | WarningKind::OtherProcess
+        | WarningKind::Repeats => ("!", theme.warn),
+        WarningKind::Monitor | WarningKind::Imported | WarningKind::Other => ("·", theme.text),
     }
 }

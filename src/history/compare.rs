@@ -1,0 +1,197 @@
+//! `tokometer compare RUN RUN…`: runs against each other.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use color_eyre::eyre::Result;
+
+use super::{RunsDir, complain, print};
+use crate::stats::compare::{Change, Comparison, Metric, Row, RunHead};
+use crate::stats::condition::Condition;
+use crate::stats::plain::one_line;
+use crate::stats::state::RunState;
+use crate::store::StoreError;
+use crate::store::index::find;
+
+/// A condition is met.
+const MET: u8 = 3;
+
+/// The flags of `compare`.
+#[derive(Debug, Args, Clone)]
+pub struct CompareArgs {
+    /// The runs: paths, names, the beginning of a name, or `latest`; differences are against the first
+    #[arg(value_name = "RUN", num_args = 2.., required = true)]
+    pub runs: Vec<String>,
+    /// The comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 3 if a level changed so, for example 'speed < -5%', 'wait > 0.5', 'errors > 1%' (repeatable);
+    /// speed, wait, total, throughput, errors, share, energy
+    #[arg(long, value_name = "CONDITION", allow_hyphen_values = true)]
+    pub fail_if: Vec<Condition>,
+    /// Where runs are kept
+    #[command(flatten)]
+    pub runs_dir: RunsDir,
+}
+
+/// Compares, prints, and returns the exit code: 0 done, 1 not possible, 3 a condition is met.
+pub fn run_compare(args: &CompareArgs) -> Result<u8> {
+    let root = args.runs_dir.root()?;
+    let mut states = Vec::new();
+    for name in &args.runs {
+        match open(&root, name) {
+            Ok(state) => states.push(state),
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                return Ok(1);
+            }
+        }
+    }
+    let comparison = Comparison::of(&states.iter().collect::<Vec<_>>());
+    if args.json {
+        let mut json = serde_json::to_string_pretty(&comparison)?;
+        json.push('\n');
+        print(&json);
+    } else {
+        print(&text(&comparison));
+    }
+    Ok(check(&args.fail_if, &comparison))
+}
+
+fn open(root: &Path, name: &str) -> Result<RunState, StoreError> {
+    let path = find(root, name)?;
+    let mut state = RunState::default();
+    let (_, missing) = crate::store::replay(&path, |event| state.apply(&event))?;
+    for sentence in missing {
+        complain(&format!("warning: {}: {sentence}", super::shown(&path)));
+    }
+    Ok(state)
+}
+
+fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
+    let mut code = 0;
+    for condition in conditions {
+        match condition.check(comparison) {
+            None => {
+                complain(
+                    "error: a condition cannot be checked: no level has its figure in two runs",
+                );
+                code = code.max(1);
+            }
+            Some(met) => {
+                for place in &met {
+                    complain(&format!(
+                        "failed: {} (run {})",
+                        place.text,
+                        letter(place.run)
+                    ));
+                    code = MET;
+                }
+            }
+        }
+    }
+    code
+}
+
+/// How a run is called in the table: A, B, C…
+fn letter(run: usize) -> String {
+    let letters = ('A'..='Z').nth(run);
+    letters.map_or_else(|| format!("run {}", run + 1), String::from)
+}
+
+/// The comparison as text.
+pub fn text(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    for (number, run) in comparison.runs.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{}  {}", letter(number), head(run));
+    }
+    for warning in &comparison.warnings {
+        let _ = writeln!(out, "warning: {warning}");
+    }
+    for level in &comparison.levels {
+        let users = if level.users == 1 { "user" } else { "users" };
+        let _ = writeln!(out, "\n{} {users}", level.users);
+        for row in &level.rows {
+            out.push_str(&line(row));
+        }
+    }
+    out
+}
+
+fn head(run: &RunHead) -> String {
+    let simulated = if run.simulated { "  SIMULATED" } else { "" };
+    let users = |users: Option<u32>| users.map_or_else(|| "none".to_owned(), |n| n.to_string());
+    let people = match (&run.by_share, &run.by_mean) {
+        (Some(share), Some(mean)) => format!(
+            "  people: {} ({}), by mean {}",
+            users(share.both_users),
+            share
+                .state
+                .map_or_else(|| "–".to_owned(), |state| state.to_string()),
+            users(mean.both_users)
+        ),
+        _ => String::new(),
+    };
+    let server = run.server.as_deref().unwrap_or("–");
+    one_line(
+        &format!("{}  {}  {server}{simulated}{people}", run.id, run.model),
+        300,
+    )
+}
+
+fn line(row: &Row) -> String {
+    let values = row.values.iter().map(|value| {
+        let shown = value.map_or_else(
+            || "–".to_owned(),
+            |value| {
+                let value = if row.metric.is_share() {
+                    value * 100.0
+                } else {
+                    value
+                };
+                let digits = if row.metric == Metric::Energy { 3 } else { 2 };
+                format!("{value:.digits$}")
+            },
+        );
+        format!("{shown:>10}")
+    });
+    let values: Vec<String> = values.collect();
+    let mut line = format!(
+        "  {:<11}{} {}",
+        row.metric.to_string(),
+        values.join(" "),
+        row.metric.unit()
+    );
+    for (number, change) in row.changes.iter().enumerate() {
+        let told = change
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), |c| told(row.metric, c));
+        // With two runs there is only one difference to tell.
+        let of = if row.changes.len() > 1 {
+            format!("{}: ", letter(number + 1))
+        } else {
+            String::new()
+        };
+        let _ = write!(line, "   {of}{told}");
+    }
+    line.push('\n');
+    line
+}
+
+fn told(metric: Metric, change: &Change) -> String {
+    let unit = if metric.is_share() { "points" } else { "%" };
+    let by = format!("{:+.1} {unit}", change.by * 100.0);
+    match (change.low, change.high) {
+        (Some(low), Some(high)) if change.shown => {
+            format!("{by} ({:+.1} to {:+.1})", low * 100.0, high * 100.0)
+        }
+        (Some(low), Some(high)) => format!(
+            "{by} ({:+.1} to {:+.1}): no difference that these samples can show",
+            low * 100.0,
+            high * 100.0
+        ),
+        _ => format!("{by} (too few samples for an interval)"),
+    }
+}

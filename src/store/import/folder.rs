@@ -1,0 +1,165 @@
+//! One level of the study: a folder whose files may hold several runs, one appended to the other.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use super::rows::{DurationRow, GpuRow, Problems, ProcessRow, RequestRow, read};
+
+/// What a folder tells.
+#[derive(Debug, Clone)]
+pub(super) struct LevelFolder {
+    pub(super) users: u32,
+    pub(super) repeats: Vec<Repeat>,
+    pub(super) gpu: Vec<GpuRow>,
+    pub(super) processes: Vec<ProcessRow>,
+}
+
+/// One run of the level.
+#[derive(Debug, Clone)]
+pub(super) struct Repeat {
+    /// When its last request was over; None where no file tells.
+    pub(super) end: Option<DateTime<Utc>>,
+    pub(super) rows: Vec<RequestRow>,
+}
+
+impl Repeat {
+    /// First sent → last end, seconds.
+    pub(super) fn length_s(&self) -> f64 {
+        let lengths = self.rows.iter().map(RequestRow::whole_s);
+        lengths.fold(0.0, f64::max)
+    }
+
+    fn longest_s(&self) -> f64 {
+        let lengths = self.rows.iter().map(|row| row.total_s);
+        lengths.fold(0.0, f64::max)
+    }
+}
+
+impl LevelFolder {
+    pub(super) fn read(users: u32, path: &Path, problems: &mut Problems) -> Self {
+        let folder = format!("test_results_{users}");
+        let named = |file: &str| (path.join(file), format!("{folder}/{file}"));
+        let (file, name) = named("request_summary.csv");
+        let rows: Vec<RequestRow> = read(&file, &name, problems);
+        let mut repeats = split(rows, users, &name, problems);
+        let (file, name) = named("duration_metrics.csv");
+        let ends: Vec<DurationRow> = read(&file, &name, problems);
+        set_ends(&mut repeats, ends, &name, problems);
+        let (file, name) = named("gpu_metrics.csv");
+        let gpu = read(&file, &name, problems);
+        let mut processes = Vec::new();
+        for (file, name) in process_files(path, &folder, problems) {
+            processes.extend(read::<ProcessRow>(&file, &name, problems));
+        }
+        Self {
+            users,
+            repeats,
+            gpu,
+            processes,
+        }
+    }
+}
+
+/// Cuts the rows into runs: a request that was there already begins the next.
+fn split(rows: Vec<RequestRow>, users: u32, name: &str, problems: &mut Problems) -> Vec<Repeat> {
+    let mut repeats: Vec<Repeat> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let begins = seen.contains(&row.id) || seen.is_empty();
+        if begins {
+            seen.clear();
+            repeats.push(Repeat {
+                end: None,
+                rows: Vec::new(),
+            });
+        }
+        seen.insert(row.id);
+        if let Some(repeat) = repeats.last_mut() {
+            repeat.rows.push(row);
+        }
+    }
+    for repeat in &repeats {
+        let found = crate::units::u32_of(repeat.rows.len());
+        if found != users {
+            let line = repeat.rows.first().map_or(0, |row| row.line);
+            problems.add(format!(
+                "{name}, line {line}: {found} of {users} requests in the run that begins here"
+            ));
+        }
+    }
+    repeats
+}
+
+/// Gives each run its end: in order where there are as many, else by the longest duration that both tell.
+fn set_ends(repeats: &mut [Repeat], ends: Vec<DurationRow>, name: &str, problems: &mut Problems) {
+    let in_order = repeats.len() == ends.len();
+    let mut left: VecDeque<DurationRow> = ends.into();
+    for (number, repeat) in repeats.iter_mut().enumerate() {
+        let longest = repeat.longest_s();
+        let fits = |end: &DurationRow| (end.max_s - longest).abs() < 0.01;
+        let place = if in_order {
+            Some(0)
+        } else {
+            left.iter().position(fits)
+        };
+        let Some(end) = place.and_then(|place| left.remove(place)) else {
+            problems.add(format!(
+                "{name}: no line for run {} of its level ({longest:.3} s): when it ran is not known; \
+                 it stands after the others, without energy",
+                number + 1
+            ));
+            continue;
+        };
+        if !fits(&end) {
+            problems.add(format!(
+                "{name}, line {}: MaxDuration is {:.3} s, the requests say {longest:.3} s",
+                end.line, end.max_s
+            ));
+        }
+        repeat.end = Some(end.end);
+    }
+    for end in left {
+        let line = end.line;
+        problems.add(format!("{name}, line {line}: a run without its requests"));
+    }
+}
+
+fn process_files(path: &Path, folder: &str, problems: &mut Problems) -> Vec<(PathBuf, String)> {
+    const OTHERS: [&str; 3] = [
+        "request_summary.csv",
+        "duration_metrics.csv",
+        "gpu_metrics.csv",
+    ];
+    let mut names: Vec<String> = fs::read_dir(path).map_or_else(
+        |_| Vec::new(),
+        |entries| {
+            let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+            names
+                .map(|name| name.to_string_lossy().into_owned())
+                .collect()
+        },
+    );
+    names.sort();
+    let mut found = Vec::new();
+    for name in names {
+        let is_process = name
+            .strip_prefix("process_")
+            .and_then(|rest| rest.strip_suffix("_metrics.csv"))
+            .is_some();
+        if is_process {
+            let full = format!("{folder}/{name}");
+            found.push((path.join(name), full));
+        } else if !OTHERS.contains(&name.as_str()) && !name.starts_with('.') {
+            problems.add(format!(
+                "{folder}/{name}: not of the study's tool, left out"
+            ));
+        }
+    }
+    if found.is_empty() {
+        problems.add(format!("{folder}: no process_PID_metrics.csv"));
+    }
+    found
+}

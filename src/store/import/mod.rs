@@ -1,0 +1,143 @@
+//! Imports the folders of the study's own tool: `test_results_N` with its CSV files, one folder a level.
+//!
+//! - `rows`: the CSV files, line by line; what cannot be read is told with file and line
+//! - `folder`: one level: the runs that were appended to its files, each with its own time
+//! - `timeline`: the same events that a run of tokometer makes
+//!
+//! What those files say, and what they do not:
+//!
+//! - `TTFB` and `WaitingTime` end with the first token, and `TotalDuration` begins there: the whole of a
+//!   request is their sum. Speed is `TokenCount / ResponseDuration`.
+//! - `TokenCount` counts pieces of the stream, not tokens; numbers that rest on it are marked `~`.
+//! - A row with another status than `Completed` is a failed request; when it failed is not told. It
+//!   stands at the instant it was sent.
+//! - `Usage%` of 100.00 in every row is a number that the tool did not read: usage is unknown.
+//! - Samplers of several levels may have gone on at once: every reading is kept, with its own second.
+
+mod folder;
+mod rows;
+mod timeline;
+
+use std::fs;
+use std::path::Path;
+
+use super::{RunDirectory, StoreError};
+use crate::event::{Event, RunInfo, What};
+use folder::LevelFolder;
+use rows::Problems;
+
+/// A run that was read from another tool's files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Import {
+    /// What was run, as far as the files tell.
+    pub info: RunInfo,
+    /// The timeline.
+    pub events: Vec<Event>,
+    /// What could not be read, in sentences with file and line. The same stand in the timeline as warnings.
+    pub problems: Vec<String>,
+}
+
+/// Reads the folders `test_results_N` below `directory` (or `directory` itself, if it is one). `model` names
+/// the model, which the files do not; without it the folder's name does. An error only where there is
+/// nothing to import.
+pub fn import(directory: &Path, model: Option<&str>) -> Result<Import, StoreError> {
+    let mut problems = Problems::default();
+    let levels = level_folders(directory, &mut problems)?;
+    let levels: Vec<LevelFolder> = levels
+        .iter()
+        .map(|(users, path)| LevelFolder::read(*users, path, &mut problems))
+        .collect();
+    if levels.iter().all(|level| level.repeats.is_empty()) {
+        let told = problems.into_sentences();
+        let told = told
+            .first()
+            .map_or_else(String::new, |one| format!(" ({one})"));
+        return Err(StoreError::NotARun {
+            path: directory.to_owned(),
+            reason: format!("no request could be read from its test_results_N folders{told}"),
+        });
+    }
+    let name = folder_name(directory);
+    let model = model.map_or_else(|| name.clone(), str::to_owned);
+    Ok(timeline::timeline(&levels, name, model, problems))
+}
+
+/// Writes an import below `root`, as a run directory like any other. Returns where it is.
+pub fn record(import: &Import, root: &Path) -> Result<std::path::PathBuf, StoreError> {
+    let directory = RunDirectory::create(root, &import.info)?;
+    let mut recorder = super::Recorder::open(&directory)?;
+    for event in &import.events {
+        let event = match &event.what {
+            What::RunStarted(_) => Event {
+                at: event.at,
+                what: What::RunStarted(Box::new(directory.info().clone())),
+            },
+            _ => event.clone(),
+        };
+        recorder.record(std::slice::from_ref(&event), event.at);
+    }
+    let recording = recorder.finish();
+    match recording.warning {
+        None => Ok(recording.directory),
+        Some(warning) => Err(StoreError::NotARun {
+            path: recording.directory,
+            reason: warning.text,
+        }),
+    }
+}
+
+fn folder_name(directory: &Path) -> String {
+    let whole = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    let name = whole.file_name().map(|name| name.to_string_lossy());
+    name.map_or_else(|| "imported".to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// The number in `test_results_N`.
+fn users_of(name: &str) -> Option<u32> {
+    let users = name.strip_prefix("test_results_")?.parse().ok()?;
+    (1..=100_000).contains(&users).then_some(users)
+}
+
+fn level_folders(
+    directory: &Path,
+    problems: &mut Problems,
+) -> Result<Vec<(u32, std::path::PathBuf)>, StoreError> {
+    if let Some(users) = users_of(&folder_name(directory)) {
+        return Ok(vec![(users, directory.to_owned())]);
+    }
+    let mut found = Vec::new();
+    let mut foreign = Vec::new();
+    for entry in fs::read_dir(directory).map_err(StoreError::io(directory))? {
+        let path = entry.map_err(StoreError::io(directory))?.path();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        match users_of(&name) {
+            Some(users) if path.is_dir() => found.push((users, path)),
+            _ if name.starts_with('.') => {}
+            _ => foreign.push((name, path)),
+        }
+    }
+    if found.is_empty() {
+        let inside = foreign.iter().find(|(_, path)| holds_levels(path));
+        let hint = inside.map_or_else(String::new, |(name, _)| format!("; try {name} in it"));
+        return Err(StoreError::NotARun {
+            path: directory.to_owned(),
+            reason: format!("there is no folder test_results_N in it{hint}"),
+        });
+    }
+    foreign.sort();
+    for (name, _) in foreign {
+        problems.add(format!("{name}: not of the study's tool, left out"));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn holds_levels(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|entries| {
+        let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+        names.any(|name| users_of(&name.to_string_lossy()).is_some())
+    })
+}

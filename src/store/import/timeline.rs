@@ -1,0 +1,338 @@
+//! The levels of the study as one timeline.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Import;
+use super::folder::LevelFolder;
+use super::rows::{GpuRow, Problems, ProcessRow, RequestRow};
+use crate::api::{Dialect, Model, Target};
+use crate::event::{
+    CycleEnd, Event, FailureKind, GpuSample, Imported, Machine, Outcome, PowerScope, ProcessSample,
+    RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
+};
+use crate::plan::Plan;
+use crate::store::directory_name;
+
+/// The source that the samples of an import name.
+const SOURCE: &str = "study:gpu";
+/// Between the last thing that has a time and a run that has none, seconds.
+const AFTER_S: f64 = 1.0;
+
+/// One run of a level, with its place in time.
+struct Cycle<'a> {
+    users: u32,
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+    rows: &'a [RequestRow],
+}
+
+/// The clock of the import: stamps since the first thing that happened.
+#[derive(Clone, Copy)]
+struct Clock {
+    origin: DateTime<Utc>,
+}
+
+impl Clock {
+    fn stamp(self, at: DateTime<Utc>) -> Stamp {
+        let micros = (at - self.origin).num_microseconds();
+        Stamp(micros.map_or(0, |micros| u64::try_from(micros).unwrap_or(0)))
+    }
+}
+
+pub(super) fn timeline(
+    levels: &[LevelFolder],
+    folder: String,
+    model: String,
+    problems: Problems,
+) -> Import {
+    let usage_is_known = levels
+        .iter()
+        .flat_map(|level| &level.gpu)
+        .any(|row| row.usage_percent.is_some_and(|usage| usage < 100.0));
+    let cycles = cycles(levels);
+    let starts = cycles.iter().map(|cycle| cycle.start);
+    let origin = starts.chain(sampled(levels)).min().unwrap_or_default();
+    let clock = Clock { origin };
+    let info = info(&cycles, clock.origin, folder, model);
+    let problems = problems.into_sentences();
+    let mut events = vec![Event {
+        at: Stamp(0),
+        what: What::RunStarted(Box::new(info.clone())),
+    }];
+    let told = notes(levels, usage_is_known).into_iter();
+    events.extend(told.chain(problems.iter().cloned()).map(|text| Event {
+        at: Stamp(0),
+        what: What::Warning(Warning {
+            kind: WarningKind::Imported,
+            text,
+        }),
+    }));
+    let mut next_id = 1;
+    for (number, cycle) in (0..).zip(&cycles) {
+        events.extend(cycle_events(number, cycle, clock, &mut next_id));
+    }
+    let gpu = levels.iter().flat_map(|level| &level.gpu);
+    events.extend(gpu.map(|row| gpu_event(row, clock, usage_is_known)));
+    events.extend(process_events(levels, clock));
+    // Stable: what happens at one instant stays in the order in which it was put here.
+    events.sort_by_key(|event| event.at);
+    let at = events.last().map_or(Stamp(0), |event| event.at);
+    let what = What::RunEnded { why: RunEnd::Done };
+    events.push(Event { at, what });
+    Import {
+        info,
+        events,
+        problems,
+    }
+}
+
+/// Every instant that a sample tells.
+fn sampled(levels: &[LevelFolder]) -> impl Iterator<Item = DateTime<Utc>> {
+    levels.iter().flat_map(|level| {
+        let gpu = level.gpu.iter().map(|row| row.at);
+        gpu.chain(level.processes.iter().map(|row| row.at))
+    })
+}
+
+fn length(seconds: f64) -> TimeDelta {
+    let micros = i64::try_from(crate::units::floor_u64((seconds * 1e6).round()));
+    TimeDelta::microseconds(micros.unwrap_or(i64::MAX / 1024))
+}
+
+/// The runs of all levels, in the order of their times; those without a time come last.
+fn cycles(levels: &[LevelFolder]) -> Vec<Cycle<'_>> {
+    let all = levels
+        .iter()
+        .flat_map(|level| level.repeats.iter().map(|repeat| (level.users, repeat)));
+    let ends = all.clone().filter_map(|(_, repeat)| repeat.end);
+    let mut last = ends.chain(sampled(levels)).max().unwrap_or_default();
+    let mut cycles = Vec::new();
+    for (users, repeat) in all {
+        let length_s = repeat.length_s();
+        let end = repeat.end.unwrap_or_else(|| {
+            last += length(AFTER_S + length_s);
+            last
+        });
+        cycles.push(Cycle {
+            users,
+            start: end - length(length_s),
+            end,
+            rows: &repeat.rows,
+        });
+    }
+    cycles.sort_by_key(|cycle| (cycle.start, cycle.users));
+    cycles
+}
+
+fn info(cycles: &[Cycle<'_>], started_at: DateTime<Utc>, folder: String, model: String) -> RunInfo {
+    let mut info = RunInfo {
+        id: String::new(),
+        tokometer: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at,
+        simulated: false,
+        plan: Plan {
+            levels: cycles.iter().map(|cycle| cycle.users).collect(),
+            warmup: 0,
+            ..Plan::study()
+        },
+        target: Target {
+            dialect: Dialect::Ollama,
+            url: String::new(),
+            model: Model {
+                name: model,
+                ..Model::default()
+            },
+            server: None,
+            slots: None,
+            simulated: false,
+        },
+        machine: Machine::default(),
+        imported: Some(Imported {
+            tool: "the study's tool".to_owned(),
+            folder,
+        }),
+    };
+    info.id = directory_name(&info);
+    info
+}
+
+fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64) -> Vec<Event> {
+    let (users, start) = (cycle.users, clock.stamp(cycle.start));
+    let mut events = vec![
+        Event {
+            at: start,
+            what: What::CycleStarted {
+                cycle: number,
+                users,
+            },
+        },
+        Event {
+            at: start,
+            what: What::ConnectionsOpened {
+                cycle: number,
+                connect_us: Vec::new(),
+                failed: 0,
+            },
+        },
+    ];
+    let mut later = Vec::new();
+    for row in cycle.rows {
+        let record = record(row, *next_id, number, start);
+        *next_id += 1;
+        events.push(Event {
+            at: start,
+            what: What::RequestStarted {
+                id: record.id,
+                cycle: number,
+                user: record.user,
+                round: 0,
+            },
+        });
+        if let Some(first) = record.first_token {
+            later.push(Event {
+                at: first,
+                what: What::FirstToken {
+                    id: record.id,
+                    cycle: number,
+                    ttft_us: first.0.saturating_sub(start.0),
+                    thinking: false,
+                },
+            });
+        }
+        later.push(Event {
+            at: record.ended,
+            what: What::RequestEnded(Box::new(record)),
+        });
+    }
+    later.sort_by_key(|event| event.at);
+    events.extend(later);
+    let end = events.iter().map(|event| event.at).max();
+    events.push(Event {
+        at: end.unwrap_or(start).max(clock.stamp(cycle.end)),
+        what: What::CycleEnded {
+            cycle: number,
+            why: CycleEnd::Done,
+        },
+    });
+    events
+}
+
+fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
+    let after = |seconds: f64| {
+        let micros = crate::units::floor_u64((seconds * 1e6).round());
+        Stamp(sent.0.saturating_add(micros))
+    };
+    let done = row.is_done();
+    // A failed row tells no times: its zeros are none.
+    let answered = done.then(|| after(row.wait_s));
+    let outcome = if done {
+        Outcome::Done { reason: None }
+    } else {
+        Outcome::Failed {
+            kind: match row.status_code {
+                200..300 => FailureKind::Unfinished,
+                status => FailureKind::Http(status),
+            },
+            message: format!("status {} ({})", row.status, row.status_code),
+        }
+    };
+    let user = u32::try_from(row.id.saturating_sub(1)).unwrap_or(u32::MAX);
+    RequestRecord {
+        id,
+        cycle,
+        user,
+        round: 0,
+        prompt: 0,
+        sent,
+        head: None,
+        first_byte: done.then(|| after(row.ttfb_s)),
+        first_token: answered,
+        first_answer: None,
+        last_token: None,
+        ended: if done { after(row.whole_s()) } else { sent },
+        chunks: row.chunks,
+        thinking_chunks: 0,
+        itl_us: Vec::new(),
+        connect_us: None,
+        retries: 0,
+        server: ServerFigures::default(),
+        outcome,
+        answer: None,
+    }
+}
+
+fn gpu_event(row: &GpuRow, clock: Clock, usage_is_known: bool) -> Event {
+    Event {
+        at: clock.stamp(row.at),
+        what: What::Gpu(GpuSample {
+            source: SOURCE.to_owned(),
+            scope: Some(PowerScope::Gpu),
+            watts: row.watts,
+            mhz: row.mhz,
+            usage_percent: row.usage_percent.filter(|_| usage_is_known),
+            ..GpuSample::default()
+        }),
+    }
+}
+
+/// The rows of all processes, those of one second in one table; a process once.
+fn process_events(levels: &[LevelFolder], clock: Clock) -> Vec<Event> {
+    let mut tables: BTreeMap<DateTime<Utc>, BTreeMap<u32, &ProcessRow>> = BTreeMap::new();
+    for row in levels.iter().flat_map(|level| &level.processes) {
+        tables.entry(row.at).or_default().insert(row.pid, row);
+    }
+    let table = |(at, table): (DateTime<Utc>, BTreeMap<u32, &ProcessRow>)| Event {
+        at: clock.stamp(at),
+        what: What::Processes(table.values().map(|row| sample(row)).collect()),
+    };
+    tables.into_iter().map(table).collect()
+}
+
+fn sample(row: &ProcessRow) -> ProcessSample {
+    ProcessSample {
+        pid: row.pid,
+        threads: row.threads,
+        descriptors: row.descriptors,
+        rss_bytes: row.rss_bytes,
+        vsz_bytes: row.vsz_bytes,
+        cpu_percent: row.cpu_percent,
+        memory_percent: row.memory_percent,
+        ..ProcessSample::default()
+    }
+}
+
+/// What a reader of the numbers should know of these files, with the figures.
+fn notes(levels: &[LevelFolder], usage_is_known: bool) -> Vec<String> {
+    let mut notes = vec![
+        "TokenCount counts pieces of the stream, not tokens: numbers that rest on it are marked ~. \
+         Speed is TokenCount / ResponseDuration."
+            .to_owned(),
+        "TotalDuration begins at the first token: the whole of a request is TTFB + TotalDuration, \
+         the wait included."
+            .to_owned(),
+    ];
+    for level in levels {
+        let rows = || level.repeats.iter().flat_map(|repeat| &repeat.rows);
+        let (failed, all) = (rows().filter(|row| !row.is_done()).count(), rows().count());
+        if failed > 0 {
+            let percent = failed as f64 / all as f64 * 100.0;
+            notes.push(format!(
+                "{failed} of {all} requests failed at {} users ({percent:.1} %); when is not told: \
+                 their zeros are in no wait and no duration.",
+                level.users
+            ));
+        }
+    }
+    let rows: usize = levels.iter().map(|level| level.gpu.len()).sum();
+    if rows > 0 && !usage_is_known {
+        let watts = levels.iter().flat_map(|level| &level.gpu);
+        let least = watts.filter_map(|row| row.watts).reduce(f64::min);
+        let even = least.map_or_else(String::new, |least| format!(", even at {least:.2} W"));
+        notes.push(format!(
+            "GPU usage stands at 100 in all {rows} rows{even}: the tool did not read it. It is unknown."
+        ));
+    }
+    notes
+}

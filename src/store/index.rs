@@ -1,0 +1,282 @@
+//! The list of runs: what each was and what came of it, at a glance.
+//!
+//! What a run directory amounts to is kept in a small file beside the runs, `index.json`, so that a
+//! thousand of them are listed at once. The file can be lost or wrong: each entry carries the size and the
+//! time of the files that it was made from, and is made again when they differ.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::directory::write_json;
+use crate::event::Imported;
+use crate::stats::state::RunState;
+use crate::stats::summary::Summary;
+use crate::stats::verdict::{ByMean, ByShare};
+
+/// The name of the file beside the runs.
+const NAME: &str = "index.json";
+/// The name and version of its shape; another one is made again.
+const SCHEMA: &str = "tokometer/index/1";
+
+/// One run of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The run, and the name of its directory.
+    pub id: String,
+    /// Wall-clock time of its start.
+    pub started_at: Option<DateTime<Utc>>,
+    /// The model.
+    pub model: String,
+    /// The server's name and version.
+    pub server: Option<String>,
+    /// Whether the server was simulated.
+    pub simulated: bool,
+    /// Where it was imported from.
+    pub imported: Option<Imported>,
+    /// The levels it ran.
+    pub users: Vec<u32>,
+    /// Requests that ended, well or not.
+    pub requests: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// How many users, by the mean.
+    pub by_mean: Option<ByMean>,
+    /// How many users, by the share of good requests.
+    pub by_share: Option<ByShare>,
+    /// The best mean speed of a level, tokens a second.
+    pub speed_tok_s: Option<f64>,
+    /// Whether it came to an end; a run that was killed did not.
+    pub ended: bool,
+}
+
+/// The files that an entry was made from, as they were: size in bytes and time in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Trace {
+    summary: Option<(u64, u64)>,
+    log: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Index {
+    schema: String,
+    runs: BTreeMap<String, (Trace, Entry)>,
+}
+
+/// The part of `summary.json` that an entry needs.
+#[derive(Debug, Deserialize)]
+struct Slim {
+    simulated: bool,
+    started_at: Option<DateTime<Utc>>,
+    target: Option<SlimTarget>,
+    #[serde(default)]
+    imported: Option<Imported>,
+    cycles: Vec<SlimCycle>,
+    verdict: Option<SlimVerdict>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimTarget {
+    model: String,
+    server: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimCycle {
+    users: u32,
+    requests: u64,
+    failed: u64,
+    speed_tok_s: SlimDist,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimDist {
+    mean: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimVerdict {
+    by_mean: ByMean,
+    by_share: ByShare,
+}
+
+/// The runs below `root`, the latest first; none where there is no such folder. What is no run is left out.
+pub fn list(root: &Path) -> Result<Vec<Entry>, StoreError> {
+    let known = known(root);
+    let had = known.len();
+    let mut runs = BTreeMap::new();
+    let mut changed = false;
+    for id in ids(root)? {
+        let path = root.join(&id);
+        let trace = trace(&path);
+        let entry = match known.get(&id) {
+            Some((then, entry)) if *then == trace => Some(entry.clone()),
+            _ => {
+                changed = true;
+                entry(&path, &id, &trace)
+            }
+        };
+        if let Some(entry) = entry {
+            runs.insert(id, (trace, entry));
+        }
+    }
+    if changed || runs.len() != had {
+        // Without the file the next listing only takes longer.
+        let _kept = write_json(
+            &root.join(NAME),
+            &Index {
+                schema: SCHEMA.to_owned(),
+                runs: runs.clone(),
+            },
+        );
+    }
+    let mut entries: Vec<Entry> = runs.into_values().map(|(_, entry)| entry).collect();
+    entries.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+    Ok(entries)
+}
+
+/// The directory of the run that `name` means: a path, an id below `root`, the beginning of just one id, or
+/// `latest`.
+pub fn find(root: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let is_run =
+        |path: &Path| path.join("run.json").is_file() || path.join("events.jsonl").is_file();
+    let as_path = PathBuf::from(name);
+    if is_run(&as_path) {
+        return Ok(as_path);
+    }
+    let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "." && name != "..";
+    if plain && is_run(&root.join(name)) {
+        return Ok(root.join(name));
+    }
+    let refused = |reason: String| StoreError::NotARun {
+        path: as_path.clone(),
+        reason,
+    };
+    if name == "latest" {
+        let latest = list(root)?.into_iter().next();
+        let latest = latest.ok_or_else(|| refused(format!("no run in {}", root.display())))?;
+        return Ok(root.join(latest.id));
+    }
+    let mut alike: Vec<String> = ids(root)?;
+    alike.retain(|id| plain && id.starts_with(name) && is_run(&root.join(id)));
+    alike.sort();
+    match alike.as_slice() {
+        [one] => Ok(root.join(one)),
+        [] => Err(refused(format!(
+            "it is no path of one, and none in {} begins like that",
+            root.display()
+        ))),
+        [first, .., last] => Err(refused(format!(
+            "{} runs begin like that, from {first} to {last}",
+            alike.len()
+        ))),
+    }
+}
+
+/// Deletes the run `id` below `root` with all its files. Only a directory that is a run is deleted, and
+/// nothing outside of `root`.
+pub fn delete(root: &Path, id: &str) -> Result<(), StoreError> {
+    let path = root.join(id);
+    let inside = ids(root)?.iter().any(|known| known == id);
+    let has = |name: &str| path.join(name).is_file();
+    if !inside || !(has("run.json") || has("events.jsonl")) {
+        return Err(StoreError::NotARun {
+            path,
+            reason: "only runs are deleted".to_owned(),
+        });
+    }
+    fs::remove_dir_all(&path).map_err(StoreError::io(path))
+}
+
+/// The names of the directories below `root`; links are none.
+fn ids(root: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StoreError::io(root)(error)),
+    };
+    let directories = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    Ok(directories
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect())
+}
+
+fn known(root: &Path) -> BTreeMap<String, (Trace, Entry)> {
+    let bytes = fs::read(root.join(NAME)).unwrap_or_default();
+    match serde_json::from_slice::<Index>(&bytes) {
+        Ok(index) if index.schema == SCHEMA => index.runs,
+        _ => BTreeMap::new(),
+    }
+}
+
+fn trace(path: &Path) -> Trace {
+    let of = |name: &str| {
+        let metadata = fs::metadata(path.join(name)).ok()?;
+        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let micros = u64::try_from(modified.as_micros()).unwrap_or(u64::MAX);
+        Some((metadata.len(), micros))
+    };
+    Trace {
+        summary: of("summary.json"),
+        log: of("events.jsonl"),
+    }
+}
+
+fn entry(path: &Path, id: &str, trace: &Trace) -> Option<Entry> {
+    // A log that is newer than the summary is that of a run that went on.
+    let is_current = match (trace.summary, trace.log) {
+        (Some((_, made)), Some((_, logged))) => made >= logged,
+        (summary, _) => summary.is_some(),
+    };
+    let slim = || {
+        let bytes = fs::read(path.join("summary.json")).ok()?;
+        serde_json::from_slice::<Slim>(&bytes).ok()
+    };
+    match is_current.then(slim).flatten() {
+        Some(slim) => Some(of_summary(id, slim)),
+        None => of_log(path, id),
+    }
+}
+
+fn of_summary(id: &str, slim: Slim) -> Entry {
+    let cycles = slim.cycles.iter();
+    let speeds = slim
+        .cycles
+        .iter()
+        .filter_map(|cycle| cycle.speed_tok_s.mean);
+    let target = slim.target;
+    Entry {
+        id: id.to_owned(),
+        started_at: slim.started_at,
+        server: target.as_ref().and_then(|target| target.server.clone()),
+        model: target.map_or_else(String::new, |target| target.model),
+        simulated: slim.simulated,
+        imported: slim.imported,
+        users: slim.cycles.iter().map(|cycle| cycle.users).collect(),
+        requests: slim.cycles.iter().map(|cycle| cycle.requests).sum(),
+        failed: cycles.map(|cycle| cycle.failed).sum(),
+        by_mean: slim.verdict.as_ref().map(|verdict| verdict.by_mean),
+        by_share: slim.verdict.as_ref().map(|verdict| verdict.by_share),
+        speed_tok_s: speeds.reduce(f64::max),
+        ended: true,
+    }
+}
+
+/// From the log itself; None for a directory that is no run.
+fn of_log(path: &Path, id: &str) -> Option<Entry> {
+    let mut state = RunState::default();
+    super::replay(path, |event| state.apply(&event)).ok()?;
+    let json = serde_json::to_vec(&Summary::of(&state)).ok()?;
+    let slim = serde_json::from_slice::<Slim>(&json).ok()?;
+    Some(Entry {
+        ended: !state.is_running(),
+        ..of_summary(id, slim)
+    })
+}

@@ -1,0 +1,125 @@
+//! Goes on with a run that was killed or stopped: what is left of its plan, and a recorder that appends to
+//! its log.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use super::{StoreError, read};
+use crate::event::{CycleEnd, Event, RunEnd, RunInfo, Stamp, What};
+use crate::stats::state::{RunState, Stage};
+
+/// A run that can go on.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// What was asked, of whom.
+    pub info: RunInfo,
+    /// The run as it was left.
+    pub state: RunState,
+    /// The levels that are left, in order: the one it was left at first.
+    pub levels: Vec<u32>,
+    /// What is missing of its log, in sentences.
+    pub missing: Vec<String>,
+}
+
+impl Resume {
+    /// Reads a run and what is left of it. An error for a run that is done, and for one that was imported.
+    pub fn of(directory: &Path) -> Result<Self, StoreError> {
+        let recovered = read(directory)?;
+        let state = RunState::of(&recovered.events);
+        let refused = |reason: &str| StoreError::NotARun {
+            path: directory.to_owned(),
+            reason: format!("it cannot go on: {reason}"),
+        };
+        if recovered.info.imported.is_some() {
+            return Err(refused("it was imported, tokometer did not run it"));
+        }
+        let levels = left(&state);
+        if levels.is_empty() {
+            return Err(refused("all its levels are done"));
+        }
+        Ok(Self {
+            directory: directory.to_owned(),
+            info: recovered.info,
+            state,
+            levels,
+            missing: recovered.missing,
+        })
+    }
+
+    /// The event that says that the run goes on at the wall-clock time `now`, and the stamp that its clock
+    /// has then: never before the last event.
+    pub fn continued(&self, now: DateTime<Utc>) -> Event {
+        let since_start = (now - self.info.started_at).num_microseconds();
+        let since_start = since_start.and_then(|micros| u64::try_from(micros).ok());
+        let last = self.state.now;
+        let at = Stamp(since_start.unwrap_or(0)).max(Stamp(last.0.saturating_add(1)));
+        Event {
+            at,
+            what: What::Continued {
+                gap_s: at.since(last),
+                levels: self.levels.clone(),
+            },
+        }
+    }
+}
+
+/// The levels that are left.
+fn left(state: &RunState) -> Vec<u32> {
+    if state.stage == Stage::Ended(RunEnd::Done) {
+        return Vec::new();
+    }
+    let broken_off = state.cycles.last().filter(|cycle| match cycle.end {
+        None | Some(CycleEnd::Stopped) => true,
+        Some(CycleEnd::Done | CycleEnd::Skipped) => false,
+    });
+    let first = broken_off.map(|cycle| cycle.users);
+    first
+        .into_iter()
+        .chain(state.upcoming.iter().copied())
+        .collect()
+}
+
+/// Cuts a file after its last whole line: a line that was torn by the end of its writer is gone anyway.
+pub(super) fn close_torn_line(path: &Path) -> Result<(), StoreError> {
+    let cut = || -> std::io::Result<()> {
+        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+            Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            file => file?,
+        };
+        let mut end = file.metadata()?.len();
+        let mut block = [0_u8; 4096];
+        // From the end backwards: only the tail of a long log is read.
+        while end > 0 {
+            let begin = end.saturating_sub(block.len() as u64);
+            let length = usize::try_from(end - begin).unwrap_or(block.len());
+            let part = block.get_mut(..length).unwrap_or_default();
+            file.seek(SeekFrom::Start(begin))?;
+            file.read_exact(part)?;
+            if let Some(place) = part.iter().rposition(|byte| *byte == b'\n') {
+                return file.set_len(begin + place as u64 + 1);
+            }
+            end = begin;
+        }
+        file.set_len(0)
+    };
+    cut().map_err(StoreError::io(path))
+}
+
+/// The cycles whose first answer is kept already.
+pub(super) fn answered(directory: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(directory.join("answers"));
+    let names = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let number = |name: String| {
+        let rest = name.strip_prefix("cycle-")?;
+        rest.split('-').next()?.parse().ok()
+    };
+    names.filter_map(number).collect()
+}

@@ -1,0 +1,58 @@
+//! A table of a run directory that grows by rows, its header first.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::appender::Appender;
+use super::tables::write_row;
+
+/// One CSV file. It is made with its first row.
+#[derive(Debug)]
+pub(super) struct Table {
+    path: PathBuf,
+    file: Option<Appender<File>>,
+}
+
+impl Table {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None }
+    }
+
+    /// Takes a row.
+    pub(super) fn row(&mut self, row: &impl Serialize) -> Result<(), String> {
+        let headed = self.file.is_none() && {
+            let opened = growing(&self.path);
+            let (file, is_empty) = opened.map_err(|error| told(&self.path, &error))?;
+            self.file = Some(file);
+            is_empty
+        };
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        file.append(|out| write_row(out, row, headed))
+            .map_err(|error| told(&self.path, &error))
+    }
+
+    /// Hands what waits to the system.
+    pub(super) fn flush(&mut self) -> Result<(), String> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        file.flush().map_err(|error| told(&self.path, &error))
+    }
+}
+
+fn told(path: &Path, error: &dyn std::fmt::Display) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    format!("{}: {error}", name.display())
+}
+
+/// A file to append to, and whether it is empty.
+fn growing(path: &Path) -> io::Result<(Appender<File>, bool)> {
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    let is_empty = file.metadata()?.len() == 0;
+    Ok((Appender::new(file), is_empty))
+}

@@ -1,0 +1,295 @@
+//! The list of runs, and going on with one that was killed.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pretty_assertions::assert_eq;
+use tokometer::event::{CycleEnd, Event, RunEnd, RunInfo, What};
+use tokometer::plan::Plan;
+use tokometer::stats::state::RunState;
+use tokometer::stats::summary::Summary;
+use tokometer::store::index::{delete, find, list};
+use tokometer::store::{self, Recorder, Resume, RunDirectory};
+
+mod timeline;
+
+fn record(root: &Path, info: &RunInfo, events: &[Event]) -> PathBuf {
+    let directory = RunDirectory::create(root, info).unwrap();
+    let mut recorder = Recorder::open(&directory).unwrap();
+    for event in events {
+        recorder.record(std::slice::from_ref(event), event.at);
+    }
+    recorder.finish().directory
+}
+
+fn recorded(root: &Path, simulated: bool) -> PathBuf {
+    record(root, &timeline::info(simulated), &timeline::run(simulated))
+}
+
+#[test]
+fn lists_the_latest_first_and_keeps_an_index() {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(list(&root.path().join("nowhere")).unwrap(), []);
+    let first = recorded(root.path(), false);
+    let mut later = timeline::info(true);
+    later.started_at += chrono::TimeDelta::days(1);
+    record(root.path(), &later, &{
+        let mut events = timeline::run(true);
+        events[0].what = What::RunStarted(Box::new(later.clone()));
+        events
+    });
+    fs::create_dir(root.path().join("no run")).unwrap();
+    fs::write(root.path().join("notes.txt"), "").unwrap();
+    let entries = list(root.path()).unwrap();
+    assert_eq!(entries.len(), 2);
+    assert!(entries[0].simulated && !entries[1].simulated);
+    let old = &entries[1];
+    assert_eq!(Some(&*old.id), first.file_name().unwrap().to_str());
+    assert_eq!(
+        (old.model.as_str(), old.server.as_deref()),
+        ("deepseek-r1:7b", Some("ollama 0.33.0"))
+    );
+    assert_eq!(
+        (&*old.users, old.requests, old.failed, old.ended),
+        (&[1, 2][..], 4, 1, true)
+    );
+    assert_eq!(old.by_mean.unwrap().both_users, Some(2));
+    // Lost, torn or from another version: it is made again, with the same content.
+    let index = root.path().join("index.json");
+    for broken in [
+        None,
+        Some("{\"schema\":\"tokometer/index/0\"}"),
+        Some("{\"sche"),
+    ] {
+        fs::remove_file(&index).unwrap();
+        if let Some(broken) = broken {
+            fs::write(&index, broken).unwrap();
+        }
+        assert_eq!(list(root.path()).unwrap(), entries);
+        assert!(
+            fs::read_to_string(&index)
+                .unwrap()
+                .contains("tokometer/index/1")
+        );
+    }
+}
+
+#[test]
+fn the_index_follows_what_happens_to_the_runs() {
+    let root = tempfile::tempdir().unwrap();
+    let path = recorded(root.path(), false);
+    assert_eq!(list(root.path()).unwrap()[0].requests, 4);
+    // A killed run has no summary, and its log is cut.
+    fs::remove_file(path.join("summary.json")).unwrap();
+    let log = fs::read_to_string(path.join("events.jsonl")).unwrap();
+    let until = log.find(r#""request_ended":{"id":2"#).unwrap();
+    fs::write(path.join("events.jsonl"), &log[..until]).unwrap();
+    let entry = list(root.path()).unwrap().remove(0);
+    assert_eq!((entry.requests, entry.ended), (2, false));
+    let id = entry.id;
+    assert!(delete(root.path(), "..").is_err());
+    assert!(delete(root.path(), "").is_err());
+    assert!(delete(&root.path().join(&id), "answers").is_err());
+    delete(root.path(), &id).unwrap();
+    assert!(!path.exists());
+    assert_eq!(list(root.path()).unwrap(), []);
+    assert!(delete(root.path(), &id).is_err());
+}
+
+#[test]
+fn a_run_is_found_by_its_path_its_name_or_how_it_begins() {
+    let root = tempfile::tempdir().unwrap();
+    let path = recorded(root.path(), false);
+    let found = |name: &str| find(root.path(), name);
+    let id = path.file_name().unwrap().to_str().unwrap();
+    for name in [path.to_str().unwrap(), id, "2026-11-21T16", "latest"] {
+        assert_eq!(found(name).unwrap(), path, "{name}");
+    }
+    for wrong in ["", ".", "..", "2027", "gone/away"] {
+        assert!(found(wrong).is_err(), "{wrong}");
+    }
+    recorded(root.path(), false);
+    assert_eq!(found(id).unwrap(), path, "a whole name is no beginning");
+    let error = found("2026").unwrap_err().to_string();
+    assert!(error.contains("2 runs begin like that"), "{error}");
+}
+
+#[test]
+fn a_thousand_runs_are_listed_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let one = recorded(root.path(), false);
+    let [info, summary] =
+        ["run.json", "summary.json"].map(|name| fs::read(one.join(name)).unwrap());
+    for number in 0..999 {
+        let path = root
+            .path()
+            .join(format!("2025-01-01T00-00-00_model-{number}"));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("events.jsonl"), "").unwrap();
+        fs::write(path.join("run.json"), &info).unwrap();
+        fs::write(path.join("summary.json"), &summary).unwrap();
+    }
+    assert_eq!(list(root.path()).unwrap().len(), 1000);
+    // The best of several: other tests run at the same time.
+    let mut best = Duration::MAX;
+    for _ in 0..20 {
+        let begin = Instant::now();
+        assert_eq!(list(root.path()).unwrap().len(), 1000);
+        best = best.min(begin.elapsed());
+    }
+    assert!(best < Duration::from_millis(200), "{best:?}");
+}
+
+#[test]
+fn the_command_lists_filters_and_deletes() {
+    let root = tempfile::tempdir().unwrap();
+    let path = recorded(root.path(), true);
+    let runs = |more: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
+        command
+            .arg("runs")
+            .args(more)
+            .arg("--runs-dir")
+            .arg(root.path());
+        command.assert()
+    };
+    let text = |more: &[&str]| {
+        String::from_utf8(runs(more).success().get_output().stdout.clone()).unwrap()
+    };
+    insta::assert_snapshot!("runs_table", text(&[]));
+    assert!(text(&["DEEPSEEK"]).contains("deepseek-r1:7b"));
+    assert!(text(&["qwen"]).starts_with("no runs in"));
+    let json: serde_json::Value = serde_json::from_str(&text(&["--json"])).unwrap();
+    assert_eq!(json[0]["simulated"], true);
+    runs(&["--delete", "latest"]).code(2);
+    assert!(path.exists());
+    runs(&["--delete", "latest", "--yes"]).success();
+    assert!(!path.exists());
+    runs(&["--delete", "latest", "--yes"]).code(1);
+}
+
+/// The fixed run, asked to do 1, 2 and 1 users and then 4, killed within the second cycle.
+fn killed(root: &Path) -> PathBuf {
+    let mut info = timeline::info(false);
+    info.plan = Plan {
+        levels: vec![1, 2, 1, 4],
+        ..Plan::default()
+    };
+    let mut events = timeline::run(false);
+    events[0].what = What::RunStarted(Box::new(info.clone()));
+    let path = record(root, &info, &events);
+    fs::remove_file(path.join("summary.json")).unwrap();
+    let log = fs::read_to_string(path.join("events.jsonl")).unwrap();
+    let until = log.find(r#""request_ended":{"id":2"#).unwrap();
+    fs::write(path.join("events.jsonl"), &log[..until]).unwrap();
+    path
+}
+
+#[test]
+fn a_killed_run_goes_on_at_the_level_where_it_stopped() {
+    let root = tempfile::tempdir().unwrap();
+    let path = killed(root.path());
+    let resume = Resume::of(&path).unwrap();
+    assert_eq!(resume.levels, [2, 1, 4]);
+    assert_eq!(resume.missing.len(), 2, "{:?}", resume.missing);
+    let last = resume.state.now;
+    let later = resume.info.started_at + chrono::TimeDelta::hours(1);
+    let continued = resume.continued(later);
+    assert_eq!(continued.at, timeline::at(3600.0));
+    let mut recorder = Recorder::resume(&resume).unwrap();
+    let mut more = vec![continued.clone()];
+    let answer = timeline::answered(9, 3, [3605.0, 3606.0, 3616.0], 256);
+    more.extend(timeline::cycle(3, 2, 3604.0, &[answer]));
+    more.push(timeline::event(
+        3617.0,
+        What::RunEnded { why: RunEnd::Done },
+    ));
+    for event in &more {
+        assert_eq!(recorder.record(std::slice::from_ref(event), event.at), None);
+    }
+    recorder.finish();
+    let whole = store::read(&path).unwrap();
+    assert_eq!(whole.missing, [] as [&str; 0], "the torn line is closed");
+    let state = RunState::of(&whole.events);
+    let ends: Vec<_> = state
+        .cycles
+        .iter()
+        .map(|c| (c.users, c.end, c.in_flight.len()))
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            (1, Some(CycleEnd::Done), 0),
+            (2, Some(CycleEnd::Stopped), 0),
+            (2, Some(CycleEnd::Done), 0)
+        ]
+    );
+    assert_eq!(state.cycles[1].ended, Some(last));
+    assert_eq!(state.upcoming, [1, 4]);
+    let summary = Summary::of(&state);
+    let gap = format!("The run was broken off at {:.1} s and went on", last.secs());
+    assert!(
+        summary.warnings.iter().any(|w| w.text.starts_with(&gap)),
+        "{:?}",
+        summary.warnings
+    );
+    assert_eq!(
+        fs::read_to_string(path.join("summary.json")).unwrap(),
+        summary.to_json().unwrap()
+    );
+    let requests = fs::read_to_string(path.join("requests.csv")).unwrap();
+    assert_eq!(
+        requests
+            .lines()
+            .filter(|line| line.starts_with("simulated,"))
+            .count(),
+        1
+    );
+    let rows: usize = state.cycles.iter().map(|cycle| cycle.requests.len()).sum();
+    assert_eq!(requests.lines().count(), rows + 1);
+    assert!(list(root.path()).unwrap()[0].ended);
+}
+
+#[test]
+fn a_run_resumed_at_any_cut_reads_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let path = killed(root.path());
+    let log = fs::read(path.join("events.jsonl")).unwrap();
+    for cut in (200..log.len()).step_by(211) {
+        fs::write(path.join("events.jsonl"), &log[..cut]).unwrap();
+        let resume = Resume::of(&path).unwrap();
+        assert!(!resume.levels.is_empty());
+        let mut recorder = Recorder::resume(&resume).unwrap();
+        let continued = resume.continued(resume.info.started_at);
+        assert!(continued.at > resume.state.now, "the clock never goes back");
+        recorder.record(std::slice::from_ref(&continued), continued.at);
+        recorder.flush();
+        drop(recorder);
+        let again = store::read(&path).unwrap();
+        assert_eq!(again.events.last(), Some(&continued), "cut at {cut}");
+        assert!(
+            again
+                .missing
+                .iter()
+                .all(|m| m.starts_with("The run has no end")),
+            "{:?}",
+            again.missing
+        );
+    }
+}
+
+#[test]
+fn a_run_that_is_done_or_imported_does_not_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    let done = recorded(root.path(), false);
+    let error = Resume::of(&done).unwrap_err().to_string();
+    assert!(error.contains("all its levels are done"), "{error}");
+    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/study-small");
+    let import = store::import::import(&small, None).unwrap();
+    let imported = store::import::record(&import, root.path()).unwrap();
+    let error = Resume::of(&imported).unwrap_err().to_string();
+    assert!(error.contains("it was imported"), "{error}");
+}
