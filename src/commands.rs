@@ -232,7 +232,9 @@ fn simulate(args: &SimulateArgs) -> Result<u8> {
         "SIMULATED server at {}\n{name}\nCtrl-C stops it.",
         simulator.url()
     ));
-    let signal = screen_runtime()?.block_on(shutdown_signal())?;
+    // Listening begins inside the runtime.
+    let listening = async move || shutdown_signal().await;
+    let signal = screen_runtime()?.block_on(listening())?;
     simulator.stop();
     Ok(signal_code(signal))
 }

@@ -10,8 +10,9 @@ mod script;
 mod until;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -242,6 +243,28 @@ fn a_source_that_hangs_delays_nothing_and_is_told() {
     assert!(at < 3_500_000, "told only after {at} µs");
     assert_eq!(late["event"]["source"]["state"], "late");
     assert!(bench.is_gone());
+}
+
+#[test]
+fn the_simulator_runs_until_a_signal() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tokometer"))
+        .args(["simulate", "--profile", "fast"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Ctrl-C") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it ended by itself");
+    }
+    // Signals are heard from shortly after the last line on; before that they end it all the same.
+    let pid = child.id().to_string();
+    let status = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(status.success());
+    let ended = child.wait().unwrap();
+    let by_itself = ended.code() == Some(143);
+    assert!(by_itself || ended.signal() == Some(15), "{ended:?}");
 }
 
 #[test]

@@ -16,7 +16,8 @@ pub(crate) fn measured(simulated: bool) -> Vec<Event> {
     });
     info.plan.energy.bandwidth_bytes_s = Some(100e9);
     let mut events = timeline::run(simulated);
-    events[0] = timeline::event(0.0, What::RunStarted(Box::new(info)));
+    let first = timeline::event(0.0, What::RunStarted(Box::new(info)));
+    events.splice(..1, [first]);
     let baseline = EnergyBaseline {
         watts: 50.0,
         seconds: 10.0,
