@@ -1,5 +1,7 @@
 //! Commands and flags.
 
+mod monitor;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::api::Dialect;
 use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
+
+pub use monitor::{MonitorArgs, PlaceArgs};
 
 /// A speedometer for language-model servers: watch a benchmark of your own model, live.
 #[derive(Debug, Parser)]
@@ -49,6 +53,8 @@ pub enum Command {
     Screenshot(Box<crate::picture::ScreenshotArgs>),
     /// Be a simulated Ollama server, for trying out clients and tokometer itself
     Simulate(SimulateArgs),
+    /// Say what can be measured here, what not, why, and what mends it
+    Doctor(DoctorArgs),
     /// Write a run's report: Markdown, HTML, CSV, JSON and charts
     Report(crate::report::args::ReportArgs),
     /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
@@ -167,6 +173,10 @@ pub struct RunArgs {
     #[arg(long, value_parser = share, value_name = "PERCENT", default_value = "90%", help_heading = "Limits")]
     pub share: f64,
 
+    /// What is measured beside the requests.
+    #[command(flatten)]
+    pub monitors: MonitorArgs,
+
     /// No dashboard: progress lines and a final table
     #[arg(long, help_heading = "Output")]
     pub headless: bool,
@@ -193,6 +203,20 @@ pub struct RunArgs {
     /// Leave the mouse, and with it selecting text, to the terminal
     #[arg(long, help_heading = "Output")]
     pub no_mouse: bool,
+}
+
+/// The flags of `doctor`.
+#[derive(Debug, Args, Clone)]
+pub struct DoctorArgs {
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// A server to look for beside the usual ones
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Where the sources look.
+    #[command(flatten)]
+    pub places: PlaceArgs,
 }
 
 /// The flags of `simulate`.
@@ -267,6 +291,7 @@ impl RunArgs {
             },
             stop_when_hopeless: self.stop_when_hopeless.unwrap_or(base.stop_when_hopeless),
             time_scale: self.time_scale,
+            energy: self.monitors.energy(),
         })
     }
 }

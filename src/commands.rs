@@ -1,5 +1,7 @@
 //! What each command does, and the exit code it ends with.
 
+mod doctor;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         None => run(&cli.run)?,
         Some(Command::Run(args)) => run(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
+        Some(Command::Doctor(args)) => doctor::doctor(&args)?,
         Some(Command::Report(args)) => crate::report::args::run_report(&args)?,
         Some(Command::Share(args)) => crate::report::args::run_share(&args)?,
         Some(Command::Preview(args)) => crate::preview::command::execute(&args)?,
@@ -90,13 +93,14 @@ fn run(args: &RunArgs) -> Result<u8> {
         faults: args.faults.clone(),
         ..SimConfig::default()
     };
-    let session = session::start(SessionOptions {
+    let options = SessionOptions {
         url,
         dialect: args.dialect,
         simulator,
         runs: runs.clone(),
-    })
-    .wrap_err("the threads of the load could not be started")?;
+    };
+    let session = session::start_with(options, Some(args.monitors.setup()))
+        .wrap_err("the threads of the load could not be started")?;
     let runtime = screen_runtime()?;
     if wants_dashboard(args) {
         runtime.block_on(dashboard(args, plan, runs, session))

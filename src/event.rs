@@ -1,7 +1,10 @@
 //! The vocabulary of a run: everything that happens is an [`Event`] with a monotonic [`Stamp`].
 //!
 //! There is one stream of events. The dashboard, the recorder, the headless printer and the report
-//! are all readers of it. This module is pure data: it knows no socket, no screen and no file.
+//! are all readers of it. This module is pure data: it knows no socket, no screen and no file. What the
+//! monitors see stands in `machine`.
+
+mod machine;
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Target;
 use crate::plan::Plan;
+
+pub use machine::{
+    EnergyBaseline, GpuSample, LoadedModel, PowerScope, ProcessSample, ServerSample, SourceNote,
+    SourceState,
+};
 
 /// An instant of a run: whole microseconds since the run's monotonic clock started.
 #[derive(
@@ -85,10 +93,6 @@ pub struct Event {
 /// What can happen in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "samples come once a second; boxing them would only make their makers and readers longer"
-)]
 pub enum What {
     /// The first event of every run.
     RunStarted(Box<RunInfo>),
@@ -200,6 +204,17 @@ pub enum What {
     Gpu(GpuSample),
     /// One reading of the server's processes.
     Processes(Vec<ProcessSample>),
+    /// What the server tells of its own state.
+    Server(ServerSample),
+    /// How a source of the monitors fares; told whenever that changes.
+    Source(SourceNote),
+    /// Before the first cycle: nothing is asked, the power of the idle machine is measured.
+    IdleStarted {
+        /// How long at most, seconds.
+        seconds: f64,
+    },
+    /// The power of the idle machine.
+    Baseline(EnergyBaseline),
 }
 
 /// What a run was asked to do, of whom, on what machine, with which version. The content of `run.json`.
@@ -613,6 +628,8 @@ pub enum WarningKind {
     Recorder,
     /// A monitor says something.
     Monitor,
+    /// A number is above what physics allows.
+    Impossible,
     /// The run was imported: what its files do not tell, or tell wrongly.
     Imported,
     /// The server loaded the model while it was being measured.
@@ -640,169 +657,4 @@ pub struct ClientCost {
     pub rss_bytes: Option<u64>,
     /// Progress events that a full channel dropped.
     pub dropped_progress: u64,
-}
-
-/// One reading of one GPU (or package); each field absent where not known.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct GpuSample {
-    /// Which source and device, for example `nvml:GPU-1234`.
-    pub source: String,
-    /// The device's name.
-    pub name: Option<String>,
-    /// Power, watts.
-    pub watts: Option<f64>,
-    /// Clock, MHz.
-    pub mhz: Option<f64>,
-    /// Usage, percent.
-    pub usage_percent: Option<f64>,
-    /// Memory in use, bytes.
-    pub vram_used_bytes: Option<u64>,
-    /// Memory there is, bytes.
-    pub vram_total_bytes: Option<u64>,
-    /// Temperature, °C.
-    pub celsius: Option<f64>,
-    /// Energy counter, joules since some beginning.
-    pub energy_counter_j: Option<f64>,
-    /// The window that `watts` is the mean of, seconds; None for an instant.
-    pub window_s: Option<f64>,
-    /// What `watts` and the energy counter cover.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<PowerScope>,
-    /// The most power the device may draw, watts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit_watts: Option<f64>,
-    /// Power of the chip as a whole (CPU, GPU and the rest), watts, where a source tells it beside `watts`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub soc_watts: Option<f64>,
-    /// Power of the whole machine, watts, where a source tells it beside `watts`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system_watts: Option<f64>,
-    /// Memory bandwidth of the device, bytes a second, from its bus width and memory clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bandwidth_bytes_s: Option<f64>,
-    /// Whether the server under test computes on it, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serves: Option<bool>,
-    /// Processes that compute on it and are not the server's, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub other_processes: Option<u32>,
-    /// How old the reading was when it was taken over, seconds; None for a fresh one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub age_s: Option<f64>,
-    /// What a reader of the figures should know, for example that usage is active residency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// Whether it is made up.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub simulated: bool,
-}
-
-/// What a power figure covers. Figures of different scopes are never added.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::Display,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum PowerScope {
-    /// The GPU alone (on cards: the card's board).
-    #[strum(serialize = "GPU")]
-    Gpu,
-    /// CPU, GPU and the rest of one chip.
-    #[strum(serialize = "SoC (CPU+GPU)")]
-    Soc,
-    /// The CPU's package.
-    #[strum(serialize = "CPU package")]
-    Package,
-    /// A module or board with more than the GPU on it.
-    #[strum(serialize = "board")]
-    Board,
-}
-
-/// One reading of one process; each field absent where not known.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ProcessSample {
-    /// Process id.
-    pub pid: u32,
-    /// Parent's id.
-    pub parent: Option<u32>,
-    /// Name.
-    pub name: String,
-    /// `server`, `runner`, `client`.
-    pub role: Option<String>,
-    /// Threads.
-    pub threads: Option<u32>,
-    /// Open descriptors.
-    pub descriptors: Option<u32>,
-    /// Resident memory, bytes.
-    pub rss_bytes: Option<u64>,
-    /// Virtual memory, bytes.
-    pub vsz_bytes: Option<u64>,
-    /// Processor use, percent of one core.
-    pub cpu_percent: Option<f64>,
-    /// Share of main memory, percent.
-    pub memory_percent: Option<f64>,
-    /// Age, seconds.
-    pub age_s: Option<f64>,
-    /// Requests it answers at once, from its command line (a model runner).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slots: Option<u32>,
-    /// Context over all slots, tokens, from its command line (a model runner).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<u64>,
-}
-
-/// What the server tells of its own state; each field absent where not known.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ServerSample {
-    /// Who tells it: `command line`, `/slots`, `/api/ps`, or an exporter's address.
-    pub source: String,
-    /// Requests it answers at once.
-    pub slots: Option<u32>,
-    /// Of these, busy now.
-    pub slots_busy: Option<u32>,
-    /// Context over all slots, tokens.
-    pub context: Option<u64>,
-    /// Requests being answered.
-    pub running: Option<u32>,
-    /// Requests waiting in line.
-    pub waiting: Option<u32>,
-    /// Share of the key-value cache in use, percent.
-    pub kv_cache_percent: Option<f64>,
-    /// Prompt tokens read since the server's start.
-    pub prompt_tokens_total: Option<f64>,
-    /// Output tokens written since the server's start.
-    pub output_tokens_total: Option<f64>,
-    /// The models in memory.
-    pub models: Vec<LoadedModel>,
-}
-
-/// A model in the server's memory.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct LoadedModel {
-    /// Its name.
-    pub name: String,
-    /// Bytes in memory.
-    pub size_bytes: Option<u64>,
-    /// Of these, bytes in GPU memory.
-    pub vram_bytes: Option<u64>,
-    /// Context it is loaded with, tokens.
-    pub context: Option<u64>,
-}
-
-impl LoadedModel {
-    /// Share of it in GPU memory, 0–1; 0 means that the CPU computes.
-    pub fn gpu_share(&self) -> Option<f64> {
-        let (size, vram) = (self.size_bytes?, self.vram_bytes?);
-        (size > 0).then(|| (vram as f64 / size as f64).min(1.0))
-    }
-}
-
-/// Power of the warm but idle machine, measured before the first cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct EnergyBaseline {
-    /// Mean power, watts, over all devices that count.
-    pub watts: f64,
-    /// How long it was measured, seconds.
-    pub seconds: f64,
-    /// What it covers.
-    pub scope: Option<PowerScope>,
 }

@@ -39,6 +39,40 @@ pub struct Plan {
     pub stop_when_hopeless: bool,
     /// How much faster than real the simulated server runs; 1 for real servers.
     pub time_scale: f64,
+    /// What is asked about energy.
+    #[serde(default)]
+    pub energy: EnergyPlan,
+}
+
+/// What is asked about energy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnergyPlan {
+    /// How long the power of the warm but idle machine is measured before the first cycle, seconds;
+    /// 0 for not at all.
+    pub idle_s: f64,
+    /// What energy costs.
+    pub price: Option<Price>,
+    /// Memory bandwidth of what computes, bytes a second, where the user tells it.
+    pub bandwidth_bytes_s: Option<f64>,
+}
+
+impl Default for EnergyPlan {
+    fn default() -> Self {
+        Self {
+            idle_s: 10.0,
+            price: None,
+            bandwidth_bytes_s: None,
+        }
+    }
+}
+
+/// A price of energy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// Per kilowatt-hour.
+    pub per_kwh: f64,
+    /// The currency, as the user writes it: `R$`.
+    pub currency: String,
 }
 
 impl Default for Plan {
@@ -56,6 +90,7 @@ impl Default for Plan {
             limits: Limits::default(),
             stop_when_hopeless: true,
             time_scale: 1.0,
+            energy: EnergyPlan::default(),
         }
     }
 }

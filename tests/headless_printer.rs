@@ -11,7 +11,11 @@ use tokometer::run::{Ask, Command, News};
 use tokometer::stats::state::RunState;
 use tokometer::stats::summary::Summary;
 
+#[path = "timeline/measured.rs"]
+mod measured;
 mod timeline;
+
+use measured::measured;
 
 struct Printed {
     code: u8,
@@ -114,6 +118,22 @@ async fn golden() {
     assert_eq!((printed.code, printed.err.as_str()), (0, ""));
     assert!(!printed.out.contains("SIMULATED"));
     insta::assert_snapshot!(printed.out);
+}
+
+#[tokio::test]
+async fn what_was_measured_is_told() {
+    let mut events = measured(false);
+    let idle = What::IdleStarted { seconds: 10.0 };
+    events.insert(1, timeline::event(0.1, idle));
+    let news = vec![found(false), News::Events(events), finished(None)];
+    let printed = print(options(), news).await;
+    let told = |word: &&str| {
+        ["idle", "watts", "200.0", "one user"]
+            .iter()
+            .any(|w| word.contains(w))
+    };
+    let lines: Vec<&str> = printed.out.lines().filter(told).collect();
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[tokio::test]

@@ -8,12 +8,15 @@ use proptest::prelude::*;
 use ratatui::layout::Rect;
 use rstest::rstest;
 use story::Story;
-use story::screen::{PANES, Screen, finished, hostile, measured, pane, running};
+use story::screen::{
+    PANES, Screen, finished, hostile, measured, pane, partly_measured, running, two_cards,
+    unmeasured,
+};
 use tokometer::event::{CycleEnd, RunEnd};
 use tokometer::stats::state::RunState;
 use tokometer::ui::AnswerView;
 use tokometer::ui::panes::requests_view::{Sort, Sorting};
-use tokometer::ui::panes::{answer, headline, machine, requests, requests_view, verdict};
+use tokometer::ui::panes::{answer, headline, requests, requests_view, verdict};
 
 #[rstest]
 #[case("headline", 78, 5)]
@@ -110,11 +113,35 @@ fn cycles_that_did_not_go_well() {
     }
 }
 
-#[test]
-fn a_measured_machine() {
-    for (width, height) in [(40, 12), (80, 10)] {
-        let terminal = measured().draw(machine::render, width, height);
-        insta::assert_snapshot!(format!("machine_{width}x{height}"), terminal.backend());
+#[rstest]
+#[case(40, 9)]
+#[case(46, 7)]
+#[case(78, 7)]
+#[case(118, 12)]
+fn a_machine_of_which_all_some_or_nothing_is_known(#[case] width: u16, #[case] height: u16) {
+    let stories = [
+        ("all", measured()),
+        ("some", partly_measured()),
+        ("none", unmeasured()),
+        ("cards", two_cards()),
+    ];
+    for (name, screen) in stories {
+        for of in ["machine", "processes"] {
+            let terminal = screen.draw(pane(of), width, height);
+            let name = format!("{of}_{name}_{width}x{height}");
+            insta::assert_snapshot!(name, terminal.backend());
+        }
+    }
+}
+
+#[rstest]
+#[case(70, 8)]
+#[case(70, 20)]
+#[case(118, 16)]
+fn the_machine_against_users(#[case] width: u16, #[case] height: u16) {
+    for (name, screen) in [("all", measured()), ("some", partly_measured())] {
+        let terminal = screen.draw(pane("usage"), width, height);
+        insta::assert_snapshot!(format!("usage_{name}_{width}x{height}"), terminal.backend());
     }
 }
 

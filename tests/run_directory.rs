@@ -326,3 +326,41 @@ proptest! {
         prop_assert_eq!(missing.is_empty(), blank);
     }
 }
+
+#[test]
+fn what_the_monitors_saw_has_tables_of_its_own() {
+    use tokometer::event::{GpuSample, PowerScope, ProcessSample};
+    let root = tempfile::tempdir().unwrap();
+    let directory = RunDirectory::create(root.path(), &timeline::info(true)).unwrap();
+    let mut recorder = Recorder::open(&directory).unwrap();
+    let mut events = timeline::run(true);
+    for second in [1.0, 8.0] {
+        let gpu = GpuSample {
+            source: "nvml:a".to_owned(),
+            name: Some("=cmd, \u{1b}[2J".to_owned()),
+            watts: Some(20.5),
+            scope: Some(PowerScope::Soc),
+            ..GpuSample::default()
+        };
+        let process = |pid, rss_bytes| ProcessSample {
+            pid,
+            name: "ollama".to_owned(),
+            rss_bytes,
+            ..ProcessSample::default()
+        };
+        let mut table = vec![process(1, Some(5))];
+        table.extend((second > 5.0).then(|| process(2, None)));
+        events.push(timeline::event(second, What::Gpu(gpu)));
+        events.push(timeline::event(second, What::Processes(table)));
+    }
+    events.sort_by_key(|event| event.at);
+    for event in events {
+        recorder.record(std::slice::from_ref(&event), event.at);
+    }
+    let path = recorder.finish().directory;
+    insta::assert_snapshot!("gpu_csv", text(&path, "gpu.csv"));
+    insta::assert_snapshot!("processes_csv", text(&path, "processes.csv"));
+    let recovered = store::read(&path).unwrap();
+    let state = RunState::of(&recovered.events);
+    assert_eq!(state.machine.tracks["nvml:a"].watts.max, Some(20.5));
+}

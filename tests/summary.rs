@@ -3,11 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
-use tokometer::event::{Event, RequestRecord, What};
+use tokometer::event::{Event, RequestRecord, WarningKind, What};
+use tokometer::stats::energy::MachineFigures;
 use tokometer::stats::state::RunState;
 use tokometer::stats::summary::Summary;
 
+#[path = "timeline/measured.rs"]
+mod measured;
 mod timeline;
+
+use measured::measured;
 
 fn summary(events: &[Event]) -> Summary {
     Summary::of(&RunState::of(events))
@@ -106,6 +111,67 @@ fn nothing_in_the_json_steers_a_terminal() {
     let json = summary(&timeline::run(true)).to_json().unwrap();
     assert!(json.contains(r"server\u009b31m busy"));
     assert!(json.chars().all(|c| c == '\n' || !c.is_control()));
+}
+
+#[test]
+fn energy_is_told_per_cycle_and_run() {
+    let summary = summary(&measured(false));
+    check(&summary);
+    let near = |value: Option<f64>, expected: f64| {
+        let value = value.unwrap();
+        assert!(
+            (value / expected - 1.0).abs() < 0.01,
+            "{value} is not {expected}"
+        );
+    };
+    // Of 2 users: 100 ms until the load, then 14.05 s at 200 W for 256 tokens.
+    let two = &summary.cycles[1].figures;
+    near(two.machine.watts_mean, 200.0);
+    near(two.energy_j, 200.0 * 14.05);
+    near(two.j_per_token, 200.0 * 14.05 / 256.0);
+    near(two.machine.net_j_per_token, 150.0 * 14.05 / 256.0);
+    near(two.machine.cost, 200.0 * 14.05 / 3.6e6 * 0.7);
+    assert_eq!(two.machine.rss_max_bytes, Some(1100));
+    assert_eq!(two.machine.threads_max, Some(20));
+    assert_eq!(two.machine.descriptors_max, None, "nobody told");
+    // Repeats fold over the sum of their times.
+    let one = &summary.cycles[0].figures;
+    near(one.energy_j, 200.0 * (7.5 + 8.6));
+    near(one.j_per_token, 200.0 * (7.5 + 8.6) / 512.0);
+    let energy = summary.energy.as_ref().unwrap();
+    near(energy.in_cycles_wh, 200.0 * (7.5 + 8.6 + 14.05) / 3600.0);
+    near(
+        energy.gross_j_per_token,
+        200.0 * (7.5 + 8.6 + 14.05) / 768.0,
+    );
+    near(energy.baseline_watts, 50.0);
+    let parts = energy.in_cycles_wh.unwrap() + energy.outside_wh.unwrap();
+    near(energy.wh, parts);
+    assert_eq!(energy.scope.as_deref(), Some("gpu"));
+    assert_eq!(energy.currency.as_deref(), Some("R$"));
+    assert_eq!(summary.target.as_ref().unwrap().slots, Some(2));
+}
+
+#[test]
+fn an_impossible_speed_is_called_wrong() {
+    // 100 GB/s over 4.7 GB are 21 tokens a second; the run has 36.
+    let real = summary(&measured(false));
+    let limit = real.physical_limit.unwrap();
+    assert!((limit.limit_tok_s - 21.35).abs() < 0.01 && limit.share > 1.5);
+    let warned = |summary: &Summary| {
+        let mut warnings = summary.warnings.iter();
+        warnings.any(|warning| warning.kind == WarningKind::Impossible)
+    };
+    assert!(warned(&real));
+    let simulated = summary(&measured(true));
+    assert!(simulated.physical_limit.is_none() && !warned(&simulated));
+}
+
+#[test]
+fn what_is_not_measured_is_null() {
+    let plain = summary(&timeline::run(false));
+    assert_eq!(plain.energy, None);
+    assert_eq!(plain.cycles[0].figures.machine, MachineFigures::default());
 }
 
 /// The same summary, whatever the order in which the requests of a cycle ended up in the log.

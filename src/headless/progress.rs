@@ -146,6 +146,14 @@ fn once(what: &What) -> Option<String> {
         } => {
             format!("rest of {seconds} s, then {}", users(*next_users))
         }
+        What::IdleStarted { seconds } => {
+            format!("idle for {seconds} s: the power of the machine that has nothing to do")
+        }
+        What::Baseline(idle) => {
+            let scope = idle.scope.map(|scope| format!(" ({scope})"));
+            let scope = scope.unwrap_or_default();
+            format!("idle power {:.1} W{scope}", idle.watts)
+        }
         What::Paused => "paused: what is in flight finishes".to_owned(),
         What::Resumed => "goes on".to_owned(),
         What::LevelsChanged { upcoming } => {

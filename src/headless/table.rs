@@ -1,5 +1,7 @@
 //! The end of a headless run: the table, the verdict, the warnings.
 
+mod machine;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::{plain, progress};
@@ -42,6 +44,7 @@ pub(super) fn text(summary: &Summary) -> String {
             "{ABOUT} chunks counted as tokens: the server does not count them"
         ));
     }
+    lines.extend(machine::lines(summary));
     lines.extend(errors(&summary.cycles));
     lines.push(String::new());
     if let Some(verdict) = &summary.verdict {
@@ -74,7 +77,9 @@ pub(super) fn text(summary: &Summary) -> String {
 fn table(levels: &[LevelSummary]) -> Vec<String> {
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     rows.extend(levels.iter().map(row));
-    let widths: Vec<usize> = (0..HEAD.len())
+    machine::add_columns(&mut rows, levels);
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
         .map(|column| {
             let cells = rows.iter().filter_map(|row| row.get(column));
             cells.map(|cell| cell.width()).max().unwrap_or(0)

@@ -55,12 +55,12 @@ impl Observation {
         self
     }
 
-    /// It as an event of the run, where the run's vocabulary has a word for it.
-    pub fn into_what(self) -> Option<What> {
+    /// It as an event of the run.
+    pub fn into_what(self) -> What {
         match self {
-            Self::Gpu(sample) => Some(What::Gpu(sample)),
-            Self::Processes(table) => Some(What::Processes(table)),
-            Self::Server(_) => None,
+            Self::Gpu(sample) => What::Gpu(sample),
+            Self::Processes(table) => What::Processes(table),
+            Self::Server(sample) => What::Server(sample),
         }
     }
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::source::{Fault, FaultKind, Observation, Pace, Source};
-use crate::event::{RunClock, Stamp};
+pub use crate::event::SourceState;
+use crate::event::{RunClock, SourceNote, Stamp};
 
 /// The most observations that wait for the timeline: about an hour of ten sources.
 const QUEUE_LIMIT: usize = 36_000;
@@ -65,25 +66,6 @@ pub struct SourceStatus {
     pub fault: Option<Fault>,
 }
 
-/// What a source is up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::Display)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum SourceState {
-    /// No reading yet, but there is time.
-    Starting,
-    /// Its newest reading is fresh.
-    Live,
-    /// It has not answered for a while.
-    Late,
-    /// It says what is wrong; it is asked again.
-    Failing,
-    /// It says what is wrong; asking again is of no use.
-    Unusable,
-    /// This machine has no such thing.
-    Absent,
-}
-
 impl SourceStatus {
     /// One line for a pane: `4 s old`, or what is wrong and what mends it. Empty while all is well.
     pub fn line(&self) -> String {
@@ -96,6 +78,20 @@ impl SourceStatus {
             (_, Some(fault), _) => fault,
             (_, None, Some(age)) => format!("{age:.0} s old"),
             (_, None, None) => "does not answer".to_owned(),
+        }
+    }
+}
+
+impl SourceStatus {
+    /// The same for the timeline.
+    pub fn note(&self) -> SourceNote {
+        let silent = self.state == SourceState::Late;
+        let told = self.fault.as_ref().map(|fault| fault.why.clone());
+        SourceNote {
+            source: self.name.clone(),
+            state: self.state,
+            why: told.or_else(|| silent.then(|| "it does not answer".to_owned())),
+            mend: self.fault.as_ref().and_then(|fault| fault.mend.clone()),
         }
     }
 }

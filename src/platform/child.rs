@@ -22,14 +22,10 @@ pub fn own_group(command: &mut Command) {
 pub fn kill_group(child: &mut Child) {
     #[cfg(unix)]
     {
-        if let Ok(pid) = i32::try_from(child.id()) {
-            #[expect(
-                unsafe_code,
-                reason = "kill(2) takes two numbers and touches no memory"
-            )]
-            unsafe {
-                libc::kill(-pid, libc::SIGKILL);
-            }
+        use rustix::process::{Pid, Signal};
+        if let Some(leader) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended already, with all of its group.
+            let _ = rustix::process::kill_process_group(leader, Signal::KILL);
         }
     }
     // An error means that it has ended, or may not be killed: there is no third way.

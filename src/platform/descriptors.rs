@@ -24,3 +24,15 @@ pub fn raise_descriptor_limit(wanted: u64) -> Result<Option<(u64, u64)>, String>
 pub fn raise_descriptor_limit(_wanted: u64) -> Result<Option<(u64, u64)>, String> {
     Ok(None)
 }
+
+/// The limit of open files now, and the most it can be raised to, where there is one.
+#[cfg(unix)]
+pub fn descriptor_limits() -> Option<(u64, u64)> {
+    rlimit::getrlimit(rlimit::Resource::NOFILE).ok()
+}
+
+/// Sockets are not limited here.
+#[cfg(windows)]
+pub fn descriptor_limits() -> Option<(u64, u64)> {
+    None
+}

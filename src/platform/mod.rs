@@ -11,7 +11,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::event::{ClientCost, Machine};
 
-pub use descriptors::raise_descriptor_limit;
+pub use descriptors::{descriptor_limits, raise_descriptor_limit};
 pub use fault::fault;
 pub use priority::yield_to_the_load;
 pub use signals::shutdown_signal;

@@ -138,6 +138,13 @@ pub(crate) struct Gallery {
 }
 
 impl Gallery {
+    /// How many requests are in flight.
+    pub(crate) fn in_flight(&self) -> u32 {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        let board = Arc::clone(&board);
+        u32_of(board.in_flight().len())
+    }
+
     /// Another cycle begins.
     pub(crate) fn show(&self, board: &Arc<Board>) {
         *self.board.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(board);

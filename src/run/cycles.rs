@@ -21,6 +21,7 @@ use crate::plan::{CycleShape, Plan};
 
 use super::Command;
 use super::board::Board;
+use super::monitors::Watching;
 use super::pause::Pause;
 use super::request::Load;
 use super::socket::Connection;
@@ -36,6 +37,7 @@ pub(crate) struct Runner {
     plan: Plan,
     loader: Option<warm::Loader>,
     commands: mpsc::Receiver<Command>,
+    watching: Watching,
     upcoming: VecDeque<u32>,
     paused: watch::Sender<Pause>,
     cycle: u32,
@@ -60,6 +62,7 @@ impl Runner {
             plan,
             loader,
             commands,
+            watching: Watching::default(),
             paused: watch::Sender::default(),
             cycle: 0,
             last_users: None,
@@ -67,14 +70,24 @@ impl Runner {
         }
     }
 
+    /// The same run, with monitors.
+    pub(crate) fn watched(self, watching: Watching) -> Self {
+        Self { watching, ..self }
+    }
+
     /// Runs to the end; reports every event but the first, which its caller reports.
     pub(crate) async fn run(mut self) -> RunEnd {
-        let warmed = self.warm_up().await;
-        let why = match warmed {
-            Err(why) => RunEnd::Failed(why),
-            Ok(()) => self.cycles().await,
+        let why = if let Err(why) = self.warm_up().await {
+            RunEnd::Failed(why)
+        } else {
+            self.idle().await;
+            self.cycles().await
         };
+        if why == RunEnd::Done {
+            self.watching.last_reading().await;
+        }
         self.report_cost();
+        self.watching.stop().await;
         self.load.reporter.fact(What::RunEnded { why: why.clone() });
         why
     }
@@ -92,6 +105,18 @@ impl Runner {
         );
         let result = self.obey_while(&cancel, warm).await;
         result.unwrap_or(Ok(()))
+    }
+
+    /// Before the first cycle: the power of a machine that has the model in memory and nothing to do.
+    async fn idle(&mut self) {
+        let watching = self.watching.clone();
+        let seconds = self.plan.energy.idle_s;
+        if self.stop.is_some() || !watching.may_tell_power(seconds) {
+            return;
+        }
+        let over = CancellationToken::new();
+        let idle = watching.idle(seconds, over.clone());
+        self.obey_while(&over, idle).await;
     }
 
     async fn cycles(&mut self) -> RunEnd {
@@ -120,6 +145,7 @@ impl Runner {
             self.room = users;
         }
         self.load.reporter.fact(What::CycleStarted { cycle, users });
+        self.watching.cycle(users);
         let cancel = CancellationToken::new();
         let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
         let mut score = Score::default();

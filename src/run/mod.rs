@@ -5,6 +5,7 @@
 //! - `request`: one request and its record; `exchange`: one attempt of it, with its `timers` and `failures`
 //! - `socket`: the connection that stamps
 //! - `users`: who asks; `pause`: when nobody may
+//! - `monitors`: what the machine does meanwhile, forwarded to the timeline; power of the idle machine
 //! - `board`: where the requests in flight stand, for progress
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
@@ -16,6 +17,7 @@ mod exchange;
 mod failures;
 mod hopeless;
 mod hub;
+mod monitors;
 mod pause;
 mod request;
 pub mod session;

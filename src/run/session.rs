@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::{Dialect, DiscoverError, Discovery};
+use crate::monitor::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
 
 use super::answers::AnswerPump;
@@ -75,8 +76,13 @@ impl Drop for Work {
     }
 }
 
-/// Starts a session; it looks for nothing until it is asked.
+/// Starts a session; it looks for nothing until it is asked. Its runs have no monitors.
 pub fn start(options: SessionOptions) -> std::io::Result<Session> {
+    start_with(options, None)
+}
+
+/// Starts a session whose runs are watched by `monitors`; their target is filled in at each start.
+pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::Result<Session> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("load")
         .enable_all()
@@ -86,6 +92,7 @@ pub fn start(options: SessionOptions) -> std::io::Result<Session> {
     let (inner, came) = mpsc::channel(ASKS);
     let worker = Worker {
         options,
+        monitors,
         news,
         inner,
         found: None,
@@ -113,6 +120,7 @@ enum Inner {
 
 struct Worker {
     options: SessionOptions,
+    monitors: Option<Setup>,
     news: mpsc::Sender<News>,
     inner: mpsc::Sender<Inner>,
     found: Option<Discovery>,
@@ -215,7 +223,9 @@ impl Worker {
         let runs = self.options.runs.clone();
         let own = self.simulator.as_ref().map(Simulator::url);
         let serves_itself = own.is_some_and(|url| url == target.url);
-        match start::start(plan, target, serves_itself, runs, self.news.clone()).await {
+        let monitors = self.monitors.clone();
+        let news = self.news.clone();
+        match start::start(plan, target, serves_itself, runs, monitors, news).await {
             Err(error) => {
                 let finished = News::Finished {
                     directory: None,

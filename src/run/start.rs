@@ -13,11 +13,13 @@ use tokio::sync::mpsc;
 use crate::api::request::RequestShape;
 use crate::api::{Dialect, Target};
 use crate::event::{RunClock, RunEnd, RunInfo, Warning, WarningKind, What};
+use crate::monitor::setup::Setup;
 use crate::plan::Plan;
 use crate::store::{Recorder, RunDirectory, directory_name};
 
 use super::board::Gallery;
 use super::cycles::Runner;
+use super::monitors::Monitors;
 use super::request::Load;
 use super::timeline::{Reporter, WeakReporter, timeline};
 use super::warm::Loader;
@@ -50,6 +52,7 @@ pub(super) async fn start(
     target: Target,
     serves_itself: bool,
     runs: Option<PathBuf>,
+    monitors: Option<Setup>,
     news: mpsc::Sender<News>,
 ) -> Result<(Running, impl Future<Output = News>), String> {
     let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
@@ -76,6 +79,9 @@ pub(super) async fn start(
     make_room(users, serves_itself, &reporter);
     let weak = reporter.downgrade();
     let gallery = Arc::<Gallery>::default();
+    let monitors = monitors
+        .map(|setup| Monitors::start(setup, &target, reporter.clone(), Arc::clone(&gallery)));
+    let watching = monitors.as_ref().map(Monitors::watching);
     let epitaph = reporter.clone();
     let load = Arc::new(Load {
         shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
@@ -91,10 +97,14 @@ pub(super) async fn start(
     });
     let load = with_bodies(load, &plan);
     let (commands, obeyed) = mpsc::channel(COMMANDS);
-    let runner = Runner::new(load, plan.clone(), loader(&target, &plan), obeyed);
+    let runner = Runner::new(load, plan.clone(), loader(&target, &plan), obeyed)
+        .watched(watching.unwrap_or_default());
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;
+        if let Some(monitors) = monitors {
+            monitors.end().await;
+        }
         let error = match ended {
             Ok(RunEnd::Failed(why)) => Some(why),
             Ok(_) => None,

@@ -1,7 +1,7 @@
 //! What casts doubt on the numbers of a run, and what to do about it, as far as its events tell.
 
 use super::dist::percentile;
-use super::energy::Power;
+use super::sampled_energy::Power;
 use super::state::{CycleState, RunState};
 use crate::event::{RequestRecord, Warning, WarningKind};
 

@@ -79,7 +79,7 @@ fn once(metric: Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
     let limits = limits(run);
     let of_cycle = |cycle: &&CycleState| match metric {
         Metric::Throughput => super::figures::Figures::of(&[cycle], &limits).system_tok_s,
-        Metric::Energy => meter.of_cycles(&[cycle], run.now)?.j_per_token(),
+        Metric::Energy => super::figures::Figures::of_run(&[cycle], run, &meter).j_per_token,
         _ => None,
     };
     cycles.iter().filter_map(of_cycle).collect()

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::dist::Dist;
-use super::energy::Meter;
-use super::machine::{GpuFigures, Gpus, ProcessFigures, Processes};
+use super::energy::MachineFigures;
+use super::sampled_energy::Meter;
+use super::sampled_machine::{GpuFigures, Gpus, ProcessFigures, Processes};
 use super::state::{CycleState, RunState};
 use super::steady::steady;
 use super::verdict::Sample;
-use crate::event::{CycleEnd, RequestRecord, Stamp};
+use crate::event::{CycleEnd, RequestRecord};
 use crate::plan::Limits;
 
 /// The figures of a level. Distributions are over the requests that ended as they should; a request
@@ -77,6 +78,8 @@ pub struct Figures {
     pub energy_j: Option<f64>,
     /// Energy within the cycle / output tokens, joules; of the repeats that samples cover.
     pub j_per_token: Option<f64>,
+    /// What the machine did.
+    pub machine: MachineFigures,
     /// The share of its time that energy was measured, 0–1; of the repeats with samples.
     pub energy_coverage: Option<f64>,
     /// What the GPUs did.
@@ -117,6 +120,10 @@ impl Figures {
         figures.distribute(&done);
         figures.count_tokens(&done);
         figures.rate(cycles, &requests, limits);
+        figures.machine = MachineFigures::of(cycles, figures.output_tokens);
+        figures.energy_j = figures.machine.joules();
+        figures.j_per_token = figures.machine.gross_j_per_token;
+        figures.energy_coverage = figures.machine.coverage;
         let mut processes = Processes::default();
         for cycle in cycles {
             processes.merge(&cycle.processes);
@@ -130,21 +137,24 @@ impl Figures {
     pub fn of_run(cycles: &[&CycleState], run: &RunState, meter: &Meter) -> Self {
         let limits = run.info.as_ref().map(|info| info.plan.limits);
         let mut figures = Self::of(cycles, &limits.unwrap_or_default());
-        figures.measure(cycles, meter, run.now);
+        figures.measure(cycles, run, meter);
         figures
     }
 
-    fn measure(&mut self, cycles: &[&CycleState], meter: &Meter, now: Stamp) {
-        if let Some(energy) = meter.of_cycles(cycles, now) {
-            self.energy_j = Some(energy.used.joules);
-            self.j_per_token = energy.j_per_token();
-            self.energy_coverage = Some(energy.used.coverage());
-        }
+    fn measure(&mut self, cycles: &[&CycleState], run: &RunState, meter: &Meter) {
         let mut gpus = Gpus::default();
         for cycle in cycles {
             gpus.merge(&cycle.gpus);
         }
         self.gpu = gpus.figures(|source| meter.counts(source));
+        if run.is_imported() {
+            let energy = meter.of_cycles(cycles, run.now);
+            self.machine
+                .take_sampled(energy.as_ref(), self.gpu.as_ref());
+            self.energy_j = energy.map(|energy| energy.used.joules);
+            self.j_per_token = energy.and_then(|energy| energy.j_per_token());
+            self.energy_coverage = energy.map(|energy| energy.used.coverage());
+        }
     }
 
     fn count(&mut self, requests: &[&RequestRecord], done: usize) {

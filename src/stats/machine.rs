@@ -1,303 +1,289 @@
-//! What the machine did during a cycle: GPU and server processes, from the samples.
+//! What the machine did: a fold over the monitors' samples, per source and per cycle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use serde::{Deserialize, Serialize};
+use super::state::RunState;
+use crate::event::{
+    EnergyBaseline, Event, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, Stamp,
+    What,
+};
+use crate::monitor::energy::meter::{Meter, Metered};
 
-use crate::event::{GpuSample, ProcessSample};
+/// Readings kept of each figure for the screen: five minutes at one a second.
+const KEPT: usize = 300;
+/// Two readings further apart than this, seconds, have a gap between them.
+const GAP_S: f64 = 2.5;
+/// Energy of a cycle is settled this long after its end, seconds: a reading tells of the time before it.
+const SETTLED_S: f64 = 5.0;
+/// Energy is added up at most this often, microseconds.
+const METER_US: u64 = 500_000;
 
-/// Mean and largest of the samples of one figure, in the unit that its key names.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Spread {
-    /// Samples.
-    pub n: u64,
-    /// Arithmetic mean.
-    pub mean: Option<f64>,
-    /// The largest.
+/// What the monitors told so far.
+#[derive(Debug, Clone, Default)]
+pub struct MachineState {
+    /// The figures of each GPU source and device over time.
+    pub tracks: BTreeMap<String, Track>,
+    /// What the server tells of itself, by who tells it.
+    pub server: BTreeMap<String, (Stamp, ServerSample)>,
+    /// How each source fares, where something was told of it.
+    pub sources: BTreeMap<String, SourceNote>,
+    /// The power of the idle machine.
+    pub baseline: Option<EnergyBaseline>,
+    /// All power that was measured.
+    pub meter: Meter,
+    metered: Option<Stamp>,
+}
+
+/// The figures of one device over time.
+#[derive(Debug, Clone, Default)]
+pub struct Track {
+    last: Option<Stamp>,
+    /// Power, watts.
+    pub watts: Series,
+    /// Clock, MHz.
+    pub mhz: Series,
+    /// Usage, percent.
+    pub usage: Series,
+    /// Memory in use, bytes.
+    pub memory: Series,
+}
+
+/// One figure over the last minutes.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    values: VecDeque<f64>,
+    /// The highest of the whole run.
     pub max: Option<f64>,
 }
 
-/// The GPU during a cycle. Figures of several devices: `watts` and `vram_used_bytes` are sums of what
-/// each device tells, the rest is over the samples of all.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct GpuFigures {
-    /// Power, watts.
-    pub watts: Spread,
-    /// Clock, MHz.
-    pub mhz: Spread,
-    /// Usage, percent.
-    pub usage_percent: Spread,
-    /// Memory in use, bytes.
-    pub vram_used_bytes: Spread,
-    /// Temperature, °C.
-    pub celsius: Spread,
-}
-
-/// One process during a cycle.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ProcessFigures {
-    /// Process id.
-    pub pid: u32,
-    /// Its name; empty where it is not known.
-    pub name: String,
-    /// `server`, `runner`, `client`; absent where it is not known.
-    pub role: Option<String>,
-    /// Processor use, percent of one core.
-    pub cpu_percent: Spread,
-    /// Share of main memory, percent.
-    pub memory_percent: Spread,
-    /// Resident memory, bytes.
-    pub rss_bytes: Spread,
-    /// Virtual memory, bytes.
-    pub vsz_bytes: Spread,
-    /// Threads.
-    pub threads: Spread,
-    /// Open descriptors.
-    pub descriptors: Spread,
-}
-
-/// Collects the samples of one figure.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Sum {
-    n: u64,
-    all: f64,
-    max: Option<f64>,
-}
-
-impl Sum {
-    fn add(&mut self, value: Option<f64>) {
-        if let Some(value) = value.filter(|value| value.is_finite()) {
-            self.n += 1;
-            self.all += value;
+impl Series {
+    fn push(&mut self, value: Option<f64>) {
+        let value = value.filter(|value| value.is_finite());
+        if self.values.len() >= KEPT {
+            self.values.pop_front();
+        }
+        self.values.push_back(value.unwrap_or(f64::NAN));
+        if let Some(value) = value {
             self.max = Some(self.max.map_or(value, |max| max.max(value)));
         }
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.n += other.n;
-        self.all += other.all;
-        self.max = match (self.max, other.max) {
-            (Some(a), Some(b)) => Some(a.max(b)),
-            (a, b) => a.or(b),
-        };
+    /// The latest `most` values, oldest first; NaN where nothing was measured.
+    pub fn latest(&self, most: usize) -> Vec<f64> {
+        let skipped = self.values.len().saturating_sub(most);
+        self.values.iter().skip(skipped).copied().collect()
+    }
+}
+
+impl Track {
+    fn push(&mut self, at: Stamp, sample: &GpuSample) {
+        let gap_s = self.last.map_or(0.0, |last| at.since(last));
+        if gap_s > GAP_S {
+            let missing = crate::units::floor_u64(gap_s).saturating_sub(1);
+            for _ in 0..missing.min(KEPT as u64) {
+                self.add([None; 4]);
+            }
+        }
+        self.last = Some(at);
+        let memory = sample.vram_used_bytes.map(|bytes| bytes as f64);
+        self.add([sample.watts, sample.mhz, sample.usage_percent, memory]);
     }
 
-    fn spread(&self) -> Spread {
-        Spread {
-            n: self.n,
-            mean: (self.n > 0).then(|| self.all / self.n as f64),
-            max: self.max,
+    fn add(&mut self, [watts, mhz, usage, memory]: [Option<f64>; 4]) {
+        self.watts.push(watts);
+        self.mhz.push(mhz);
+        self.usage.push(usage);
+        self.memory.push(memory);
+    }
+}
+
+/// What the machine did in one cycle.
+#[derive(Debug, Clone, Default)]
+pub struct CycleMachine {
+    /// Energy from the first connection that stood to the end.
+    pub energy: Option<Metered>,
+    /// What that energy costs, where a price was told.
+    pub cost: Option<f64>,
+    /// The power of the idle machine, if it was measured before.
+    pub baseline: Option<EnergyBaseline>,
+    mhz: (f64, u32),
+    usage: (f64, u32),
+    /// The most resident memory of the server's processes together, bytes.
+    pub rss_max_bytes: Option<u64>,
+    /// The most threads of the server's processes together.
+    pub threads_max: Option<u64>,
+    /// The most open descriptors of the server's processes together.
+    pub descriptors_max: Option<u64>,
+    /// The most processor use of the server's processes together, percent of one core.
+    pub cpu_max_percent: Option<f64>,
+}
+
+impl CycleMachine {
+    /// Mean power, watts.
+    pub fn watts_mean(&self) -> Option<f64> {
+        self.energy.as_ref()?.energy.mean_watts()
+    }
+
+    /// Highest power, watts.
+    pub fn watts_max(&self) -> Option<f64> {
+        self.energy.as_ref()?.energy.max_watts
+    }
+
+    /// Mean clock of the GPUs that count, MHz.
+    pub fn mhz_mean(&self) -> Option<f64> {
+        mean(self.mhz)
+    }
+
+    /// Mean usage of the GPUs that count, percent.
+    pub fn usage_mean_percent(&self) -> Option<f64> {
+        mean(self.usage)
+    }
+
+    fn take_gpu(&mut self, sample: &GpuSample) {
+        let counts = sample.serves != Some(false) && sample.scope != Some(PowerScope::Package);
+        if !counts {
+            return;
+        }
+        add(&mut self.mhz, sample.mhz);
+        add(&mut self.usage, sample.usage_percent);
+    }
+
+    fn take_processes(&mut self, table: &[ProcessSample]) {
+        let totals = Totals::of(table);
+        self.rss_max_bytes = self.rss_max_bytes.max(totals.rss_bytes);
+        self.threads_max = self.threads_max.max(totals.threads);
+        self.descriptors_max = self.descriptors_max.max(totals.descriptors);
+        let highest = [self.cpu_max_percent, totals.cpu_percent];
+        self.cpu_max_percent = highest.into_iter().flatten().reduce(f64::max);
+    }
+}
+
+/// The server's processes as one; each figure absent where it is of one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Totals {
+    /// Resident memory, bytes.
+    pub rss_bytes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
+    /// Open descriptors.
+    pub descriptors: Option<u64>,
+    /// Processor use, percent of one core.
+    pub cpu_percent: Option<f64>,
+}
+
+impl Totals {
+    /// The sums over the server's processes; its clients are none of them.
+    pub fn of(table: &[ProcessSample]) -> Self {
+        let own = |process: &&ProcessSample| process.role.as_deref() != Some("client");
+        let of = || table.iter().filter(own);
+        if of().next().is_none() {
+            return Self::default();
+        }
+        Self {
+            rss_bytes: of().map(|p| p.rss_bytes).sum(),
+            threads: of().map(|p| p.threads.map(u64::from)).sum(),
+            descriptors: of().map(|p| p.descriptors.map(u64::from)).sum(),
+            cpu_percent: of().map(|p| p.cpu_percent).sum(),
         }
     }
 }
 
-/// Collects the processes of a cycle.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Processes {
-    by_pid: BTreeMap<u32, Collected>,
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Collected {
-    name: String,
-    role: Option<String>,
-    sums: [Sum; 6],
-}
-
-impl Processes {
-    /// Takes one reading of the process table.
-    pub(super) fn take(&mut self, table: &[ProcessSample]) {
-        for sample in table {
-            let collected = self.by_pid.entry(sample.pid).or_default();
-            if !sample.name.is_empty() {
-                collected.name.clone_from(&sample.name);
+impl RunState {
+    /// Takes what a monitor told.
+    pub(super) fn observe(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.what {
+            What::Gpu(sample) => {
+                self.gpus
+                    .insert(sample.source.clone(), (at, sample.clone()));
+                let machine = &mut self.machine;
+                let track = machine.tracks.entry(sample.source.clone()).or_default();
+                track.push(at, sample);
+                machine.meter.push(at, sample);
+                if let Some(cycle) = self.loaded_cycle() {
+                    cycle.take_gpu(sample);
+                }
+                // While a cycle runs once a reading of all devices; after it each may be the last.
+                let runs = self.current().is_some_and(|cycle| cycle.ended.is_none());
+                let due = |last: Stamp| at.0 >= last.0.saturating_add(METER_US);
+                if !runs || self.machine.metered.is_none_or(due) {
+                    self.meter(at);
+                }
             }
-            if sample.role.is_some() {
-                collected.role.clone_from(&sample.role);
+            What::Processes(table) => {
+                self.processes = Some((at, table.clone()));
+                if let Some(cycle) = self.loaded_cycle() {
+                    cycle.take_processes(table);
+                }
             }
-            let values = [
-                sample.cpu_percent,
-                sample.memory_percent,
-                sample.rss_bytes.map(|bytes| bytes as f64),
-                sample.vsz_bytes.map(|bytes| bytes as f64),
-                sample.threads.map(f64::from),
-                sample.descriptors.map(f64::from),
-            ];
-            for (sum, value) in collected.sums.iter_mut().zip(values) {
-                sum.add(value);
+            What::Server(sample) => {
+                let server = &mut self.machine.server;
+                server.insert(sample.source.clone(), (at, sample.clone()));
             }
+            What::Source(note) => {
+                let sources = &mut self.machine.sources;
+                sources.insert(note.source.clone(), note.clone());
+            }
+            What::Baseline(baseline) => self.machine.baseline = Some(*baseline),
+            _ => {}
         }
     }
 
-    /// Adds the readings of another cycle.
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (pid, theirs) in &other.by_pid {
-            let ours = self.by_pid.entry(*pid).or_default();
-            if !theirs.name.is_empty() {
-                ours.name.clone_from(&theirs.name);
+    /// The cycle that has load now.
+    fn loaded_cycle(&mut self) -> Option<&mut CycleMachine> {
+        let cycle = self.cycles.last_mut()?;
+        let loaded = cycle.opened.is_some() && cycle.ended.is_none();
+        loaded.then_some(&mut cycle.machine)
+    }
+
+    /// Brings the energy of the last cycles up to `at`, until it is settled.
+    pub(super) fn meter(&mut self, at: Stamp) {
+        let machine = &mut self.machine;
+        machine.metered = Some(at);
+        let price = self.info.as_ref().and_then(|i| i.plan.energy.price.clone());
+        // Two: without a rest the next cycle begins before the last one is settled.
+        for cycle in self.cycles.iter_mut().rev().take(2) {
+            let Some(opened) = cycle.opened else { continue };
+            if cycle.ended.is_some_and(|end| at.since(end) > SETTLED_S) {
+                continue;
             }
-            if theirs.role.is_some() {
-                ours.role.clone_from(&theirs.role);
-            }
-            for (our, their) in ours.sums.iter_mut().zip(&theirs.sums) {
-                our.merge(their);
-            }
+            let metered = machine.meter.between(opened, cycle.ended.unwrap_or(at));
+            let cost = |metered: &Metered| price.as_ref().map(|price| price.of(&metered.energy));
+            cycle.machine.cost = metered.as_ref().and_then(cost);
+            cycle.machine.baseline = machine.baseline;
+            cycle.machine.energy = metered;
         }
     }
 
-    pub(super) fn figures(&self) -> Vec<ProcessFigures> {
-        let figures = |(pid, collected): (&u32, &Collected)| {
-            let [cpu, memory, rss, vsz, threads, descriptors] = &collected.sums;
-            ProcessFigures {
-                pid: *pid,
-                name: collected.name.clone(),
-                role: collected.role.clone(),
-                cpu_percent: cpu.spread(),
-                memory_percent: memory.spread(),
-                rss_bytes: rss.spread(),
-                vsz_bytes: vsz.spread(),
-                threads: threads.spread(),
-                descriptors: descriptors.spread(),
-            }
-        };
-        self.by_pid.iter().map(figures).collect()
-    }
-}
-
-/// Collects the samples of GPUs during a cycle.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Gpus {
-    by_source: BTreeMap<String, [Sum; 5]>,
-}
-
-impl Gpus {
-    /// Takes one sample.
-    pub(super) fn take(&mut self, sample: &GpuSample) {
-        let values = [
-            sample.watts,
-            sample.mhz,
-            sample.usage_percent,
-            sample.vram_used_bytes.map(|bytes| bytes as f64),
-            sample.celsius,
-        ];
-        let sums = self.by_source.entry(sample.source.clone()).or_default();
-        for (sum, value) in sums.iter_mut().zip(values) {
-            sum.add(value);
-        }
+    /// Requests that the server answers at once, as far as anyone tells: the model's runner, the
+    /// server, or what was known at the start.
+    pub fn slots(&self) -> Option<u32> {
+        let told = self.machine.server.values();
+        let newest = told
+            .filter(|(_, sample)| sample.slots.is_some())
+            .max_by_key(|(at, _)| *at);
+        newest
+            .and_then(|(_, sample)| sample.slots)
+            .or_else(|| self.info.as_ref()?.target.slots)
     }
 
-    /// Adds the samples of another cycle.
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (source, theirs) in &other.by_source {
-            let ours = self.by_source.entry(source.clone()).or_default();
-            for (our, their) in ours.iter_mut().zip(theirs) {
-                our.merge(their);
-            }
-        }
-    }
-
-    /// The figures; None where nothing was sampled. Sources that `counts` refuses are left out.
-    pub(super) fn figures(&self, counts: impl Fn(&str) -> bool) -> Option<GpuFigures> {
-        let of_all = self.by_source.iter();
-        let counted: Vec<&[Sum; 5]> = of_all
-            .filter(|(source, _)| counts(source))
-            .map(|(_, sums)| sums)
-            .collect();
-        let pooled = |pick: fn(&[Sum; 5]) -> &Sum| {
-            let mut all = Sum::default();
-            for sums in &counted {
-                all.merge(pick(sums));
-            }
-            all.spread()
-        };
-        let added = |pick: fn(&[Sum; 5]) -> &Sum| {
-            let each = || counted.iter().map(|sums| pick(sums).spread());
-            let known = || each().filter(|spread| spread.n > 0);
-            let total = |figure: fn(&Spread) -> Option<f64>| {
-                let parts = known().filter_map(|spread| figure(&spread));
-                parts.reduce(|sum, part| sum + part)
-            };
-            Spread {
-                n: known().map(|spread| spread.n).sum(),
-                mean: total(|spread| spread.mean),
-                max: total(|spread| spread.max),
-            }
-        };
-        (!counted.is_empty()).then(|| GpuFigures {
-            watts: added(|[watts, ..]| watts),
-            mhz: pooled(|[_, mhz, ..]| mhz),
-            usage_percent: pooled(|[_, _, usage, ..]| usage),
-            vram_used_bytes: added(|[_, _, _, vram, _]| vram),
-            celsius: pooled(|[.., celsius]| celsius),
-        })
+    /// The share of the model in GPU memory, 0–1, where the server tells it; 0 means that the CPU computes.
+    pub fn gpu_share(&self) -> Option<f64> {
+        let asked = &self.info.as_ref()?.target.model.name;
+        let models = self.machine.server.values().flat_map(|(_, s)| &s.models);
+        let is_asked = |name: &str| name == asked || name.strip_suffix(":latest") == Some(asked);
+        let mut models = models.filter(|model| is_asked(&model.name));
+        models.find_map(crate::event::LoadedModel::gpu_share)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gpu(source: &str, watts: f64, mhz: f64) -> GpuSample {
-        GpuSample {
-            source: source.to_owned(),
-            watts: Some(watts),
-            mhz: Some(mhz),
-            ..GpuSample::default()
-        }
+fn add((sum, count): &mut (f64, u32), value: Option<f64>) {
+    if let Some(value) = value.filter(|value| value.is_finite()) {
+        *sum += value;
+        *count += 1;
     }
+}
 
-    #[test]
-    fn power_of_devices_adds_up_and_their_clocks_do_not() {
-        let mut gpus = Gpus::default();
-        assert_eq!(gpus.figures(|_| true), None);
-        for sample in [
-            gpu("a", 100.0, 1000.0),
-            gpu("a", 300.0, 2000.0),
-            gpu("b", 50.0, 600.0),
-        ] {
-            gpus.take(&sample);
-        }
-        let figures = gpus.figures(|_| true).unwrap();
-        assert_eq!(
-            (figures.watts.mean, figures.watts.max),
-            (Some(250.0), Some(350.0))
-        );
-        assert_eq!(
-            (figures.mhz.mean, figures.mhz.max),
-            (Some(1200.0), Some(2000.0))
-        );
-        assert_eq!(figures.usage_percent, Spread::default());
-        let alone = gpus.figures(|source| source == "b").unwrap();
-        assert_eq!(alone.watts.max, Some(50.0));
-    }
-
-    #[test]
-    fn processes_of_repeats_merge_by_pid() {
-        let sample = |pid, cpu| ProcessSample {
-            pid,
-            name: "ollama".to_owned(),
-            cpu_percent: Some(cpu),
-            threads: Some(18),
-            ..ProcessSample::default()
-        };
-        let (mut one, mut two) = (Processes::default(), Processes::default());
-        one.take(&[sample(1, 10.0), sample(2, 5.0)]);
-        two.take(&[sample(1, 40.0)]);
-        let mut both = one.clone();
-        both.merge(&two);
-        two.merge(&one);
-        assert_eq!(both.figures(), two.figures());
-        let figures = both.figures();
-        assert_eq!(figures.len(), 2);
-        assert_eq!(
-            figures[0].cpu_percent,
-            Spread {
-                n: 2,
-                mean: Some(25.0),
-                max: Some(40.0)
-            }
-        );
-        assert_eq!(figures[0].threads.max, Some(18.0));
-        assert_eq!(figures[0].rss_bytes, Spread::default());
-    }
+fn mean((sum, count): (f64, u32)) -> Option<f64> {
+    (count > 0).then(|| sum / f64::from(count))
 }

@@ -2,8 +2,11 @@
 //!
 //! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
 //! - [`dist`]: distributions, percentiles that the sample can carry
-//! - [`energy`]: joules from samples of power; [`machine`]: what GPUs and processes did
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
+//! - [`machine`]: what GPUs and processes did, per cycle; [`energy`]: what tokens cost, and how near the
+//!   speed is to what the memory allows
+//! - [`sampled_energy`]: energy of imported runs, whose samplers ran side by side; [`sampled_machine`]: spread
+//!   of the samples of GPUs and of each process
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
 //! - [`verdict`]: how many users the server carries, and how sure that is
@@ -12,7 +15,7 @@
 //! - [`compare`]: runs side by side; [`condition`]: when a comparison fails; `difference`, `unlike` serve it
 //! - [`interval`]: intervals of means, differences and shares
 //!
-//! It knows `event`, `plan` and `api`'s data; no socket, no screen.
+//! It knows `event`, `plan`, `api`'s data and the pure arithmetic of `monitor`; no socket, no screen.
 
 mod advice;
 pub mod compare;
@@ -27,6 +30,8 @@ pub mod interval;
 pub mod machine;
 pub mod plain;
 pub mod repeats;
+pub mod sampled_energy;
+pub mod sampled_machine;
 pub mod state;
 mod steady;
 pub mod summary;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::energy::Power;
-use super::machine::{Gpus, Processes};
+use super::machine::{CycleMachine, MachineState};
+use super::sampled_energy::Power;
+use super::sampled_machine::{Gpus, Processes};
 use crate::event::{
     ClientCost, CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
     RunInfo, Stamp, Warning, WarningKind, What,
@@ -34,6 +35,8 @@ pub struct RunState {
     pub gpus: BTreeMap<String, (Stamp, GpuSample)>,
     /// The latest process table.
     pub processes: Option<(Stamp, Vec<ProcessSample>)>,
+    /// What else the machine and the server told, over time.
+    pub machine: MachineState,
     /// Power over the whole run.
     pub power: Power,
     /// Events that have been applied.
@@ -52,6 +55,11 @@ pub enum Stage {
         done: u32,
         /// How many there are.
         of: u32,
+    },
+    /// Nothing is asked: the power of the idle machine is measured.
+    Idling {
+        /// When that ends, at the latest.
+        until: Stamp,
     },
     /// Connections of the current cycle are being opened.
     Connecting,
@@ -93,6 +101,8 @@ pub struct CycleState {
     pub in_flight: BTreeMap<u64, Live>,
     /// Throughput of the whole cycle over time: tokens in each second since its load began.
     pub tokens_per_second: Vec<f64>,
+    /// What the machine did in it.
+    pub machine: CycleMachine,
     /// Non-empty chunks so far, ended requests and those in flight.
     pub chunks: u64,
     /// Chunk counts at the latest progress, for the current speed: stamp and chunks.
@@ -191,10 +201,8 @@ impl RunState {
                 seconds,
                 next_users,
             } => {
-                let micros = crate::units::floor_u64(seconds * 1e6);
-                let until = Stamp(event.at.0.saturating_add(micros));
                 self.stage = Stage::Resting {
-                    until,
+                    until: after(event.at, *seconds),
                     next_users: *next_users,
                 };
             }
@@ -205,12 +213,17 @@ impl RunState {
             What::Client(cost) => self.client = Some(*cost),
             What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
             What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
-            What::Gpu(sample) => self.take_gpu(event.at, sample),
-            What::Processes(table) => {
-                for cycle in self.running_cycles() {
-                    cycle.processes.take(table);
-                }
-                self.processes = Some((event.at, table.clone()));
+            What::IdleStarted { seconds } => {
+                let until = after(event.at, *seconds);
+                self.stage = Stage::Idling { until };
+            }
+            What::Gpu(_)
+            | What::Processes(_)
+            | What::Server(_)
+            | What::Source(_)
+            | What::Baseline(_) => {
+                self.collect(event);
+                self.observe(event);
             }
             What::ConnectionsOpened { .. }
             | What::RequestStarted { .. }
@@ -240,13 +253,28 @@ impl RunState {
         self.warnings.push((at, Warning { kind, text }));
     }
 
-    fn take_gpu(&mut self, at: Stamp, sample: &GpuSample) {
-        self.power.push(at, sample);
-        for cycle in self.running_cycles() {
-            cycle.gpus.take(sample);
+    /// Whether another tool made the run.
+    pub fn is_imported(&self) -> bool {
+        let info = self.info.as_ref();
+        info.is_some_and(|info| info.imported.is_some())
+    }
+
+    /// Adds samples to the cycles that run; those of an import may overlap.
+    fn collect(&mut self, event: &Event) {
+        match &event.what {
+            What::Gpu(sample) => {
+                self.power.push(event.at, sample);
+                for cycle in self.running_cycles() {
+                    cycle.gpus.take(sample);
+                }
+            }
+            What::Processes(table) => {
+                for cycle in self.running_cycles() {
+                    cycle.processes.take(table);
+                }
+            }
+            _ => {}
         }
-        self.gpus
-            .insert(sample.source.clone(), (at, sample.clone()));
     }
 
     fn running_cycles(&mut self) -> impl Iterator<Item = &mut CycleState> {
@@ -283,6 +311,9 @@ impl RunState {
         }
         if let Some(cycle) = self.cycle_mut(number) {
             cycle.apply(event);
+        }
+        if matches!(event.what, What::CycleEnded { .. }) {
+            self.meter(event.at);
         }
     }
 }
@@ -459,6 +490,11 @@ impl CycleState {
             .map(RequestRecord::output_tokens)
             .sum()
     }
+}
+
+/// The instant `seconds` after `at`.
+fn after(at: Stamp, seconds: f64) -> Stamp {
+    Stamp(at.0.saturating_add(crate::units::floor_u64(seconds * 1e6)))
 }
 
 /// How far the current throughput looks back.

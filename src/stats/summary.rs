@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::advice;
 use super::dist::Dist;
-use super::energy;
+pub use super::energy::{EnergySummary, PhysicalLimit};
 use super::figures::Figures;
 use super::findings::Findings;
 use super::plain::steers_terminal;
@@ -43,6 +43,8 @@ pub struct Summary {
     pub cycles: Vec<LevelSummary>,
     /// Energy of the whole run.
     pub energy: Option<EnergySummary>,
+    /// The speed of a single stream against what the memory allows.
+    pub physical_limit: Option<PhysicalLimit>,
     /// How many users the server carries.
     pub verdict: Option<Verdict>,
     /// Why it stops there; empty where every level meets the limits.
@@ -96,27 +98,6 @@ pub struct LevelSummary {
     pub repeats: Vec<Figures>,
 }
 
-/// Energy of a run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct EnergySummary {
-    /// All of it, watt-hours.
-    pub wh: Option<f64>,
-    /// Within cycles, watt-hours.
-    pub in_cycles_wh: Option<f64>,
-    /// Outside of cycles, watt-hours.
-    pub outside_wh: Option<f64>,
-    /// Above the idle of the warm machine, watt-hours.
-    pub net_wh: Option<f64>,
-    /// Joules per output token, idle included.
-    pub gross_j_per_token: Option<f64>,
-    /// Joules per output token above idle.
-    pub net_j_per_token: Option<f64>,
-    /// The share of the run's time that was measured, 0–1.
-    pub coverage: Option<f64>,
-    /// What was measured: `gpu`, `package`…
-    pub scope: Option<String>,
-}
-
 /// What the client itself spent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ClientSummary {
@@ -164,7 +145,7 @@ impl Summary {
                 .to_owned(),
             simulated: run.is_simulated(),
             started_at: info.map(|info| info.started_at),
-            target: info.map(|info| target(&info.target, run.load_s)),
+            target: info.map(|info| target(&info.target, run)),
             imported: info.and_then(|info| info.imported.clone()),
             limits,
             why: verdict
@@ -172,7 +153,8 @@ impl Summary {
                 .map_or_else(Vec::new, |verdict| why::why(run, &levels, verdict)),
             findings: Findings::of(&levels),
             cycles: levels,
-            energy: energy::of_run(run),
+            energy: EnergySummary::of(run),
+            physical_limit: PhysicalLimit::of(run),
             verdict,
             client: client(run),
             warnings,
@@ -204,14 +186,14 @@ impl Summary {
     }
 }
 
-fn target(target: &Target, load_s: Option<(f64, Option<f64>)>) -> TargetSummary {
-    let model = &target.model;
+fn target(target: &Target, run: &RunState) -> TargetSummary {
+    let (model, load_s) = (&target.model, run.load_s);
     TargetSummary {
         dialect: target.dialect,
         url: target.url.clone(),
         model: model.name.clone(),
         server: target.server.clone(),
-        slots: target.slots,
+        slots: run.slots(),
         size_bytes: model.size_bytes,
         quantisation: model.quantisation.clone(),
         parameters: model.parameters.clone(),
@@ -272,6 +254,9 @@ fn warnings(run: &RunState) -> Vec<WarningSummary> {
     }
     if let Some(text) = unfinished(run) {
         add(WarningKind::Other, text);
+    }
+    if let Some(text) = PhysicalLimit::of(run).and_then(|limit| limit.warning()) {
+        add(WarningKind::Impossible, text);
     }
     all.extend(
         run.warnings

@@ -10,7 +10,7 @@ use super::StoreError;
 use super::appender::Appender;
 use super::directory::{RunDirectory, write_json, write_whole};
 use super::resume::{Resume, answered, close_torn_line};
-use super::samples::{GpuRow, ProcessRow};
+use super::samples::{During, GpuRow, ProcessRow};
 use super::table::Table;
 use super::tables::{CycleRow, RequestRow, write_row};
 use crate::event::{Answer, Event, RequestRecord, RunInfo, Stamp, Warning, WarningKind, What};
@@ -202,28 +202,38 @@ impl Recorder {
                 self.end_cycle(*cycle);
             }
             _ => {
-                self.sample(event);
                 self.state.apply(event);
+                self.sample(event);
             }
         }
     }
 
     /// Samples of the machine have tables of their own.
     fn sample(&mut self, event: &Event) {
-        let simulated = self.info.simulated;
+        let during = self.during();
         match &event.what {
             What::Gpu(sample) => {
-                let written = self.gpu.row(&GpuRow::of(event.at, sample, simulated));
+                let written = self.gpu.row(&GpuRow::of(event.at, sample, during));
                 self.note(written);
             }
             What::Processes(processes) => {
                 for process in processes {
-                    let row = ProcessRow::of(event.at, process, simulated);
+                    let row = ProcessRow::of(event.at, process, during);
                     let written = self.processes.row(&row);
                     self.note(written);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The cycle that has load now.
+    fn during(&self) -> During {
+        let cycle = self.state.current();
+        let loaded = cycle.filter(|cycle| cycle.opened.is_some() && cycle.ended.is_none());
+        During {
+            simulated: self.info.simulated,
+            cycle: loaded.map(|cycle| (cycle.cycle, cycle.users)),
         }
     }
 

@@ -143,6 +143,15 @@ pub(crate) struct CycleRow {
     tokens_counted_by: Option<String>,
     energy_j: Option<f64>,
     j_per_token: Option<f64>,
+    net_j_per_token: Option<f64>,
+    energy_scope: Option<String>,
+    energy_coverage: Option<f64>,
+    watts_mean: Option<f64>,
+    watts_max: Option<f64>,
+    mhz_mean: Option<f64>,
+    rss_max_bytes: Option<u64>,
+    threads_max: Option<u64>,
+    descriptors_max: Option<u64>,
     gpu_mean_watts: Option<f64>,
     gpu_max_watts: Option<f64>,
     gpu_mean_mhz: Option<f64>,
@@ -190,6 +199,15 @@ impl CycleRow {
             tokens_counted_by: figures.tokens_counted_by.map(|by| by.to_string()),
             energy_j: figures.energy_j,
             j_per_token: figures.j_per_token,
+            net_j_per_token: figures.machine.net_j_per_token,
+            energy_scope: figures.machine.scope.clone(),
+            energy_coverage: figures.energy_coverage,
+            watts_mean: figures.machine.watts_mean,
+            watts_max: figures.machine.watts_max,
+            mhz_mean: figures.machine.mhz_mean,
+            rss_max_bytes: figures.machine.rss_max_bytes,
+            threads_max: figures.machine.threads_max,
+            descriptors_max: figures.machine.descriptors_max,
             gpu_mean_watts: figures.gpu.and_then(|gpu| gpu.watts.mean),
             gpu_max_watts: figures.gpu.and_then(|gpu| gpu.watts.max),
             gpu_mean_mhz: figures.gpu.and_then(|gpu| gpu.mhz.mean),
@@ -199,16 +217,12 @@ impl CycleRow {
 }
 
 /// Text of a server for a cell: on one line, and never a formula of the spreadsheet that opens it.
-fn cell(text: &str) -> String {
-    harmless(&one_line(text, LONGEST))
-}
-
-/// The text, never a formula of the spreadsheet that opens it.
-pub(super) fn harmless(line: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
+    let line = one_line(text, LONGEST);
     if line.starts_with(['=', '+', '-', '@']) {
         format!("'{line}")
     } else {
-        line.to_owned()
+        line
     }
 }
 

@@ -5,8 +5,8 @@
 //! header                                 header                         header
 //! ┌ headline ─────────┐┌ TTFB ────────┐  ┌ headline ────────────────┐   ┌ headline ────────┐
 //! ├ cycles ───────────┤├ machine ─────┤  ├ cycles ─────┬ TTFB ──────┤   ├ the focused pane ┤
-//! ├ requests ─────────┤├ log ─────────┤  ├ requests, or answer, log ┤   │                  │
-//! ├ answer ───────────┤│              │  │ or machine, by the focus │   └──────────────────┘
+//! ├ requests ─────────┤├ processes ───┤  ├ requests, or answer, log,│   │                  │
+//! ├ answer ───────────┤├ log ─────────┤  │ machine… by the focus    │   └──────────────────┘
 //! verdict, footer                        verdict, footer                verdict, footer
 //! ```
 
@@ -59,10 +59,11 @@ impl View {
                 Pane::Cycles,
                 Pane::Ttfb,
                 Pane::Machine,
+                Pane::Processes,
                 Pane::Log,
                 Pane::Headline,
             ],
-            Self::Results => &[Pane::Results, Pane::Ttfb, Pane::Log],
+            Self::Results => &[Pane::Results, Pane::Usage, Pane::Ttfb, Pane::Log],
             Self::Requests => &[Pane::RequestTable, Pane::RequestDetail, Pane::Answer],
             Self::Preview => &[Pane::Lanes],
         }
@@ -84,12 +85,16 @@ pub enum Pane {
     Requests,
     /// The answer of the shown request.
     Answer,
-    /// GPU and server processes.
+    /// What the GPU does.
     Machine,
+    /// The server's processes.
+    Processes,
     /// Warnings and other events.
     Log,
     /// The table of results.
     Results,
+    /// What the machine did in each cycle.
+    Usage,
     /// The full table of requests.
     RequestTable,
     /// One request in detail.
@@ -212,8 +217,10 @@ fn panes(room: Room, body: Rect, arrangement: Arrangement) -> Vec<(Pane, Rect)> 
 const LEFT: u16 = 60;
 /// Lines of the headline: borders, large digits, and the two numbers below them.
 const HEADLINE: u16 = 8;
-/// Lines of the machine pane: borders, four gauges, a line between, and a few processes.
-const MACHINE: u16 = 11;
+/// Lines of the machine pane: borders, four gauges, energy.
+const MACHINE: u16 = 7;
+/// Lines of the processes pane: borders, the head, a few processes; in a tall body more.
+const PROCESSES: (u16, u16) = (6, 12);
 
 fn columns(body: Rect) -> [Rect; 2] {
     let halves = [Constraint::Percentage(LEFT), Constraint::Fill(1)];
@@ -232,9 +239,12 @@ fn live_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
         Constraint::Fill(3),
         Constraint::Fill(2),
     ]));
-    let [ttfb, machine, log] = right.layout(&Layout::vertical([
+    let tall = right.height >= 50;
+    let processes = if tall { PROCESSES.1 } else { PROCESSES.0 };
+    let [ttfb, machine, processes, log] = right.layout(&Layout::vertical([
         Constraint::Fill(3),
-        Constraint::Length(MACHINE),
+        Constraint::Length(if tall { MACHINE + 3 } else { MACHINE }),
+        Constraint::Length(processes),
         Constraint::Fill(2),
     ]));
     vec![
@@ -244,13 +254,14 @@ fn live_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
         (Pane::Answer, answer),
         (Pane::Ttfb, ttfb),
         (Pane::Machine, machine),
+        (Pane::Processes, processes),
         (Pane::Log, log),
     ]
 }
 
 fn live_normal(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
     let below = match focus {
-        Pane::Answer | Pane::Log | Pane::Machine => focus,
+        Pane::Answer | Pane::Log | Pane::Machine | Pane::Processes => focus,
         _ => Pane::Requests,
     };
     let [headline, middle, bottom] = body.layout(&Layout::vertical([
@@ -280,15 +291,20 @@ fn live_compact(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
 }
 
 fn results_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
-    let wanted = crate::units::u16_of(cycles).saturating_add(4);
+    let wanted = crate::units::u16_of(cycles).saturating_add(7);
     let most = body.height.saturating_mul(2) / 3;
     let [results, below] = body.layout(&Layout::vertical([
         Constraint::Length(wanted.clamp(8, most.max(8))),
         Constraint::Fill(1),
     ]));
-    let [ttfb, log] = columns(below);
+    let [usage, right] = columns(below);
+    let [ttfb, log] = right.layout(&Layout::vertical([
+        Constraint::Fill(3),
+        Constraint::Fill(2),
+    ]));
     vec![
         (Pane::Results, results),
+        (Pane::Usage, usage),
         (Pane::Ttfb, ttfb),
         (Pane::Log, log),
     ]

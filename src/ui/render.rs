@@ -8,8 +8,8 @@ use crate::ui::app::{App, Screen};
 use crate::ui::draw::frame::asciify;
 use crate::ui::layout::{Areas, Pane, Room};
 use crate::ui::panes::{
-    answer, cycles, dialog, footer, header, headline, help, log, machine, ready, request_detail,
-    requests, requests_view, results, searching, toosmall, ttfb, verdict,
+    answer, cycles, dialog, footer, header, headline, help, log, machine, processes, ready,
+    request_detail, requests, requests_view, results, searching, toosmall, ttfb, usage, verdict,
 };
 
 /// Draws the dashboard.
@@ -64,6 +64,8 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::Requests => requests::render(frame, area, &cx),
         Pane::Answer => answer::render(frame, area, &cx),
         Pane::Machine => machine::render(frame, area, &cx),
+        Pane::Processes => processes::render(frame, area, &cx, app.process_sort()),
+        Pane::Usage => usage::render(frame, area, &cx),
         Pane::Log => log::render(frame, area, &cx),
         Pane::Results => results::render(frame, area, &cx),
         Pane::RequestTable => requests_view::render(frame, area, &cx, app.sort()),

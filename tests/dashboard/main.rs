@@ -13,6 +13,7 @@
 mod any;
 mod fixture;
 mod keys;
+mod machine;
 mod preview;
 mod screens;
 mod story;

@@ -58,7 +58,14 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
             vram_total_bytes: Some(n / 2),
             ..Default::default()
         })),
-        Just(super::processes()),
+        Just(What::Processes(super::machine::processes(1))),
+        (0.0..500.0).prop_map(|watts| What::Gpu(super::machine::gpu(watts))),
+        any::<String>().prop_map(|text| super::machine::note(
+            &text,
+            tokometer::event::SourceState::Failing,
+            &text,
+            Some(&text),
+        )),
     ];
     let event = (0_u64..100_000_000, what).prop_map(|(at, what)| Event {
         at: Stamp(at),

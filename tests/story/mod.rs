@@ -1,14 +1,15 @@
 //! Runs told as events, with readable figures, for tests of what is drawn from them.
 
 pub(crate) mod any;
+pub(crate) mod machine;
 pub(crate) mod screen;
 
 use std::sync::Arc;
 
 use tokometer::api::{Dialect, Model, Target};
 use tokometer::event::{
-    CycleEnd, Event, FailureKind, GpuSample, InFlight, Machine, Outcome, Phase, ProcessSample,
-    RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, FailureKind, InFlight, Machine, Outcome, Phase, RequestRecord, RunEnd,
+    RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
 };
 use tokometer::plan::Plan;
 use tokometer::stats::state::RunState;
@@ -303,6 +304,8 @@ fn info(plan: Plan) -> RunInfo {
             url: "http://127.0.0.1:11434".to_owned(),
             model: Model {
                 name: "deepseek-r1:7b".to_owned(),
+                size_bytes: Some(4_683_075_271),
+                family: Some("qwen2".to_owned()),
                 ..Model::default()
             },
             server: Some("ollama 0.33.0".to_owned()),
@@ -312,43 +315,4 @@ fn info(plan: Plan) -> RunInfo {
         machine: Machine::default(),
         imported: None,
     }
-}
-
-/// A GPU that tells everything.
-pub(crate) fn gpu() -> What {
-    What::Gpu(GpuSample {
-        source: "nvml:GPU-1234".to_owned(),
-        name: Some("NVIDIA RTX 4090".to_owned()),
-        watts: Some(311.4),
-        mhz: Some(2520.0),
-        usage_percent: Some(97.0),
-        vram_used_bytes: Some(6_300_000_000),
-        vram_total_bytes: Some(24_000_000_000),
-        celsius: Some(64.0),
-        ..GpuSample::default()
-    })
-}
-
-/// A server, and a runner of which little is known.
-pub(crate) fn processes() -> What {
-    What::Processes(vec![
-        ProcessSample {
-            pid: 40163,
-            name: "ollama serve".to_owned(),
-            threads: Some(21),
-            descriptors: Some(56),
-            rss_bytes: Some(82_000_000),
-            vsz_bytes: Some(1_900_000_000),
-            cpu_percent: Some(0.2),
-            memory_percent: Some(0.3),
-            age_s: Some(7384.0),
-            ..ProcessSample::default()
-        },
-        ProcessSample {
-            pid: 40377,
-            name: "ollama runner".to_owned(),
-            rss_bytes: Some(4_700_000_000),
-            ..ProcessSample::default()
-        },
-    ])
 }

@@ -7,8 +7,8 @@ use tokometer::event::{FailureKind, RunEnd, Stamp, WarningKind, What};
 use tokometer::stats::state::RunState;
 use tokometer::ui::panes::requests_view::{Sort, Sorting};
 use tokometer::ui::panes::{
-    answer, cycles, headline, log, machine, request_detail, requests, requests_view, results, ttfb,
-    verdict,
+    answer, cycles, headline, log, machine, processes, request_detail, requests, requests_view,
+    results, ttfb, usage, verdict,
 };
 use tokometer::ui::theme::Theme;
 use tokometer::ui::{AnswerView, Cx};
@@ -25,7 +25,11 @@ fn by_speed(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     requests_view::render(frame, area, cx, sort);
 }
 
-pub(crate) const PANES: [(&str, Pane); 11] = [
+fn process_table(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    processes::render(frame, area, cx, processes::Sorting::default());
+}
+
+pub(crate) const PANES: [(&str, Pane); 13] = [
     ("headline", headline::render),
     ("cycles", cycles::render),
     ("ttfb", ttfb::render),
@@ -37,6 +41,8 @@ pub(crate) const PANES: [(&str, Pane); 11] = [
     ("log", log::render),
     ("results", results::render),
     ("machine", machine::render),
+    ("processes", process_table),
+    ("usage", usage::render),
 ];
 
 /// What one looks at: a run, and what is chosen in it.
@@ -178,9 +184,22 @@ pub(crate) fn hostile() -> Screen {
     screen
 }
 
+/// A sweep of 1 and 4 users, measured from before its first cycle into its third.
 pub(crate) fn measured() -> Screen {
-    let mut story = Story::of(&[1]);
-    story.tell(super::gpu());
-    story.tell(super::processes());
-    Screen::of(story.state())
+    Screen::of(super::machine::measured().state())
+}
+
+/// The same of which only power is told, and some of the processes.
+pub(crate) fn partly_measured() -> Screen {
+    Screen::of(super::machine::partly_measured().state())
+}
+
+/// A run whose sources all have their reasons.
+pub(crate) fn unmeasured() -> Screen {
+    Screen::of(super::machine::unmeasured().state())
+}
+
+/// Two cards of which one has gone silent.
+pub(crate) fn two_cards() -> Screen {
+    Screen::of(super::machine::two_cards().state())
 }

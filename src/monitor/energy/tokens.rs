@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Energy;
 use crate::event::EnergyBaseline;
+pub use crate::plan::Price as Cost;
 
 /// Below this share of a span covered by samples, energy per token would understate: it is absent.
 pub const LEAST_COVERAGE: f64 = 0.9;
@@ -41,15 +42,6 @@ impl TokenEnergy {
                 .map(|joules| 3600.0 / joules),
         }
     }
-}
-
-/// A price of energy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Cost {
-    /// Per kilowatt-hour.
-    pub per_kwh: f64,
-    /// The currency, as the user writes it: `R$`.
-    pub currency: String,
 }
 
 impl Cost {

@@ -115,6 +115,12 @@ impl App {
             Action::Zoom => self.zoomed = !self.zoomed,
             Action::Freeze => self.freeze(),
             Action::Theme => self.next_theme(),
+            Action::Sort if self.view == View::Live => {
+                self.process_sort = self.process_sort.next();
+            }
+            Action::SortOtherWay if self.view == View::Live => {
+                self.process_sort = self.process_sort.reversed();
+            }
             Action::Sort => self.sort = self.sort.next(),
             Action::SortOtherWay => self.sort = self.sort.reversed(),
             Action::Help => self.help = Some(0),

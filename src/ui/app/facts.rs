@@ -7,6 +7,7 @@ use crate::plan::Plan;
 use crate::stats::state::RunState;
 use crate::ui::app::{App, Dialog, Download, Screen, is_model};
 use crate::ui::layout::{Pane, View};
+use crate::ui::panes::processes;
 use crate::ui::panes::requests_view::Sorting;
 use crate::ui::theme::Theme;
 use crate::ui::{Exit, Options};
@@ -114,6 +115,11 @@ impl App {
         self.sort
     }
 
+    /// The order of the table of processes.
+    pub const fn process_sort(&self) -> processes::Sorting {
+        self.process_sort
+    }
+
     /// Whether the view is frozen.
     pub const fn is_frozen(&self) -> bool {
         self.frozen.is_some()
@@ -134,6 +140,14 @@ impl App {
         }
         let found = self.found.as_ref()?;
         Some(found.target(&self.model().cloned().unwrap_or_default()))
+    }
+
+    /// Requests that the server answers at once, as far as anyone tells.
+    pub fn slots(&self) -> Option<u32> {
+        match &self.screen {
+            Screen::Run(_) if self.run.info.is_some() => self.run.slots(),
+            _ => self.found.as_ref()?.slots,
+        }
     }
 
     /// Whether anything on the screen comes from a simulator.

@@ -32,6 +32,7 @@ use crate::run::{Ask, Command, News};
 use crate::stats::state::{RunState, Stage};
 use crate::ui::keys::Mode;
 use crate::ui::layout::{Areas, Arrangement, Pane, View, layout};
+use crate::ui::panes::processes;
 use crate::ui::panes::requests_view::Sorting;
 use crate::ui::theme::Theme;
 use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
@@ -143,6 +144,7 @@ pub struct App {
     cycle: Option<usize>,
     request: Option<u64>,
     sort: Sorting,
+    process_sort: processes::Sorting,
     scroll: BTreeMap<Pane, usize>,
     dialog: Option<Dialog>,
     help: Option<usize>,
@@ -185,6 +187,7 @@ impl App {
             cycle: None,
             request: None,
             sort: Sorting::default(),
+            process_sort: processes::Sorting::default(),
             scroll: BTreeMap::new(),
             dialog: None,
             help: None,

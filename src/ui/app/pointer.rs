@@ -68,7 +68,7 @@ impl App {
         }
         match (pane, row) {
             (Pane::Requests | Pane::RequestTable, Some(row)) => self.choose_row(pane, row),
-            (Pane::Cycles | Pane::Results, Some(row)) => self.choose_cycle(row),
+            (Pane::Cycles | Pane::Results | Pane::Usage, Some(row)) => self.choose_cycle(row),
             _ => {}
         }
     }

@@ -99,7 +99,7 @@ impl App {
     pub(super) fn step(&mut self, pane: Pane, step: Step) {
         match pane {
             Pane::Requests | Pane::RequestTable => self.move_request(pane, step),
-            Pane::Cycles | Pane::Results => self.move_cycle(step),
+            Pane::Cycles | Pane::Results | Pane::Usage => self.move_cycle(step),
             pane => self.scroll_by(pane, step),
         }
     }
@@ -201,7 +201,7 @@ impl App {
                 let order = self.order(pane);
                 order.iter().position(|id| Some(*id) == shown)
             }
-            Pane::Cycles | Pane::Results => self.shown_cycle_index(),
+            Pane::Cycles | Pane::Results | Pane::Usage => self.shown_cycle_index(),
             _ => None,
         }
     }
@@ -215,7 +215,8 @@ impl App {
                 .shown_cycle()
                 .map_or(0, |cycle| cycle.in_flight.len() + cycle.requests.len()),
             Pane::Cycles => shown.cycles.len() + shown.upcoming.len(),
-            Pane::Results => shown.cycles.len(),
+            Pane::Results | Pane::Usage => shown.cycles.len(),
+            Pane::Processes => shown.processes.as_ref().map_or(0, |(_, table)| table.len()),
             Pane::Answer => self.answer_lines(),
             Pane::Log => shown.warnings.len() + shown.cycles.len() * 4 + 8,
             Pane::RequestDetail => 64,

@@ -134,6 +134,9 @@ pub enum Scope {
     /// The panes of a view.
     #[strum(to_string = "Panes")]
     Views,
+    /// The live view.
+    #[strum(to_string = "Live view")]
+    Live,
     /// The view of lanes, which do not have the keys.
     #[strum(to_string = "Preview view")]
     Preview,
@@ -180,16 +183,18 @@ pub enum Mode {
 /// The scopes of a mode, the most specific first.
 pub const fn scopes(mode: Mode, view: View) -> &'static [Scope] {
     use Scope::{
-        Always, Confirm, Ended, Global, Help, Lanes, Level, NotFound, Preview, Ready, Requests,
-        Running, Tabs, Views,
+        Always, Confirm, Ended, Global, Help, Lanes, Level, Live, NotFound, Preview, Ready,
+        Requests, Running, Tabs, Views,
     };
     match (mode, view) {
         (Mode::Waiting, _) => &[Global, Always],
         (Mode::NotFound, _) => &[NotFound, Global, Always],
         (Mode::Ready, _) => &[Ready, Global, Always],
+        (Mode::Running, View::Live) => &[Running, Live, Tabs, Views, Global, Always],
         (Mode::Running, View::Requests) => &[Running, Requests, Tabs, Views, Global, Always],
         (Mode::Running, View::Preview) => &[Preview, Running, Tabs, Views, Global, Always],
         (Mode::Running, _) => &[Running, Tabs, Views, Global, Always],
+        (Mode::Ended, View::Live) => &[Ended, Live, Tabs, Views, Global, Always],
         (Mode::Ended, View::Requests) => &[Ended, Requests, Tabs, Views, Global, Always],
         (Mode::Ended, View::Preview) => &[Preview, Ended, Tabs, Views, Global, Always],
         (Mode::Lanes, _) => &[Lanes, Tabs, Global, Always],

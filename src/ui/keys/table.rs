@@ -67,7 +67,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Ready, &[c('d')], Action::Pull, None, "Download the model that was asked for and is not there"),
 
     bind(Scope::Running, &[c(' ')], Action::Pause, Some("pause"), "Pause: finish what is in flight, start nothing new; again to go on"),
-    bind(Scope::Running, &[c('n')], Action::Skip, Some("next"), "Give up this cycle, on to the next"),
+    bind(Scope::Running, &[c('n')], Action::Skip, Some("next"), "Give up this cycle, the rest or the idle machine, on to the next"),
     bind(Scope::Running, &[c('x')], Action::Stop, Some("stop"), "Stop the run (asks); what was measured stays"),
     bind(Scope::Running, &[c('r')], Action::Repeat, Some("repeat"), "Run this level once more, next"),
     bind(Scope::Running, &[c('+'), c('=')], Action::AddLevel, Some("level"), "Add a level to those to come"),
@@ -75,6 +75,9 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Scope::Ended, &[ENTER, c('s')], Action::Start, Some("run again"), "Run the same plan again (asks)"),
     bind(Scope::Ended, &[c('m')], Action::Models, Some("models"), "Back to the list of models"),
+
+    bind(Scope::Live, &[c('o')], Action::Sort, None, "Order the table of processes by the next column"),
+    bind(Scope::Live, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),
 
     bind(Scope::Requests, &[c('o')], Action::Sort, Some("order"), "Order the table by the next column"),
     bind(Scope::Requests, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),

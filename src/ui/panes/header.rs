@@ -36,7 +36,7 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let name = Some(model.name.clone()).filter(|name| !name.is_empty());
     let server = of(&target.server).unwrap_or_else(|| target.dialect.to_string());
     let server = format!("{server} @ {}", host(&target.url));
-    let slots = target.slots.map(|slots| format!("slots {slots}"));
+    let slots = app.slots().map(|slots| format!("slots {slots}"));
     // Rank 0 stays; the largest rank goes first.
     let parts = [
         (0, "", Some("tokometer".to_owned()), theme.title),
@@ -110,6 +110,10 @@ fn marks(app: &App) -> Line<'static> {
         _ if !app.is_busy() => mark(format!("OVER {clock}"), theme.text),
         Stage::Idle => mark("STARTING".to_owned(), theme.dim),
         Stage::Warming { .. } => mark(format!("LOADING {clock}"), theme.warn),
+        Stage::Idling { until } => {
+            let left = crate::units::floor_u64(until.since(app.clock()).ceil());
+            mark(format!("IDLE POWER {left} s, n skips"), theme.warn);
+        }
         Stage::Resting { until, next_users } => {
             // Rounded up: it says 0 only when the rest is over.
             let left = crate::units::floor_u64(until.since(app.clock()).ceil());

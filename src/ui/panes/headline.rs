@@ -63,6 +63,10 @@ fn stage(cx: &Cx<'_>) -> String {
             ),
             None => format!("loading and warming up {done}/{of}"),
         },
+        Stage::Idling { until } => {
+            let left = until.since(cx.now).ceil();
+            format!("measuring idle power, {left:.0} s (n skips)")
+        }
         Stage::Connecting => "opening connections".to_owned(),
         Stage::Cycle => "running".to_owned(),
         Stage::Resting { until, next_users } => {

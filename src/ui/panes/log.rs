@@ -90,7 +90,8 @@ fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
         WarningKind::WarmupFailed
         | WarningKind::ConnectionsFailed
         | WarningKind::Failures
-        | WarningKind::Recorder => ("✘", theme.bad),
+        | WarningKind::Recorder
+        | WarningKind::Impossible => ("✘", theme.bad),
         WarningKind::Simulated
         | WarningKind::Descriptors
         | WarningKind::Hopeless

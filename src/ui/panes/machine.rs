@@ -1,124 +1,318 @@
-//! What the machine does: its GPUs and the server's processes, as far as they are measured.
+//! What the GPU does: gauges with value, maximum and the last minutes; what it costs; and why it is not
+//! measured where it is not.
 
 use ratatui::Frame;
-use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::event::{GpuSample, ProcessSample};
+use crate::event::{GpuSample, PowerScope, SourceState, Stamp};
+use crate::monitor::energy::LEAST_SPAN_S;
+use crate::monitor::gpu;
+use crate::stats::energy::{ELSEWHERE, of_cycles};
+use crate::stats::machine::{Series, Track};
 use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
-use crate::ui::draw::table::{self, Column, View};
-use crate::ui::draw::{gauge, text};
+use crate::ui::draw::{gauge, sparkline, text};
 
-const COLUMNS: [Column; 9] = [
-    Column::number("pid", 7, 0),
-    Column::words("name", 10, 0).growing(),
-    Column::number("thr", 4, 4),
-    Column::number("fd", 4, 5),
-    Column::number("RSS", 7, 1),
-    Column::number("VSZ", 7, 6),
-    Column::number("CPU", 6, 1),
-    Column::number("MEM", 6, 3),
-    Column::number("age", 8, 7),
-];
+/// A reading older than this, seconds, is not of now.
+pub(super) const OLD_S: f64 = 2.5;
+/// Width of a gauge's name, of its value, and of its maximum.
+const WIDTHS: (usize, usize, usize) = (7, 9, 10);
+/// Readings in a line of the last minutes.
+const MINUTES: usize = 180;
 
 /// Draws the pane.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
-    let processes = cx.run.processes.as_ref().map(|(_, table)| table.as_slice());
-    let title = Title::new("Machine");
+    let all: Vec<&GpuSample> = cx.run.gpus.values().map(|(_, sample)| sample).collect();
+    let gpus = gpu::in_use(all.iter().copied());
+    let title = title(cx, &gpus, &all);
     frame::pane(frame, area, cx, &title, |buf, inner| {
-        if cx.run.gpus.is_empty() && processes.is_none() {
-            Line::styled("not measured", cx.theme.dim).render(inner, buf);
-            return;
-        }
         let width = usize::from(inner.width);
-        let samples = cx.run.gpus.values();
-        let lines: Vec<Line<'_>> = samples
-            .flat_map(|(_, gpu)| gauges(cx, gpu, width))
-            .collect();
-        let rows = crate::units::u16_of(processes.map_or(0, |table| table.len() + 1));
-        let gpu = crate::units::u16_of(lines.len());
-        let gpu = gpu.min(inner.height.saturating_sub(rows.min(inner.height / 2)));
-        let [gpus, table] =
-            Layout::vertical([Constraint::Length(gpu), Constraint::Fill(1)]).areas(inner);
-        Paragraph::new(lines).render(gpus, buf);
-        if let Some(processes) = processes {
-            process_table(buf, table, cx, processes);
+        let mut lines = match gpus.as_slice() {
+            [] => Vec::new(),
+            [one] => gauges(cx, one, width),
+            several => table(cx, several, width),
+        };
+        for package in all.iter().filter(|s| s.scope == Some(PowerScope::Package)) {
+            lines.push(gauge_of(cx, package, &POWER, "CPU", width));
         }
+        lines.extend(energy(cx, width));
+        lines.extend(share(cx));
+        let troubles = troubles(cx, &[], width, !all.is_empty());
+        // Why a reading is old matters more than the reading; why there is not more of it, less.
+        let is_old = newest_age(cx).is_some();
+        let at = if is_old { 0 } else { lines.len() };
+        lines.splice(at..at, troubles);
+        Paragraph::new(lines).render(inner, buf);
     });
 }
+
+fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
+    let name = |sample: &&GpuSample| sample.name.clone().unwrap_or_else(|| sample.source.clone());
+    let what = if gpus.is_empty() && !all.is_empty() {
+        "Power"
+    } else {
+        "GPU"
+    };
+    // An old reading must not look like one of now, however narrow the pane is.
+    let age = newest_age(cx);
+    let names = match (gpus, all) {
+        ([], []) => None,
+        ([], [one, ..]) | ([one], _) => Some(name(one)),
+        ([first, ..], _) => Some(format!("{} × {}", gpus.len(), name(first))),
+    };
+    let main: Vec<String> = [Some(what.to_owned()), age, names]
+        .into_iter()
+        .flatten()
+        .collect();
+    let main = main.join(" · ");
+    let mut asides = Vec::new();
+    if all.iter().any(|sample| sample.simulated) {
+        asides.push("SIMULATED".to_owned());
+    }
+    if let Some(celsius) = gpus.iter().filter_map(|gpu| gpu.celsius).reduce(f64::max) {
+        asides.push(text::number(Some(celsius), 0, " °C"));
+    }
+    Title::new(main).aside(asides.join(" · "))
+}
+
+fn newest_age(cx: &Cx<'_>) -> Option<String> {
+    age(cx, cx.run.gpus.values().map(|(at, _)| *at))
+}
+
+/// How old the newest reading is, where it is not of now.
+pub(super) fn age(cx: &Cx<'_>, stamps: impl Iterator<Item = Stamp>) -> Option<String> {
+    let age_s = cx.now.since(stamps.max()?);
+    (cx.run.is_running() && age_s > OLD_S).then(|| format!("{age_s:.0} s old"))
+}
+
+/// One figure of a device: its name, its value, its series, the whole that a gauge shows a share of.
+struct Figure {
+    name: &'static str,
+    value: fn(&GpuSample) -> Option<f64>,
+    series: fn(&Track) -> &Series,
+    whole: fn(&GpuSample) -> Option<f64>,
+    text: fn(Option<f64>) -> String,
+}
+
+const POWER: Figure = Figure {
+    name: "power",
+    value: |gpu| gpu.watts,
+    series: |track| &track.watts,
+    whole: |gpu| gpu.limit_watts,
+    text: |value| text::number(value, 1, " W"),
+};
+
+const FIGURES: [Figure; 4] = [
+    POWER,
+    Figure {
+        name: "clock",
+        value: |gpu| gpu.mhz,
+        series: |track| &track.mhz,
+        whole: |_| None,
+        text: |value| text::number(value, 0, " MHz"),
+    },
+    Figure {
+        name: "usage",
+        value: |gpu| gpu.usage_percent,
+        series: |track| &track.usage,
+        whole: |_| Some(100.0),
+        text: |value| text::number(value, 0, " %"),
+    },
+    Figure {
+        name: "memory",
+        value: |gpu| gpu.vram_used_bytes.map(|bytes| bytes as f64),
+        series: |track| &track.memory,
+        whole: |gpu| gpu.vram_total_bytes.map(|bytes| bytes as f64),
+        text: |value| text::bytes(value.map(crate::units::floor_u64)),
+    },
+];
 
 fn gauges(cx: &Cx<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'static>> {
+    let gauge = |figure: &Figure| gauge_of(cx, gpu, figure, figure.name, width);
+    FIGURES.iter().map(gauge).collect()
+}
+
+/// `power  ██████░░   20.3 W  max 31.9 W  ▂▃▅▇`; without its maximum and the last minutes where it is narrow.
+fn gauge_of(
+    cx: &Cx<'_>,
+    gpu: &GpuSample,
+    figure: &Figure,
+    name: &str,
+    width: usize,
+) -> Line<'static> {
     let theme = cx.theme;
-    let name = gpu.name.as_deref().unwrap_or(&gpu.source);
-    let name = text::fit(name, width).into_owned();
-    let memory = match (gpu.vram_used_bytes, gpu.vram_total_bytes) {
-        (Some(used), Some(total)) if total > 0 => Some(used as f64 / total as f64),
-        _ => None,
-    };
-    let vram = format!(
-        "{} of {}",
-        text::bytes(gpu.vram_used_bytes),
-        text::bytes(gpu.vram_total_bytes)
-    );
-    let usage = text::number(gpu.usage_percent, 0, " %");
-    let room = width.saturating_sub(28).min(24);
-    let row = |label: &str, share: Option<f64>, value: String| {
-        Line::from(vec![
-            Span::styled(format!("{label:<7}"), theme.dim),
-            Span::styled(
-                gauge::bar(share, room),
-                theme.series.first().copied().unwrap_or_default(),
-            ),
-            Span::raw(format!(" {value}")),
-        ])
-    };
-    let plain = |label: &str, value: String| {
-        Line::from(vec![
-            Span::styled(format!("{label:<7}"), theme.dim),
-            Span::raw(value),
-        ])
-    };
-    let power = text::number(gpu.watts, 1, " W");
-    let heat = text::number(gpu.celsius, 0, " °C");
-    vec![
-        Line::styled(name, theme.title),
-        row("usage", gpu.usage_percent.map(|p| p / 100.0), usage),
-        row("memory", memory, vram),
-        plain("power", format!("{power} · temperature {heat}")),
-        plain("clock", text::number(gpu.mhz, 0, " MHz")),
-    ]
-}
-
-fn process_table(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, processes: &[ProcessSample]) {
-    let view = View {
-        columns: &COLUMNS,
-        len: processes.len(),
-        selected: None,
-        scroll: cx.scroll,
-    };
-    table::table(buf, area, cx.theme, view, |row, _| {
-        let process = processes.get(row);
-        process.map(cells).unwrap_or_default()
-    });
-}
-
-fn cells(process: &ProcessSample) -> Vec<Span<'static>> {
-    let count = |value: Option<u32>| text::count(value.map(u64::from));
-    let cells = [
-        process.pid.to_string(),
-        process.name.clone(),
-        count(process.threads),
-        count(process.descriptors),
-        text::bytes(process.rss_bytes),
-        text::bytes(process.vsz_bytes),
-        text::number(process.cpu_percent, 1, ""),
-        text::number(process.memory_percent, 1, ""),
-        process
-            .age_s
-            .map_or_else(|| text::UNKNOWN.to_owned(), text::clock),
+    let (label, value_width, max_width) = WIDTHS;
+    let track = cx.run.machine.tracks.get(&gpu.source);
+    let series = track.map(figure.series);
+    let value = (figure.value)(gpu).filter(|value| value.is_finite());
+    let most = series.and_then(|series| series.max);
+    let whole = (figure.whole)(gpu).or(most).filter(|whole| *whole > 0.0);
+    let share = value.zip(whole).map(|(value, whole)| value / whole);
+    let bar = (width.saturating_sub(label + value_width) / 3).clamp(4, 24);
+    let style = theme.series.first().copied().unwrap_or_default();
+    let told = (figure.text)(value);
+    let mut spans = vec![
+        Span::styled(format!("{name:<label$}"), theme.dim),
+        Span::styled(gauge::bar(share, bar), style),
+        Span::styled(format!("{told:>value_width$}"), value_style(cx, gpu)),
     ];
-    cells.into_iter().map(Span::raw).collect()
+    let mut room = width.saturating_sub(label + bar + value_width);
+    let limit = match (figure.name, (figure.whole)(gpu)) {
+        ("memory", Some(whole)) => format!(" of {}", (figure.text)(Some(whole))),
+        ("usage", _) => String::new(),
+        _ => most.map_or_else(String::new, |most| {
+            let number = (figure.text)(Some(most));
+            format!(" max {}", number.split(' ').next().unwrap_or_default())
+        }),
+    };
+    if room >= max_width {
+        spans.push(Span::styled(format!("{limit:<max_width$}"), theme.dim));
+        room -= max_width;
+    }
+    let history = series.map(|series| series.latest(MINUTES));
+    if let Some(history) = history.filter(|_| room > 3) {
+        let line = sparkline::sparkline(&history, room - 1);
+        spans.push(Span::styled(format!(" {line}"), style));
+    }
+    Line::from(spans)
+}
+
+/// A value of now, or one that is old.
+fn value_style(cx: &Cx<'_>, gpu: &GpuSample) -> Style {
+    let at = cx.run.gpus.get(&gpu.source).map(|(at, _)| *at);
+    match age(cx, at.into_iter()) {
+        Some(_) => cx.theme.dim,
+        None => cx.theme.text,
+    }
+}
+
+/// Several devices, one a line, and their sum.
+fn table(cx: &Cx<'_>, gpus: &[&GpuSample], width: usize) -> Vec<Line<'static>> {
+    let sum = gpu::sum(gpus);
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for (number, gpu) in gpus.iter().enumerate() {
+        lines.push(row(cx, &format!("{number}"), gpu, width));
+    }
+    lines.extend(sum.map(|sum| row(cx, "all", &sum, width)));
+    lines
+}
+
+fn row(cx: &Cx<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<'static> {
+    let cells = [
+        text::number(gpu.watts, 1, " W"),
+        text::number(gpu.mhz, 0, " MHz"),
+        text::number(gpu.usage_percent, 0, " %"),
+        text::bytes(gpu.vram_used_bytes),
+        text::number(gpu.celsius, 0, " °C"),
+    ];
+    let bar = width.saturating_sub(4 + 5 * 9).min(12);
+    let track = cx.run.machine.tracks.get(&gpu.source);
+    let most = gpu.limit_watts.or_else(|| track?.watts.max);
+    let share = gpu.watts.zip(most).map(|(watts, most)| watts / most);
+    let mut spans = vec![Span::styled(format!("{name:<4}"), cx.theme.dim)];
+    if bar > 3 {
+        let style = cx.theme.series.first().copied().unwrap_or_default();
+        spans.push(Span::styled(gauge::bar(share, bar), style));
+    }
+    let style = if name == "all" {
+        cx.theme.title
+    } else {
+        value_style(cx, gpu)
+    };
+    spans.extend(cells.map(|cell| Span::styled(format!("{cell:>9}"), style)));
+    Line::from(spans)
+}
+
+/// What the run's cycles cost so far, and a token of the shown one.
+fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
+    let wh = of_cycles(&cx.run.cycles).map(|energy| energy.wh());
+    let idle = cx.run.machine.baseline.map(|idle| idle.watts);
+    if wh.is_none() && idle.is_none() {
+        return None;
+    }
+    let cycle = cx.shown_cycle();
+    let metered = cycle.and_then(|cycle| cycle.machine.energy.as_ref());
+    // While a cycle runs, chunks stand for the tokens that nobody has counted yet.
+    let (about, tokens) = match cycle {
+        Some(cycle) if cycle.ended.is_some() => ("", cycle.output_tokens()),
+        Some(cycle) => ("~", cycle.chunks),
+        None => ("", 0),
+    };
+    let told = metered.filter(|metered| tokens > 0 && metered.energy.span_s >= LEAST_SPAN_S);
+    let joules = told.map(|metered| {
+        let each = metered.energy.joules / tokens as f64;
+        format!("{about}{each:.2} J/token")
+    });
+    let scope = metered.and_then(|metered| metered.scope);
+    let parts = [
+        wh.map(|wh| format!("{wh:.2} Wh")),
+        joules,
+        scope.map(|scope| scope.to_string()),
+        idle.map(|idle| format!("idle {idle:.1} W")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let words = parts.join(" · ");
+    let words = text::fit(&words, width.saturating_sub(WIDTHS.0)).into_owned();
+    Some(Line::from(vec![
+        Span::styled(format!("{:<7}", "energy"), cx.theme.dim),
+        Span::raw(words),
+    ]))
+}
+
+/// How much of the model the GPU holds, where that is not all.
+fn share(cx: &Cx<'_>) -> Option<Line<'static>> {
+    let share = cx.run.gpu_share().filter(|share| *share < 0.999)?;
+    let percent = share * 100.0;
+    let words = format!("! {percent:.0} % of the model is on the GPU: the CPU computes the rest");
+    Some(Line::styled(words, cx.theme.warn))
+}
+
+/// What is wrong with the sources, or why nothing is measured. `of` names the sources to tell of; none
+/// means those of GPUs.
+pub(super) fn troubles(
+    cx: &Cx<'_>,
+    of: &[&str],
+    width: usize,
+    measured: bool,
+) -> Vec<Line<'static>> {
+    let sources = &cx.run.machine.sources;
+    let wanted = |name: &str| match of {
+        [] => !["processes", "server"].contains(&name),
+        names => names.contains(&name) || name == ELSEWHERE,
+    };
+    let told: Vec<_> = sources.values().filter(|n| wanted(&n.source)).collect();
+    let wrong = told.iter().filter(|note| {
+        let state = note.state;
+        state != SourceState::Live && state != SourceState::Absent
+    });
+    let mut lines = Vec::new();
+    for note in wrong {
+        let words = match note.source.as_str() {
+            ELSEWHERE => note.why.clone().unwrap_or_default(),
+            _ => note.line().unwrap_or_else(|| note.source.clone()),
+        };
+        let wrapped = text::wrap(&words, width);
+        lines.extend(
+            wrapped
+                .into_iter()
+                .map(|line| Line::styled(line, cx.theme.warn)),
+        );
+    }
+    if lines.is_empty() && !measured {
+        let words = match (told.is_empty(), of) {
+            (true, _) if sources.is_empty() => "not measured",
+            (_, []) => "no GPU source found: tokometer doctor says what was looked for",
+            _ => "not measured",
+        };
+        let wrapped = text::wrap(words, width);
+        lines.extend(
+            wrapped
+                .into_iter()
+                .map(|line| Line::styled(line, cx.theme.dim)),
+        );
+    }
+    lines
 }

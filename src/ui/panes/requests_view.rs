@@ -154,7 +154,7 @@ fn sorted(cycle: &CycleState, sort: Sorting, now: Stamp) -> Vec<Entry<'_>> {
     list
 }
 
-fn known_first(a: Option<f64>, b: Option<f64>, descending: bool) -> Ordering {
+pub(super) fn known_first(a: Option<f64>, b: Option<f64>, descending: bool) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) if descending => b.total_cmp(&a),
         (Some(a), Some(b)) => a.total_cmp(&b),

@@ -10,6 +10,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::figures::{self, Judged};
 use super::{cycles, verdict};
 use crate::event::{CycleEnd, RequestRecord};
+use crate::stats::energy::PhysicalLimit;
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
 use crate::ui::draw::columns;
@@ -138,11 +139,12 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     ]
 }
 
-struct Point {
-    users: u32,
-    value: Option<f64>,
-    text: String,
-    style: Style,
+/// A column of a chart.
+pub(super) struct Point {
+    pub(super) users: u32,
+    pub(super) value: Option<f64>,
+    pub(super) text: String,
+    pub(super) style: Style,
 }
 
 fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
@@ -157,7 +159,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
     });
     let limit = cx.limits.speed_tok_s;
     let title = format!("speed, tok/s by users  ╌ limit {}", text::plain(limit));
-    chart(buf, area, cx, &title, limit, points.collect());
+    chart(buf, area, cx, &title, Some(limit), points.collect());
 }
 
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
@@ -172,11 +174,18 @@ fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
     });
     let limit = cx.limits.wait_s;
     let title = format!("wait, s by users  ╌ limit {}", text::plain(limit));
-    chart(buf, area, cx, &title, limit, points.collect());
+    chart(buf, area, cx, &title, Some(limit), points.collect());
 }
 
 /// A column for each level, its value above it, its users below it, the limit behind them.
-fn chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, title: &str, limit: f64, points: Vec<Point>) {
+pub(super) fn chart(
+    buf: &mut Buffer,
+    area: Rect,
+    cx: &Cx<'_>,
+    title: &str,
+    limit: Option<f64>,
+    points: Vec<Point>,
+) {
     let [head, values, bars, labels] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
@@ -190,7 +199,10 @@ fn chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, title: &str, limit: f64, poi
     let count = crate::units::u16_of(points.len()).max(1);
     let slot = (area.width / count).min(14);
     let known = points.iter().filter_map(|p| p.value);
-    let top = known.filter(|v| v.is_finite()).fold(limit * 1.1, f64::max);
+    let top = known.filter(|v| v.is_finite()).fold(
+        limit.map_or(f64::MIN_POSITIVE, |limit| limit * 1.1),
+        f64::max,
+    );
     for (i, point) in points.iter().enumerate() {
         let x = area
             .x
@@ -221,6 +233,7 @@ fn chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, title: &str, limit: f64, poi
             .centered()
             .render(place(labels), buf);
     }
+    let Some(limit) = limit else { return };
     let up = crate::units::round_u16(limit / top * f64::from(bars.height));
     let line = Rect {
         y: bars.bottom().saturating_sub(up.max(1)),
@@ -243,6 +256,19 @@ fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
     kept.filter(|(i, _)| keep.contains(i))
         .map(|(_, point)| point)
         .collect()
+}
+
+/// How near one user's speed is to what the memory allows.
+fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
+    let limit = PhysicalLimit::of(cx.run)?;
+    let percent = limit.share * 100.0;
+    let most = text::tok_s(Some(limit.limit_tok_s));
+    let words =
+        format!("one user at {percent:.0} % of the {most} tok/s that memory bandwidth allows");
+    Some(match limit.warning() {
+        Some(_) => Line::styled(format!(" ✘ {words}: a number is wrong"), cx.theme.bad),
+        None => Line::raw(format!(" {words}")),
+    })
 }
 
 /// What was found, in sentences.
@@ -273,6 +299,7 @@ fn findings(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
         ));
     }
     let mut lines = vec![verdict::line(cx, width)];
+    lines.extend(physical_limit(cx));
     if !told.is_empty() {
         lines.push(Line::raw(format!(" {}", told.join(" · "))));
     }

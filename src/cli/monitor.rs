@@ -1,0 +1,92 @@
+//! The flags of the monitors.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use regex::Regex;
+
+use crate::monitor::gpu::{Places, SysRoot};
+use crate::monitor::setup::Setup;
+use crate::plan::{EnergyPlan, Price};
+
+/// Where the sources of the monitors look.
+#[derive(Debug, Args, Clone, Default)]
+pub struct PlaceArgs {
+    /// NVIDIA's management library, for tests
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub nvml_lib: Option<PathBuf>,
+    /// A folder with the trees `sys` and `proc`, for tests
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub sysfs_root: Option<PathBuf>,
+}
+
+impl PlaceArgs {
+    /// The places.
+    pub fn places(&self) -> Places {
+        let places = Places::default();
+        Places {
+            root: self
+                .sysfs_root
+                .as_deref()
+                .map_or(places.root, SysRoot::below),
+            nvml_lib: self.nvml_lib.clone(),
+            ..places
+        }
+    }
+}
+
+/// What is measured beside the requests.
+#[derive(Debug, Args, Clone)]
+pub struct MonitorArgs {
+    /// More processes to watch, by name or command line
+    #[arg(long = "match", value_name = "REGEX", help_heading = "Monitors")]
+    pub matching: Option<Regex>,
+    /// A Prometheus page of the server's machine: exporters of dcgm, nvidia, node and processes,
+    /// macmon serve, vLLM, llama-server (repeatable)
+    #[arg(long = "exporter", value_name = "URL", help_heading = "Monitors")]
+    pub exporters: Vec<String>,
+    /// Measure the power of the idle machine this long before the first cycle; 0 for not at all
+    #[arg(long, value_parser = super::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
+    pub idle: f64,
+    /// What a kilowatt-hour costs, for example 0.70
+    #[arg(long, value_parser = super::factor, value_name = "PRICE", help_heading = "Monitors")]
+    pub price: Option<f64>,
+    /// The currency of the price, for example R$
+    #[arg(
+        long,
+        value_name = "SIGN",
+        requires = "price",
+        help_heading = "Monitors"
+    )]
+    pub currency: Option<String>,
+    /// Memory bandwidth of what computes, GB/s, where it is not found out
+    #[arg(long, value_parser = super::factor, value_name = "GB/S", help_heading = "Monitors")]
+    pub bandwidth: Option<f64>,
+    /// Where the sources look.
+    #[command(flatten)]
+    pub places: PlaceArgs,
+}
+
+impl MonitorArgs {
+    /// What is asked about energy.
+    pub fn energy(&self) -> EnergyPlan {
+        EnergyPlan {
+            idle_s: self.idle,
+            price: self.price.map(|per_kwh| Price {
+                per_kwh,
+                currency: self.currency.clone().unwrap_or_default(),
+            }),
+            bandwidth_bytes_s: self.bandwidth.map(|gigabytes| gigabytes * 1e9),
+        }
+    }
+
+    /// The monitors of a run; its target is not known yet.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            exporters: self.exporters.clone(),
+            matching: self.matching.clone(),
+            places: self.places.places(),
+            ..Setup::default()
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What the machine did, in the table and below it; nothing where nothing was measured.
+
+use super::plain;
+use crate::stats::energy::{EnergySummary, MachineFigures};
+use crate::stats::summary::{LevelSummary, Summary};
+
+/// A column: its head, and its cell.
+type Column = (&'static str, fn(&MachineFigures) -> Option<String>);
+
+const COLUMNS: [Column; 5] = [
+    ("watts", |m| number(m.watts_mean, 1)),
+    ("MHz", |m| number(m.mhz_mean, 0)),
+    ("J/token", |m| number(m.gross_j_per_token, 3)),
+    ("net", |m| number(m.net_j_per_token, 3)),
+    ("RSS GB", |m| {
+        number(m.rss_max_bytes.map(|bytes| bytes as f64 / 1e9), 2)
+    }),
+];
+
+/// Adds the columns of which anything is known to `rows`, whose first one is the head.
+pub(super) fn add_columns(rows: &mut [Vec<String>], levels: &[LevelSummary]) {
+    for (head, cell) in COLUMNS {
+        let cells: Vec<Option<String>> = levels
+            .iter()
+            .map(|level| cell(&level.figures.machine))
+            .collect();
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
+        let cells = cells
+            .into_iter()
+            .map(|cell| cell.unwrap_or_else(|| "–".to_owned()));
+        for (row, cell) in rows
+            .iter_mut()
+            .zip(std::iter::once(head.to_owned()).chain(cells))
+        {
+            row.push(cell);
+        }
+    }
+}
+
+/// The energy of the run and the physical limit, a line each.
+pub(super) fn lines(summary: &Summary) -> Vec<String> {
+    let energy = summary.energy.as_ref().map(energy);
+    let limit = summary.physical_limit.map(|limit| {
+        format!(
+            "one user: {:.1} tok/s, {:.0} % of the {:.1} tok/s that {:.0} GB/s of memory bandwidth allow",
+            limit.speed_tok_s,
+            limit.share * 100.0,
+            limit.limit_tok_s,
+            limit.bandwidth_bytes_s / 1e9
+        )
+    });
+    energy.into_iter().chain(limit).collect()
+}
+
+fn energy(energy: &EnergySummary) -> String {
+    let with = |value: Option<f64>, digits: usize, unit: &str| {
+        number(value, digits).map(|number| format!("{number} {unit}"))
+    };
+    let currency = energy.currency.as_deref().map(plain).unwrap_or_default();
+    let cost = |value: Option<f64>, what: &str| {
+        value.map(|value| {
+            let digits = if value < 0.01 { 7 } else { 4 };
+            format!("{currency} {value:.digits$} {what}")
+                .trim()
+                .to_owned()
+        })
+    };
+    let parts = [
+        with(energy.in_cycles_wh, 3, "Wh in cycles"),
+        with(energy.outside_wh, 3, "Wh outside"),
+        with(energy.gross_j_per_token, 3, "J/token gross"),
+        with(energy.net_j_per_token, 3, "J/token net"),
+        with(energy.tokens_per_wh, 0, "tokens/Wh"),
+        with(energy.watts_max, 1, "W at most"),
+        with(energy.baseline_watts, 1, "W idle"),
+        with(energy.coverage.map(|share| share * 100.0), 0, "% covered"),
+        cost(energy.cost, "in all"),
+        cost(energy.cost_per_million_tokens, "a million tokens"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let scope = energy.scope.as_deref().unwrap_or("unknown scope");
+    let made_up = if energy.simulated { "SIMULATED " } else { "" };
+    format!("{made_up}energy ({scope}): {}", parts.join(" · "))
+}
+
+fn number(value: Option<f64>, digits: usize) -> Option<String> {
+    value.map(|value| format!("{value:.digits$}"))
+}

@@ -1,0 +1,165 @@
+//! A run whose machine is measured: gauges and processes, their order, and the idle machine before it.
+
+use insta::assert_snapshot;
+use rstest::rstest;
+use tokometer::event::{
+    Event, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, SourceState, What,
+};
+use tokometer::run::{Ask, Command, News};
+use tokometer::ui::Options;
+
+use crate::fixture::{Dash, ready, running};
+use crate::story;
+
+/// A reading a second of a GPU that gets busier, and the server's processes.
+fn readings() -> Vec<Event> {
+    let mut events = Vec::new();
+    for second in 0..=66_u32 {
+        let millis = u64::from(second) * 1000;
+        let busy = f64::from(second) / 66.0;
+        let gpu = GpuSample {
+            source: "macmon".to_owned(),
+            name: Some("Apple M2 Pro".to_owned()),
+            watts: Some(4.0 + 26.0 * busy),
+            window_s: Some(1.0),
+            mhz: Some(444.0 + 953.0 * busy),
+            usage_percent: Some(100.0 * busy),
+            celsius: Some(61.0),
+            scope: Some(PowerScope::Gpu),
+            ..GpuSample::default()
+        };
+        events.push(story::event(millis, What::Gpu(gpu)));
+    }
+    let process = |pid, name: &str, role: &str, rss_bytes| ProcessSample {
+        pid,
+        name: name.to_owned(),
+        role: Some(role.to_owned()),
+        threads: Some(21),
+        rss_bytes: Some(rss_bytes),
+        cpu_percent: Some(3.5),
+        ..ProcessSample::default()
+    };
+    let table = vec![
+        process(40163, "ollama serve", "server", 82_000_000),
+        process(40377, "llama-server", "runner", 4_700_000_000),
+    ];
+    events.push(story::event(66_000, What::Processes(table)));
+    let server = ServerSample {
+        source: "command line".to_owned(),
+        slots: Some(2),
+        ..ServerSample::default()
+    };
+    events.push(story::event(66_000, What::Server(server)));
+    events
+}
+
+/// A dashboard in the middle of the fourth cycle of a measured run.
+async fn measured(width: u16, height: u16) -> Dash {
+    let dash = ready(width, height, Options::default()).await;
+    dash.keys("<enter>").await;
+    let mut events = story::running(false);
+    events.extend(readings());
+    // Stable: what was told at the same instant stays in its order.
+    events.sort_by_key(|event| event.at);
+    dash.tell(News::Events(events)).await;
+    dash
+}
+
+#[rstest]
+#[case(80, 24)]
+#[case(120, 40)]
+#[case(200, 60)]
+#[tokio::test(start_paused = true)]
+async fn a_measured_run_at_every_size(#[case] width: u16, #[case] height: u16) {
+    let dash = measured(width, height).await;
+    if width > 80 {
+        let first = dash.screen().lines().next().unwrap().to_owned();
+        assert!(
+            first.contains("slots 2"),
+            "the runner knows better: {first}"
+        );
+    } else {
+        // From the requests: answer, cycles, waits, machine.
+        dash.keys("pppp").await;
+    }
+    assert_snapshot!(format!("measured_{width}x{height}"), dash.screen());
+    dash.keys("2").await;
+    if width == 80 {
+        dash.keys("p").await;
+    }
+    assert_snapshot!(format!("measured_results_{width}x{height}"), dash.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn processes_are_ordered_and_fill_the_screen() {
+    let dash = measured(120, 40).await;
+    dash.keys("pppppz").await;
+    assert!(dash.row_of("40163") < dash.row_of("40377"), "as a tree");
+    dash.keys("ooooo").await;
+    assert!(dash.screen().contains("by RSS ▼"));
+    assert!(
+        dash.row_of("40377") < dash.row_of("40163"),
+        "the largest first"
+    );
+    dash.keys("O").await;
+    assert!(dash.row_of("40163") < dash.row_of("40377"));
+    dash.keys("3o").await;
+    dash.keys("1").await;
+    assert!(
+        dash.screen().contains("by RSS ▲"),
+        "requests have their own order"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_reading_and_its_reason_are_told() {
+    let dash = measured(120, 40).await;
+    let note = SourceNote {
+        source: "apple".to_owned(),
+        state: SourceState::Late,
+        why: Some("it does not answer".to_owned()),
+        mend: None,
+    };
+    let late = [
+        story::event(71_000, What::Source(note)),
+        story::event(71_000, What::LevelsChanged { upcoming: vec![16] }),
+    ];
+    dash.tell(News::Events(late.to_vec())).await;
+    let screen = dash.screen();
+    assert!(
+        screen.contains("5 s old") && screen.contains("apple: it does not answer"),
+        "{screen}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_idle_machine_is_counted_down_and_skipped() {
+    let mut dash = ready(120, 40, Options::default()).await;
+    dash.keys("<enter>").await;
+    dash.asks();
+    let idle = What::IdleStarted { seconds: 10.0 };
+    dash.tell(News::Events(vec![
+        story::started(false),
+        story::event(4000, idle),
+    ]))
+    .await;
+    assert!(
+        dash.screen().contains("IDLE POWER 10 s, n skips"),
+        "{}",
+        dash.screen()
+    );
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert!(
+        dash.screen().contains("measuring idle power, 6 s"),
+        "{}",
+        dash.screen()
+    );
+    dash.keys("n").await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::Skip)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_without_monitors_says_so() {
+    let dash = running(120, 40, Options::default()).await;
+    assert_eq!(dash.screen().matches("not measured").count(), 2);
+}

@@ -1,0 +1,267 @@
+//! Runs of the real program beside a fake `nvidia-smi`: what a token costs is told, a hanging source
+//! delays nothing, and nothing is left behind.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![cfg(target_os = "linux")]
+
+#[path = "monitor_fakes/script.rs"]
+mod script;
+#[path = "monitor_fakes/until.rs"]
+mod until;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+
+use script::script;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokometer::sim::{Profile, SimConfig, Simulator};
+use until::until;
+
+/// A server that does not say that it is simulated, and a folder of fake commands.
+struct Bench {
+    folder: TempDir,
+    url: String,
+    _simulator: Simulator,
+}
+
+/// Hands bytes on, with another name of the server.
+fn hand_on(mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let name = b"tokometer-simulator";
+        let found = buffer[..length].windows(name.len()).position(|w| w == name);
+        if let Some(at) = found {
+            buffer[at..at + name.len()].copy_from_slice(b"an-ordinary-server!");
+        }
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _closed = to.shutdown(Shutdown::Write);
+}
+
+impl Bench {
+    /// `nvidia_smi` is what the fake does; it finds its folder in `$FOLDER`.
+    fn new(nvidia_smi: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        let body = format!("FOLDER='{at}'; echo $$ > \"$FOLDER/pid\"; {nvidia_smi}");
+        script(folder.path(), "nvidia-smi", &body);
+        let config = SimConfig {
+            profile: Profile::named("fast").unwrap(),
+            ..SimConfig::default()
+        };
+        let simulator = Simulator::start(config, 0).unwrap();
+        let inner = simulator.url().replace("http://", "");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for outer in listener.incoming().map_while(Result::ok) {
+                let Ok(inner) = TcpStream::connect(&inner) else {
+                    return;
+                };
+                let (out, back) = (outer.try_clone().unwrap(), inner.try_clone().unwrap());
+                thread::spawn(move || hand_on(outer, inner));
+                thread::spawn(move || hand_on(back, out));
+            }
+        });
+        Self {
+            folder,
+            url,
+            _simulator: simulator,
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tokometer"));
+        let path = std::env::var("PATH").unwrap();
+        command
+            .args(args)
+            .args(["--url", &self.url, "--nvml-lib", "/nonexistent/libnvml.so"])
+            .env("PATH", format!("{}:{path}", self.folder.path().display()))
+            .env_remove("OLLAMA_HOST")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Child {
+        let runs = self.folder.path().join("runs");
+        let first = [
+            "run",
+            "--json",
+            "--warmup",
+            "0",
+            "--rest",
+            "0",
+            "--runs-dir",
+        ];
+        let args = [&first[..], &[runs.to_str().unwrap()], args];
+        self.command(&args.concat()).spawn().unwrap()
+    }
+
+    /// The directory of the only run.
+    fn directory(&self) -> Option<PathBuf> {
+        let mut runs = fs::read_dir(self.folder.path().join("runs")).ok()?;
+        Some(runs.next()?.unwrap().path())
+    }
+
+    /// Whether the fake that was started last has gone; one that nobody has buried yet has.
+    fn is_gone(&self) -> bool {
+        let pid = fs::read_to_string(self.folder.path().join("pid")).unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z "))
+    }
+}
+
+const ANSWERS: &str = "while :; do \
+    echo '0, GPU-1, Fake GPU, 300.00, 1980, 97, 6000, 24000, 60, 300.00, 450.00'; sleep 0.2; done";
+
+fn json(output: &Output) -> Value {
+    let told = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"))
+}
+
+fn text(directory: &Path, name: &str) -> String {
+    fs::read_to_string(directory.join(name)).unwrap()
+}
+
+#[test]
+fn a_run_says_what_a_token_costs() {
+    let bench = Bench::new(ANSWERS);
+    let args = [
+        "--users",
+        "1,8",
+        "--duration",
+        "3s",
+        "--idle",
+        "3s",
+        "--price",
+        "0.7",
+        "--currency",
+        "R$",
+    ];
+    let output = bench.run(&args).wait_with_output().unwrap();
+    let summary = json(&output);
+    assert!(output.status.success(), "{summary}");
+    let near = |value: &Value, expected: f64| {
+        let value = value
+            .as_f64()
+            .unwrap_or_else(|| panic!("{value} in {summary:#}"));
+        assert!(
+            (value / expected - 1.0).abs() < 0.02,
+            "{value} is not {expected}"
+        );
+    };
+    let energy = &summary["energy"];
+    assert_eq!(energy["scope"], "gpu");
+    assert_eq!(energy["simulated"], false);
+    assert_eq!(energy["currency"], "R$");
+    near(&energy["baseline_watts"], 300.0);
+    near(&energy["watts_mean"], 300.0);
+    for level in summary["cycles"].as_array().unwrap() {
+        near(&level["machine"]["watts_mean"], 300.0);
+        near(&level["machine"]["mhz_mean"], 1980.0);
+        assert!(level["machine"]["rss_max_bytes"].as_u64().unwrap() > 0);
+        // Steady power: joules a token are watts / (tokens a second), over the cycle's own time.
+        let joules = level["energy_j"].as_f64().unwrap();
+        let tokens = level["output_tokens"].as_f64().unwrap();
+        near(&level["j_per_token"], joules / tokens);
+        let net = level["machine"]["net_j_per_token"].as_f64().unwrap();
+        assert!(
+            net.abs() < joules / tokens * 0.02,
+            "as much as at rest: {net}"
+        );
+    }
+    let directory = bench.directory().unwrap();
+    let gpu = text(&directory, "gpu.csv");
+    assert!(
+        gpu.starts_with("simulated,t_s,cycle,users,source,name,watts,"),
+        "{gpu}"
+    );
+    assert!(
+        gpu.contains(",0,1,nvidia-smi:GPU-1,Fake GPU,300.0,"),
+        "{gpu}"
+    );
+    assert!(
+        gpu.contains(",1,8,nvidia-smi:GPU-1,Fake GPU,300.0,"),
+        "{gpu}"
+    );
+    let server = format!(",{},", std::process::id());
+    let processes = text(&directory, "processes.csv");
+    assert!(
+        processes
+            .lines()
+            .any(|row| row.contains(&server) && row.contains(",server,"))
+    );
+    let log = text(&directory, "events.jsonl");
+    assert!(log.contains("\"idle_started\"") && log.contains("\"baseline\""));
+    assert!(log.trim_end().lines().last().unwrap().contains("run_ended"));
+    assert!(bench.is_gone());
+}
+
+#[test]
+fn a_signal_leaves_nothing_behind() {
+    let bench = Bench::new(ANSWERS);
+    let child = bench.run(&["--users", "1", "--duration", "10m", "--idle", "0"]);
+    until("the fake is read", || {
+        let log = bench.directory().map(|directory| directory.join("gpu.csv"));
+        log.is_some_and(|log| fs::read_to_string(log).is_ok_and(|rows| rows.lines().count() > 2))
+    });
+    assert!(!bench.is_gone());
+    let pid = child.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(told.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    assert!(bench.is_gone(), "a child outlives its parent");
+    assert_eq!(json(&output)["energy"]["scope"], "gpu");
+}
+
+#[test]
+fn a_source_that_hangs_delays_nothing_and_is_told() {
+    let bench = Bench::new("exec sleep 1000");
+    let args = ["--users", "1", "--duration", "4s", "--idle", "0"];
+    let output = bench.run(&args).wait_with_output().unwrap();
+    let summary = json(&output);
+    assert!(output.status.success(), "{summary}");
+    assert_eq!(summary["cycles"][0]["machine"]["watts_mean"], Value::Null);
+    let log = text(&bench.directory().unwrap(), "events.jsonl");
+    let notes = || {
+        log.lines()
+            .filter(|line| line.contains("\"source\":{\"source\":\"nvidia\""))
+    };
+    let late: Value = serde_json::from_str(notes().next().unwrap()).unwrap();
+    let at = late["t_us"].as_u64().unwrap();
+    assert!(at < 3_500_000, "told only after {at} µs");
+    assert_eq!(late["event"]["source"]["state"], "late");
+    assert!(bench.is_gone());
+}
+
+#[test]
+fn the_doctor_finds_what_is_there() {
+    let bench = Bench::new(ANSWERS);
+    let output = bench.command(&["doctor", "--json"]).output().unwrap();
+    let report = json(&output);
+    assert_eq!(report["servers"][0]["url"], bench.url.as_str());
+    assert!(report["servers"][0]["found"].is_string(), "{report:#}");
+    assert_eq!(report["ok"], output.status.success());
+    let sources = report["sources"].as_array().unwrap();
+    let nvidia = sources
+        .iter()
+        .find(|source| source["source"] == "nvidia-smi");
+    assert_eq!(nvidia.unwrap()["devices"][0]["name"], "Fake GPU");
+    let plain = bench.command(&["doctor"]).output().unwrap();
+    let plain = String::from_utf8(plain.stdout).unwrap();
+    assert!(
+        plain.contains("ok  nvidia-smi    Fake GPU (GPU)"),
+        "{plain}"
+    );
+    assert!(bench.is_gone());
+}
