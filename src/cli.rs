@@ -30,6 +30,7 @@ const AFTER_HELP: &str = "\
 Examples:
   tokometer                                 look for Ollama here, open the dashboard
   tokometer --sim                           try it with the simulated server
+  tokometer preview --speed 9,20,55,100     what tokens per second feel like
   tokometer --users 1,4,16 --waves 3        three rounds at 1, 4 and 16 users
   tokometer --url http://box:8080 --dialect openai
   tokometer --json > run.json               no dashboard, the summary as JSON
@@ -42,6 +43,10 @@ Exit codes: 0 done (failed requests are results), 1 no request succeeded or the 
 pub enum Command {
     /// Benchmark a server (the same as no command at all)
     Run(Box<RunArgs>),
+    /// Feel token speeds: lanes of text side by side, at any speed or as it was measured
+    Preview(Box<crate::preview::args::PreviewArgs>),
+    /// Picture of the dashboard during a run of the simulated server: .svg, or a recording .gif or .cast
+    Screenshot(Box<crate::picture::ScreenshotArgs>),
     /// Be a simulated Ollama server, for trying out clients and tokometer itself
     Simulate(SimulateArgs),
     /// Import the folders of the study's own tool (`test_results_N`) as a run
@@ -50,6 +55,10 @@ pub enum Command {
     Runs(crate::history::runs::RunsArgs),
     /// Hold runs against each other, level by level
     Compare(crate::history::compare::CompareArgs),
+    /// Write a run's report: Markdown, HTML, CSV, JSON and charts
+    Report(crate::report::args::ReportArgs),
+    /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
+    Share(crate::report::args::ShareArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -137,7 +146,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Server")]
     pub sim: bool,
     /// The simulated server runs this many times faster than real
-    #[arg(long, value_parser = factor, value_name = "X", default_value = "1", help_heading = "Server")]
+    #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1", help_heading = "Server")]
     pub time_scale: f64,
     /// A fault of the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(
@@ -169,11 +178,10 @@ pub struct RunArgs {
         long,
         value_name = "DIR",
         env = "TOKOMETER_RUNS_DIR",
-        conflicts_with = "no_record",
         help_heading = "Output"
     )]
     pub runs_dir: Option<PathBuf>,
-    /// Write nothing to disk
+    /// Write nothing to disk, whatever --runs-dir says
     #[arg(long, help_heading = "Output")]
     pub no_record: bool,
     /// Colours
@@ -197,7 +205,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "NAME|FILE", default_value = "m2-pro")]
     pub profile: String,
     /// Run this many times faster than real
-    #[arg(long, value_parser = factor, value_name = "X", default_value = "1")]
+    #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1")]
     pub time_scale: f64,
     /// A fault, for example cut:every=5,after=10 (repeatable)
     #[arg(long = "fault", value_name = "FAULT")]
@@ -320,7 +328,8 @@ fn json_prompt(line: &str) -> Result<String, String> {
         .ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
 }
 
-fn users(text: &str) -> Result<u32, String> {
+/// A number of users.
+pub(crate) fn users(text: &str) -> Result<u32, String> {
     let number = text
         .trim()
         .parse::<u32>()
@@ -358,12 +367,22 @@ fn time_out(text: &str) -> Result<TimeOut, String> {
     }
 }
 
-fn factor(text: &str) -> Result<f64, String> {
+/// A positive number.
+pub(crate) fn factor(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().map_err(|error| error.to_string())?;
     if number.is_finite() && number > 0.0 {
         Ok(number)
     } else {
         Err("more than 0".to_owned())
+    }
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale = factor(text)?;
+    if (0.001..=1e6).contains(&scale) {
+        Ok(scale)
+    } else {
+        Err("between 0.001 and 1000000".to_owned())
     }
 }
 

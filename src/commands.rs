@@ -30,6 +30,10 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
         Some(Command::Runs(args)) => crate::history::runs::run_runs(&args)?,
         Some(Command::Compare(args)) => crate::history::compare::run_compare(&args)?,
+        Some(Command::Report(args)) => crate::report::args::run_report(&args)?,
+        Some(Command::Share(args)) => crate::report::args::run_share(&args)?,
+        Some(Command::Preview(args)) => crate::preview::command::execute(&args)?,
+        Some(Command::Screenshot(args)) => crate::picture::execute(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
@@ -42,7 +46,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
 }
 
 /// Says what was wrong with the command line.
-fn usage(what: &dyn std::fmt::Display) -> u8 {
+pub(crate) fn usage(what: &dyn std::fmt::Display) -> u8 {
     complain(&format!(
         "error: {what}\n\nFor more information, try '--help'."
     ));
@@ -50,12 +54,12 @@ fn usage(what: &dyn std::fmt::Display) -> u8 {
 }
 
 /// A line on standard error; one that is closed is no failure.
-fn complain(line: &str) {
+pub(crate) fn complain(line: &str) {
     let _closed = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The runtime of everything that draws or prints; the load has its own.
-fn screen_runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn screen_runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -90,12 +94,12 @@ fn run(args: &RunArgs) -> Result<u8> {
         url,
         dialect: args.dialect,
         simulator,
-        runs,
+        runs: runs.clone(),
     })
     .wrap_err("the threads of the load could not be started")?;
     let runtime = screen_runtime()?;
     if wants_dashboard(args) {
-        runtime.block_on(dashboard(args, plan, session))
+        runtime.block_on(dashboard(args, plan, runs, session))
     } else {
         let options = HeadlessOptions {
             plan,
@@ -115,7 +119,12 @@ fn wants_dashboard(args: &RunArgs) -> bool {
     is_terminal && !is_dumb && !args.headless && !args.json
 }
 
-async fn dashboard(args: &RunArgs, plan: crate::plan::Plan, session: Session) -> Result<u8> {
+async fn dashboard(
+    args: &RunArgs,
+    plan: crate::plan::Plan,
+    runs: Option<std::path::PathBuf>,
+    session: Session,
+) -> Result<u8> {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let defaults = ui::Options::default();
     let options = ui::Options {
@@ -126,16 +135,19 @@ async fn dashboard(args: &RunArgs, plan: crate::plan::Plan, session: Session) ->
         ascii: args.ascii,
         mouse: !args.no_mouse,
         no_color,
+        runs,
         ..defaults
     };
+    let signal = shutdown_signal();
     let shutdown = async {
-        match shutdown_signal().await {
+        match signal.await {
             Ok(signal) => Shutdown { signal },
             // Without signals there is still the keyboard.
             Err(_) => std::future::pending().await,
         }
     };
     let Session { asks, news, work } = session;
+    crate::platform::yield_to_the_load();
     let mut screen = Screen::open(!args.no_mouse).wrap_err("the terminal cannot be used")?;
     let left = ui::run(
         screen.terminal(),
@@ -161,7 +173,7 @@ async fn dashboard(args: &RunArgs, plan: crate::plan::Plan, session: Session) ->
 }
 
 /// The exit code of a program that signal `number` ended.
-fn signal_code(number: i32) -> u8 {
+pub(crate) fn signal_code(number: i32) -> u8 {
     u8::try_from(number).map_or(1, |number| number.saturating_add(128))
 }
 

@@ -5,6 +5,11 @@
     clippy::expect_used,
     reason = "tests fail by panicking"
 )]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a recording takes cells of any colour"
+)]
 
 use std::fs;
 use std::num::NonZero;

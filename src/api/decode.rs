@@ -109,12 +109,15 @@ impl Decoder {
         let rest = std::mem::take(&mut self.lines);
         let rest = rest.rest();
         if !rest.is_empty() {
-            let whole = self.body.line(rest, sink);
-            if whole.is_err() {
-                return Err(WireError {
-                    kind: FailureKind::Truncated,
-                    message: format!("the stream ended inside a line: {}", excerpt(rest)),
-                });
+            match self.body.line(rest, sink) {
+                // Half a line is no JSON.
+                Err(error) if error.kind == FailureKind::BadLine => {
+                    return Err(WireError {
+                        kind: FailureKind::Truncated,
+                        message: format!("the stream ended inside a line: {}", excerpt(rest)),
+                    });
+                }
+                whole => whole?,
             }
         }
         self.body

@@ -35,9 +35,12 @@ impl ThinkSplitter {
         matches!(self.state, State::ThinkStart | State::Thinking)
     }
 
-    /// Whether the text is inside `<think>`, or may be at the beginning of a tag.
+    /// Whether the text is inside `<think>`, may be at the beginning of a tag, or has come no further
+    /// than the white space behind `</think>`.
     pub fn is_in_tag(&self) -> bool {
-        self.is_thinking() || self.held.trim_start().starts_with('<')
+        self.is_thinking()
+            || self.state == State::AnswerStart
+            || self.held.trim_start().starts_with('<')
     }
 
     /// Takes the next piece; calls `part(text, thinking)` for each part that is certain.

@@ -209,7 +209,7 @@ impl<'a> Headless<'a> {
     }
 
     fn not_found(&mut self, tried: &[(String, String)]) -> Next {
-        if self.step != Step::Searching || self.options.simulate {
+        if self.step != Step::Searching {
             return Next::Go;
         }
         self.printer.error("no server answered");
@@ -217,7 +217,9 @@ impl<'a> Headless<'a> {
             self.printer
                 .detail(&format!("  {}: {}", plain(address), plain(why)));
         }
-        self.printer.detail("Start one, name its address with --url, or try the built-in simulated server with --sim.");
+        if !self.options.simulate {
+            self.printer.detail("Start one, name its address with --url, or try the built-in simulated server with --sim.");
+        }
         Next::End(1)
     }
 

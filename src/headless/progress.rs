@@ -92,7 +92,13 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
 }
 
 fn asked(plan: &Plan) -> String {
-    let levels: Vec<String> = plan.levels.iter().map(u32::to_string).collect();
+    let load = match plan.levels.as_slice() {
+        [level] => users(*level),
+        levels => {
+            let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
+            format!("{} users", levels.join(", "))
+        }
+    };
     let shape = match plan.shape {
         CycleShape::Waves(1) => "each asks once".to_owned(),
         CycleShape::Waves(times) => format!("each asks {times} times"),
@@ -104,8 +110,7 @@ fn asked(plan: &Plan) -> String {
     );
     let limits = &plan.limits;
     format!(
-        "{} users, {shape} · {tokens} · rest {} s · limits: wait {} s, speed {} tok/s, {:.0} % of requests",
-        levels.join(", "),
+        "{load}, {shape} · {tokens} · rest {} s · limits: wait {} s, speed {} tok/s, {:.0} % of requests",
         plan.rest_s,
         limits.wait_s,
         limits.speed_tok_s,
@@ -145,7 +150,11 @@ fn once(what: &What) -> Option<String> {
         What::Resumed => "goes on".to_owned(),
         What::LevelsChanged { upcoming } => {
             let levels: Vec<String> = upcoming.iter().map(u32::to_string).collect();
-            format!("levels to come: {}", levels.join(", "))
+            if levels.is_empty() {
+                "no more levels to come".to_owned()
+            } else {
+                format!("levels to come: {}", levels.join(", "))
+            }
         }
         What::Warning(warning) => format!("warning: {}", plain(&warning.text)),
         What::RunEnded { why } => match why {

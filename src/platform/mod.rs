@@ -1,8 +1,10 @@
-//! The only place for `cfg`: signals, children, the limit of open files. Beside it, what the operating
-//! system says of this process.
+//! The only place for `cfg`: signals, children, the limit of open files, faults for tests. Beside it,
+//! what the operating system says of this process.
 
 pub mod child;
 mod descriptors;
+mod fault;
+mod priority;
 mod signals;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -10,6 +12,8 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 use crate::event::{ClientCost, Machine};
 
 pub use descriptors::raise_descriptor_limit;
+pub use fault::fault;
+pub use priority::yield_to_the_load;
 pub use signals::shutdown_signal;
 
 /// What this process has spent so far: processor time of all its threads, and memory.

@@ -1,32 +1,49 @@
 //! The signals that end a program.
 
-/// Waits for a signal that asks the program to end; gives its number.
+use std::io;
+
+/// Listens from now on for signals that ask the program to end; the future gives the number of the
+/// first one. Inside a runtime. Whoever takes the terminal listens first, or a signal that comes
+/// between leaves it as it is.
 #[cfg(unix)]
-pub async fn shutdown_signal() -> std::io::Result<i32> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut quit = signal(SignalKind::quit())?;
-    let kind = tokio::select! {
-        _ = interrupt.recv() => SignalKind::interrupt(),
-        _ = terminate.recv() => SignalKind::terminate(),
-        _ = hangup.recv() => SignalKind::hangup(),
-        _ = quit.recv() => SignalKind::quit(),
-    };
-    Ok(kind.as_raw_value())
+pub fn shutdown_signal() -> impl Future<Output = io::Result<i32>> {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+        SignalKind::quit(),
+    ];
+    let listening: io::Result<Vec<(SignalKind, Signal)>> = kinds
+        .into_iter()
+        .map(|kind| Ok((kind, signal(kind)?)))
+        .collect();
+    async move {
+        let mut listening = listening?;
+        let came = std::future::poll_fn(|cx| {
+            let mut signals = listening.iter_mut();
+            let came =
+                signals.find_map(|(kind, signal)| signal.poll_recv(cx).is_ready().then_some(*kind));
+            came.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+        });
+        Ok(came.await.as_raw_value())
+    }
 }
 
-/// Waits for a signal that asks the program to end; gives the number that Unix has for it.
+/// Listens from now on for what asks the program to end; the future gives the number that Unix has
+/// for it. Inside a runtime.
 #[cfg(windows)]
-pub async fn shutdown_signal() -> std::io::Result<i32> {
+pub fn shutdown_signal() -> impl Future<Output = io::Result<i32>> {
     use tokio::signal::windows;
-    let mut interrupt = windows::ctrl_c()?;
-    let mut r#break = windows::ctrl_break()?;
-    let mut close = windows::ctrl_close()?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => 2,
-        _ = r#break.recv() => 2,
-        _ = close.recv() => 15,
-    })
+    let listening = windows::ctrl_c()
+        .and_then(|c| Ok((c, windows::ctrl_break()?)))
+        .and_then(|(c, r#break)| Ok((c, r#break, windows::ctrl_close()?)));
+    async move {
+        let (mut c, mut r#break, mut close) = listening?;
+        Ok(tokio::select! {
+            _ = c.recv() => 2,
+            _ = r#break.recv() => 2,
+            _ = close.recv() => 15,
+        })
+    }
 }

@@ -92,6 +92,8 @@ pub struct App {
     pub help: bool,
     /// What is to be said at the bottom until the next key: where a picture went, what failed.
     pub note: Option<String>,
+    /// Whether it was left with Ctrl-C, which stands for the signal.
+    pub interrupted: bool,
 }
 
 impl App {
@@ -102,6 +104,7 @@ impl App {
             theme,
             help: false,
             note: None,
+            interrupted: false,
         }
     }
 
@@ -117,6 +120,7 @@ impl App {
     fn key(&mut self, key: KeyEvent, now: Stamp) -> Option<Effect> {
         self.note = None;
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
+            self.interrupted = true;
             return Some(Effect::Quit);
         }
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();

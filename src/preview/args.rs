@@ -30,6 +30,10 @@ pub struct PreviewArgs {
     #[arg(long, value_enum, default_value_t)]
     pub lang: Language,
 
+    /// Add lanes of what was measured in this run directory
+    #[arg(long, value_name = "DIR", conflicts_with = "plain")]
+    pub run: Option<PathBuf>,
+
     /// Record into a .cast, .gif or .svg file
     #[arg(long, value_name = "FILE", value_parser = recording)]
     pub record: Option<PathBuf>,
@@ -106,13 +110,14 @@ fn tok_s(text: &str) -> Result<f64, String> {
     }
 }
 
-fn recording(text: &str) -> Result<PathBuf, String> {
+/// The path of a recording, whose ending names a format.
+pub(crate) fn recording(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     Format::of(&path).map(|_| path)
 }
 
 /// A size in cells, as `120x40`.
-fn size(text: &str) -> Result<(u16, u16), String> {
+pub(crate) fn size(text: &str) -> Result<(u16, u16), String> {
     let parsed = text.split_once('x').and_then(|(width, height)| {
         Some((width.parse::<u16>().ok()?, height.parse::<u16>().ok()?))
     });
@@ -165,6 +170,7 @@ mod tests {
     #[case(&["--record", "demo.gif", "--size", "0x10"], "a size is")]
     #[case(&["--size", "80x24"], "--record")]
     #[case(&["--plain", "--record", "a.gif"], "cannot be used with")]
+    #[case(&["--plain", "--run", "a"], "cannot be used with")]
     #[case(&["--theme", "pink"], "possible values")]
     fn what_is_wrong_is_said(#[case] args: &[&str], #[case] message: &str) {
         let error = parsed(args).unwrap_err().to_string();

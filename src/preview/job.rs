@@ -82,6 +82,8 @@ impl Job {
         for script in measured {
             lanes.push_text(&script);
             lanes.push_recorded(Arc::new(script), Stamp(0));
+            // What was measured is in view, whatever else has room.
+            lanes.select(lanes.lanes().len().saturating_sub(1));
         }
         let app = Box::new(App::new(lanes, args.theme()));
         Ok(match recorder {

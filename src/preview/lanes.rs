@@ -25,9 +25,10 @@ const STEP: f64 = 1.25;
 const WAIT_TICK_US: u64 = 100_000;
 
 /// What a key can ask of the lanes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
 pub enum Action {
     /// Stand still, or go on.
+    #[default]
     Pause,
     /// All lanes from the start.
     Again,
@@ -106,10 +107,21 @@ impl Lanes {
 
     /// Adds a lane that replays a recorded answer, and starts all lanes again. An empty one is left out.
     pub fn push_recorded(&mut self, script: Arc<Script>, now: Stamp) {
-        if self.all.len() < MOST_LANES && !script.is_empty() && script.at_us().is_some() {
-            self.all.push(Lane::recorded(script));
+        if self.join_recorded(script) {
             self.restart(now);
         }
+    }
+
+    /// Adds a lane that replays a recorded answer and begins now, while the others go on. Says whether
+    /// it did: an empty one is left out.
+    pub fn join_recorded(&mut self, script: Arc<Script>) -> bool {
+        if self.all.len() >= MOST_LANES || script.is_empty() || script.at_us().is_none() {
+            return false;
+        }
+        let mut lane = Lane::recorded(script);
+        lane.again(self.now_us(), self.thinking, self.wait);
+        self.all.push(lane);
+        true
     }
 
     /// Adds a text that `l` comes to; of a recorded answer, its words without its times.

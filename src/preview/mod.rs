@@ -5,7 +5,8 @@
 //! - `lane`, `lanes`: the state of the lanes and what a key does to them, pure of I/O
 //! - `keys`: the table of keys; `pane`, `prose`: drawing the lanes; `figures`: numbers as they show
 //! - `record`: moving and still pictures of any screen: asciicast, GIF, SVG
-//! - `args`, `job`, `app`, `screen`, `play`, `plain`: the command `tokometer preview`
+//! - `measured`: the answers of a run that lanes replay
+//! - `args`, `job`, `app`, `screen`, `play`, `plain`, `command`: the command `tokometer preview`
 //!
 //! It knows `event`, `plan`, `units` and the theme; the dashboard embeds [`lanes::Lanes`] and
 //! [`pane::render`].
@@ -13,12 +14,14 @@
 pub mod app;
 pub mod args;
 pub mod clean;
+pub mod command;
 pub mod cut;
 pub mod figures;
 pub mod job;
 pub mod keys;
 pub mod lane;
 pub mod lanes;
+pub mod measured;
 pub mod pace;
 pub mod pane;
 pub mod plain;

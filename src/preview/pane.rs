@@ -20,6 +20,7 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 use tui_big_text::{BigText, PixelSize};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::ui::theme::Theme;
 use crate::units::{floor_u64, u16_of};
@@ -42,6 +43,9 @@ const DIGIT: (u16, u16) = (4, 4);
 /// Rows inside a lane from which the speed is shown in large digits.
 const ROOMY: u16 = 22;
 
+/// The mark of what was not measured on a real machine; the short one where there is no room.
+const SIMULATED: [&str; 2] = [" SIMULATED ", " SIM "];
+
 const ASCII_BORDER: border::Set<'static> = border::Set {
     top_left: "+",
     top_right: "+",
@@ -53,8 +57,13 @@ const ASCII_BORDER: border::Set<'static> = border::Set {
     horizontal_bottom: "-",
 };
 
-/// Draws the lanes.
+/// Draws the lanes, with the focus.
 pub fn render(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) {
+    render_as(frame, area, lanes, theme, true);
+}
+
+/// Draws the lanes; without the focus none of them is marked as selected.
+pub fn render_as(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme, focused: bool) {
     let area = area.intersection(frame.area());
     if area.is_empty() {
         return;
@@ -71,9 +80,12 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) {
     .areas(area);
     let shown = window(lanes, body.width);
     let columns = Layout::horizontal(shown.iter().map(|_| Constraint::Fill(1))).split(body);
+    // Large digits in all lanes or in none, so that their rows stand side by side.
+    let mut widths = shown.iter().zip(columns.iter());
+    let large = widths.all(|((_, lane), column)| digits_fit(lane, *column, theme));
     for (&(index, lane), &column) in shown.iter().zip(columns.iter()) {
-        let selected = index == lanes.selected() && !lanes.is_full();
-        render_lane(frame, column, lanes, (lane, selected), theme);
+        let selected = focused && index == lanes.selected() && !lanes.is_full();
+        render_lane(frame, column, lanes, (lane, selected, large), theme);
     }
     frame.render_widget(Paragraph::new(foot_lines), foot);
 }
@@ -162,13 +174,13 @@ fn render_lane(
     frame: &mut Frame<'_>,
     area: Rect,
     lanes: &Lanes,
-    (lane, selected): (&Lane, bool),
+    (lane, selected, large): (&Lane, bool, bool),
     theme: &Theme,
 ) {
     let border = if selected { theme.focus } else { theme.border };
     let block = bordered(theme)
         .border_style(border)
-        .title(title(lane, selected, theme));
+        .title(title(lane, selected, area.width, theme));
     let inner = block.inner(area);
     Clear.render(area, frame.buffer_mut());
     frame.render_widget(block, area);
@@ -178,7 +190,11 @@ fn render_lane(
         ..inner
     };
     let inner = inner.intersection(area);
-    let below = render_digits(frame, inner, lane, theme);
+    let below = if large {
+        render_digits(frame, inner, lane, theme)
+    } else {
+        inner
+    };
     let facts = facts(lane, lanes, below, theme);
     let [head, bar, text] = Layout::vertical([
         Constraint::Length(u16_of(facts.len())),
@@ -201,7 +217,7 @@ pub(super) fn bordered<'a>(theme: &Theme) -> Block<'a> {
     Block::bordered().border_set(set)
 }
 
-fn title<'a>(lane: &Lane, selected: bool, theme: &Theme) -> Line<'a> {
+fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a> {
     let mark = match (selected, theme.ascii) {
         (true, false) => "▸",
         (true, true) => ">",
@@ -215,20 +231,36 @@ fn title<'a>(lane: &Lane, selected: bool, theme: &Theme) -> Line<'a> {
             lane.tok_s().map_or_else(|| "–".to_owned(), speed)
         )
     };
-    let mut spans = vec![Span::styled(format!("{mark}{name} "), theme.title)];
+    let name = format!("{mark}{name} ");
+    let room = usize::from(width).saturating_sub(2 + name.width());
+    let simulated = SIMULATED.into_iter().find(|mark| mark.len() <= room);
+    let mut spans = vec![Span::styled(name, theme.title)];
     if lane.script().simulated {
-        spans.push(Span::styled(" SIMULATED ", theme.simulated));
+        // Where the mark has no room, it takes that of the name.
+        match simulated {
+            Some(mark) => spans.push(Span::styled(mark, theme.simulated)),
+            None => spans.insert(0, Span::styled(SIMULATED[1], theme.simulated)),
+        }
     }
     Line::from(spans)
 }
 
-/// The speed in large digits at the top of a roomy lane; returns what is left below.
+/// Whether a lane in `column` has room for its speed in large digits.
+fn digits_fit(lane: &Lane, column: Rect, theme: &Theme) -> bool {
+    let digits = lane.tok_s().map(speed).unwrap_or_default();
+    let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
+    // Borders, and a column beside each.
+    let inner = (
+        column.width.saturating_sub(4),
+        column.height.saturating_sub(2),
+    );
+    inner.1 >= ROOMY && !theme.ascii && wide + 6 <= inner.0
+}
+
+/// The speed in large digits at the top of a lane; returns what is left below.
 fn render_digits(frame: &mut Frame<'_>, inner: Rect, lane: &Lane, theme: &Theme) -> Rect {
     let digits = lane.tok_s().map(speed).unwrap_or_default();
     let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
-    if inner.height < ROOMY || theme.ascii || wide + 6 > inner.width || digits.is_empty() {
-        return inner;
-    }
     let [top, below] =
         Layout::vertical([Constraint::Length(DIGIT.0), Constraint::Fill(1)]).areas(inner);
     let big = BigText::builder()

@@ -1,8 +1,7 @@
 //! The loops of `tokometer preview`: on a terminal, and without one into a recording.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crossterm::event::Event;
@@ -16,7 +15,7 @@ use crate::event::{RunClock, Stamp};
 
 use super::app::{App, Effect};
 use super::record::look::Look;
-use super::record::{Recorder, svg};
+use super::record::{self, Recorder};
 use super::screen::render;
 
 /// The least time between two frames: 30 a second.
@@ -107,7 +106,7 @@ where
         dirty |= app.lanes.tick(clock.stamp(now));
         if dirty && ready {
             let drawn = draw(terminal, app)?;
-            record(&mut options.recorder, clock.stamp(now), drawn)?;
+            keep(&mut options.recorder, clock.stamp(now), drawn)?;
             (last, dirty) = (Some(now), false);
         }
         let limit = last.map_or(now, |last| last + FRAME);
@@ -126,8 +125,12 @@ where
         match effect {
             Some(Effect::Quit) => return Ok(()),
             Some(Effect::Picture) => {
-                let document = svg::svg(draw(terminal, app)?, &Look::of_theme(app.theme.name));
-                app.note = Some(picture(&options.pictures, &document));
+                let look = Look::of_theme(app.theme.name);
+                let taken = record::still(&options.pictures, draw(terminal, app)?, &look);
+                app.note = Some(match taken {
+                    Ok(path) => format!("picture: {}", path.display()),
+                    Err(error) => format!("no picture: {error}"),
+                });
                 dirty = true;
             }
             Some(Effect::Draw) => dirty = true,
@@ -186,23 +189,9 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
-fn record(recorder: &mut Option<Recorder>, at: Stamp, buffer: &Buffer) -> Result<(), PreviewError> {
+fn keep(recorder: &mut Option<Recorder>, at: Stamp, buffer: &Buffer) -> Result<(), PreviewError> {
     match recorder {
         Some(recorder) => recorder.frame(at, buffer).map_err(PreviewError::Record),
         None => Ok(()),
     }
-}
-
-/// Writes a picture into a file that is not there yet; returns what to say of it.
-fn picture(directory: &Path, document: &str) -> String {
-    for number in 1..=9_999 {
-        let path = directory.join(format!("tokometer-{number}.svg"));
-        let created = OpenOptions::new().write(true).create_new(true).open(&path);
-        match created.and_then(|mut file| file.write_all(document.as_bytes())) {
-            Ok(()) => return format!("picture: {}", path.display()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return format!("no picture: {error}"),
-        }
-    }
-    "no picture: there are 9,999 already".to_owned()
 }

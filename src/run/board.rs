@@ -57,6 +57,11 @@ impl Slot {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this request is in flight here.
+    fn holds(&self, id: u64) -> bool {
+        self.in_flight().is_some_and(|request| request.id == id)
+    }
+
     fn in_flight(&self) -> Option<InFlight> {
         let phase = match self.phase.load(Ordering::Acquire) {
             QUEUED => Phase::Queued,
@@ -120,8 +125,8 @@ impl Board {
     }
 
     fn find(&self, id: u64) -> Option<&Slot> {
-        let stands = |slot: &&Arc<Slot>| slot.in_flight().is_some_and(|request| request.id == id);
-        self.slots.iter().find(stands).map(|slot| &**slot)
+        let holds = |slot: &&Arc<Slot>| slot.holds(id);
+        self.slots.iter().find(holds).map(|slot| &**slot)
     }
 }
 
@@ -151,7 +156,11 @@ impl Gallery {
     pub(crate) fn look<R>(&self, id: u64, look: impl FnOnce(&Answer) -> R) -> Option<R> {
         let board = Arc::clone(&self.board.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(slot) = board.find(id) {
-            return Some(look(&slot.answer()));
+            let answer = slot.answer();
+            // It may have ended just now; its answer is then among those that ended, or soon will be.
+            if slot.holds(id) {
+                return Some(look(&answer));
+            }
         }
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, answer) = ended.iter().rev().find(|(ended, _)| *ended == id)?;

@@ -21,10 +21,11 @@ use crate::plan::{CycleShape, Plan};
 
 use super::Command;
 use super::board::Board;
+use super::pause::Pause;
 use super::request::Load;
 use super::socket::Connection;
 use super::users::{Score, User};
-use super::{connections, hopeless, warm};
+use super::{connections, hopeless, start, warm};
 
 /// How often progress is reported.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -36,10 +37,11 @@ pub(crate) struct Runner {
     loader: Option<warm::Loader>,
     commands: mpsc::Receiver<Command>,
     upcoming: VecDeque<u32>,
-    paused: watch::Sender<bool>,
+    paused: watch::Sender<Pause>,
     cycle: u32,
     last_users: Option<u32>,
-    answered: u64,
+    /// The most users for whom there is room.
+    room: u32,
     stop: Option<RunEnd>,
 }
 
@@ -54,13 +56,13 @@ impl Runner {
         Self {
             load,
             upcoming: plan.levels.iter().copied().collect(),
+            room: plan.levels.iter().copied().max().unwrap_or(0),
             plan,
             loader,
             commands,
-            paused: watch::Sender::new(false),
+            paused: watch::Sender::default(),
             cycle: 0,
             last_users: None,
-            answered: 0,
             stop: None,
         }
     }
@@ -81,7 +83,13 @@ impl Runner {
         let load = Arc::clone(&self.load);
         let (loader, warmup) = (self.loader.take(), self.plan.warmup);
         let cancel = CancellationToken::new();
-        let warm = warm::warm_up(load, loader, warmup, cancel.clone());
+        let warm = warm::warm_up(
+            load,
+            loader,
+            warmup,
+            self.paused.subscribe(),
+            cancel.clone(),
+        );
         let result = self.obey_while(&cancel, warm).await;
         result.unwrap_or(Ok(()))
     }
@@ -92,7 +100,6 @@ impl Runner {
                 break;
             };
             let (end, score) = self.run_cycle(users).await;
-            self.answered += score.answered;
             if end == CycleEnd::Done && self.plan.stop_when_hopeless {
                 self.drop_hopeless(users, &score);
             }
@@ -108,6 +115,10 @@ impl Runner {
         let cycle = self.cycle;
         self.cycle += 1;
         self.last_users = Some(users);
+        if users > self.room {
+            start::make_room(users, self.load.serves_itself, &self.load.reporter);
+            self.room = users;
+        }
         self.load.reporter.fact(What::CycleStarted { cycle, users });
         let cancel = CancellationToken::new();
         let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
@@ -138,6 +149,7 @@ impl Runner {
         let board = Arc::new(Board::new(users));
         self.load.gallery.show(&board);
         let began = Instant::now();
+        let paused_before = self.paused.borrow().spent(began);
         let shape = self.plan.shape;
         let limits = self.plan.limits;
         let mut tasks = JoinSet::new();
@@ -149,6 +161,7 @@ impl Runner {
                 users,
                 shape,
                 began,
+                paused_before,
                 limits,
                 paused: self.paused.subscribe(),
                 cancel: cancel.clone(),
@@ -157,23 +170,17 @@ impl Runner {
         }
         let progress = report_progress(Arc::clone(&self.load), cycle, Arc::clone(&board));
         let all = async {
-            while let Some(done) = tasks.join_next().await {
-                match done {
-                    Ok(done) => score.add(&done),
-                    // A worker that panicked has lost facts: the run cannot be trusted any more.
-                    Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                    Err(_) => {}
-                }
-            }
-        };
-        let all = async {
             tokio::select! {
                 biased;
-                () = all => {}
-                () = progress => {}
+                broken = gather(&mut tasks, score) => broken,
+                () = progress => Ok(()),
             }
         };
-        self.obey_while(cancel, all).await;
+        if let Some(Err(why)) = self.obey_while(cancel, all).await {
+            // Facts are lost: nothing that followed could be trusted.
+            self.stop_because(RunEnd::Failed(why), cancel);
+            let _rest = gather(&mut tasks, score).await;
+        }
     }
 
     /// Waits for `work` and obeys commands meanwhile. Skipping or stopping cancels `cancel`; the work
@@ -200,11 +207,12 @@ impl Runner {
     fn obey(&mut self, command: Command, cancel: &CancellationToken) {
         match command {
             Command::TogglePause => {
-                let pause = !*self.paused.borrow();
-                self.paused.send_replace(pause);
+                self.paused
+                    .send_modify(|pause| pause.toggle(Instant::now()));
+                let is_on = self.paused.borrow().is_on();
                 self.load
                     .reporter
-                    .fact(if pause { What::Paused } else { What::Resumed });
+                    .fact(if is_on { What::Paused } else { What::Resumed });
             }
             Command::Skip => cancel.cancel(),
             Command::Repeat => {
@@ -225,7 +233,8 @@ impl Runner {
     }
 
     fn stop_because(&mut self, why: RunEnd, cancel: &CancellationToken) {
-        self.stop = Some(why);
+        // What came first is the reason; leaving sends a stop behind a signal.
+        self.stop.get_or_insert(why);
         cancel.cancel();
     }
 
@@ -276,7 +285,7 @@ impl Runner {
                 () = skipped.cancelled() => {}
             }
             tokio::select! {
-                _ = paused.wait_for(|paused| !paused) => {}
+                _ = paused.wait_for(|pause| !pause.is_on()) => {}
                 () = skipped.cancelled() => {}
             }
         };
@@ -306,6 +315,20 @@ impl Runner {
     }
 }
 
+/// Waits for all users; stops at the first that broke down.
+async fn gather(tasks: &mut JoinSet<Score>, score: &mut Score) -> Result<(), String> {
+    while let Some(done) = tasks.join_next().await {
+        match done {
+            Ok(done) => score.add(&done),
+            Err(error) if error.is_panic() => {
+                return Err(format!("a worker of the load broke down: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Reports where the requests stand, ten times a second, for ever.
 async fn report_progress(load: Arc<Load>, cycle: u32, board: Arc<Board>) {
     let mut tick = interval(PROGRESS);
@@ -324,5 +347,29 @@ pub(crate) fn asks_again(shape: CycleShape, round: u32, elapsed: Duration) -> bo
     match shape {
         CycleShape::Waves(waves) => round < waves,
         CycleShape::DurationS(seconds) => elapsed.as_secs_f64() < seconds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_that_breaks_down_is_told_and_the_others_are_still_counted() {
+        let mut tasks = JoinSet::new();
+        let one = || Score {
+            answered: 1,
+            ..Score::default()
+        };
+        tasks.spawn(async move { one() });
+        let mut score = Score::default();
+        assert_eq!(gather(&mut tasks, &mut score).await, Ok(()));
+        tasks.spawn(async { panic!("a fault on purpose") });
+        let why = gather(&mut tasks, &mut score).await.unwrap_err();
+        assert!(why.starts_with("a worker of the load broke down"), "{why}");
+        assert!(why.contains("a fault on purpose"), "{why}");
+        tasks.spawn(async move { one() });
+        assert_eq!(gather(&mut tasks, &mut score).await, Ok(()));
+        assert_eq!(score.answered, 2);
     }
 }

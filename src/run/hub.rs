@@ -3,6 +3,8 @@
 //! It has a thread of its own, so neither a slow disk nor a frozen screen can delay a stamp.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,11 +34,13 @@ pub(super) fn spawn(
     std::thread::Builder::new()
         .name("timeline".to_owned())
         .spawn(move || {
+            crate::platform::yield_to_the_load();
             let hub = Hub {
                 recorder,
                 waiting: Vec::new(),
                 news,
                 clock,
+                dropped: timeline.dropped(),
             };
             runtime.block_on(hub.run(timeline))
         })
@@ -48,6 +52,8 @@ struct Hub {
     waiting: Vec<Event>,
     news: mpsc::Sender<News>,
     clock: RunClock,
+    /// Progress that a full channel dropped.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Hub {
@@ -106,8 +112,17 @@ impl Hub {
         let news = News::Events(std::mem::take(&mut self.waiting));
         // If nobody reads any more, nothing is missed.
         if let Err(TrySendError::Full(News::Events(events))) = self.news.try_send(news) {
-            self.waiting = events;
+            self.keep_facts(events);
         }
+    }
+
+    /// Keeps what the screen must not miss until it has room; progress would only pile up.
+    fn keep_facts(&mut self, mut events: Vec<Event>) {
+        let all = events.len();
+        events.retain(|event| !matches!(event.what, What::Progress { .. }));
+        let dropped = all.saturating_sub(events.len());
+        self.dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+        self.waiting = events;
     }
 
     async fn finish(mut self) -> Option<PathBuf> {
@@ -122,5 +137,55 @@ impl Hub {
             let _gone = self.news.send(News::Events(self.waiting)).await;
         }
         directory
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::timeline::timeline;
+
+    #[tokio::test]
+    async fn a_screen_that_stands_still_misses_progress_and_no_fact() {
+        let (news, mut told) = mpsc::channel(1);
+        let clock = RunClock::start();
+        let (reporter, timeline) = timeline(clock);
+        let mut hub = Hub {
+            recorder: None,
+            waiting: Vec::new(),
+            news,
+            clock,
+            dropped: timeline.dropped(),
+        };
+        let event = |what| Event {
+            at: clock.now(),
+            what,
+        };
+        let progress = || What::Progress {
+            cycle: 0,
+            requests: Vec::new(),
+        };
+        // The first batch finds room; the others wait.
+        for _ in 0..4 {
+            hub.take(&mut vec![
+                event(progress()),
+                event(What::Paused),
+                event(progress()),
+            ]);
+        }
+        assert_eq!(reporter.dropped(), 6);
+        assert_eq!(hub.waiting.len(), 3);
+        let mut facts = 0;
+        let mut count = |news: News| match news {
+            News::Events(events) => {
+                facts += events.iter().filter(|e| e.what == What::Paused).count();
+            }
+            other => panic!("{other:?}"),
+        };
+        count(told.recv().await.unwrap());
+        hub.offer();
+        count(told.recv().await.unwrap());
+        assert_eq!(facts, 4);
+        assert!(hub.waiting.is_empty());
     }
 }

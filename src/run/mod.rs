@@ -2,7 +2,9 @@
 //!
 //! - `timeline`: the one stream of events, from its makers to its readers
 //! - `cycles`: the runner, a state machine of cycles that obeys [`Command`]s
-//! - `request`: one request, sent and read; `socket`: the connection that stamps
+//! - `request`: one request and its record; `exchange`: one attempt of it, with its `timers` and `failures`
+//! - `socket`: the connection that stamps
+//! - `users`: who asks; `pause`: when nobody may
 //! - `board`: where the requests in flight stand, for progress
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
@@ -10,14 +12,18 @@ mod answers;
 mod board;
 mod connections;
 mod cycles;
+mod exchange;
+mod failures;
 mod hopeless;
 mod hub;
+mod pause;
 mod request;
 pub mod session;
 mod socket;
 mod start;
 pub mod tally;
 mod timeline;
+mod timers;
 mod users;
 mod warm;
 

@@ -8,20 +8,17 @@
 //!                                                                 timeout_next, timeout_total
 //! ```
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::{Method, Request, Response, header};
-use tokio::time::{Instant, Sleep};
+use hyper::{Method, Request, header};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::decode::{Decoder, Finish, WireError};
+use crate::api::decode::{Finish, WireError};
 use crate::api::request::RequestShape;
 use crate::event::{
     FailureKind, Outcome, RequestRecord, ServerFigures, Stamp, Warning, WarningKind, What,
@@ -29,15 +26,12 @@ use crate::event::{
 use crate::plan::Timeouts;
 
 use super::board::{Gallery, Slot};
+use super::exchange::{Broken, Exchange};
+use super::failures::{failed, no_connection};
 use super::socket::Connection;
-use super::tally::{Arrivals, Tally};
+use super::tally::Tally;
 use super::timeline::Reporter;
-
-/// The longest body of an error that is read, bytes.
-const ERROR_BODY: usize = 64 << 10;
-
-/// How long the end of a body may take after its final chunk.
-const AFTER_THE_END: Duration = Duration::from_millis(500);
+use super::timers::Timers;
 
 /// What all requests of a run share.
 pub(crate) struct Load {
@@ -57,6 +51,8 @@ pub(crate) struct Load {
     pub(crate) reporter: Reporter,
     /// Where their answers can be looked at.
     pub(crate) gallery: Arc<Gallery>,
+    /// Whether the server is in this process, and needs descriptors of it.
+    pub(crate) serves_itself: bool,
     /// The next request's id.
     pub(crate) next_id: AtomicU64,
 }
@@ -80,29 +76,6 @@ pub(crate) struct Seat {
     pub(crate) connection: Option<Connection>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) tally: Tally,
-}
-
-/// Why an exchange broke off.
-enum Broken {
-    /// A failure of its own kind.
-    Failed(WireError),
-    /// The connection had gone stale before a byte was read: worth one more try.
-    Stale(WireError),
-    /// The user gave it up.
-    Cancelled,
-}
-
-impl From<WireError> for Broken {
-    fn from(error: WireError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn failed(kind: FailureKind, message: impl Into<String>) -> WireError {
-    WireError {
-        kind,
-        message: message.into(),
-    }
 }
 
 impl Load {
@@ -200,8 +173,14 @@ impl Load {
         if result.is_err() {
             record.ended = self.reporter.clock().now();
         }
-        // After a failure the rest of the answer would come in the way of the next one.
-        if result.is_ok() && connection.is_reusable().await {
+        // After a broken stream its rest would come in the way of the next answer; an error with its
+        // whole body is an answer like any other.
+        let whole = match &result {
+            Ok(_) => true,
+            Err(Broken::Failed(error)) => matches!(error.kind, FailureKind::Http(_)),
+            Err(_) => false,
+        };
+        if whole && connection.is_reusable().await {
             seat.connection = Some(connection);
         }
         result
@@ -225,14 +204,7 @@ impl Load {
                 record.connect_us = Some(took);
                 Ok(connection)
             }
-            Err(error) => {
-                let kind = match error.kind() {
-                    io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-                    io::ErrorKind::ConnectionReset => FailureKind::Reset,
-                    _ => FailureKind::Connect,
-                };
-                Err(self.over(record, failed(kind, error.to_string()).into()))
-            }
+            Err(error) => Err(self.over(record, no_connection(&error).into())),
         }
     }
 
@@ -247,7 +219,7 @@ impl Load {
     }
 
     /// The request that asks prompt number `prompt`.
-    fn request(&self, prompt: u32) -> Result<Request<Full<Bytes>>, WireError> {
+    pub(super) fn request(&self, prompt: u32) -> Result<Request<Full<Bytes>>, WireError> {
         let body = usize::try_from(prompt)
             .ok()
             .and_then(|index| self.bodies.get(index));
@@ -301,293 +273,5 @@ fn blank(id: u64, job: Job, now: Stamp) -> RequestRecord {
         server: ServerFigures::default(),
         outcome: Outcome::Cancelled,
         answer: None,
-    }
-}
-
-/// One request on an open connection.
-struct Exchange<'a> {
-    load: &'a Load,
-    connection: &'a mut Connection,
-    job: Job,
-    cancel: &'a CancellationToken,
-}
-
-impl Exchange<'_> {
-    async fn run(
-        mut self,
-        slot: &Slot,
-        tally: &mut Tally,
-        timers: &mut Timers,
-        record: &mut RequestRecord,
-    ) -> Result<Finish, Broken> {
-        let response = self.head(timers).await?;
-        record.head = self.connection.read();
-        let status = response.status();
-        let mut body = response.into_body();
-        if !status.is_success() {
-            let message = self.error_body(&mut body, timers).await?;
-            return Err(failed(FailureKind::Http(status.as_u16()), message).into());
-        }
-        self.stream(&mut body, slot, tally, timers, record).await
-    }
-
-    /// Sends the request, waits for the head of the answer.
-    async fn head(&mut self, timers: &mut Timers) -> Result<Response<Incoming>, Broken> {
-        let request = self.load.request(self.job.prompt)?;
-        let was_used = self.connection.is_used();
-        let answer = tokio::select! {
-            biased;
-            answer = self.connection.send(request) => answer,
-            error = timers.expired(None) => return Err(error.into()),
-            () = self.cancel.cancelled() => return Err(Broken::Cancelled),
-        };
-        answer.map_err(|error| {
-            let failure = before_the_head(&error);
-            let nothing_read = self.connection.read().is_none() || error.is_incomplete_message();
-            let is_stale = was_used && nothing_read && failure.kind == FailureKind::Reset;
-            if is_stale {
-                Broken::Stale(failure)
-            } else {
-                Broken::Failed(failure)
-            }
-        })
-    }
-
-    /// Reads the stream to its end. The last stamp is that of the final chunk.
-    async fn stream(
-        &mut self,
-        body: &mut Incoming,
-        slot: &Slot,
-        tally: &mut Tally,
-        timers: &mut Timers,
-        record: &mut RequestRecord,
-    ) -> Result<Finish, Broken> {
-        let sent = self.connection.sent().unwrap_or(record.sent);
-        let mut decoder = Decoder::new(self.load.shape.wire);
-        loop {
-            if decoder.is_over() {
-                self.end_of_body(body).await;
-                break;
-            }
-            let Some(bytes) = self.next(body, timers, tally.last_token).await? else {
-                break;
-            };
-            let at = self.connection.read().unwrap_or(sent);
-            record.first_byte = record.first_byte.or(Some(at));
-            let had_token = tally.first_token.is_some();
-            let mut arrivals = Arrivals {
-                tally,
-                answer: slot.answer(),
-                at,
-                sent,
-                times: self.job.times,
-            };
-            let fed = decoder.feed(&bytes, &mut arrivals);
-            drop(arrivals);
-            record.ended = at;
-            slot.publish(tally.chunks, tally.is_thinking());
-            if !had_token && tally.first_token.is_some() {
-                self.announce(tally, record.id, sent);
-            }
-            fed?;
-        }
-        let at = record.ended;
-        let mut arrivals = Arrivals {
-            tally,
-            answer: slot.answer(),
-            at,
-            sent,
-            times: self.job.times,
-        };
-        Ok(decoder.finish(&mut arrivals)?)
-    }
-
-    /// After the final chunk only the end of the body is missing. A server that keeps it open, or
-    /// breaks it off, has answered all the same; but the connection is of no more use.
-    async fn end_of_body(&mut self, body: &mut Incoming) {
-        let rest = async { while let Some(Ok(_)) = self.connection.frame(body).await {} };
-        if tokio::time::timeout(AFTER_THE_END, rest).await.is_err() {
-            self.connection.spoil();
-        }
-    }
-
-    /// The next bytes of the body; None at its end.
-    async fn next(
-        &mut self,
-        body: &mut Incoming,
-        timers: &mut Timers,
-        last_token: Option<Stamp>,
-    ) -> Result<Option<Bytes>, Broken> {
-        let quiet_since = last_token.map(|at| self.load.reporter.clock().instant(at));
-        loop {
-            let frame = tokio::select! {
-                biased;
-                frame = self.connection.frame(body) => frame,
-                error = timers.expired(quiet_since) => return Err(error.into()),
-                () = self.cancel.cancelled() => return Err(Broken::Cancelled),
-            };
-            match frame {
-                None => return Ok(None),
-                // A frame without data holds trailers.
-                Some(Ok(frame)) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        return Ok(Some(bytes));
-                    }
-                }
-                Some(Err(error)) => return Err(inside_the_body(&error).into()),
-            }
-        }
-    }
-
-    async fn error_body(
-        &mut self,
-        body: &mut Incoming,
-        timers: &mut Timers,
-    ) -> Result<String, Broken> {
-        let mut read = Vec::new();
-        while let Some(bytes) = self.next(body, timers, None).await? {
-            read.extend_from_slice(&bytes);
-            if read.len() > ERROR_BODY {
-                break;
-            }
-        }
-        Ok(crate::api::error_message(&read))
-    }
-
-    fn announce(&self, tally: &Tally, id: u64, sent: Stamp) {
-        if let Some(at) = tally.first_token.filter(|_| self.job.announce) {
-            let ttft_us = at.0.saturating_sub(sent.0);
-            let thinking = tally.first_thinking;
-            let cycle = self.job.cycle;
-            self.load.reporter.fact_at(
-                at,
-                What::FirstToken {
-                    id,
-                    cycle,
-                    ttft_us,
-                    thinking,
-                },
-            );
-        }
-    }
-}
-
-/// What a request that got no head died of.
-fn before_the_head(error: &hyper::Error) -> WireError {
-    if error.is_parse() {
-        return failed(
-            FailureKind::Protocol,
-            format!("the answer is no HTTP: {error}"),
-        );
-    }
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return failed(
-            FailureKind::Reset,
-            "the server closed the connection before it answered",
-        );
-    }
-    match io_error(error) {
-        Some(io) => failed(FailureKind::Reset, io.to_string()),
-        None => failed(FailureKind::Protocol, error.to_string()),
-    }
-}
-
-/// What a stream died of.
-fn inside_the_body(error: &hyper::Error) -> WireError {
-    match io_error(error) {
-        Some(io) if io.kind() == io::ErrorKind::ConnectionReset => {
-            failed(FailureKind::Reset, format!("in mid-stream: {io}"))
-        }
-        _ => failed(
-            FailureKind::Truncated,
-            "the connection ended inside the stream",
-        ),
-    }
-}
-
-fn io_error(error: &hyper::Error) -> Option<&io::Error> {
-    std::error::Error::source(error).and_then(|source| source.downcast_ref())
-}
-
-/// The three time-outs of a request, on one timer that is moved only when it fires.
-struct Timers {
-    began: Instant,
-    timeouts: Timeouts,
-    sleep: Option<std::pin::Pin<Box<Sleep>>>,
-}
-
-impl Timers {
-    fn new(timeouts: Timeouts, began: Instant) -> Self {
-        let mut timers = Self {
-            began,
-            timeouts,
-            sleep: None,
-        };
-        timers.sleep = timers
-            .deadline(None)
-            .map(|at| Box::pin(tokio::time::sleep_until(at)));
-        timers
-    }
-
-    /// When the first of the time-outs is over, with `quiet_since` the arrival of the last token.
-    fn deadline(&self, quiet_since: Option<Instant>) -> Option<Instant> {
-        let after = |seconds: Option<f64>, from: Instant| {
-            let span = Duration::try_from_secs_f64(seconds?).ok()?;
-            from.checked_add(span)
-        };
-        let total = after(self.timeouts.total_s, self.began);
-        let silence = match quiet_since {
-            Some(last) => after(self.timeouts.next_s, last),
-            None => after(self.timeouts.first_s, self.began),
-        };
-        total.into_iter().chain(silence).min()
-    }
-
-    /// Waits until a time-out is over; the last token came at `quiet_since`.
-    async fn expired(&mut self, quiet_since: Option<Instant>) -> WireError {
-        loop {
-            let deadline = self.deadline(quiet_since);
-            let (Some(deadline), Some(sleep)) = (deadline, self.sleep.as_mut()) else {
-                // Before the first token there may be a deadline, and after it none, or the reverse.
-                match deadline {
-                    Some(at) => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
-                    None => std::future::pending().await,
-                }
-                continue;
-            };
-            // A timer that fires too early costs less than one that is moved at each token.
-            if sleep.deadline() > deadline {
-                sleep.as_mut().reset(deadline);
-            }
-            sleep.as_mut().await;
-            if Instant::now() >= deadline {
-                return self.which(quiet_since);
-            }
-            sleep.as_mut().reset(deadline);
-        }
-    }
-
-    fn which(&self, quiet_since: Option<Instant>) -> WireError {
-        let total = self
-            .timeouts
-            .total_s
-            .filter(|s| self.began.elapsed().as_secs_f64() >= *s);
-        match (total, quiet_since) {
-            (Some(s), _) => failed(FailureKind::TimeoutTotal, format!("not over after {s} s")),
-            (None, None) => failed(
-                FailureKind::TimeoutFirst,
-                format!(
-                    "no first token within {} s",
-                    self.timeouts.first_s.unwrap_or_default()
-                ),
-            ),
-            (None, Some(_)) => failed(
-                FailureKind::TimeoutNext,
-                format!(
-                    "a stall: no token for {} s",
-                    self.timeouts.next_s.unwrap_or_default()
-                ),
-            ),
-        }
     }
 }

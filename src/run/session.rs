@@ -201,13 +201,21 @@ impl Worker {
     }
 
     async fn start(&mut self, plan: crate::plan::Plan, model: crate::api::Model) {
-        if self.running.is_some() {
-            return;
+        if let Some(running) = &self.running {
+            return running.warn("a run goes on already: stop it before another is started");
         }
-        let Some(found) = &self.found else { return };
+        let Some(found) = &self.found else {
+            let finished = News::Finished {
+                directory: None,
+                error: Some("no server has been found yet".to_owned()),
+            };
+            return tell(&self.news, finished).await;
+        };
         let target = found.target(&model);
         let runs = self.options.runs.clone();
-        match start::start(plan, target, runs, self.news.clone()).await {
+        let own = self.simulator.as_ref().map(Simulator::url);
+        let serves_itself = own.is_some_and(|url| url == target.url);
+        match start::start(plan, target, serves_itself, runs, self.news.clone()).await {
             Err(error) => {
                 let finished = News::Finished {
                     directory: None,
@@ -230,9 +238,13 @@ impl Worker {
     }
 
     fn pull(&mut self, model: String) {
-        let Some(found) = &self.found else { return };
-        let (url, dialect) = (found.url.clone(), found.dialect);
         let (news, inner) = (self.news.clone(), self.inner.clone());
+        let Some(found) = &self.found else {
+            let why = "no server has been found yet".to_owned();
+            tokio::spawn(async move { tell(&news, News::Pulled(Err(why))).await });
+            return;
+        };
+        let (url, dialect) = (found.url.clone(), found.dialect);
         tokio::spawn(async move {
             let result = crate::api::pull(&url, &model, |status, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());

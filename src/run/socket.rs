@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -19,15 +20,21 @@ use tokio::net::TcpStream;
 
 use crate::event::{RunClock, Stamp};
 
+/// How long a connection may take to be ready for the next request once an answer was read. It is
+/// ready at once, unless the server answered before it read the whole request.
+const READY_PATIENCE: Duration = Duration::from_millis(500);
+
 /// No stamp yet.
 const NONE: u64 = u64::MAX;
 
-/// The instants of a socket: when it was first written to since [`Stamps::arm`], and last read from.
+/// The instants of a socket: when it was first written to for a request, and last read from.
 #[derive(Debug)]
 struct Stamps {
     clock: RunClock,
     sent: AtomicU64,
     read: AtomicU64,
+    /// Reads since the request was sent; the one that finds the end is one as well.
+    reads: AtomicU64,
 }
 
 impl Stamps {
@@ -61,6 +68,7 @@ impl Connection {
             clock,
             sent: AtomicU64::new(NONE),
             read: AtomicU64::new(NONE),
+            reads: AtomicU64::new(0),
         });
         let stamped = Stamped {
             io: TokioIo::new(stream),
@@ -91,6 +99,7 @@ impl Connection {
     ) -> hyper::Result<Response<Incoming>> {
         self.stamps.sent.store(NONE, Ordering::Relaxed);
         self.stamps.read.store(NONE, Ordering::Relaxed);
+        self.stamps.reads.store(0, Ordering::Relaxed);
         let answer = pin!(self.sender.send_request(request));
         drive(&mut self.driver, answer).await
     }
@@ -115,6 +124,13 @@ impl Connection {
         Stamps::get(&self.stamps.read)
     }
 
+    /// Whether the request died of `error` before a byte of its answer was read.
+    pub(crate) fn died_unanswered(&self, error: &hyper::Error) -> bool {
+        let reads = self.stamps.reads.load(Ordering::Relaxed);
+        // A cancelled request never left this side, whatever was read.
+        error.is_canceled() || reads == 0 || (reads == 1 && error.is_incomplete_message())
+    }
+
     /// The rest of an answer may still come: nothing can follow.
     pub(crate) fn spoil(&mut self) {
         self.spoiled = true;
@@ -128,7 +144,8 @@ impl Connection {
         }
         let sender = &mut self.sender;
         let ready = pin!(poll_fn(|cx| sender.poll_ready(cx)));
-        drive(&mut self.driver, ready).await.is_ok() && self.driver.is_some()
+        let ready = tokio::time::timeout(READY_PATIENCE, drive(&mut self.driver, ready)).await;
+        matches!(ready, Ok(Ok(()))) && self.driver.is_some()
     }
 }
 
@@ -160,10 +177,12 @@ impl Read for Stamped {
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_read(cx, buf);
-        if result.is_ready() {
+        // A connection that broke off has sent nothing.
+        if matches!(result, Poll::Ready(Ok(()))) {
             self.stamps
                 .read
                 .store(self.stamps.clock.now().0, Ordering::Relaxed);
+            self.stamps.reads.fetch_add(1, Ordering::Relaxed);
         }
         result
     }

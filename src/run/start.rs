@@ -19,7 +19,7 @@ use crate::store::{Recorder, RunDirectory, directory_name};
 use super::board::Gallery;
 use super::cycles::Runner;
 use super::request::Load;
-use super::timeline::{Reporter, timeline};
+use super::timeline::{Reporter, WeakReporter, timeline};
 use super::warm::Loader;
 use super::{Command, News, hub};
 
@@ -32,12 +32,23 @@ const OTHER_DESCRIPTORS: u64 = 64;
 pub(super) struct Running {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) gallery: Arc<Gallery>,
+    reporter: WeakReporter,
 }
 
-/// Starts a run. The future gives its last news once everything is written.
+impl Running {
+    /// Tells the run something that a reader of its log should know; a run that is over hears nothing.
+    pub(super) fn warn(&self, text: &str) {
+        if let Some(reporter) = self.reporter.upgrade() {
+            warn(&reporter, WarningKind::Other, text.to_owned());
+        }
+    }
+}
+
+/// Starts a run, against a server in this process if `serves_itself`. The future gives its last news once everything is written.
 pub(super) async fn start(
     plan: Plan,
     target: Target,
+    serves_itself: bool,
     runs: Option<PathBuf>,
     news: mpsc::Sender<News>,
 ) -> Result<(Running, impl Future<Output = News>), String> {
@@ -61,8 +72,11 @@ pub(super) async fn start(
         let text = "every number of this run comes from a simulated server".to_owned();
         warn(&reporter, WarningKind::Simulated, text);
     }
-    make_room(&plan, &target, &reporter);
+    let users = plan.levels.iter().copied().max().unwrap_or(0);
+    make_room(users, serves_itself, &reporter);
+    let weak = reporter.downgrade();
     let gallery = Arc::<Gallery>::default();
+    let epitaph = reporter.clone();
     let load = Arc::new(Load {
         shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
         light_path: light_path(target.dialect, url.path()),
@@ -72,6 +86,7 @@ pub(super) async fn start(
         timeouts: plan.timeouts,
         reporter,
         gallery: Arc::clone(&gallery),
+        serves_itself,
         next_id: AtomicU64::new(1),
     });
     let load = with_bodies(load, &plan);
@@ -80,16 +95,29 @@ pub(super) async fn start(
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;
-        let directory = tokio::task::spawn_blocking(move || hub.join()).await;
-        let directory = directory.ok().and_then(Result::ok).flatten();
         let error = match ended {
             Ok(RunEnd::Failed(why)) => Some(why),
             Ok(_) => None,
-            Err(error) => Some(format!("a worker of the load broke down: {error}")),
+            Err(error) => {
+                let why = format!("a worker of the load broke down: {error}");
+                epitaph.fact(What::RunEnded {
+                    why: RunEnd::Failed(why.clone()),
+                });
+                Some(why)
+            }
         };
+        // The last maker of events: now the timeline ends.
+        drop(epitaph);
+        let directory = tokio::task::spawn_blocking(move || hub.join()).await;
+        let directory = directory.ok().and_then(Result::ok).flatten();
         News::Finished { directory, error }
     };
-    Ok((Running { commands, gallery }, over))
+    let running = Running {
+        commands,
+        gallery,
+        reporter: weak,
+    };
+    Ok((running, over))
 }
 
 fn with_bodies(mut load: Arc<Load>, plan: &Plan) -> Arc<Load> {
@@ -129,12 +157,11 @@ fn warn(reporter: &Reporter, kind: WarningKind, text: String) {
     reporter.fact(What::Warning(Warning { kind, text }));
 }
 
-/// Raises the limit of open files where the largest level needs it. A simulated server in this
-/// process needs as many again.
-fn make_room(plan: &Plan, target: &Target, reporter: &Reporter) {
-    let users = u64::from(plan.levels.iter().copied().max().unwrap_or(0));
-    let sides = if target.simulated { 2 } else { 1 };
-    match crate::platform::raise_descriptor_limit(users * sides + OTHER_DESCRIPTORS) {
+/// Raises the limit of open files where so many users need it. A server in this process needs as
+/// many again.
+pub(super) fn make_room(users: u32, serves_itself: bool, reporter: &Reporter) {
+    let sides = if serves_itself { 2 } else { 1 };
+    match crate::platform::raise_descriptor_limit(u64::from(users) * sides + OTHER_DESCRIPTORS) {
         Ok(None) => {}
         Ok(Some((before, after))) => {
             let text = format!("the limit of open files was raised from {before} to {after}");

@@ -25,11 +25,33 @@ pub(crate) struct Reporter {
     dropped: Arc<AtomicU64>,
 }
 
+/// A [`Reporter`] that does not keep the stream open.
+#[derive(Debug)]
+pub(crate) struct WeakReporter {
+    clock: RunClock,
+    tx: mpsc::WeakSender<Event>,
+    backlog: Arc<Mutex<VecDeque<Event>>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl WeakReporter {
+    /// The reporter, while a maker of events is left.
+    pub(crate) fn upgrade(&self) -> Option<Reporter> {
+        Some(Reporter {
+            clock: self.clock,
+            tx: self.tx.upgrade()?,
+            backlog: Arc::clone(&self.backlog),
+            dropped: Arc::clone(&self.dropped),
+        })
+    }
+}
+
 /// Where the reader takes it from.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     rx: mpsc::Receiver<Event>,
     backlog: Arc<Mutex<VecDeque<Event>>>,
+    dropped: Arc<AtomicU64>,
 }
 
 /// A new stream of events.
@@ -46,13 +68,29 @@ fn with_capacity(clock: RunClock, capacity: usize) -> (Reporter, Timeline) {
         backlog: Arc::clone(&backlog),
         dropped: Arc::default(),
     };
-    (reporter, Timeline { rx, backlog })
+    let dropped = Arc::clone(&reporter.dropped);
+    let timeline = Timeline {
+        rx,
+        backlog,
+        dropped,
+    };
+    (reporter, timeline)
 }
 
 impl Reporter {
     /// The clock that stamps this run.
     pub(crate) fn clock(&self) -> RunClock {
         self.clock
+    }
+
+    /// A reporter that does not keep the stream open.
+    pub(crate) fn downgrade(&self) -> WeakReporter {
+        WeakReporter {
+            clock: self.clock,
+            tx: self.tx.downgrade(),
+            backlog: Arc::clone(&self.backlog),
+            dropped: Arc::clone(&self.dropped),
+        }
     }
 
     /// Reports a fact that happens now.
@@ -96,13 +134,19 @@ impl Reporter {
 }
 
 impl Timeline {
+    /// The count of dropped progress, for a reader that drops some itself.
+    pub(crate) fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+
     /// Waits for events and appends them, in order, to `events`. False once every maker is gone and
     /// nothing is left.
     pub(crate) async fn next(&mut self, events: &mut Vec<Event>) -> bool {
         let received = self.rx.recv_many(events, BATCH).await;
         let mut taken = 0;
+        // Under the lock no fact can come between the look and the taking.
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         if self.rx.is_empty() {
-            let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
             taken = backlog.len();
             events.extend(backlog.drain(..));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -13,12 +14,19 @@ use crate::units::u32_of;
 
 use super::board::Slot;
 use super::cycles::asks_again;
+use super::pause::Pause;
 use super::request::{Job, Load, Seat};
 use super::socket::Connection;
 use super::tally::Tally;
 
 /// Tokens for which room is made where an answer has no limit.
 const UNLIMITED: u32 = 1024;
+
+/// How long a user waits after a failed request before it asks again; twice as long after each that
+/// follows, up to [`LONGEST_BREATH`]. A server that refuses at once would else be asked, and every
+/// failure be kept, thousands of times a second.
+const BREATH: Duration = Duration::from_millis(100);
+const LONGEST_BREATH: Duration = Duration::from_millis(1600);
 
 /// One of the users of a cycle.
 pub(crate) struct User {
@@ -28,8 +36,10 @@ pub(crate) struct User {
     pub(crate) users: u32,
     pub(crate) shape: CycleShape,
     pub(crate) began: Instant,
+    /// The time the run had been paused when the cycle began.
+    pub(crate) paused_before: Duration,
     pub(crate) limits: Limits,
-    pub(crate) paused: watch::Receiver<bool>,
+    pub(super) paused: watch::Receiver<Pause>,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -49,7 +59,9 @@ impl User {
         };
         let mut score = Score::default();
         let mut round = 0;
-        while self.may_ask(round).await {
+        let mut failures = 0;
+        while self.may_ask(round, failures).await {
+            break_down_if_told(self.cycle);
             let job = Job {
                 cycle: self.cycle,
                 user: self.number,
@@ -61,6 +73,7 @@ impl User {
             };
             let record = self.load.ask(&mut seat, job, &self.cancel).await;
             score.count(&record, self.limits);
+            failures = record.failure().map_or(0, |_| failures + 1);
             self.load
                 .reporter
                 .fact_at(record.ended, What::RequestEnded(Box::new(record)));
@@ -70,13 +83,31 @@ impl User {
     }
 
     /// Waits while the run is paused; false once there is nothing more to ask.
-    async fn may_ask(&mut self, round: u32) -> bool {
+    async fn may_ask(&mut self, round: u32, failures: u32) -> bool {
+        if self.cancel.is_cancelled() || !self.wants_more(round) {
+            return false;
+        }
+        if failures > 0 {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return false,
+                () = tokio::time::sleep(breath(failures)) => {}
+            }
+        }
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => return false,
-            _ = self.paused.wait_for(|paused| !paused) => {}
+            _ = self.paused.wait_for(|pause| !pause.is_on()) => {}
         }
-        asks_again(self.shape, round, self.began.elapsed())
+        self.wants_more(round)
+    }
+
+    /// Whether the cycle is not over yet for this user. Its clock stands still while the run is paused.
+    fn wants_more(&self, round: u32) -> bool {
+        let paused = self.paused.borrow().spent(Instant::now());
+        let paused = paused.saturating_sub(self.paused_before);
+        let elapsed = self.began.elapsed().saturating_sub(paused);
+        asks_again(self.shape, round, elapsed)
     }
 
     /// Users take the prompts in turn, and each goes on from its own.
@@ -84,6 +115,20 @@ impl User {
         let prompts = u32_of(self.load.bodies.len()).max(1);
         round.wrapping_mul(self.users).wrapping_add(self.number) % prompts
     }
+}
+
+/// Panics where a test asks for it, once there is something to lose: after the first cycle.
+fn break_down_if_told(cycle: u32) {
+    let told = cycle > 0 && crate::platform::fault("panic-in-worker");
+    assert!(!told, "a test told this worker to break down");
+}
+
+/// The wait after so many failures in a row.
+fn breath(failures: u32) -> Duration {
+    let doubled = 1u32.checked_shl(failures.saturating_sub(1));
+    BREATH
+        .saturating_mul(doubled.unwrap_or(u32::MAX))
+        .min(LONGEST_BREATH)
 }
 
 /// What came of the requests of a cycle, as far as the runner has to know.
@@ -134,5 +179,18 @@ impl Score {
         for (kind, count) in &other.failures {
             *self.failures.entry(kind.clone()).or_default() += count;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_after_failures_doubles_up_to_its_longest() {
+        let waits: Vec<u128> = [1, 2, 3, 5, 6, 40, u32::MAX]
+            .map(|failures| breath(failures).as_millis())
+            .to_vec();
+        assert_eq!(waits, [100, 200, 400, 1600, 1600, 1600, 1600]);
     }
 }

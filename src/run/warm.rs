@@ -4,11 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::DiscoverError;
 use crate::event::{WarningKind, What};
 
+use super::pause::Pause;
 use super::request::{Job, Load, Seat};
 use super::tally::Tally;
 
@@ -20,6 +22,7 @@ pub(super) async fn warm_up(
     load: Arc<Load>,
     loader: Option<Loader>,
     warmup: u32,
+    mut paused: watch::Receiver<Pause>,
     cancel: CancellationToken,
 ) -> Result<(), String> {
     if let Some(loader) = loader {
@@ -50,6 +53,9 @@ pub(super) async fn warm_up(
             times: false,
             announce: false,
         };
+        if !may_go_on(&mut paused, &cancel).await {
+            break;
+        }
         let record = load.ask(&mut seat, job, &cancel).await;
         if cancel.is_cancelled() {
             break;
@@ -70,5 +76,16 @@ pub(super) async fn warm_up(
             error,
         });
     }
+    // A paused run does not begin its first cycle.
+    may_go_on(&mut paused, &cancel).await;
     Ok(())
+}
+
+/// Waits while the run is paused; false once it is cancelled.
+async fn may_go_on(paused: &mut watch::Receiver<Pause>, cancel: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => false,
+        _ = paused.wait_for(|pause| !pause.is_on()) => true,
+    }
 }

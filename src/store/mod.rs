@@ -26,6 +26,7 @@ pub use directory::{RunDirectory, default_root, directory_name};
 pub use read::{Recovered, events_of, read, replay};
 pub use recorder::{Recorder, Recording};
 pub use resume::Resume;
+pub(crate) use tables::{CycleRow, write_row};
 
 /// What can go wrong with a run directory.
 #[derive(Debug, thiserror::Error)]

@@ -105,7 +105,7 @@ impl RequestRow {
 
 /// A row of `cycles.csv`.
 #[derive(Debug, Serialize)]
-pub(super) struct CycleRow {
+pub(crate) struct CycleRow {
     simulated: bool,
     cycle: u32,
     users: u32,
@@ -150,7 +150,7 @@ pub(super) struct CycleRow {
 }
 
 impl CycleRow {
-    pub(super) fn of(figures: &Figures, cycle: u32, users: u32, simulated: bool) -> Self {
+    pub(crate) fn of(figures: &Figures, cycle: u32, users: u32, simulated: bool) -> Self {
         let errors = figures.errors.iter().map(|(kind, n)| format!("{kind}:{n}"));
         Self {
             simulated,
@@ -213,7 +213,7 @@ pub(super) fn harmless(line: &str) -> String {
 }
 
 /// Appends rows as CSV; `headed` puts the names of the columns first.
-pub(super) fn write_row(out: &mut Vec<u8>, row: &impl Serialize, headed: bool) -> csv::Result<()> {
+pub(crate) fn write_row(out: &mut Vec<u8>, row: &impl Serialize, headed: bool) -> csv::Result<()> {
     let mut writer = csv::WriterBuilder::new()
         .has_headers(headed)
         .from_writer(out);

@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crossterm::event::Event;
@@ -18,6 +19,8 @@ use ratatui::backend::Backend;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::preview::record::look::Look;
+use crate::preview::record::still;
 use crate::run::{Ask, News};
 use crate::ui::app::{App, Effect, Msg};
 use crate::ui::render::render;
@@ -41,7 +44,7 @@ pub enum UiError {
 const BATCH: usize = 64;
 /// How often a screen is drawn that changes with time alone.
 const TICK: Duration = Duration::from_secs(1);
-/// How long the last asks may take to be heard.
+/// How long the last asks may take to be heard, and the signal that explains a lost terminal to come.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Runs the dashboard until it is left; returns its last state. On an error a run may still go on:
@@ -70,21 +73,26 @@ where
     tokio::pin!(shutdown);
     loop {
         if dirty && limiter.is_due(Instant::now()) {
-            let area = draw(terminal, &app)?;
+            let area = match draw(terminal, &app) {
+                Ok(area) => area,
+                Err(error) => return lost(error, app, outbox, shutdown).await,
+            };
             limiter.drawn(Instant::now());
             // A resize that no event told of is found by drawing.
-            let (ask, again) = outbox.take(app.update(Msg::Sized(area), Instant::now()));
-            debug_assert!(!ask, "a new size leaves nothing");
-            dirty = again;
+            dirty = outbox
+                .take(app.update(Msg::Sized(area), Instant::now()))
+                .redraw;
         }
-        let tick = limiter.last + TICK;
+        let wake = wake(&app, &limiter);
         let msg = tokio::select! {
             biased;
             signal = &mut shutdown => Some(Msg::Shutdown(signal)),
             event = input.next() => match event {
                 Some(Ok(event)) => Some(Msg::Input(event)),
-                Some(Err(error)) => return Err(UiError::Input(error)),
-                None => return Err(UiError::Closed),
+                Some(Err(error)) => {
+                    return lost(UiError::Input(error), app, outbox, shutdown).await;
+                }
+                None => return lost(UiError::Closed, app, outbox, shutdown).await,
             },
             () = outbox.send_one(), if outbox.has_mail() => None,
             count = news.recv_many(&mut batch, BATCH), if !heard_all => {
@@ -92,18 +100,37 @@ where
                 heard_all.then_some(Msg::NewsEnded)
             }
             () = sleep_until(limiter.next()), if dirty => None,
-            () = sleep_until(tick), if !dirty && app.is_ticking() => Some(Msg::Tick),
+            () = at(wake), if !dirty => Some(Msg::Tick),
         };
         let now = Instant::now();
         for msg in msg.into_iter().chain(batch.drain(..).map(Msg::News)) {
-            let (quit, redraw) = outbox.take(app.update(msg, now));
-            dirty |= redraw;
-            if quit {
+            let mut wanted = outbox.take(app.update(msg, now));
+            if wanted.picture {
+                let taken = picture(terminal, &app)?;
+                wanted |= outbox.take(app.update(Msg::Pictured(taken), now));
+            }
+            dirty |= wanted.redraw;
+            if wanted.quit {
                 outbox.empty().await;
                 return Ok(app);
             }
         }
     }
+}
+
+/// The terminal is lost. If that was a hang-up its signal is on its way, and is the reason to leave.
+async fn lost(
+    error: UiError,
+    mut app: App,
+    mut outbox: Outbox,
+    shutdown: impl Future<Output = Shutdown>,
+) -> Result<App, UiError> {
+    let Ok(signal) = tokio::time::timeout(GOODBYE, shutdown).await else {
+        return Err(error);
+    };
+    outbox.take(app.update(Msg::Shutdown(signal), Instant::now()));
+    outbox.empty().await;
+    Ok(app)
 }
 
 fn draw<B: Backend>(
@@ -112,6 +139,34 @@ fn draw<B: Backend>(
 ) -> Result<ratatui::layout::Size, UiError> {
     let frame = terminal.draw(|frame| render(frame, app));
     frame.map(|frame| frame.area.as_size()).map_err(draw_error)
+}
+
+/// Draws the screen and writes a picture of it, into the directory of the run if there is one.
+fn picture<B: Backend>(
+    terminal: &mut Terminal<B>,
+    app: &App,
+) -> Result<Result<PathBuf, String>, UiError> {
+    let of_run = app.run_directory().filter(|at| at.is_dir());
+    let drawn = terminal.draw(|frame| render(frame, app));
+    let drawn = drawn.map_err(draw_error)?;
+    let look = Look::of_theme(app.theme().name);
+    let taken = still(&of_run.unwrap_or_default(), drawn.buffer, &look);
+    Ok(taken.map_err(|error| error.to_string()))
+}
+
+/// When the screen changes though nothing is heard: a second later while a run goes on; for a token
+/// of the preview when it falls due, but not sooner than a frame may be drawn.
+fn wake(app: &App, limiter: &FrameLimiter) -> Option<Instant> {
+    let tick = app.is_ticking().then(|| limiter.last + TICK);
+    let token = app.next_due().map(|due| due.max(limiter.next()));
+    tick.into_iter().chain(token).min()
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn draw_error(error: impl std::error::Error) -> UiError {
@@ -150,6 +205,22 @@ impl FrameLimiter {
     }
 }
 
+/// What effects want besides asks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wanted {
+    quit: bool,
+    redraw: bool,
+    picture: bool,
+}
+
+impl std::ops::BitOrAssign for Wanted {
+    fn bitor_assign(&mut self, more: Self) {
+        self.quit |= more.quit;
+        self.redraw |= more.redraw;
+        self.picture |= more.picture;
+    }
+}
+
 /// Asks that wait for the session to have room: the dashboard never waits for it.
 #[derive(Debug)]
 struct Outbox {
@@ -167,17 +238,18 @@ impl Outbox {
         }
     }
 
-    /// Takes the asks out of `effects`; says whether to quit and whether to draw.
-    fn take(&mut self, effects: Vec<Effect>) -> (bool, bool) {
-        let (mut quit, mut redraw) = (false, false);
+    /// Takes the asks out of `effects`; says what else they want.
+    fn take(&mut self, effects: Vec<Effect>) -> Wanted {
+        let mut wanted = Wanted::default();
         for effect in effects {
             match effect {
                 Effect::Ask(ask) => self.waiting.push_back(ask),
-                Effect::Redraw => redraw = true,
-                Effect::Quit => quit = true,
+                Effect::Redraw => wanted.redraw = true,
+                Effect::Picture => wanted.picture = true,
+                Effect::Quit => wanted.quit = true,
             }
         }
-        (quit, redraw)
+        wanted
     }
 
     fn has_mail(&self) -> bool {

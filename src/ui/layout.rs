@@ -12,8 +12,19 @@
 
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
-/// A view, on a number key. Previews and past runs will be views 4 and 5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter, strum::Display)]
+/// A view, on a number key. Past runs will be view 5.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    clap::ValueEnum,
+    strum::EnumIter,
+    strum::Display,
+)]
 pub enum View {
     /// A run as it happens.
     #[default]
@@ -22,6 +33,8 @@ pub enum View {
     Results,
     /// Every request of a cycle.
     Requests,
+    /// What speeds feel like, and what was measured.
+    Preview,
 }
 
 impl View {
@@ -31,7 +44,8 @@ impl View {
         match self {
             Self::Live => Self::Results,
             Self::Results => Self::Requests,
-            Self::Requests => Self::Live,
+            Self::Requests => Self::Preview,
+            Self::Preview => Self::Live,
         }
     }
 
@@ -50,6 +64,7 @@ impl View {
             ],
             Self::Results => &[Pane::Results, Pane::Ttfb, Pane::Log],
             Self::Requests => &[Pane::RequestTable, Pane::RequestDetail, Pane::Answer],
+            Self::Preview => &[Pane::Lanes],
         }
     }
 }
@@ -79,6 +94,8 @@ pub enum Pane {
     RequestTable,
     /// One request in detail.
     RequestDetail,
+    /// The lanes of the preview.
+    Lanes,
 }
 
 /// How much room there is.
@@ -186,6 +203,7 @@ fn panes(room: Room, body: Rect, arrangement: Arrangement) -> Vec<(Pane, Rect)> 
         (View::Live, _) => live_compact(body, arrangement.focus),
         (View::Results, Room::Wide) => results_wide(body, arrangement.cycles),
         (View::Requests, Room::Wide) => requests_wide(body),
+        (View::Preview, _) => vec![(Pane::Lanes, body)],
         (_, _) => one_pane(body, arrangement),
     }
 }
@@ -361,7 +379,7 @@ mod tests {
     proptest! {
         #[test]
         fn panes_never_overlap_and_never_leave_the_body(
-            width in 0u16..=200, height in 0u16..=200, view in 0usize..3, focus in 0usize..7,
+            width in 0u16..=200, height in 0u16..=200, view in 0usize..4, focus in 0usize..7,
             zoomed: bool, cycles in 0usize..100,
         ) {
             let view = View::iter().nth(view).unwrap();

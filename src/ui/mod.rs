@@ -8,7 +8,7 @@
 //! - [`panes`]: one file a pane, pure drawing from a [`Cx`]
 //! - [`draw`]: the few widgets that the panes share
 //!
-//! It knows `stats`, `event`, `plan` and the session's `Ask` and `News`; nobody knows it.
+//! It knows `stats`, `event`, `plan`, the lanes of `preview` and the session's `Ask` and `News`; nobody knows it.
 
 pub mod app;
 pub mod draw;
@@ -20,6 +20,7 @@ pub mod render;
 pub mod terminal;
 pub mod theme;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::Stamp;
@@ -50,6 +51,8 @@ pub struct Options {
     pub mouse: bool,
     /// `NO_COLOR` is set: no colour, whatever the theme.
     pub no_color: bool,
+    /// Where runs are written; None if nowhere.
+    pub runs: Option<PathBuf>,
     /// The shortest time between two frames.
     pub frame: Duration,
 }
@@ -64,6 +67,7 @@ impl Default for Options {
             ascii: false,
             mouse: true,
             no_color: false,
+            runs: None,
             frame: Duration::from_micros(33_334),
         }
     }

@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use crate::preview::pane::render_as;
 use crate::ui::app::{App, Screen};
 use crate::ui::draw::frame::asciify;
 use crate::ui::layout::{Areas, Pane, Room};
@@ -67,5 +68,10 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::Results => results::render(frame, area, &cx),
         Pane::RequestTable => requests_view::render(frame, area, &cx, app.sort()),
         Pane::RequestDetail => request_detail::render(frame, area, &cx),
+        Pane::Lanes => {
+            if let Some(lanes) = app.lanes() {
+                render_as(frame, area, lanes, app.theme(), app.are_lanes_focused());
+            }
+        }
     }
 }

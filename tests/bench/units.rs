@@ -20,6 +20,8 @@ use tokometer::event::{
     Answer, Event, InFlight, Machine, Outcome, Phase, RequestRecord, RunInfo, ServerFigures, Stamp,
     What,
 };
+use tokometer::monitor::gpu::{ServerPids, SysRoot};
+use tokometer::monitor::process::{Processes, Search};
 use tokometer::plan::Plan;
 use tokometer::run::News;
 use tokometer::run::tally::{Arrivals, Tally};
@@ -109,6 +111,17 @@ fn fold(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(events.len()))
         .bench(|| RunState::of(black_box(&events)));
+}
+
+/// One look at the process table of this machine: at one a second, 10 ms are 1 % of a core.
+#[divan::bench]
+fn processes(bencher: Bencher<'_, '_>) {
+    let search = Search {
+        port: Some(1),
+        ..Search::default()
+    };
+    let mut table = Processes::new(search, &SysRoot::default(), ServerPids::default()).unwrap();
+    bencher.bench_local(|| table.sample());
 }
 
 /// A frame of a running cycle of 64 users.

@@ -21,7 +21,7 @@ use crate::{fixture, story};
 
 fn any_key() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![
-        8 => prop::sample::select("123 zfghjklnrxyopPqtTsmdGO?+-=0789".chars().collect::<Vec<_>>())
+        8 => prop::sample::select("1234 zfghjklnrxyopPqtTsSmadwGO?+-=0789".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
         4 => prop::sample::select(vec![

@@ -183,10 +183,23 @@ async fn control_c_and_signals_leave_without_a_question() {
 async fn a_terminal_that_is_gone_ends_it() {
     let mut dash = running(80, 24, Options::default()).await;
     dash.close_input().await;
+    sleep(Duration::from_secs(1)).await;
     assert!(matches!(dash.end().await, Err(UiError::Closed)));
     let mut dash = running(80, 24, Options::default()).await;
     dash.fail_input(std::io::Error::other("gone")).await;
+    sleep(Duration::from_secs(1)).await;
     assert!(matches!(dash.end().await, Err(UiError::Input(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hang_up_is_a_signal_even_where_the_terminal_goes_first() {
+    let mut dash = running(80, 24, Options::default()).await;
+    dash.asks();
+    dash.fail_input(std::io::Error::other("gone")).await;
+    assert!(!dash.is_over());
+    dash.signal(1).await;
+    assert_eq!(dash.asks(), [Ask::Run(Command::Signal(1))]);
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(1)));
 }
 
 #[tokio::test(start_paused = true)]

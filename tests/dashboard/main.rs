@@ -13,5 +13,6 @@
 mod any;
 mod fixture;
 mod keys;
+mod preview;
 mod screens;
 mod story;

@@ -230,6 +230,7 @@ fn failed(error: EncodingError) -> io::Error {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
 mod tests {
     use super::*;
     use ratatui::style::{Color, Style};

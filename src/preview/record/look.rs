@@ -1,5 +1,10 @@
 //! What colours look like outside a terminal, which has its own palette.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "it reads the colours of cells, and makes none"
+)]
+
 use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier};
 

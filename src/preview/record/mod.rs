@@ -16,8 +16,8 @@ mod palette;
 pub mod shapes;
 pub mod svg;
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use ratatui::buffer::Buffer;
@@ -51,6 +51,25 @@ impl Format {
                 )
             })
     }
+}
+
+/// Pictures that a directory can hold.
+const MOST_PICTURES: u32 = 9_999;
+
+/// Writes a still picture of `buffer` into a file of `directory` that is not there yet:
+/// `tokometer-1.svg` and so on. Returns its path.
+pub fn still(directory: &Path, buffer: &Buffer, look: &Look) -> io::Result<PathBuf> {
+    let document = svg::svg(buffer, look);
+    for number in 1..=MOST_PICTURES {
+        let path = directory.join(format!("tokometer-{number}.svg"));
+        let created = OpenOptions::new().write(true).create_new(true).open(&path);
+        match created.and_then(|mut file| file.write_all(document.as_bytes())) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("there are 9,999 pictures already"))
 }
 
 /// A recording that is being made.

@@ -82,6 +82,7 @@ fn coverage(step: u8) -> u8 {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
 mod tests {
     use super::*;
     use ratatui::buffer::Cell;

@@ -38,7 +38,7 @@ pub fn svg(buffer: &Buffer, look: &Look) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans \
          Mono','Liberation Mono',monospace\" font-size=\"{FONT}\">\n<style>rect{{shape-rendering:crispEdges}}</style>\n<rect width=\"100%\" height=\"100%\" rx=\"8\" \
-         fill=\"{}\"/>\n<g transform=\"translate({MARGIN} {MARGIN})\" xml:space=\"preserve\">\n",
+         fill=\"{}\"/>\n<g transform=\"translate({MARGIN} {MARGIN})\">\n",
         hex(look.ground)
     );
     let across = usize::from(buffer.area.width).max(1);
@@ -108,13 +108,6 @@ fn text(out: &mut String, run: &Run, top: f32) {
         }
         return;
     }
-    let shown = run.text.trim();
-    if shown.is_empty() {
-        return;
-    }
-    let before = run.text.len() - run.text.trim_start().len();
-    let left = left + f32::from(u16_of(before)) * WIDTH;
-    let cells = u16_of(shown.width());
     let mut style = String::new();
     for (set, words) in [
         (run.ink.bold, " font-weight=\"bold\""),
@@ -123,14 +116,34 @@ fn text(out: &mut String, run: &Run, top: f32) {
     ] {
         style.push_str(if set { words } else { "" });
     }
-    let (y, length) = (top + BASELINE, f32::from(cells) * WIDTH);
-    let escaped = escape(shown);
-    write(
-        out,
-        format_args!(
-            "<text x=\"{left}\" y=\"{y}\" textLength=\"{length}\" fill=\"{fill}\"{style}>{escaped}</text>\n"
-        ),
-    );
+    let y = top + BASELINE;
+    for (before, words) in words(&run.text) {
+        let x = left + f32::from(u16_of(before)) * WIDTH;
+        let length = f32::from(u16_of(words.width())) * WIDTH;
+        let escaped = escape(words);
+        write(
+            out,
+            format_args!(
+                "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\" fill=\"{fill}\"{style}>{escaped}</text>\n"
+            ),
+        );
+    }
+}
+
+/// The parts of a text between gaps of more than one space, each with the columns before it: viewers
+/// make one space of several.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let mut parts = Vec::new();
+    let mut column = 0;
+    for part in text.split("  ") {
+        let words = part.trim();
+        let indent = part.len() - part.trim_start().len();
+        if !words.is_empty() {
+            parts.push((column + indent, words));
+        }
+        column += part.width() + 2;
+    }
+    parts
 }
 
 fn shape(out: &mut String, part: &Part, (left, top): (f32, f32), fill: &str) {
@@ -197,6 +210,7 @@ fn hex([red, green, blue]: Rgb) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
 mod tests {
     use super::*;
     use ratatui::layout::Rect;
@@ -212,6 +226,16 @@ mod tests {
             .add_modifier(Modifier::BOLD);
         buffer.set_string(2, 1, "SIM ▄", style);
         insta::assert_snapshot!(svg(&buffer, &Look::dark()));
+    }
+
+    #[test]
+    fn gaps_are_places_and_not_spaces() {
+        let parts = words("   9    199  a b   日本  c ");
+        assert_eq!(
+            parts,
+            [(3, "9"), (8, "199"), (13, "a b"), (19, "日本"), (25, "c")]
+        );
+        assert_eq!(words("    "), []);
     }
 
     #[test]

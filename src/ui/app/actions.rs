@@ -34,6 +34,7 @@ impl App {
     fn act(&mut self, action: Action) -> Vec<Effect> {
         let ask = match action {
             Action::Start => return self.ask_to_start(),
+            Action::Picture => return vec![Effect::Picture],
             Action::Quit if self.is_busy() => self.question(Dialog::Quit),
             Action::Quit => return self.leave(Exit::Quit),
             Action::Stop => self.question(Dialog::Stop),
@@ -104,6 +105,10 @@ impl App {
             Action::ShowLive => self.show(View::Live),
             Action::ShowResults => self.show(View::Results),
             Action::ShowRequests => self.show(View::Requests),
+            Action::ShowPreview => self.show(View::Preview),
+            Action::FocusLanes => self.focus_lanes(true),
+            Action::LeaveLanes => self.leave_lanes(),
+            Action::Lanes(action) => self.act_on_lanes(action),
             Action::NextView => self.show(self.view.next()),
             Action::FocusNext => self.move_focus(1),
             Action::FocusPrevious => self.move_focus(self.view.panes().len() - 1),
@@ -125,6 +130,7 @@ impl App {
         }
         self.view = view;
         self.zoomed = false;
+        self.focus_lanes(false);
         if let Some(first) = view.panes().first() {
             self.focus = *first;
         }

@@ -100,6 +100,15 @@ impl App {
         self.directory.as_ref()
     }
 
+    /// Where the run on the screen is written, if it is: its pictures belong there.
+    pub fn run_directory(&self) -> Option<PathBuf> {
+        let written = || {
+            let info = self.run.info.as_ref()?;
+            Some(self.options.runs.as_ref()?.join(&info.id))
+        };
+        self.directory.clone().or_else(written)
+    }
+
     /// The order of the table of requests.
     pub const fn sort(&self) -> Sorting {
         self.sort

@@ -1,6 +1,7 @@
 //! The state of the dashboard and its update: `Msg -> Vec<Effect>`, pure of I/O.
 //!
 //! - `news`: what the session tells; `actions`: what keys do; `pointer`: what the mouse does
+//! - `preview`: the lanes of the preview and their time
 //! - `select`: which cycle, which request, how far panes are scrolled
 //! - `dialog`: questions; `facts`: what panes may ask
 //!
@@ -14,6 +15,7 @@ mod dialog;
 mod facts;
 mod news;
 mod pointer;
+mod preview;
 mod select;
 
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ use crate::ui::theme::Theme;
 use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
 
 pub use dialog::Dialog;
+use preview::Preview;
 
 /// What the dashboard hears.
 #[derive(Debug, Clone)]
@@ -45,10 +48,12 @@ pub enum Msg {
     News(News),
     /// The session is gone: no more news.
     NewsEnded,
-    /// A second went by while a run goes on.
+    /// Time went by: a second while a run goes on, or until a token of the preview fell due.
     Tick,
     /// The size of the screen.
     Sized(Size),
+    /// A picture was written there, or why not.
+    Pictured(Result<PathBuf, String>),
     /// A signal.
     Shutdown(Shutdown),
 }
@@ -60,6 +65,8 @@ pub enum Effect {
     Ask(Ask),
     /// Draw a frame.
     Redraw,
+    /// Write a picture of the screen.
+    Picture,
     /// Leave.
     Quit,
 }
@@ -142,6 +149,7 @@ pub struct App {
     notice: Option<String>,
     directory: Option<PathBuf>,
     exit: Option<Exit>,
+    preview: Preview,
 }
 
 impl App {
@@ -183,6 +191,7 @@ impl App {
             notice: None,
             directory: None,
             exit: None,
+            preview: Preview::new(now),
             options,
         };
         (app, vec![Effect::Ask(first), Effect::Redraw])
@@ -191,6 +200,7 @@ impl App {
     /// Takes in what was heard at the instant `at`; says what is to be done.
     pub fn update(&mut self, msg: Msg, at: Instant) -> Vec<Effect> {
         self.now = self.now.max(at);
+        self.advance_lanes();
         let mut effects = match msg {
             Msg::Input(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(&key),
             Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),
@@ -200,8 +210,10 @@ impl App {
             Msg::NewsEnded => self.news_ended(),
             Msg::Tick => vec![Effect::Redraw],
             Msg::Sized(size) => self.sized(size),
+            Msg::Pictured(result) => self.pictured(result),
             Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
         };
+        self.heed_lanes();
         effects.extend(self.watch());
         effects
     }
@@ -211,6 +223,14 @@ impl App {
             return Vec::new();
         }
         self.size = size;
+        vec![Effect::Redraw]
+    }
+
+    fn pictured(&mut self, result: Result<PathBuf, String>) -> Vec<Effect> {
+        self.notice = Some(match result {
+            Ok(path) => format!("Picture: {}", path.display()),
+            Err(why) => format!("No picture: {why}"),
+        });
         vec![Effect::Redraw]
     }
 
@@ -244,6 +264,7 @@ impl App {
             (None, Screen::Searching { .. }) => Mode::Waiting,
             (None, Screen::NotFound { .. }) => Mode::NotFound,
             (None, Screen::Ready) => Mode::Ready,
+            (None, Screen::Run(_)) if self.are_lanes_focused() => Mode::Lanes,
             (None, Screen::Run(Progress::Over)) => Mode::Ended,
             (None, Screen::Run(_)) => Mode::Running,
         }

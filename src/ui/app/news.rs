@@ -98,6 +98,7 @@ impl App {
         self.request = None;
         self.directory = None;
         self.scroll.clear();
+        self.preview.forget_run();
     }
 
     fn answer_text(&mut self, text: AnswerText) {

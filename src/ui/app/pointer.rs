@@ -3,6 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
+use crate::preview::pane::lane_at;
 use crate::ui::app::select::Step;
 use crate::ui::app::{App, Effect, Screen};
 use crate::ui::keys::{Action, Mode};
@@ -24,8 +25,8 @@ impl App {
             _ => return Vec::new(),
         };
         match (self.mode(), step) {
-            (Mode::Running | Mode::Ended, Some(step)) => self.wheel(at, step),
-            (Mode::Running | Mode::Ended, None) => self.click(at),
+            (Mode::Running | Mode::Ended | Mode::Lanes, Some(step)) => self.wheel(at, step),
+            (Mode::Running | Mode::Ended | Mode::Lanes, None) => self.click(at),
             (Mode::Ready, Some(step)) => self.navigate(match step {
                 Step::Back(_) => Action::Up,
                 _ => Action::Down,
@@ -60,6 +61,11 @@ impl App {
             .filter(|_| inside)
             .map(|row| usize::from(row) + self.scrolled(pane));
         self.focus = pane;
+        if let (Pane::Lanes, Some(lanes)) = (pane, self.lanes())
+            && let Some(lane) = lane_at(area, lanes, at.x, at.y)
+        {
+            self.choose_lane(lane);
+        }
         match (pane, row) {
             (Pane::Requests | Pane::RequestTable, Some(row)) => self.choose_row(pane, row),
             (Pane::Cycles | Pane::Results, Some(row)) => self.choose_cycle(row),

@@ -219,7 +219,7 @@ impl App {
             Pane::Answer => self.answer_lines(),
             Pane::Log => shown.warnings.len() + shown.cycles.len() * 4 + 8,
             Pane::RequestDetail => 64,
-            Pane::Headline | Pane::Ttfb | Pane::Machine => 0,
+            Pane::Headline | Pane::Ttfb | Pane::Machine | Pane::Lanes => 0,
         };
         lines.saturating_sub(height)
     }

@@ -7,6 +7,7 @@ mod table;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::preview::lanes;
 use crate::ui::layout::View;
 
 pub use table::BINDINGS;
@@ -42,6 +43,8 @@ pub enum Action {
     ShowResults,
     /// The table of requests.
     ShowRequests,
+    /// The preview of token speed.
+    ShowPreview,
     /// The view after this one.
     NextView,
     /// One line up.
@@ -68,8 +71,16 @@ pub enum Action {
     Zoom,
     /// Stop the view, not the run.
     Freeze,
+    /// Give the keys to the lanes of the preview.
+    FocusLanes,
+    /// From one lane back to all, then the keys back to the dashboard.
+    LeaveLanes,
+    /// Something that the lanes do.
+    Lanes(lanes::Action),
     /// The next theme.
     Theme,
+    /// A picture of the screen.
+    Picture,
     /// The next order of the table.
     Sort,
     /// The same order, the other way.
@@ -117,9 +128,18 @@ pub enum Scope {
     /// After a run.
     #[strum(to_string = "After a run")]
     Ended,
-    /// The views of a run.
-    #[strum(to_string = "Views and panes")]
+    /// The views of a run, which no pane of theirs takes away.
+    #[strum(to_string = "Views")]
+    Tabs,
+    /// The panes of a view.
+    #[strum(to_string = "Panes")]
     Views,
+    /// The view of lanes, which do not have the keys.
+    #[strum(to_string = "Preview view")]
+    Preview,
+    /// The lanes have the keys.
+    #[strum(to_string = "Lanes of the preview, once they have the keys")]
+    Lanes,
     /// The view of requests.
     #[strum(to_string = "Requests view")]
     Requests,
@@ -147,6 +167,8 @@ pub enum Mode {
     Running,
     /// A run is over.
     Ended,
+    /// The lanes of the preview have the keys.
+    Lanes,
     /// A question is open.
     Confirm,
     /// The question for a level is open.
@@ -158,16 +180,20 @@ pub enum Mode {
 /// The scopes of a mode, the most specific first.
 pub const fn scopes(mode: Mode, view: View) -> &'static [Scope] {
     use Scope::{
-        Always, Confirm, Ended, Global, Help, Level, NotFound, Ready, Requests, Running, Views,
+        Always, Confirm, Ended, Global, Help, Lanes, Level, NotFound, Preview, Ready, Requests,
+        Running, Tabs, Views,
     };
     match (mode, view) {
         (Mode::Waiting, _) => &[Global, Always],
         (Mode::NotFound, _) => &[NotFound, Global, Always],
         (Mode::Ready, _) => &[Ready, Global, Always],
-        (Mode::Running, View::Requests) => &[Running, Requests, Views, Global, Always],
-        (Mode::Running, _) => &[Running, Views, Global, Always],
-        (Mode::Ended, View::Requests) => &[Ended, Requests, Views, Global, Always],
-        (Mode::Ended, _) => &[Ended, Views, Global, Always],
+        (Mode::Running, View::Requests) => &[Running, Requests, Tabs, Views, Global, Always],
+        (Mode::Running, View::Preview) => &[Preview, Running, Tabs, Views, Global, Always],
+        (Mode::Running, _) => &[Running, Tabs, Views, Global, Always],
+        (Mode::Ended, View::Requests) => &[Ended, Requests, Tabs, Views, Global, Always],
+        (Mode::Ended, View::Preview) => &[Preview, Ended, Tabs, Views, Global, Always],
+        (Mode::Lanes, _) => &[Lanes, Tabs, Global, Always],
+        (Mode::Ended, _) => &[Ended, Tabs, Views, Global, Always],
         (Mode::Confirm, _) => &[Confirm, Always],
         (Mode::Level, _) => &[Level, Always],
         (Mode::Help, _) => &[Help, Always],
@@ -255,93 +281,44 @@ impl Binding {
         }
     }
 
-    /// How its first key is written, for the footer.
+    /// How its first key is written.
     pub fn short_label(&self, ascii: bool) -> String {
         self.keys
             .first()
             .map(|key| key.label(ascii))
             .unwrap_or_default()
     }
+
+    /// How the first of its keys is written that a more specific binding does not take, for the
+    /// footer; None if there is none.
+    pub fn heard_label(&self, mode: Mode, view: View, ascii: bool) -> Option<String> {
+        let decides = |key: &&Key| {
+            let first = in_order(mode, view).find(|other| other.keys.contains(key));
+            first.is_some_and(|b| (b.scope, b.action) == (self.scope, self.action))
+        };
+        let heard = self.keys.iter().find(decides);
+        heard.map(|key| key.label(ascii))
+    }
+}
+
+/// The bindings that hold in `mode`, the most specific first.
+fn in_order(mode: Mode, view: View) -> impl Iterator<Item = &'static Binding> {
+    scopes(mode, view)
+        .iter()
+        .flat_map(|scope| BINDINGS.iter().filter(move |b| b.scope == *scope))
 }
 
 /// What `event` does in `mode`.
 pub fn action(event: &KeyEvent, mode: Mode, view: View) -> Option<Action> {
-    scopes(mode, view)
-        .iter()
-        .flat_map(|scope| BINDINGS.iter().filter(move |b| b.scope == *scope))
+    in_order(mode, view)
         .find(|binding| binding.keys.iter().any(|key| key.matches(event)))
         .map(|binding| binding.action)
 }
 
 /// What the footer shows in `mode`, the most specific first.
 pub fn hints(mode: Mode, view: View) -> impl Iterator<Item = (&'static Binding, &'static str)> {
-    scopes(mode, view)
-        .iter()
-        .flat_map(|scope| BINDINGS.iter().filter(move |b| b.scope == *scope))
-        .filter_map(|binding| binding.hint.map(|hint| (binding, hint)))
+    in_order(mode, view).filter_map(|binding| binding.hint.map(|hint| (binding, hint)))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use strum::IntoEnumIterator;
-
-    use super::*;
-
-    #[test]
-    fn no_key_means_two_things_at_once() {
-        for mode in Mode::iter() {
-            for view in View::iter() {
-                let mut seen = Vec::new();
-                for scope in scopes(mode, view) {
-                    for binding in BINDINGS.iter().filter(|b| b.scope == *scope) {
-                        for key in binding.keys {
-                            assert!(!seen.contains(key), "{key:?} twice in {mode:?} {view:?}");
-                            seen.push(*key);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_action_has_a_key_and_every_scope_a_mode() {
-        let bound: HashSet<_> = BINDINGS.iter().map(|b| b.action).collect();
-        for action in Action::iter() {
-            assert!(bound.contains(&action), "{action:?} has no key");
-        }
-        let reachable: HashSet<_> = Mode::iter()
-            .flat_map(|mode| View::iter().flat_map(move |view| scopes(mode, view)))
-            .collect();
-        for scope in Scope::iter() {
-            assert!(reachable.contains(&scope), "{scope:?} is in no mode");
-        }
-    }
-
-    #[test]
-    fn shift_is_ignored_and_control_is_not() {
-        let shifted = KeyEvent::new(KeyCode::Char('?'), KeyModifiers::SHIFT);
-        assert_eq!(
-            action(&shifted, Mode::Ready, View::Live),
-            Some(Action::Help)
-        );
-        let control = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::CONTROL);
-        assert_eq!(action(&control, Mode::Ready, View::Live), None);
-    }
-
-    #[test]
-    fn labels_read_as_keys_are_called() {
-        let label = |action: Action, scope: Scope| {
-            let found = BINDINGS
-                .iter()
-                .find(|b| b.action == action && b.scope == scope);
-            found.unwrap().label(false)
-        };
-        assert_eq!(label(Action::Start, Scope::Ready), "Enter/s");
-        assert_eq!(label(Action::Digit, Scope::Level), "0–9");
-        assert_eq!(label(Action::Pause, Scope::Running), "space");
-        assert_eq!(label(Action::Interrupt, Scope::Always), "Ctrl-C");
-    }
-}
+mod tests;

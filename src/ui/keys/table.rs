@@ -3,6 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::{Action, Binding, Key, Scope};
+use crate::preview::lanes::Action as Lanes;
 
 const fn bind(
     scope: Scope,
@@ -78,10 +79,11 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Requests, &[c('o')], Action::Sort, Some("order"), "Order the table by the next column"),
     bind(Scope::Requests, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),
 
-    bind(Scope::Views, &[c('1')], Action::ShowLive, None, "Live: the number, the cycles, the requests, the answer"),
-    bind(Scope::Views, &[c('2')], Action::ShowResults, None, "Results: one line a cycle, with its percentiles"),
-    bind(Scope::Views, &[c('3')], Action::ShowRequests, None, "Requests: all of a cycle, and one in detail"),
-    bind(Scope::Views, &[TAB], Action::NextView, Some("view"), "The next view"),
+    bind(Scope::Tabs, &[c('1')], Action::ShowLive, None, "Live: the number, the cycles, the requests, the answer"),
+    bind(Scope::Tabs, &[c('2')], Action::ShowResults, None, "Results: one line a cycle, with its percentiles"),
+    bind(Scope::Tabs, &[c('3')], Action::ShowRequests, None, "Requests: all of a cycle, and one in detail"),
+    bind(Scope::Tabs, &[c('4')], Action::ShowPreview, None, "Preview: lanes of text at set speeds, and as it was measured"),
+    bind(Scope::Tabs, &[TAB], Action::NextView, Some("view"), "The next view"),
     bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll, by the focused pane"),
     bind(Scope::Views, &[DOWN, c('j')], Action::Down, None, "Down"),
     bind(Scope::Views, &[PAGE_UP], Action::PageUp, None, "A page up"),
@@ -96,6 +98,24 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Views, &[c('f')], Action::Freeze, Some("freeze"), "Freeze the view; the run goes on"),
     bind(Scope::Views, &[ESC], Action::Follow, None, "Follow the run again: no zoom, no chosen cycle or request"),
 
+    bind(Scope::Preview, &[ENTER], Action::FocusLanes, Some("use lanes"), "Give the keys to the lanes"),
+
+    bind(Scope::Lanes, &[ESC], Action::LeaveLanes, Some("back"), "From one lane back to all; then the keys back to the dashboard"),
+    bind(Scope::Lanes, &[c(' ')], Action::Lanes(Lanes::Pause), Some("pause"), "The lanes stand still, or go on; the run is not touched"),
+    bind(Scope::Lanes, &[ENTER], Action::Lanes(Lanes::Full), Some("one lane"), "One lane full screen, all again"),
+    bind(Scope::Lanes, &[c('r')], Action::Lanes(Lanes::Again), Some("again"), "All lanes again from the start"),
+    bind(Scope::Lanes, &[RIGHT, DOWN], Action::Lanes(Lanes::Next), Some("lane"), "Select the lane to the right"),
+    bind(Scope::Lanes, &[LEFT, UP], Action::Lanes(Lanes::Previous), None, "Select the lane to the left"),
+    bind(Scope::Lanes, &[c('+'), c('=')], Action::Lanes(Lanes::Faster), Some("faster"), "The selected lane faster (×1.25)"),
+    bind(Scope::Lanes, &[c('-'), c('_')], Action::Lanes(Lanes::Slower), Some("slower"), "The selected lane slower (÷1.25)"),
+    bind(Scope::Lanes, &[c('p')], Action::Lanes(Lanes::NextPreset), Some("preset"), "The next of 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured"),
+    bind(Scope::Lanes, &[c('a')], Action::Lanes(Lanes::Add), Some("add"), "Add a lane"),
+    bind(Scope::Lanes, &[c('d')], Action::Lanes(Lanes::Remove), Some("remove"), "Remove the selected lane"),
+    bind(Scope::Lanes, &[c('T')], Action::Lanes(Lanes::Thinking), Some("thinking"), "Thinking shown, folded or skipped"),
+    bind(Scope::Lanes, &[c('w')], Action::Lanes(Lanes::Wait), Some("wait"), "Recordings with or without their wait"),
+    bind(Scope::Lanes, &[c('l')], Action::Lanes(Lanes::NextText), Some("text"), "The next text"),
+
+    bind(Scope::Global, &[c('S')], Action::Picture, None, "Picture of the screen (SVG) into the run's directory, or into the current one"),
     bind(Scope::Global, &[c('t')], Action::Theme, None, "The next theme"),
     bind(Scope::Global, &[c('?'), Key::of(KeyCode::F(1))], Action::Help, Some("help"), "Show this help"),
     bind(Scope::Global, &[c('q')], Action::Quit, Some("quit"), "Quit (asks while a run goes on)"),

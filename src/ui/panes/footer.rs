@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use strum::IntoEnumIterator;
 
+use crate::preview::lanes::{self, Lanes};
 use crate::ui::app::App;
 use crate::ui::draw::text;
 use crate::ui::keys::{self, Action, BINDINGS, Mode};
@@ -13,7 +14,12 @@ use crate::ui::layout::View;
 /// Columns from which on the views are named.
 const TABS_FROM: u16 = 110;
 /// What shows each view, in their order.
-const SHOW: [Action; 3] = [Action::ShowLive, Action::ShowResults, Action::ShowRequests];
+const SHOW: [Action; 4] = [
+    Action::ShowLive,
+    Action::ShowResults,
+    Action::ShowRequests,
+    Action::ShowPreview,
+];
 /// Columns between two keys.
 const GAP: usize = 2;
 
@@ -22,9 +28,9 @@ const GAP: usize = 2;
 pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let area = area.intersection(frame.area());
     let hints: Vec<(Action, String, &str)> = keys::hints(app.mode(), app.view())
-        .map(|(binding, hint)| {
-            let label = binding.short_label(app.theme().ascii);
-            (binding.action, label, worded(app, binding.action, hint))
+        .filter_map(|(binding, hint)| {
+            let label = binding.heard_label(app.mode(), app.view(), app.theme().ascii)?;
+            Some((binding.action, label, worded(app, binding.action, hint)))
         })
         .collect();
     let always = |action: Action| matches!(action, Action::Help | Action::Quit);
@@ -89,6 +95,10 @@ fn tabs(app: &App, width: u16) -> Line<'static> {
 fn worded(app: &App, action: Action, hint: &'static str) -> &'static str {
     match action {
         Action::Pause if app.run().paused => "go on",
+        Action::Lanes(lanes::Action::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "go on",
+        Action::Lanes(lanes::Action::Full) if app.lanes().is_some_and(Lanes::is_full) => {
+            "all lanes"
+        }
         Action::Freeze if app.is_frozen() => "unfreeze",
         _ => hint,
     }

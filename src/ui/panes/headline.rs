@@ -56,7 +56,13 @@ fn stage(cx: &Cx<'_>) -> String {
     }
     match &cx.run.stage {
         Stage::Idle => "not started".to_owned(),
-        Stage::Warming { done, of } => format!("warming up {done}/{of}"),
+        Stage::Warming { done, of } => match cx.run.load_s {
+            Some((took_s, _)) => format!(
+                "loaded in {} · warming up {done}/{of}",
+                text::seconds(Some(took_s))
+            ),
+            None => format!("loading and warming up {done}/{of}"),
+        },
         Stage::Connecting => "opening connections".to_owned(),
         Stage::Cycle => "running".to_owned(),
         Stage::Resting { until, next_users } => {

@@ -1,4 +1,4 @@
-//! The warnings of the run, newest last.
+//! What a reader of the numbers should know: how the model was loaded, then the warnings, newest last.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -20,7 +20,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
         title = title.aside(warnings.len().to_string());
     }
     frame::pane(frame, area, cx, &title, |buf, inner| {
-        if warnings.is_empty() {
+        if warnings.is_empty() && cx.run.load_s.is_none() {
             Line::styled("no warnings", cx.theme.dim).render(inner, buf);
             return;
         }
@@ -33,11 +33,24 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
                 break;
             }
         }
+        if let Some(loaded) = cx.run.load_s.filter(|_| lines.len() < wanted) {
+            lines.push(load_time(cx.theme, loaded, inner.width));
+        }
         let scroll = cx.scroll.min(lines.len().saturating_sub(height));
         let mut seen: Vec<_> = lines.into_iter().skip(scroll).take(height).collect();
         seen.reverse();
         Paragraph::new(seen).render(inner, buf);
     });
+}
+
+/// How long the model took to load, as the client saw it and as the server says.
+fn load_time(theme: &Theme, (took_s, server_s): (f64, Option<f64>), width: u16) -> Line<'static> {
+    let mut told = format!("model loaded in {}", text::seconds(Some(took_s)));
+    if server_s.is_some() {
+        told += ", the server says ";
+        told += &text::seconds(server_s);
+    }
+    Line::styled(text::fit(&told, usize::from(width)).into_owned(), theme.dim)
 }
 
 fn entry(theme: &Theme, at: Stamp, warning: &Warning, width: u16) -> Vec<Line<'static>> {

@@ -62,6 +62,7 @@ impl Tokometer {
             .build()
             .unwrap();
         let before = cpu_s();
+        tokometer::platform::yield_to_the_load();
         let mut run = runtime.block_on(drive(session, plan));
         run.cpu_s -= before;
         let _left = std::fs::remove_dir_all(folder);

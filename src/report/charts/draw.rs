@@ -1,0 +1,339 @@
+//! Puts a figure on paper.
+
+use super::axis::Axis;
+use super::figure::{Figure, Line, Look, Panel, Values};
+use super::palette::Colour;
+use super::paper::{Align, Letters, Paper, Trouble, page};
+
+/// Width of every chart, pixels.
+const WIDTH: u32 = 860;
+/// Height of the title and the subtitle, pixels.
+const HEAD: f64 = 74.0;
+/// Height of a note, pixels.
+const NOTE: f64 = 17.0;
+/// Left and right of everything, pixels.
+const EDGE: f64 = 24.0;
+/// Between panels side by side, pixels.
+const GAP: f64 = 28.0;
+/// The least distance of two names at the ends of lines, pixels.
+const APART: f64 = 15.0;
+
+/// A rectangle of the page, pixels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Space {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) right: f64,
+    pub(crate) bottom: f64,
+}
+
+impl Space {
+    fn at(self, panel: &Panel, x: f64, y: f64) -> (f64, f64) {
+        let across = panel.x.place(x);
+        let up = panel.y.place(y);
+        (
+            self.left + across * (self.right - self.left),
+            self.bottom - up * (self.bottom - self.top),
+        )
+    }
+}
+
+/// The figure as SVG.
+pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
+    let columns = figure.columns.max(1);
+    let rows = u32::try_from(figure.panels.len())
+        .unwrap_or(u32::MAX)
+        .div_ceil(columns);
+    let panel_height = f64::from(figure.panel_height);
+    let foot = 10.0 + NOTE * figure.notes.len() as f64;
+    let head_height = HEAD + if figure.legend.is_empty() { 0.0 } else { 26.0 };
+    let height = head_height + panel_height * f64::from(rows) + foot;
+    let whole = u32::try_from(crate::units::floor_u64(height.ceil())).unwrap_or(WIDTH);
+    page((WIDTH, whole), &figure.title, &figure.described, |paper| {
+        head(paper, figure)?;
+        let gaps = GAP * (f64::from(columns) - 1.0);
+        let panel_width = (f64::from(WIDTH) - 2.0 * EDGE - gaps) / f64::from(columns);
+        let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        // Panels under one another share their margins: their axes are to line up.
+        let margins = Margins::of(&figure.panels);
+        for panel in &figure.panels {
+            let Some((row, column)) = places.next() else {
+                break;
+            };
+            let left = EDGE + f64::from(column) * (panel_width + GAP);
+            let top = head_height + f64::from(row) * panel_height;
+            let space = Space {
+                left,
+                top,
+                right: left + panel_width,
+                bottom: top + panel_height,
+            };
+            let below = figure.panels.last().map(|last| &last.x.title);
+            let titled = row + 1 == rows || below != Some(&panel.x.title);
+            draw_panel(paper, panel, space, margins, titled)?;
+        }
+        let muted = Letters::new(11.5, Colour::Muted);
+        let mut y = height - foot + 8.0;
+        for note in &figure.notes {
+            paper.text((EDGE, y), note, muted)?;
+            y += NOTE;
+        }
+        Ok(())
+    })
+}
+
+fn head(paper: &Paper<'_>, figure: &Figure) -> Result<(), Trouble> {
+    let title = Letters::new(19.0, Colour::Ink).bold();
+    paper.text((EDGE, 29.0), &figure.title, title)?;
+    let subtitle = Letters::new(12.5, Colour::Muted);
+    paper.text((EDGE, 53.0), &figure.subtitle, subtitle)?;
+    let mut x = EDGE;
+    for (name, colour) in &figure.legend {
+        paper.path([(x, 78.0), (x + 18.0, 78.0)], *colour, 3.0, 1.0)?;
+        let letters = Letters::new(12.0, Colour::Ink);
+        paper.text((x + 25.0, 78.0), name, letters)?;
+        x += 25.0 + name.chars().count() as f64 * 6.8 + 18.0;
+    }
+    if figure.simulated {
+        paper.simulated((f64::from(WIDTH) - EDGE, 18.0), 1.0)?;
+    }
+    Ok(())
+}
+
+/// What panels need beside their axes, pixels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Margins {
+    left: f64,
+    right: f64,
+}
+
+impl Margins {
+    pub(super) fn of(panels: &[Panel]) -> Self {
+        let letters = |name: &str| name.chars().count() as f64;
+        let ticks = panels.iter().flat_map(|panel| &panel.y.ticks);
+        let ticks = ticks.map(|(_, name)| letters(name)).reduce(f64::max);
+        let ends = panels.iter().flat_map(ends);
+        let ends = ends.map(|end| letters(&end.name)).reduce(f64::max);
+        Self {
+            left: ticks.unwrap_or(1.0) * 6.6 + 12.0,
+            right: ends.map_or(2.0, |letters| (letters * 6.9 + 12.0).min(190.0)),
+        }
+    }
+}
+
+/// Draws a panel with its axes into a space; `titled` names the axis below.
+pub(super) fn draw_panel(
+    paper: &Paper<'_>,
+    panel: &Panel,
+    space: Space,
+    margins: Margins,
+    titled: bool,
+) -> Result<(), Trouble> {
+    let named = panel
+        .stretches
+        .iter()
+        .any(|stretch| !stretch.name.is_empty());
+    let plot = Space {
+        left: space.left + margins.left,
+        top: space.top + if named { 48.0 } else { 30.0 },
+        right: space.right - margins.right,
+        bottom: space.bottom - if titled { 46.0 } else { 28.0 },
+    };
+    let title = Letters::new(12.5, Colour::Ink).bold();
+    paper.text((space.left, space.top + 10.0), &panel.y.title, title)?;
+    stretches(paper, panel, plot)?;
+    grid(paper, panel, plot)?;
+    axis_below(paper, &panel.x, plot, titled)?;
+    lines(paper, panel, plot)?;
+    name_ends(paper, ends(panel), panel, plot)
+}
+
+fn stretches(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
+    let letters = Letters::new(11.0, Colour::Muted).align(Align::Centre);
+    let mut free_from = f64::NEG_INFINITY;
+    for stretch in &panel.stretches {
+        let (left, _) = plot.at(panel, stretch.from, 0.0);
+        let (right, _) = plot.at(panel, stretch.to, 0.0);
+        let (left, right) = (left.max(plot.left), right.min(plot.right));
+        if right <= left {
+            continue;
+        }
+        paper.fill((left, plot.top), (right, plot.bottom), Colour::Muted, 0.06)?;
+        // The whole name where it fits, else its first word.
+        let half = |name: &str| name.chars().count() as f64 * 3.2 + 2.0;
+        let short = stretch.name.split(' ').next().unwrap_or_default();
+        let name = if half(&stretch.name) * 2.0 <= right - left {
+            &stretch.name
+        } else {
+            short
+        };
+        let middle = f64::midpoint(left, right);
+        if !name.is_empty() && middle - half(name) >= free_from {
+            paper.text((middle, plot.top - 10.0), name, letters)?;
+            free_from = middle + half(name);
+        }
+    }
+    Ok(())
+}
+
+fn grid(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
+    let letters = Letters::new(11.5, Colour::Muted).align(Align::Right);
+    for (tick, name) in &panel.y.ticks {
+        let y = plot.bottom - panel.y.place(*tick) * (plot.bottom - plot.top);
+        if plot.bottom - y > 1.0 {
+            paper.path([(plot.left, y), (plot.right, y)], Colour::Grid, 1.0, 1.0)?;
+        }
+        paper.text((plot.left - 8.0, y), name, letters)?;
+    }
+    let ends = [(plot.left, plot.bottom), (plot.right, plot.bottom)];
+    paper.path(ends, Colour::Muted, 1.0, 0.7)
+}
+
+fn axis_below(paper: &Paper<'_>, x: &Axis, plot: Space, titled: bool) -> Result<(), Trouble> {
+    let letters = Letters::new(11.5, Colour::Muted).align(Align::Centre);
+    for (tick, name) in &x.ticks {
+        let at = plot.left + x.place(*tick) * (plot.right - plot.left);
+        let ends = [(at, plot.bottom), (at, plot.bottom + 4.0)];
+        paper.path(ends, Colour::Muted, 1.0, 0.7)?;
+        paper.text((at, plot.bottom + 14.0), name, letters)?;
+    }
+    if titled {
+        let middle = f64::midpoint(plot.left, plot.right);
+        paper.text((middle, plot.bottom + 33.0), &x.title, letters)?;
+    }
+    Ok(())
+}
+
+fn lines(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
+    for band in &panel.bands {
+        let upper = band.points.iter().map(|(x, _, high)| (*x, *high));
+        let lower = band.points.iter().rev().map(|(x, low, _)| (*x, *low));
+        let edge = upper.chain(lower).map(|(x, y)| plot.at(panel, x, y));
+        paper.shape(edge, band.colour, 0.14)?;
+    }
+    if let Some((limit, _)) = &panel.limit {
+        let (_, y) = plot.at(panel, 0.0, *limit);
+        paper.path([(plot.left, y), (plot.right, y)], Colour::Limit, 1.4, 1.0)?;
+    }
+    for line in panel.lines.iter().rev() {
+        draw_line(paper, panel, line, plot)?;
+    }
+    for line in &panel.lines {
+        values(paper, panel, line, plot)?;
+    }
+    Ok(())
+}
+
+fn draw_line(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
+    let (width, opacity, radius) = match line.look {
+        Look::Dotted => (2.6, 1.0, Some(4.6)),
+        Look::Beside => (1.5, 0.9, Some(3.4)),
+        Look::Plain => (1.8, 1.0, None),
+        Look::Faint => (1.0, 0.22, None),
+    };
+    let places = line.points.iter().map(|at| plot.at(panel, at.x, at.y));
+    if line.points.len() > 1 {
+        paper.path(places, line.colour, width, opacity)?;
+    }
+    // A single value is a line without length: it needs a dot to be seen.
+    let radius = radius.or((line.points.len() == 1).then_some(2.5));
+    if let Some(radius) = radius {
+        for point in &line.points {
+            let place = plot.at(panel, point.x, point.y);
+            paper.dot(place, radius, line.colour, point.hollow)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the values of a line beside its points, as many as there is room for.
+fn values(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
+    let down = match line.values {
+        Values::None => return Ok(()),
+        Values::Above => -14.0,
+        Values::Below => 16.0,
+    };
+    let letters = Letters::new(11.5, Colour::Ink).align(Align::Centre).halo();
+    let mut free_from = f64::NEG_INFINITY;
+    let mut before = None;
+    for point in &line.points {
+        let value = crate::report::text::number(Some(point.y), decimals(point.y));
+        let half = value.chars().count() as f64 * 3.3 + 2.0;
+        let (x, y) = plot.at(panel, point.x, point.y);
+        // Where the line comes steeply from the value's side, the value goes to the right.
+        let steep = before
+            .replace(y)
+            .is_some_and(|before| (before - y) * down > 30.0 * down.abs());
+        let middle = if steep { x + half } else { x };
+        if middle - half >= free_from {
+            let height = (y + down).clamp(plot.top - 6.0, plot.bottom - 8.0);
+            paper.text((middle, height), &value, letters)?;
+            free_from = middle + half;
+        }
+    }
+    Ok(())
+}
+
+/// Three significant digits, and no more decimals than two.
+pub(super) fn decimals(value: f64) -> usize {
+    match value.abs() {
+        large if large >= 99.95 => 0,
+        middle if middle >= 9.995 => 1,
+        _ => 2,
+    }
+}
+
+/// The name at the end of a line.
+struct End {
+    name: String,
+    colour: Colour,
+    y: f64,
+}
+
+/// The names of lines, with the values that they end at.
+fn ends(panel: &Panel) -> Vec<End> {
+    let named = panel.lines.iter().filter(|line| !line.name.is_empty());
+    let lines = named.filter_map(|line| {
+        let last = line.points.last()?;
+        Some(End {
+            name: line.name.clone(),
+            colour: line.colour,
+            y: last.y,
+        })
+    });
+    let limit = panel.limit.as_ref().map(|(limit, name)| End {
+        name: name.clone(),
+        colour: Colour::Limit,
+        y: *limit,
+    });
+    lines.chain(limit).collect()
+}
+
+fn name_ends(
+    paper: &Paper<'_>,
+    mut names: Vec<End>,
+    panel: &Panel,
+    plot: Space,
+) -> Result<(), Trouble> {
+    for end in &mut names {
+        let (_, y) = plot.at(panel, 0.0, end.y);
+        end.y = y;
+    }
+    names.sort_by(|a, b| a.y.total_cmp(&b.y));
+    // Down the page until each is clear of the one above, then up again from the bottom.
+    let mut above = f64::NEG_INFINITY;
+    for end in &mut names {
+        end.y = end.y.max(above + APART);
+        above = end.y;
+    }
+    let mut below = plot.bottom + APART;
+    for end in names.iter_mut().rev() {
+        end.y = end.y.min(below - APART);
+        below = end.y;
+    }
+    for end in &names {
+        let letters = Letters::new(12.0, end.colour).bold();
+        paper.text((plot.right + 10.0, end.y), &end.name, letters)?;
+    }
+    Ok(())
+}

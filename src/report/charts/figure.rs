@@ -1,0 +1,141 @@
+//! A chart as data: what stands in it. `draw` puts it on paper.
+
+use super::axis::Axis;
+use super::palette::Colour;
+
+/// One chart: panels under one title.
+#[derive(Debug, Clone)]
+pub(super) struct Figure {
+    /// The name of its file.
+    pub(super) name: String,
+    /// What it shows.
+    pub(super) title: String,
+    /// Of whom, and how.
+    pub(super) subtitle: String,
+    /// Series that several panels share.
+    pub(super) legend: Vec<(String, Colour)>,
+    /// What a reader must know to read it, at its foot.
+    pub(super) notes: Vec<String>,
+    /// The panels, in rows.
+    pub(super) panels: Vec<Panel>,
+    /// Panels side by side.
+    pub(super) columns: u32,
+    /// Height of a panel with its titles, pixels.
+    pub(super) panel_height: u32,
+    /// Whether the server was simulated.
+    pub(super) simulated: bool,
+    /// The figures of the chart in words, for those who do not see it.
+    pub(super) described: String,
+}
+
+/// One pair of axes and what stands between them.
+#[derive(Debug, Clone)]
+pub(super) struct Panel {
+    /// From left to right.
+    pub(super) x: Axis,
+    /// From the bottom up.
+    pub(super) y: Axis,
+    /// Stretches of x with a name, shaded: the cycles of a run.
+    pub(super) stretches: Vec<Stretch>,
+    /// Ranges, behind the lines.
+    pub(super) bands: Vec<Band>,
+    /// The lines, the first on top.
+    pub(super) lines: Vec<Line>,
+    /// What a person would accept.
+    pub(super) limit: Option<(f64, String)>,
+}
+
+/// A stretch of x.
+#[derive(Debug, Clone)]
+pub(super) struct Stretch {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) name: String,
+}
+
+/// A range over x: low and high at each place.
+#[derive(Debug, Clone)]
+pub(super) struct Band {
+    pub(super) colour: Colour,
+    pub(super) points: Vec<(f64, f64, f64)>,
+}
+
+/// A line.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    /// Stands at its end; empty for none.
+    pub(super) name: String,
+    pub(super) colour: Colour,
+    pub(super) points: Vec<Point>,
+    pub(super) look: Look,
+    /// Whether and where the value stands at each point.
+    pub(super) values: Values,
+}
+
+/// Where values stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    None,
+    Above,
+    /// Where another line runs above.
+    Below,
+}
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// With a dot at each point: few values, each one measured.
+    Dotted,
+    /// The same, thinner: beside the main line.
+    Beside,
+    /// A line alone: many values.
+    Plain,
+    /// One of very many.
+    Faint,
+}
+
+/// A point of a line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    /// Stands for another figure than the rest of the line, as a note explains.
+    pub(super) hollow: bool,
+}
+
+impl Line {
+    /// A line through these places, without values at its points.
+    pub(super) fn through(
+        name: impl Into<String>,
+        colour: Colour,
+        look: Look,
+        places: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Self {
+        let points = places.into_iter().map(|(x, y)| Point {
+            x,
+            y,
+            hollow: false,
+        });
+        Self {
+            name: name.into(),
+            colour,
+            points: points.collect(),
+            look,
+            values: Values::None,
+        }
+    }
+}
+
+impl Panel {
+    /// An empty panel.
+    pub(super) fn new(x: Axis, y: Axis) -> Self {
+        Self {
+            x,
+            y,
+            stretches: Vec::new(),
+            bands: Vec::new(),
+            lines: Vec::new(),
+            limit: None,
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! What changes with the number of users.
+
+use super::axis::Axis;
+use super::figure::{Band, Figure, Line, Look, Panel, Point, Values};
+use super::palette::Colour;
+use super::{draw, subtitle};
+use crate::report::Report;
+use crate::report::text::users;
+use crate::stats::dist::Dist;
+use crate::stats::figures::{CountedBy, Figures};
+use crate::stats::summary::{LevelSummary, Summary};
+
+/// The largest level of the charts that leave the large ones out.
+const FEW: u32 = 32;
+/// Says what hollow dots are.
+const HOLLOW: &str =
+    "Hollow: the slowest request, where too few ended for a 99th percentile (100).";
+/// Says what the shade is.
+const SHADE: &str = "Shaded: 5 % to 95 % of the requests; where fewer than 20 ended, all of them.";
+
+/// The charts by level.
+pub(super) fn figures(report: &Report) -> Vec<Figure> {
+    let all = Levels::of(&report.summary, |_| true);
+    let few = Levels::of(&report.summary, |users| users <= FEW);
+    // Without a larger level the two would be the same.
+    let few = (few.levels.len() < all.levels.len() && !few.levels.is_empty()).then_some(few);
+    let few = few.as_ref();
+    let named = |figure: Figure| Figure {
+        name: format!("{}-{FEW}", figure.name),
+        title: format!("{}, up to {FEW} users", figure.title),
+        ..figure
+    };
+    let figures = [
+        all.speed(),
+        all.throughput(),
+        all.wait(),
+        few.and_then(Levels::wait).map(named),
+        all.speed_and_wait(),
+        all.durations(),
+        few.and_then(Levels::durations).map(named),
+        all.combined(),
+        few.and_then(Levels::combined).map(named),
+    ];
+    figures.into_iter().flatten().collect()
+}
+
+/// Speed by users with its limit, alone.
+pub(super) fn speed_panel(summary: &Summary) -> Option<Panel> {
+    Levels::of(summary, |_| true).speed_by_users(Look::Dotted)
+}
+
+struct Levels<'a> {
+    summary: &'a Summary,
+    levels: Vec<&'a LevelSummary>,
+}
+
+impl<'a> Levels<'a> {
+    fn of(summary: &'a Summary, wanted: impl Fn(u32) -> bool) -> Self {
+        let levels = summary.cycles.iter();
+        Self {
+            summary,
+            levels: levels.filter(|level| wanted(level.users)).collect(),
+        }
+    }
+
+    /// A figure at each level that has it.
+    fn places(&self, figure: impl Fn(&Figures) -> Option<f64>) -> Vec<(f64, f64)> {
+        let levels = self.levels.iter();
+        levels
+            .filter_map(|level| Some((f64::from(level.users), figure(&level.figures)?)))
+            .collect()
+    }
+
+    fn line(
+        &self,
+        name: &str,
+        colour: Colour,
+        look: Look,
+        figure: impl Fn(&Figures) -> Option<f64>,
+    ) -> Line {
+        Line::through(name, colour, look, self.places(figure))
+    }
+
+    /// The bad end: a percentile, or the worst where the sample cannot carry that.
+    fn bad_end(
+        &self,
+        colour: Colour,
+        [far, worst]: [&str; 2],
+        ends: impl Fn(&Figures) -> (Option<f64>, Option<f64>),
+    ) -> Line {
+        let levels = self.levels.iter();
+        let points: Vec<Point> = levels
+            .filter_map(|level| {
+                let (far, worst) = ends(&level.figures);
+                Some(Point {
+                    x: f64::from(level.users),
+                    y: far.or(worst)?,
+                    hollow: far.is_none(),
+                })
+            })
+            .collect();
+        let name = match (
+            points.iter().any(|p| p.hollow),
+            points.iter().all(|p| p.hollow),
+        ) {
+            (_, true) => worst.to_owned(),
+            (false, _) => far.to_owned(),
+            (true, false) => format!("{far} / {worst}"),
+        };
+        Line {
+            points,
+            ..Line::through(name, colour, Look::Beside, [])
+        }
+    }
+
+    fn band(&self, colour: Colour, dist: impl Fn(&Figures) -> Dist) -> Band {
+        let levels = self.levels.iter();
+        let points = levels.filter_map(|level| {
+            let dist = dist(&level.figures);
+            let (low, high) = (dist.p5.or(dist.min)?, dist.p95.or(dist.max)?);
+            Some((f64::from(level.users), low, high))
+        });
+        Band {
+            colour,
+            points: points.collect(),
+        }
+    }
+
+    /// A panel of these lines over the levels; None where they are all empty.
+    fn panel(
+        &self,
+        title: &str,
+        lines: Vec<Line>,
+        bands: Vec<Band>,
+        limit: Option<(f64, String)>,
+    ) -> Option<Panel> {
+        let lines: Vec<Line> = lines.into_iter().filter(|l| !l.points.is_empty()).collect();
+        let on_lines = lines.iter().flat_map(|line| &line.points).map(|p| p.y);
+        let in_bands = bands.iter().flat_map(|band| &band.points);
+        let values: Vec<f64> = on_lines
+            .chain(in_bands.flat_map(|(_, low, high)| [*low, *high]))
+            .collect();
+        let highest = values.iter().copied().reduce(f64::max)?;
+        // A limit far above everything would press the lines flat.
+        let limit = limit.filter(|(limit, _)| *limit <= highest * 2.5);
+        let extent = values
+            .into_iter()
+            .chain(limit.iter().map(|(limit, _)| *limit));
+        let x = Axis::levels(self.levels.iter().map(|level| level.users));
+        let mut panel = Panel::new(x, Axis::values(title, extent)?);
+        panel.limit = limit.filter(|(limit, _)| panel.y.holds(*limit));
+        panel.lines = lines;
+        panel.bands = bands;
+        Some(panel)
+    }
+
+    fn figure(&self, name: &str, title: &str, panels: Vec<Panel>, height: u32) -> Option<Figure> {
+        if panels.is_empty() {
+            return None;
+        }
+        let described = describe(&panels);
+        Some(Figure {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            subtitle: subtitle(self.summary),
+            legend: Vec::new(),
+            notes: self.notes(&panels),
+            panels,
+            columns: 1,
+            panel_height: height,
+            simulated: self.summary.simulated,
+            described,
+        })
+    }
+
+    fn notes(&self, panels: &[Panel]) -> Vec<String> {
+        let mut notes = Vec::new();
+        if panels.iter().any(|panel| !panel.bands.is_empty()) {
+            notes.push(SHADE.to_owned());
+        }
+        let mut points = panels
+            .iter()
+            .flat_map(|panel| &panel.lines)
+            .flat_map(|line| &line.points);
+        if points.any(|point| point.hollow) {
+            notes.push(HOLLOW.to_owned());
+        }
+        let failing: Vec<String> = self
+            .levels
+            .iter()
+            .filter(|level| level.figures.failed > 0)
+            .map(|level| {
+                let figures = &level.figures;
+                let (failed, all) = (figures.failed, figures.requests);
+                format!("{failed} of {all} at {}", users(level.users))
+            })
+            .collect();
+        if !failing.is_empty() {
+            let first: Vec<&str> = failing.iter().map(String::as_str).take(3).collect();
+            let more = if failing.len() > 3 { " and more" } else { "" };
+            let first = first.join(", ");
+            notes.push(format!("Failed requests are left out: {first}{more}."));
+        }
+        if self.about() {
+            notes.push("~ chunks stand for tokens: the server does not count them.".to_owned());
+        }
+        notes
+    }
+
+    /// Whether tokens are estimates.
+    fn about(&self) -> bool {
+        self.levels.iter().any(|level| {
+            let counted = level.figures.tokens_counted_by;
+            matches!(counted, Some(CountedBy::Chunks | CountedBy::Mixed))
+        })
+    }
+
+    fn speed_unit(&self, what: &str) -> String {
+        let mark = if self.about() { "~ " } else { "" };
+        format!("{what}, {mark}tokens/s")
+    }
+
+    fn speed_limit(&self) -> Option<(f64, String)> {
+        let limit = self.summary.limits?.speed_tok_s;
+        Some((limit, format!("limit {limit}")))
+    }
+
+    fn wait_limit(&self) -> Option<(f64, String)> {
+        let limit = self.summary.limits?.wait_s;
+        Some((limit, format!("limit {limit} s")))
+    }
+
+    fn speed_by_users(&self, look: Look) -> Option<Panel> {
+        let mean = self.line("mean", Colour::Speed, look, |f| f.speed_tok_s.mean);
+        let mean = Line {
+            values: Values::Above,
+            ..mean
+        };
+        let band = self.band(Colour::Speed, |f| f.speed_tok_s);
+        let unit = self.speed_unit("speed of one answer");
+        self.panel(&unit, vec![mean], vec![band], self.speed_limit())
+    }
+
+    fn speed(&self) -> Option<Figure> {
+        let panel = self.speed_by_users(Look::Dotted)?;
+        self.figure("speed", "Average speed", vec![panel], 380)
+    }
+
+    fn throughput(&self) -> Option<Figure> {
+        let whole = self.line("whole cycle", Colour::Energy, Look::Dotted, |f| {
+            f.system_tok_s
+        });
+        let whole = Line {
+            values: Values::Below,
+            ..whole
+        };
+        let steady = self.line("all users busy", Colour::Cyan, Look::Beside, |f| {
+            f.steady_tok_s
+        });
+        let unit = self.speed_unit("all answers together");
+        let panel = self.panel(&unit, vec![whole, steady], vec![], None)?;
+        self.figure("throughput", "Throughput", vec![panel], 360)
+    }
+
+    fn wait(&self) -> Option<Figure> {
+        let mean = self.line("mean", Colour::Wait, Look::Dotted, |f| f.ttft_s.mean);
+        let mean = Line {
+            values: Values::Below,
+            ..mean
+        };
+        let slow = self.bad_end(Colour::Wait, ["p99", "max"], |f| {
+            (f.ttft_s.p99, f.ttft_s.max)
+        });
+        let lines = vec![mean, slow];
+        let panel = self.panel(
+            "wait for the first token, seconds",
+            lines,
+            vec![],
+            self.wait_limit(),
+        )?;
+        self.figure("ttfb", "TTFB by number of users", vec![panel], 380)
+    }
+
+    fn speed_and_wait(&self) -> Option<Figure> {
+        let speed = vec![
+            self.line("mean", Colour::Speed, Look::Dotted, |f| f.speed_tok_s.mean),
+            self.bad_end(Colour::Speed, ["p1", "min"], |f| {
+                (f.speed_tok_s.p1, f.speed_tok_s.min)
+            }),
+        ];
+        let wait = vec![
+            self.line("mean", Colour::Wait, Look::Dotted, |f| f.ttft_s.mean),
+            self.bad_end(Colour::Wait, ["p99", "max"], |f| {
+                (f.ttft_s.p99, f.ttft_s.max)
+            }),
+        ];
+        let unit = self.speed_unit("speed");
+        let speed = self.panel(&unit, speed, vec![], self.speed_limit());
+        let wait = self.panel("wait, seconds", wait, vec![], self.wait_limit());
+        let panels = [speed, wait].into_iter().flatten().collect();
+        self.figure("speed-and-wait", "Speed and wait together", panels, 270)
+    }
+
+    fn durations(&self) -> Option<Figure> {
+        let colour = Colour::Duration;
+        let mean = self.line("mean", colour, Look::Dotted, |f| f.total_s.mean);
+        let p99 = self.line("p99", Colour::Rose, Look::Beside, |f| f.total_s.p99);
+        let lines = vec![
+            mean,
+            p99,
+            self.line("max", colour, Look::Beside, |f| f.total_s.max),
+            self.line("min", colour, Look::Beside, |f| f.total_s.min),
+        ];
+        let unit = "from the question to the end of the answer, seconds";
+        let panel = self.panel(unit, lines, vec![], None)?;
+        self.figure("durations", "Durations", vec![panel], 380)
+    }
+
+    fn combined(&self) -> Option<Figure> {
+        let one = |title: &str, colour, dist: fn(&Figures) -> Dist, limit| {
+            let mean = self.line("mean", colour, Look::Dotted, |f| dist(f).mean);
+            let mean = Line {
+                values: Values::Above,
+                ..mean
+            };
+            self.panel(title, vec![mean], vec![self.band(colour, dist)], limit)
+        };
+        let unit = self.speed_unit("speed");
+        let panels = [
+            one(&unit, Colour::Speed, |f| f.speed_tok_s, self.speed_limit()),
+            one(
+                "wait, seconds",
+                Colour::Wait,
+                |f| f.ttft_s,
+                self.wait_limit(),
+            ),
+            one(
+                "whole duration, seconds",
+                Colour::Duration,
+                |f| f.total_s,
+                None,
+            ),
+        ];
+        let panels = panels.into_iter().flatten().collect();
+        self.figure("combined", "Speed, wait and duration", panels, 220)
+    }
+}
+
+/// The first line of each panel in words.
+fn describe(panels: &[Panel]) -> String {
+    let sentence = |panel: &Panel| {
+        let line = panel.lines.first()?;
+        let values = line.points.iter().map(|point| {
+            let value = crate::report::text::number(Some(point.y), draw::decimals(point.y));
+            format!("{value} at {:.0}", point.x)
+        });
+        let values: Vec<String> = values.collect();
+        let (unit, name, values) = (&panel.y.title, &line.name, values.join(", "));
+        Some(format!("{unit}, {name}, by number of users: {values}."))
+    };
+    let sentences = panels.iter().filter_map(sentence);
+    sentences.collect::<Vec<_>>().join(" ")
+}

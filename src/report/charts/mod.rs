@@ -1,0 +1,122 @@
+//! The charts of a run: data (`figure`), drawn as SVG (`draw`, on `paper`), painted as PNG (`raster`).
+//!
+//! - `levels`: what changes with the number of users; `time`: what changes over the run; [`models`]:
+//!   several runs in one
+//! - `axis`: scales and their ticks; `palette`: the colours, light and dark
+//!
+//! A chart is not made where its data is absent.
+
+mod axis;
+mod draw;
+mod figure;
+mod levels;
+mod models;
+pub(crate) mod palette;
+pub(crate) mod paper;
+mod raster;
+mod time;
+
+use super::{Report, ReportError};
+use crate::stats::summary::Summary;
+pub use models::models;
+pub(crate) use raster::png;
+
+use draw::Margins;
+use figure::Figure;
+use palette::Colour;
+use paper::Trouble;
+
+/// Where a card wants its curve.
+pub(crate) use draw::Space;
+
+/// A chart of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// The name of its file, without an ending.
+    pub name: String,
+    /// What it shows.
+    pub title: String,
+    /// Its figures in words, for those who do not see it.
+    pub described: String,
+    svg: String,
+}
+
+impl Chart {
+    fn of(figure: &Figure) -> Result<Self, ReportError> {
+        let svg = draw::draw(figure).map_err(|reason| ReportError::Draw {
+            name: figure.name.clone(),
+            reason,
+        })?;
+        Ok(Self {
+            name: figure.name.clone(),
+            title: figure.title.clone(),
+            described: figure.described.clone(),
+            svg,
+        })
+    }
+
+    /// A file that needs nothing else, and follows the reader's choice of light or dark.
+    pub fn svg(&self) -> String {
+        with_dark(&self.svg)
+    }
+
+    /// For a page that brings the colours of the dark itself.
+    pub(crate) fn inline(&self) -> &str {
+        &self.svg
+    }
+
+    /// The chart in twice its size, on a light ground.
+    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
+        png(&self.svg, 2.0).map_err(|reason| ReportError::Draw {
+            name: self.name.clone(),
+            reason,
+        })
+    }
+}
+
+/// The drawing with the colours for dark backgrounds.
+pub(crate) fn with_dark(svg: &str) -> String {
+    let rules = Colour::dark_rules("");
+    let style = format!(
+        "</desc>\n<style>@media screen and (prefers-color-scheme: dark){{{rules}}}</style>"
+    );
+    svg.replacen("</desc>", &style, 1)
+}
+
+/// The charts that the run has data for.
+pub(super) fn of(report: &Report) -> Result<Vec<Chart>, ReportError> {
+    let figures = levels::figures(report)
+        .into_iter()
+        .chain(time::figures(report));
+    figures.map(|figure| Chart::of(&figure)).collect()
+}
+
+/// Draws the curve of a card: speed by users, with the limit.
+pub(crate) fn curve(
+    paper: &paper::Paper<'_>,
+    summary: &Summary,
+    space: Space,
+) -> Result<bool, Trouble> {
+    match levels::speed_panel(summary) {
+        Some(panel) => {
+            let margins = Margins::of(std::slice::from_ref(&panel));
+            draw::draw_panel(paper, &panel, space, margins, true)?;
+            Ok(true)
+        }
+        None => Ok(false),
+    }
+}
+
+/// Of whom the figures are: model, quantisation, server.
+fn subtitle(summary: &Summary) -> String {
+    let Some(target) = &summary.target else {
+        return String::new();
+    };
+    let parts = [
+        Some(super::text::clean(&target.model)),
+        target.quantisation.as_deref().map(super::text::clean),
+        target.server.as_deref().map(super::text::clean),
+    ];
+    let line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    crate::stats::plain::one_line(&line, 96)
+}

@@ -1,0 +1,149 @@
+//! The colours of charts, by meaning: one set for light backgrounds, one for dark.
+//!
+//! A chart is drawn in the light set. A style sheet that picks elements by their light colour turns it
+//! dark where the reader's system asks for that, so one drawing serves both.
+
+use std::fmt::Write as _;
+
+use plotters::style::RGBColor;
+use strum::IntoEnumIterator as _;
+
+/// A colour, by what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
+pub(crate) enum Colour {
+    /// The background.
+    Paper,
+    /// Titles and values.
+    Ink,
+    /// Labels of axes, notes.
+    Muted,
+    /// Lines of the grid.
+    Grid,
+    /// Speed.
+    Speed,
+    /// The wait.
+    Wait,
+    /// The whole duration.
+    Duration,
+    /// Energy and power.
+    Energy,
+    /// A limit, and what misses it.
+    Limit,
+    /// The ground of the SIMULATED mark.
+    Badge,
+    /// The letters of the SIMULATED mark.
+    BadgeInk,
+    /// Another series.
+    Rose,
+    /// Another series.
+    Cyan,
+    /// Another series.
+    Olive,
+}
+
+impl Colour {
+    /// Series of one kind, in order: models, processes, devices.
+    pub(crate) const SERIES: [Self; 7] = [
+        Self::Speed,
+        Self::Wait,
+        Self::Energy,
+        Self::Duration,
+        Self::Rose,
+        Self::Cyan,
+        Self::Olive,
+    ];
+
+    /// The colour of the series with this number.
+    pub(crate) fn series(number: usize) -> Self {
+        let all = Self::SERIES;
+        all.get(number % all.len()).copied().unwrap_or(Self::Ink)
+    }
+
+    /// On a light and on a dark background.
+    const fn hex(self) -> (u32, u32) {
+        match self {
+            Self::Paper => (0xFF_FFFF, 0x11_161C),
+            Self::Ink => (0x18_2230, 0xE8_EDF2),
+            Self::Muted => (0x5D_6B7A, 0x98_A6B5),
+            Self::Grid => (0xE3_E8EE, 0x29_323C),
+            Self::Speed => (0x1F_6FDB, 0x6C_B0FF),
+            Self::Wait => (0xDB_7317, 0xFF_B067),
+            Self::Duration => (0x75_55CC, 0xB7_A0FF),
+            Self::Energy => (0x16_9168, 0x58_D0A0),
+            Self::Limit => (0xCF_3A3F, 0xFF_8285),
+            Self::Badge => (0xFF_C838, 0xFF_C839),
+            Self::BadgeInk => (0x3A_2A00, 0x3A_2A01),
+            Self::Rose => (0xC2_3D8A, 0xF4_8CC6),
+            Self::Cyan => (0x0E_8A9E, 0x55_CFE2),
+            Self::Olive => (0x7E_8412, 0xC9_CF5B),
+        }
+    }
+
+    /// As the drawing wants it.
+    pub(super) fn rgb(self) -> RGBColor {
+        let [_, red, green, blue] = self.hex().0.to_be_bytes();
+        RGBColor(red, green, blue)
+    }
+
+    /// The rules that turn a chart dark, for every element below `scope` (empty for all).
+    pub(crate) fn dark_rules(scope: &str) -> String {
+        let mut css = String::new();
+        for colour in Self::iter() {
+            let (light, dark) = colour.hex();
+            // Writing to a string cannot fail.
+            let _ = write!(
+                css,
+                "{scope}[fill=\"#{light:06X}\"]{{fill:#{dark:06X}}}{scope}[stroke=\"#{light:06X}\"]{{stroke:#{dark:06X}}}"
+            );
+        }
+        css
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance, WCAG 2.
+    fn luminance(hex: u32) -> f64 {
+        let [_, r, g, b] = hex.to_be_bytes();
+        let linear = |channel: u8| {
+            let share = f64::from(channel) / 255.0;
+            if share <= 0.04045 {
+                share / 12.92
+            } else {
+                ((share + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+    }
+
+    fn contrast(a: u32, b: u32) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn every_line_can_be_told_from_its_background() {
+        let (light, dark) = Colour::Paper.hex();
+        for colour in Colour::SERIES.into_iter().chain([Colour::Limit]) {
+            let (on_light, on_dark) = colour.hex();
+            assert!(contrast(on_light, light) >= 3.0, "{colour:?} on light");
+            assert!(contrast(on_dark, dark) >= 3.0, "{colour:?} on dark");
+        }
+        for colour in [Colour::Ink, Colour::Muted] {
+            let (on_light, on_dark) = colour.hex();
+            assert!(contrast(on_light, light) >= 4.5, "{colour:?} on light");
+            assert!(contrast(on_dark, dark) >= 4.5, "{colour:?} on dark");
+        }
+    }
+
+    #[test]
+    fn no_two_meanings_share_a_colour() {
+        let mut seen = std::collections::BTreeSet::new();
+        for colour in Colour::iter() {
+            let (light, dark) = colour.hex();
+            assert!(seen.insert(light) && seen.insert(dark), "{colour:?}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Paints an SVG as PNG. The letters come along: no font of the system is asked for.
+
+use std::sync::{Arc, LazyLock};
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::fontdb::Database;
+use resvg::usvg::{Options, Tree};
+
+use super::paper::Trouble;
+
+static REGULAR: &[u8] = include_bytes!("../../../assets/report/Inter-Regular.otf");
+static SEMIBOLD: &[u8] = include_bytes!("../../../assets/report/Inter-SemiBold.otf");
+
+static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    fonts.load_font_data(REGULAR.to_vec());
+    fonts.load_font_data(SEMIBOLD.to_vec());
+    fonts.set_sans_serif_family("Inter");
+    Arc::new(fonts)
+});
+
+/// The drawing as PNG, `zoom` times its size.
+pub(crate) fn png(svg: &str, zoom: f32) -> Result<Vec<u8>, Trouble> {
+    let options = Options {
+        fontdb: Arc::clone(&FONTS),
+        font_family: "Inter".to_owned(),
+        ..Options::default()
+    };
+    let tree = Tree::from_str(svg, &options).map_err(|error| error.to_string())?;
+    let size = tree
+        .size()
+        .to_int_size()
+        .scale_by(zoom)
+        .ok_or_else(|| "it has no size".to_owned())?;
+    let mut pixmap =
+        Pixmap::new(size.width(), size.height()).ok_or_else(|| "it is too large".to_owned())?;
+    resvg::render(
+        &tree,
+        Transform::from_scale(zoom, zoom),
+        &mut pixmap.as_mut(),
+    );
+    pixmap.encode_png().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dark pixels of a word in this weight.
+    fn ink(weight: u32, text: &str) -> usize {
+        let svg = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='300' height='60'>\
+             <text x='5' y='40' font-size='40' font-weight='{weight}'>{text}</text></svg>"
+        );
+        let picture = Pixmap::decode_png(&png(&svg, 1.0).unwrap()).unwrap();
+        assert_eq!((picture.width(), picture.height()), (300, 60));
+        let pixels = picture.pixels().iter();
+        pixels.filter(|pixel| pixel.alpha() > 128).count()
+    }
+
+    #[test]
+    fn both_weights_come_along() {
+        let (regular, bold) = (ink(400, "tokometer"), ink(600, "tokometer"));
+        assert!(regular > 1_000, "{regular}");
+        assert!(bold > regular * 11 / 10, "{bold} of {regular}");
+    }
+
+    #[test]
+    fn the_signs_that_charts_use_have_letters() {
+        // A letter that is missing is drawn as the font's empty box, the same for all.
+        let missing = ink(400, "\u{1f980}");
+        for sign in ["≤", "≥", "–", "…", "~", "×", "°", "%", "·", "é", "Ж", "μ"] {
+            let drawn = ink(400, sign);
+            assert!(drawn > 0 && drawn != missing, "{sign}");
+        }
+    }
+}

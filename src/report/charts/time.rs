@@ -1,0 +1,293 @@
+//! What changes over the run.
+
+use super::axis::Axis;
+use super::figure::{Figure, Line, Look, Panel, Stretch, Values};
+use super::palette::Colour;
+use super::subtitle;
+use crate::report::Report;
+use crate::report::gather::{GpuTrace, ProcessTrace, Tracked};
+use crate::report::series::thin;
+use crate::report::text::{clean, number, users};
+use crate::stats::plain::one_line;
+
+/// Points of a line over the whole run.
+const POINTS: usize = 600;
+/// Requests of the whole run whose speed is drawn.
+const TRACES: usize = 600;
+/// Processes in one chart.
+const PROCESSES: usize = 6;
+
+/// The charts over time.
+pub(super) fn figures(report: &Report) -> Vec<Figure> {
+    let figures = [
+        speed(report),
+        power(report),
+        frequency(report),
+        processes(report),
+    ];
+    figures.into_iter().flatten().collect()
+}
+
+fn figure(report: &Report, name: &str, title: &str, panels: Vec<Panel>) -> Figure {
+    Figure {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        subtitle: subtitle(&report.summary),
+        legend: Vec::new(),
+        notes: Vec::new(),
+        panels,
+        columns: 1,
+        panel_height: 360,
+        simulated: report.summary.simulated,
+        described: String::new(),
+    }
+}
+
+/// Time from the first cycle (or whatever came first) to the last event, and the cycles upon it.
+fn axis(report: &Report, from_s: f64) -> Option<(Axis, f64, Vec<Stretch>)> {
+    let state = &report.gathered.state;
+    let (axis, factor) = Axis::time([from_s, state.now.secs()])?;
+    let stretches = state.cycles.iter().map(|cycle| Stretch {
+        from: cycle.started.secs() * factor,
+        to: cycle.ended.unwrap_or(state.now).secs() * factor,
+        name: users(cycle.users),
+    });
+    let stretches = stretches.collect();
+    Some((axis, factor, stretches))
+}
+
+fn scaled(points: Vec<(f64, f64)>, factor: f64, unit: f64) -> Vec<(f64, f64)> {
+    let points = points.into_iter();
+    points
+        .map(|(at, value)| (at * factor, value * unit))
+        .collect()
+}
+
+fn speed(report: &Report) -> Option<Figure> {
+    let speeds = &report.gathered.speeds;
+    let state = &report.gathered.state;
+    let cycles = state.cycles.first()?;
+    let (x, factor, stretches) = axis(report, cycles.started.secs())?;
+    let traces: Vec<&Vec<(f64, f64)>> = speeds.values().flat_map(|s| s.traces.iter()).collect();
+    let each = traces.len().div_ceil(TRACES).max(1);
+    let means: Vec<Vec<(f64, f64)>> = state
+        .cycles
+        .iter()
+        .map(|cycle| mean_speed(report, cycle.cycle))
+        .collect();
+    let fastest = report
+        .summary
+        .cycles
+        .iter()
+        .filter_map(|l| l.figures.speed_tok_s.max);
+    let on_means = means.iter().flatten().map(|(_, speed)| *speed);
+    let limit = report.summary.limits.map(|limits| limits.speed_tok_s);
+    let y = Axis::linear(
+        "speed of one answer, tokens/s",
+        fastest.chain(on_means).chain(limit),
+    )?;
+    let mut panel = Panel::new(x, y);
+    panel.limit = limit.map(|limit| (limit, format!("limit {limit}")));
+    let last = means.iter().rposition(|mean| !mean.is_empty());
+    for (number, mean) in means.into_iter().enumerate() {
+        let name = if Some(number) == last { "mean" } else { "" };
+        let places = scaled(mean, factor, 1.0);
+        panel
+            .lines
+            .push(Line::through(name, Colour::Speed, Look::Plain, places));
+    }
+    for trace in traces.into_iter().step_by(each) {
+        let places = scaled(trace.clone(), factor, 1.0);
+        let line = Line::through("", Colour::Speed, Look::Faint, places);
+        panel.lines.push(line);
+    }
+    panel.lines.retain(|line| !line.points.is_empty());
+    if panel.lines.is_empty() {
+        return None;
+    }
+    for point in panel.lines.iter_mut().flat_map(|line| &mut line.points) {
+        point.y = panel.y.within(point.y);
+    }
+    panel.stretches = stretches;
+    let mut figure = figure(report, "speed-over-time", "Speed over time", vec![panel]);
+    figure.notes = vec![
+        "Each thin line is one request, an even share of them where there are many; shaded: the cycles."
+            .to_owned(),
+    ];
+    "The speed of single requests and their mean over the run, cycle by cycle."
+        .clone_into(&mut figure.described);
+    Some(figure)
+}
+
+/// The mean speed in a cycle over time; the mean of the whole cycle where the log has no progress.
+fn mean_speed(report: &Report, number: u32) -> Vec<(f64, f64)> {
+    let told = report.gathered.speeds.get(&number);
+    let told = told.map(|speed| speed.mean.points()).unwrap_or_default();
+    if told.len() >= 3 {
+        return thin(&told, 120);
+    }
+    let cycles = &report.gathered.state.cycles;
+    let Some(cycle) = cycles.iter().find(|cycle| cycle.cycle == number) else {
+        return Vec::new();
+    };
+    let ended = cycle.ended.unwrap_or(report.gathered.state.now);
+    let mean = cycle.mean_speed_tok_s();
+    mean.map_or_else(Vec::new, |mean| {
+        vec![(cycle.started.secs(), mean), (ended.secs(), mean)]
+    })
+}
+
+/// One line for each GPU source that told the figure.
+fn gpu_panel(
+    report: &Report,
+    title: &str,
+    points: fn(&GpuTrace) -> Vec<(f64, f64)>,
+) -> Option<(Panel, String)> {
+    let told: Vec<(String, Vec<(f64, f64)>)> = report
+        .gathered
+        .gpus
+        .iter()
+        .map(|(source, trace)| {
+            let name = clean(trace.name.as_deref().unwrap_or(source));
+            (one_line(&name, 24), thin(&points(trace), POINTS))
+        })
+        .filter(|(_, points)| !points.is_empty())
+        .collect();
+    let (x, factor, stretches) = axis(report, 0.0)?;
+    let y = Axis::linear(title, told.iter().flat_map(|(_, p)| p).map(|(_, v)| *v))?;
+    let mut panel = Panel::new(x, y);
+    panel.stretches = stretches;
+    let mut described = Vec::new();
+    for (number, (name, points)) in told.into_iter().enumerate() {
+        let colour = match number {
+            0 => Colour::Energy,
+            other => Colour::series(other + 2),
+        };
+        let highest = points.iter().map(|(_, value)| *value).reduce(f64::max);
+        described.push(format!("{name}: at most {}", self::number(highest, 0)));
+        let places = scaled(points, factor, 1.0);
+        panel
+            .lines
+            .push(Line::through(name, colour, Look::Plain, places));
+    }
+    Some((panel, format!("{title}: {}.", described.join("; "))))
+}
+
+fn power(report: &Report) -> Option<Figure> {
+    let (power, described) = gpu_panel(report, "power, watts", |gpu| gpu.watts.points())?;
+    let mut panels = vec![power];
+    panels.extend(energy_panel(report));
+    let mut figure = figure(report, "power", "Energy and power", panels);
+    figure.panel_height = 300;
+    figure.described = described;
+    if figure.panels.len() < 2 {
+        let note = "Energy per token is not known: the run has no energy within its cycles.";
+        figure.notes.push(note.to_owned());
+    }
+    Some(figure)
+}
+
+fn energy_panel(report: &Report) -> Option<Panel> {
+    let levels = report.summary.cycles.iter();
+    let places: Vec<(f64, f64)> = levels
+        .filter_map(|level| Some((f64::from(level.users), level.figures.j_per_token?)))
+        .collect();
+    let y = Axis::values(
+        "energy, joules/token",
+        places.iter().map(|(_, joules)| *joules),
+    )?;
+    let users = report.summary.cycles.iter().map(|level| level.users);
+    let mut panel = Panel::new(Axis::levels(users), y);
+    let mut line = Line::through("", Colour::Energy, Look::Dotted, places);
+    line.values = Values::Above;
+    panel.lines = vec![line];
+    Some(panel)
+}
+
+fn frequency(report: &Report) -> Option<Figure> {
+    let (panel, described) = gpu_panel(report, "clock, MHz", |gpu| gpu.mhz.points())?;
+    let mut figure = figure(report, "frequency", "GPU frequency", vec![panel]);
+    figure.described = described;
+    Some(figure)
+}
+
+/// A figure of a process: its title, the unit's size, and where it stands.
+type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> &Tracked);
+
+fn processes(report: &Report) -> Option<Figure> {
+    let mut all: Vec<(&u32, &ProcessTrace)> = report.gathered.processes.iter().collect();
+    // The largest ones, and then in the order of their ids.
+    all.sort_by(|(_, a), (_, b)| {
+        let size = |trace: &ProcessTrace| trace.rss.span.max().unwrap_or(0.0);
+        size(b).total_cmp(&size(a))
+    });
+    let left_out = all.len().saturating_sub(PROCESSES);
+    all.truncate(PROCESSES);
+    all.sort_by_key(|(pid, _)| **pid);
+    let figures: [ProcessFigure; 6] = [
+        ("processor, % of one core", 1.0, |trace| &trace.cpu),
+        ("memory, % of all", 1.0, |trace| &trace.memory),
+        ("RSS, GB", 1e-9, |trace| &trace.rss),
+        ("threads", 1.0, |trace| &trace.threads),
+        ("open descriptors", 1.0, |trace| &trace.descriptors),
+        ("VSZ, GB", 1e-9, |trace| &trace.vsz),
+    ];
+    let panels = figures
+        .iter()
+        .filter_map(|of| process_panel(report, &all, of));
+    let panels: Vec<Panel> = panels.collect();
+    if panels.is_empty() {
+        return None;
+    }
+    let unknown: Vec<&str> = figures
+        .iter()
+        .filter(|(_, _, tracked)| all.iter().all(|(_, trace)| tracked(trace).span.is_empty()))
+        .map(|(title, _, _)| *title)
+        .collect();
+    let mut figure = figure(report, "processes", "Server processes", panels);
+    figure.columns = 2;
+    figure.panel_height = 200;
+    figure.legend = (0..)
+        .zip(&all)
+        .map(|(number, (pid, trace))| {
+            let name = one_line(&clean(&trace.name), 18);
+            (format!("{name} {pid}"), Colour::series(number))
+        })
+        .collect();
+    if !unknown.is_empty() {
+        let note = format!("Not known on this machine: {}.", unknown.join("; "));
+        figure.notes.push(note);
+    }
+    if left_out > 0 {
+        let note = format!("The {PROCESSES} largest; {left_out} smaller ones are left out.");
+        figure.notes.push(note);
+    }
+    "What the processes of the server took over the run.".clone_into(&mut figure.described);
+    Some(figure)
+}
+
+fn process_panel(
+    report: &Report,
+    all: &[(&u32, &ProcessTrace)],
+    (title, unit, tracked): &ProcessFigure,
+) -> Option<Panel> {
+    let highest = all.iter().filter_map(|(_, t)| tracked(t).span.max());
+    let y = Axis::linear(*title, highest.map(|highest| highest * unit))?;
+    let (x, factor, stretches) = axis(report, 0.0)?;
+    let mut panel = Panel::new(x, y);
+    panel.stretches = stretches
+        .into_iter()
+        .map(|stretch| Stretch {
+            name: String::new(),
+            ..stretch
+        })
+        .collect();
+    for (number, (_, trace)) in all.iter().enumerate() {
+        let points = thin(&tracked(trace).series.points(), POINTS / 2);
+        let places = scaled(points, factor, *unit);
+        let line = Line::through("", Colour::series(number), Look::Plain, places);
+        panel.lines.push(line);
+    }
+    panel.lines.retain(|line| !line.points.is_empty());
+    Some(panel)
+}

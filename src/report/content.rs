@@ -1,0 +1,269 @@
+//! The report as sections of plain text and tables; Markdown and HTML are two ways to write it down.
+
+use super::text::{UNKNOWN, clean, number};
+use super::{Report, definitions, details, findings, machine, tables};
+use crate::stats::summary::Summary;
+
+/// A whole report.
+pub(super) struct Content {
+    pub(super) title: String,
+    /// Of whom, when.
+    pub(super) subtitle: String,
+    /// Whether the server was simulated.
+    pub(super) simulated: bool,
+    /// The figures to leave with: what, how much, and a line on it.
+    pub(super) headline: Vec<Tile>,
+    pub(super) sections: Vec<Section>,
+    /// The line that names the version of this program.
+    pub(super) made_by: String,
+}
+
+/// One large figure.
+pub(super) struct Tile {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) unit: &'static str,
+    pub(super) note: String,
+}
+
+/// A section under a title.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) blocks: Vec<Block>,
+}
+
+/// A piece of a section.
+pub(super) enum Block {
+    Text(String),
+    List(Vec<String>),
+    Table(Table),
+    /// Charts, by their names; those that there are.
+    Charts(Vec<&'static str>),
+}
+
+/// A table: the first column names the row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Table {
+    /// What it holds, with units.
+    pub(super) caption: &'static str,
+    /// Empty for a table of names and values.
+    pub(super) head: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Whether a column holds words, not numbers.
+    pub(super) fn is_words(&self, column: usize) -> bool {
+        let first = self.rows.first().and_then(|row| row.get(column));
+        let words = |cell: &String| cell.starts_with(char::is_alphabetic);
+        self.head.is_empty() || column == 0 || first.is_some_and(words)
+    }
+}
+
+/// Says that nothing was measured.
+pub(super) const SIMULATED: &str = "SIMULATED: these are the numbers of tokometer's own simulator. No model and no machine was measured.";
+
+/// What the report says.
+pub(super) fn of(report: &Report) -> Content {
+    let summary = &report.summary;
+    let model = summary
+        .target
+        .as_ref()
+        .map_or_else(|| UNKNOWN.to_owned(), |target| clean(&target.model));
+    let mut sections = vec![
+        verdict(summary),
+        section("Key findings", vec![Block::List(findings::of(report))]),
+        results(summary),
+        section(
+            "Hardware and software",
+            vec![Block::Table(tables::hardware(report))],
+        ),
+        section("The test", vec![Block::Table(tables::test(report))]),
+        section(
+            "Detailed metrics",
+            [
+                details::waits(summary),
+                details::durations(summary),
+                details::gaps(summary),
+            ]
+            .map(Block::Table)
+            .into(),
+        ),
+        energy(report),
+        gpu(report),
+        processes(report),
+    ];
+    sections.extend(closing(report));
+    Content {
+        title: format!("How fast is {model}?"),
+        subtitle: subtitle(report),
+        simulated: summary.simulated,
+        headline: headline(summary),
+        sections,
+        made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+fn section(title: &'static str, blocks: Vec<Block>) -> Section {
+    Section { title, blocks }
+}
+
+fn subtitle(report: &Report) -> String {
+    let target = report.summary.target.as_ref();
+    let parts = [
+        target.and_then(|target| target.quantisation.as_deref().map(clean)),
+        target.and_then(|target| target.server.as_deref().map(clean)),
+        report
+            .summary
+            .started_at
+            .map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// The three numbers, as tiles and for a card.
+pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
+    let first = summary.cycles.first();
+    let mark = first.map_or("", tables::mark);
+    let speed = first.and_then(|level| level.figures.speed_tok_s.mean);
+    let of = first.map_or_else(String::new, |level| {
+        format!("mean at {}", super::text::users(level.users))
+    });
+    let speed = Tile {
+        name: "Speed",
+        value: format!(
+            "{}{}",
+            if speed.is_some() { mark } else { "" },
+            number(speed, 1)
+        ),
+        unit: "tokens/s",
+        note: of,
+    };
+    let verdict = summary.verdict.as_ref();
+    let carried = verdict.and_then(|verdict| verdict.by_share.both_users);
+    let state = verdict.and_then(|verdict| verdict.by_share.state);
+    let any = verdict.is_some_and(|verdict| !verdict.levels.is_empty());
+    let served = match carried {
+        Some(users) => users.to_string(),
+        None if any => "0".to_owned(),
+        None => UNKNOWN.to_owned(),
+    };
+    let sure = match (carried, state, any) {
+        (Some(_), Some(state), _) => state.to_string(),
+        (None, _, true) => "not even the smallest level meets the limits".to_owned(),
+        _ => String::new(),
+    };
+    let people = Tile {
+        name: "People served",
+        value: served,
+        unit: "at once",
+        note: sure,
+    };
+    let energy = summary.energy.as_ref();
+    let joules = energy.and_then(|energy| energy.gross_j_per_token);
+    let scope = energy.and_then(|energy| energy.scope.clone());
+    let energy = Tile {
+        name: "Energy",
+        value: number(joules, 2),
+        unit: "joules/token",
+        note: match joules {
+            Some(_) => scope.map_or_else(String::new, |scope| clean(&scope)),
+            None => "not measured".to_owned(),
+        },
+    };
+    vec![speed, people, energy]
+}
+
+fn verdict(summary: &Summary) -> Section {
+    let Some(verdict) = &summary.verdict else {
+        let none = "There is no verdict: the log does not tell what was asked.";
+        return section("Verdict", vec![Block::Text(none.to_owned())]);
+    };
+    let evidence = verdict.levels.iter().map(|level| clean(&level.evidence));
+    let blocks = vec![
+        Block::Text(clean(&verdict.sentence)),
+        Block::Table(tables::verdict(verdict)),
+        Block::List(evidence.collect()),
+    ];
+    section("Verdict", blocks)
+}
+
+fn results(summary: &Summary) -> Section {
+    let mut blocks = vec![Block::Table(tables::results(summary))];
+    let failures = tables::failures(summary);
+    if !failures.is_empty() {
+        blocks.push(Block::List(failures));
+    }
+    if let Some(repeats) = tables::repeats(summary) {
+        blocks.push(Block::Table(repeats));
+    }
+    blocks.push(Block::Charts(vec![
+        "speed",
+        "throughput",
+        "ttfb",
+        "ttfb-32",
+        "speed-and-wait",
+        "durations",
+        "durations-32",
+        "combined",
+        "combined-32",
+        "speed-over-time",
+    ]));
+    section("Results by number of users", blocks)
+}
+
+fn energy(report: &Report) -> Section {
+    let blocks = vec![
+        Block::Table(tables::energy(report)),
+        Block::Charts(vec!["power"]),
+    ];
+    section("Energy", blocks)
+}
+
+fn gpu(report: &Report) -> Section {
+    let by_level = machine::gpu_by_level(report);
+    let blocks = if by_level.is_empty() {
+        let none = "Nothing is known of the GPU: the run has no sample of one.";
+        vec![Block::Text(none.to_owned())]
+    } else {
+        let mut blocks: Vec<Block> = Vec::new();
+        for (name, table) in by_level {
+            blocks.push(Block::Text(name));
+            blocks.push(Block::Table(table));
+        }
+        blocks.push(Block::Charts(vec!["frequency"]));
+        blocks
+    };
+    section("GPU by number of users", blocks)
+}
+
+fn processes(report: &Report) -> Section {
+    let blocks = match machine::processes(report) {
+        Some(table) => vec![Block::Table(table), Block::Charts(vec!["processes"])],
+        None => vec![Block::Text(
+            "Nothing is known of the server's processes: the run has no sample of them.".to_owned(),
+        )],
+    };
+    section("Process details", blocks)
+}
+
+fn closing(report: &Report) -> Vec<Section> {
+    let mut sections = Vec::new();
+    let missing = machine::missing(report);
+    if !missing.is_empty() {
+        sections.push(section("What is missing", vec![Block::List(missing)]));
+    }
+    let mut warnings: Vec<String> = Vec::new();
+    for warning in &report.summary.warnings {
+        let text = format!("{}: {}", warning.kind, clean(&warning.text));
+        if !warnings.contains(&text) {
+            warnings.push(text);
+        }
+    }
+    if !warnings.is_empty() {
+        sections.push(section("Warnings", vec![Block::List(warnings)]));
+    }
+    let definitions = Block::Table(definitions::table());
+    sections.push(section("Definitions", vec![definitions]));
+    sections
+}

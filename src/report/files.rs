@@ -1,0 +1,95 @@
+//! Writes a report's files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::charts::Chart;
+use super::{Report, ReportError, content, html, markdown};
+
+/// Reads the run directory `directory` and writes below `out` (for a run's own report: the same
+/// directory) `report.md`, `report.html`, `cycles.csv`, `summary.json` and `charts/*.svg` and `*.png`.
+/// Returns what was written. Charts of an earlier report that the run has no data for any more go.
+pub fn write(directory: &Path, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    write_report(&Report::open(directory)?, out)
+}
+
+pub(super) fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let charts = report.charts()?;
+    let content = content::of(report);
+    let folder = out.join("charts");
+    fs::create_dir_all(&folder).map_err(io(&folder))?;
+    let texts = [
+        ("report.md", markdown::write(&content, &charts)),
+        ("report.html", html::write(&content, &charts)),
+        ("cycles.csv", report.csv()?),
+        ("summary.json", report.json()?),
+    ];
+    let mut written = Vec::new();
+    for (name, text) in texts {
+        written.push(put(out.join(name), text.as_bytes())?);
+    }
+    written.extend(write_charts(&charts, &folder)?);
+    sweep(&folder, &written)?;
+    Ok(written)
+}
+
+/// Writes SVG and PNG of each chart; painting is the slow part, so the processor's cores share it.
+fn write_charts(charts: &[Chart], folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = charts.len().div_ceil(cores.max(1)).max(1);
+    let one = |chart: &Chart| -> Result<[PathBuf; 2], ReportError> {
+        let svg = folder.join(format!("{}.svg", chart.name));
+        let png = folder.join(format!("{}.png", chart.name));
+        Ok([put(svg, chart.svg().as_bytes())?, put(png, &chart.png()?)?])
+    };
+    let results: Vec<Result<Vec<PathBuf>, ReportError>> = std::thread::scope(|scope| {
+        let work = |charts: &[Chart]| -> Result<Vec<PathBuf>, ReportError> {
+            let written: Result<Vec<_>, _> = charts.iter().map(one).collect();
+            Ok(written?.into_iter().flatten().collect())
+        };
+        let threads: Vec<_> = charts
+            .chunks(share)
+            .map(|charts| scope.spawn(move || work(charts)))
+            .collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_| {
+                Err(ReportError::Draw {
+                    name: "PNG".to_owned(),
+                    reason: "its thread broke off".to_owned(),
+                })
+            })
+        };
+        threads.into_iter().map(join).collect()
+    });
+    let written: Result<Vec<Vec<PathBuf>>, ReportError> = results.into_iter().collect();
+    Ok(written?.into_iter().flatten().collect())
+}
+
+/// Removes charts that were not written now: they would show what the log no longer says.
+fn sweep(folder: &Path, written: &[PathBuf]) -> Result<(), ReportError> {
+    for entry in fs::read_dir(folder).map_err(io(folder))? {
+        let path = entry.map_err(io(folder))?.path();
+        let is_chart = path
+            .extension()
+            .is_some_and(|end| end == "svg" || end == "png");
+        if is_chart && !written.contains(&path) {
+            fs::remove_file(&path).map_err(io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file, whole or not at all, and returns where.
+pub(super) fn put(path: PathBuf, content: &[u8]) -> Result<PathBuf, ReportError> {
+    let mut part = path.clone().into_os_string();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = fs::write(&part, content).and_then(|()| fs::rename(&part, &path));
+    written.map_err(io(&path))?;
+    Ok(path)
+}
+
+pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ReportError {
+    let path = path.to_owned();
+    move |source| ReportError::Io { path, source }
+}

@@ -1,0 +1,139 @@
+//! The report as one HTML file: its style and its charts inside, no script, nothing from the network.
+
+use std::fmt::Write as _;
+
+use super::charts::Chart;
+use super::charts::palette::Colour;
+use super::content::{Block, Content, SIMULATED, Section, Table, Tile};
+use super::markdown::named;
+use super::text::escape_xml;
+
+const STYLE: &str = include_str!("../../assets/report/style.css");
+
+/// Writes the page.
+pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
+    let mut body = String::new();
+    for section in &content.sections {
+        write_section(&mut body, section, charts);
+    }
+    let links = content.sections.iter().map(|section| {
+        let (id, title) = (anchor(section.title), escape_xml(section.title));
+        format!("<a href=\"#{id}\">{title}</a>")
+    });
+    let links: String = links.collect();
+    let tiles: String = content.headline.iter().map(tile).collect();
+    let banner = if content.simulated {
+        format!(
+            "<p class=\"simulated\" role=\"note\">{}</p>\n",
+            escape_xml(SIMULATED)
+        )
+    } else {
+        String::new()
+    };
+    let mark = if content.simulated {
+        "SIMULATED · "
+    } else {
+        ""
+    };
+    let (title, subtitle) = (escape_xml(&content.title), escape_xml(&content.subtitle));
+    let dark = Colour::dark_rules("figure svg ");
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{mark}{title}</title>\n<style>\n{STYLE}\
+         @media screen and (prefers-color-scheme: dark) {{{dark}}}\n</style>\n</head>\n<body>\n\
+         <header>\n{banner}<h1>{title}</h1>\n<p class=\"subtitle\">{subtitle}</p>\n\
+         <div class=\"tiles\">\n{tiles}</div>\n</header>\n\
+         <nav aria-label=\"Sections\">{links}</nav>\n<main>\n{body}</main>\n\
+         <footer><p>{}</p></footer>\n</body>\n</html>\n",
+        escape_xml(&content.made_by)
+    )
+}
+
+fn tile(tile: &Tile) -> String {
+    format!(
+        "<div class=\"tile\"><p class=\"name\">{}</p><p class=\"value\">{} <span>{}</span></p><p class=\"note\">{}</p></div>\n",
+        escape_xml(tile.name),
+        escape_xml(&tile.value),
+        escape_xml(tile.unit),
+        escape_xml(&tile.note)
+    )
+}
+
+fn anchor(title: &str) -> String {
+    title.to_lowercase().replace(' ', "-")
+}
+
+fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
+    let (id, title) = (anchor(section.title), escape_xml(section.title));
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>"
+    );
+    for block in &section.blocks {
+        match block {
+            Block::Text(text) => {
+                let _ = writeln!(out, "<p>{}</p>", escape_xml(text));
+            }
+            Block::List(items) => {
+                let items = items
+                    .iter()
+                    .map(|item| format!("<li>{}</li>\n", escape_xml(item)));
+                let _ = writeln!(out, "<ul>\n{}</ul>", items.collect::<String>());
+            }
+            Block::Table(table) => write_table(out, table),
+            Block::Charts(names) => {
+                let _ = writeln!(out, "<div class=\"charts\">");
+                for chart in names.iter().filter_map(|name| named(charts, name)) {
+                    let _ = writeln!(out, "<figure>{}</figure>", chart.inline());
+                }
+                let _ = writeln!(out, "</div>");
+            }
+        }
+    }
+    out.push_str("</section>\n");
+}
+
+fn write_table(out: &mut String, table: &Table) {
+    let caption = escape_xml(table.caption);
+    let kind = if table.head.is_empty() {
+        "pairs"
+    } else {
+        "numbers"
+    };
+    let _ = writeln!(
+        out,
+        "<div class=\"table\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table class=\"{kind}\">\n<caption>{caption}</caption>"
+    );
+    let words = |column| {
+        if table.is_words(column) && kind == "numbers" {
+            " class=\"words\""
+        } else {
+            ""
+        }
+    };
+    if !table.head.is_empty() {
+        out.push_str("<thead><tr>");
+        for (column, cell) in table.head.iter().enumerate() {
+            let (class, cell) = (words(column), escape_xml(cell));
+            let _ = write!(out, "<th scope=\"col\"{class}>{cell}</th>");
+        }
+        out.push_str("</tr></thead>\n");
+    }
+    out.push_str("<tbody>\n");
+    for row in &table.rows {
+        out.push_str("<tr>");
+        for (column, cell) in row.iter().enumerate() {
+            let (class, cell) = (words(column), escape_xml(cell));
+            let _ = match column {
+                0 => write!(out, "<th scope=\"row\"{class}>{cell}</th>"),
+                _ => write!(out, "<td{class}>{cell}</td>"),
+            };
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody>\n</table>\n</div>\n");
+}

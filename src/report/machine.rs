@@ -1,0 +1,149 @@
+//! What the machine did: GPU by level, processes, and what nobody knows.
+
+use std::collections::BTreeMap;
+
+use super::Report;
+use super::content::Table;
+use super::gather::{Gathered, GpuUse, Span};
+use super::text::{UNKNOWN, bytes, clean, number, users};
+
+/// A table for each GPU source: what it did at each level. With the name of the device.
+pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
+    let mut levels: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for cycle in &report.gathered.state.cycles {
+        levels.entry(cycle.users).or_default().push(cycle.cycle);
+    }
+    let gpus = report.gathered.gpus.iter();
+    gpus.map(|(source, trace)| {
+        let mut rows: Vec<Vec<String>> = levels
+            .iter()
+            .map(|(level, cycles)| row(users(*level), &Gathered::gpu_in(trace, cycles)))
+            .collect();
+        rows.push(row("whole run".to_owned(), &trace.run));
+        let name = match &trace.name {
+            Some(name) => format!("{} ({})", clean(name), clean(source)),
+            None => clean(source),
+        };
+        let table = Table {
+            caption: "Power in watts, clock in MHz, usage in percent",
+            head: vec![
+                "Level",
+                "Samples",
+                "Power mean",
+                "max",
+                "Clock mean",
+                "max",
+                "Usage mean",
+                "Memory max",
+                "Temperature max",
+            ],
+            rows,
+        };
+        (name, table)
+    })
+    .collect()
+}
+
+fn row(name: String, gpu: &GpuUse) -> Vec<String> {
+    let memory = gpu.vram.max().map(|used| match gpu.vram_total.max() {
+        Some(total) => format!("{} of {}", bytes(used), bytes(total)),
+        None => bytes(used),
+    });
+    vec![
+        name,
+        gpu.samples.to_string(),
+        number(gpu.watts.mean(), 1),
+        number(gpu.watts.max(), 1),
+        number(gpu.mhz.mean(), 0),
+        number(gpu.mhz.max(), 0),
+        number(gpu.usage.mean(), 0),
+        memory.unwrap_or_else(|| UNKNOWN.to_owned()),
+        gpu.celsius
+            .max()
+            .map_or_else(|| UNKNOWN.to_owned(), |max| format!("{max:.0} °C")),
+    ]
+}
+
+/// What each process took; None where no process was sampled.
+pub(super) fn processes(report: &Report) -> Option<Table> {
+    let size = |span: Span| span.max().map_or_else(|| UNKNOWN.to_owned(), bytes);
+    let rows: Vec<Vec<String>> = report
+        .gathered
+        .processes
+        .iter()
+        .map(|(pid, trace)| {
+            vec![
+                pid.to_string(),
+                clean(&trace.name),
+                trace
+                    .role
+                    .as_deref()
+                    .map_or_else(|| UNKNOWN.to_owned(), clean),
+                number(trace.cpu.span.mean(), 1),
+                number(trace.cpu.span.max(), 1),
+                number(trace.memory.span.max(), 1),
+                size(trace.rss.span),
+                size(trace.vsz.span),
+                range(trace.threads.span),
+                range(trace.descriptors.span),
+            ]
+        })
+        .collect();
+    (!rows.is_empty()).then(|| Table {
+        caption: "Processor in percent of one core, memory in percent of all; the largest values of the run unless said",
+        head: vec![
+            "Pid",
+            "Name",
+            "Role",
+            "CPU mean",
+            "CPU max",
+            "Memory",
+            "RSS",
+            "VSZ",
+            "Threads",
+            "Descriptors",
+        ],
+        rows,
+    })
+}
+
+fn range(span: Span) -> String {
+    match (span.min(), span.max()) {
+        (Some(low), Some(high)) if high - low >= 1.0 => {
+            format!("{}–{}", number(Some(low), 0), number(Some(high), 0))
+        }
+        (_, high) => number(high, 0),
+    }
+}
+
+/// What the report does without, in sentences.
+pub(super) fn missing(report: &Report) -> Vec<String> {
+    let mut missing: Vec<String> = report.missing.iter().map(|text| clean(text)).collect();
+    let gathered = &report.gathered;
+    let mut add = |text: &str| missing.push(text.to_owned());
+    if gathered.state.cycles.is_empty() {
+        add("No cycle was run: there are no figures, and no charts of them.");
+    }
+    if gathered.gpus.is_empty() {
+        add("No GPU was sampled: there are no charts of power and frequency.");
+    } else {
+        let gpus = || gathered.gpus.values();
+        if gpus().all(|gpu| gpu.run.watts.is_empty()) {
+            add("No power is known: there is no chart of it.");
+        }
+        if gpus().all(|gpu| gpu.run.mhz.is_empty()) {
+            add("No GPU clock is known: there is no chart of it.");
+        }
+        if gpus().all(|gpu| gpu.run.usage.is_empty()) {
+            add("GPU usage is not known.");
+        }
+    }
+    if gathered.processes.is_empty() {
+        add("No process was sampled: there is no chart of them.");
+    }
+    let energy = report.summary.energy.as_ref();
+    if energy.and_then(|energy| energy.wh).is_none() {
+        add("Energy is not known.");
+    }
+    missing
+}

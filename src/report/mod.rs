@@ -1,0 +1,147 @@
+//! Reports, charts and the card to share: what a run amounts to, for people.
+//!
+//! ```text
+//! run directory ──> gather (a fold, streaming) ──> Report ─┬─> content ──> Markdown, HTML
+//!                                                          ├─> charts ───> SVG ──> PNG
+//!                                                          ├─> CSV, JSON
+//!                                                          └─> card to share
+//! ```
+//!
+//! - `gather`: the fold over the timeline; `series`: what it keeps of long series, thinned
+//! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `details`,
+//!   `machine`, `findings` and `definitions` fill it
+//! - [`charts`]: figures as data, drawn as SVG, painted as PNG
+//! - [`share`]: the card; nothing private stands in it
+//! - [`args`]: the commands `report` and `share`
+//!
+//! The same log gives the same bytes, but for the line that names the version. It knows `stats` and
+//! `store`; no socket, no screen.
+
+pub mod args;
+pub mod charts;
+mod content;
+mod definitions;
+mod details;
+mod files;
+mod findings;
+mod gather;
+mod html;
+mod machine;
+mod markdown;
+mod series;
+pub mod share;
+mod tables;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use crate::event::{Event, RunInfo};
+use crate::stats::figures::Figures;
+use crate::stats::summary::Summary;
+use crate::store::{CycleRow, StoreError, replay, write_row};
+use charts::Chart;
+pub use files::write;
+pub(crate) use gather::Gathered;
+pub use share::{Show, share};
+
+/// What can go wrong with a report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The run could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file could not be written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A chart could not be drawn.
+    #[error("the chart {name} could not be drawn: {reason}")]
+    Draw {
+        /// Which.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A table could not be written.
+    #[error("the table could not be written: {0}")]
+    Table(String),
+}
+
+/// A run, folded and ready to be told.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What the run amounts to.
+    pub summary: Summary,
+    /// What is missing of the run's log, in sentences.
+    pub missing: Vec<String>,
+    pub(crate) gathered: Gathered,
+}
+
+impl Report {
+    /// Reads a run directory, as a stream.
+    pub fn open(directory: &Path) -> Result<Self, ReportError> {
+        let mut gathered = Gathered::default();
+        let (_, missing) = replay(directory, |event| gathered.apply(&event))?;
+        Ok(Self::from_gathered(gathered, missing))
+    }
+
+    /// The report of these events.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut gathered = Gathered::default();
+        for event in events {
+            gathered.apply(event);
+        }
+        Self::from_gathered(gathered, Vec::new())
+    }
+
+    fn from_gathered(gathered: Gathered, missing: Vec<String>) -> Self {
+        Self {
+            summary: Summary::of(&gathered.state),
+            missing,
+            gathered,
+        }
+    }
+
+    /// The report as Markdown. It links the charts of [`Report::charts`] as `charts/NAME.svg`.
+    pub fn markdown(&self) -> Result<String, ReportError> {
+        Ok(markdown::write(&content::of(self), &self.charts()?))
+    }
+
+    /// The report as one HTML file that needs nothing else: charts inline, light and dark.
+    pub fn html(&self) -> Result<String, ReportError> {
+        Ok(html::write(&content::of(self), &self.charts()?))
+    }
+
+    /// A row a cycle, as in `cycles.csv`.
+    pub fn csv(&self) -> Result<String, ReportError> {
+        let limits = self.summary.limits.unwrap_or_default();
+        let mut out = Vec::new();
+        for (number, cycle) in self.gathered.state.cycles.iter().enumerate() {
+            let figures = Figures::of(&[cycle], &limits);
+            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.summary.simulated);
+            write_row(&mut out, &row, number == 0)
+                .map_err(|error| ReportError::Table(error.to_string()))?;
+        }
+        String::from_utf8(out).map_err(|error| ReportError::Table(error.to_string()))
+    }
+
+    /// `summary.json`.
+    pub fn json(&self) -> Result<String, ReportError> {
+        let json = self.summary.to_json();
+        json.map_err(|error| ReportError::Table(error.to_string()))
+    }
+
+    /// The charts that the run has data for.
+    pub fn charts(&self) -> Result<Vec<Chart>, ReportError> {
+        charts::of(self)
+    }
+
+    /// What was asked; None for a log that does not tell.
+    pub(crate) fn info(&self) -> Option<&RunInfo> {
+        self.gathered.state.info.as_ref()
+    }
+}

@@ -1,0 +1,168 @@
+//! Long series, kept short: as many points as a chart can show, whatever the length of the run.
+
+/// A series over time, seconds since the start of the run. When it is full, neighbours are merged into
+/// their mean, and each later point stands for twice as many.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    points: Vec<(f64, f64)>,
+    most: usize,
+    each: u32,
+    sum: (f64, f64),
+    waiting: u32,
+}
+
+impl Series {
+    /// A series of at most `most` points; at least 4.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            points: Vec::new(),
+            most: most.max(4),
+            each: 1,
+            sum: (0.0, 0.0),
+            waiting: 0,
+        }
+    }
+
+    /// Adds a value; what is no finite number is left out.
+    pub(crate) fn push(&mut self, at_s: f64, value: f64) {
+        if !(at_s.is_finite() && value.is_finite()) {
+            return;
+        }
+        self.sum = (self.sum.0 + at_s, self.sum.1 + value);
+        self.waiting += 1;
+        if self.waiting < self.each {
+            return;
+        }
+        self.settle();
+        if self.points.len() >= self.most {
+            self.points = self.points.chunks(2).map(mean).collect();
+            self.each = self.each.saturating_mul(2);
+        }
+    }
+
+    fn settle(&mut self) {
+        let n = f64::from(self.waiting);
+        if self.waiting > 0 {
+            self.points.push((self.sum.0 / n, self.sum.1 / n));
+        }
+        self.sum = (0.0, 0.0);
+        self.waiting = 0;
+    }
+
+    /// The points, oldest first.
+    pub(crate) fn points(&self) -> Vec<(f64, f64)> {
+        let mut whole = self.clone();
+        whole.settle();
+        whole.points
+    }
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self::new(1_200)
+    }
+}
+
+/// The same points, neighbours merged until there are at most `most`.
+pub(crate) fn thin(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+    let each = points.len().div_ceil(most.max(1)).max(1);
+    points.chunks(each).map(mean).collect()
+}
+
+fn mean(points: &[(f64, f64)]) -> (f64, f64) {
+    let n = points.len().max(1) as f64;
+    let sum = points
+        .iter()
+        .fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+    (sum.0 / n, sum.1 / n)
+}
+
+/// Things in order of their coming, of which an even share is kept: when it is full, every other one
+/// goes, and of the later ones half as many are taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Even<T> {
+    kept: Vec<T>,
+    most: usize,
+    each: u64,
+    seen: u64,
+}
+
+impl<T> Even<T> {
+    /// At most `most` things.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            kept: Vec::new(),
+            most: most.max(2),
+            each: 1,
+            seen: 0,
+        }
+    }
+
+    /// Offers one more.
+    pub(crate) fn offer(&mut self, thing: T) {
+        let wanted = self.seen.is_multiple_of(self.each);
+        self.seen += 1;
+        if !wanted {
+            return;
+        }
+        if self.kept.len() >= self.most {
+            let mut number = 0_u64;
+            self.kept.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+            self.each = self.each.saturating_mul(2);
+            if !(self.seen - 1).is_multiple_of(self.each) {
+                return;
+            }
+        }
+        self.kept.push(thing);
+    }
+
+    /// What was kept.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.kept.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_series_keeps_its_mean_and_its_ends() {
+        let mut series = Series::new(8);
+        for second in 0..1_000_u32 {
+            series.push(f64::from(second), f64::from(second % 10));
+        }
+        series.push(1_000.0, f64::NAN);
+        let points = series.points();
+        assert!(points.len() <= 8, "{}", points.len());
+        assert!(points.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(points.iter().all(|(_, value)| (4.0..=5.0).contains(value)));
+        assert!(points.first().unwrap().0 < 130.0 && points.last().unwrap().0 > 870.0);
+    }
+
+    #[test]
+    fn a_short_series_is_kept_whole() {
+        let mut series = Series::new(8);
+        series.push(1.0, 3.0);
+        series.push(2.0, 5.0);
+        assert_eq!(series.points(), [(1.0, 3.0), (2.0, 5.0)]);
+        assert_eq!(thin(&series.points(), 1), [(1.5, 4.0)]);
+        assert_eq!(thin(&[], 4), []);
+    }
+
+    #[test]
+    fn an_even_share_is_kept() {
+        let mut even = Even::new(4);
+        for number in 0..1_000 {
+            even.offer(number);
+        }
+        let kept: Vec<i32> = even.iter().copied().collect();
+        let steps: Vec<i32> = kept.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!((2..=4).contains(&kept.len()), "{kept:?}");
+        assert!(steps.windows(2).all(|pair| pair[0] == pair[1]), "{kept:?}");
+        assert!(kept.last().unwrap() > &400, "{kept:?}");
+    }
+}

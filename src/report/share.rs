@@ -1,0 +1,381 @@
+//! The card to share: model, machine, three numbers, the curve, and how it was measured.
+//!
+//! Nothing private stands in it. It is made of chosen fields alone: no host or user name, no address, no
+//! prompt, no path, no text of a warning or an error. What is left out can be asked for, see [`Show`].
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::charts::palette::Colour;
+use super::charts::paper::{Align, Letters, Paper, Trouble, page};
+use super::charts::{self, Space};
+use super::content::{self, Tile};
+use super::files::{io, put};
+use super::text::{bytes, clean, count, duration, escape_markdown, percent};
+use super::{Report, ReportError};
+use crate::plan::CycleShape;
+use crate::stats::plain::one_line;
+
+/// The size of the card, pixels: what chats and social pages show whole.
+const SIZE: (u32, u32) = (1200, 630);
+
+/// What is shown of what is private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Show {
+    /// The server's address.
+    pub address: bool,
+    /// The first prompt.
+    pub prompt: bool,
+    /// The run's id, with the time of its start.
+    pub run: bool,
+}
+
+/// A card, ready to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The whole card as Markdown, to paste into an issue.
+    pub markdown: String,
+    svg: String,
+}
+
+impl Card {
+    /// The card of a report.
+    pub fn of(report: &Report, show: Show) -> Result<Self, ReportError> {
+        let facts = Facts::of(report, show);
+        let title = format!("How fast is {}?", facts.model);
+        let described = facts.described();
+        let drawn = page(SIZE, &title, &described, |paper| {
+            draw(paper, report, &facts)
+        });
+        let svg = drawn.map_err(|reason| ReportError::Draw {
+            name: "share".to_owned(),
+            reason,
+        })?;
+        Ok(Self {
+            markdown: facts.markdown(report),
+            svg,
+        })
+    }
+
+    /// The card as SVG, light or dark as its reader prefers.
+    pub fn svg(&self) -> String {
+        charts::with_dark(&self.svg)
+    }
+
+    /// The card as PNG in twice its size.
+    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
+        charts::png(&self.svg, 2.0).map_err(|reason| ReportError::Draw {
+            name: "share".to_owned(),
+            reason,
+        })
+    }
+}
+
+/// Reads a run directory and writes its card below `out` as `share.png`, `share.svg` and `share.md`.
+/// Returns what was written.
+pub fn share(directory: &Path, out: &Path, show: Show) -> Result<Vec<PathBuf>, ReportError> {
+    write_card(&Report::open(directory)?, out, show)
+}
+
+pub(super) fn write_card(
+    report: &Report,
+    out: &Path,
+    show: Show,
+) -> Result<Vec<PathBuf>, ReportError> {
+    let card = Card::of(report, show)?;
+    std::fs::create_dir_all(out).map_err(io(out))?;
+    Ok(vec![
+        put(out.join("share.png"), &card.png()?)?,
+        put(out.join("share.svg"), card.svg().as_bytes())?,
+        put(out.join("share.md"), card.markdown.as_bytes())?,
+    ])
+}
+
+/// What the card says.
+struct Facts {
+    model: String,
+    of_model: String,
+    machine: String,
+    tiles: Vec<Tile>,
+    /// How it was measured, a line each.
+    measured: Vec<String>,
+    asked_for: Vec<String>,
+}
+
+impl Facts {
+    fn of(report: &Report, show: Show) -> Self {
+        let summary = &report.summary;
+        let target = summary.target.as_ref();
+        let model = target.map_or_else(|| "a model".to_owned(), |t| without_path(&clean(&t.model)));
+        let of_model = [
+            target.and_then(|t| t.parameters.as_deref().map(clean)),
+            target.and_then(|t| t.quantisation.as_deref().map(clean)),
+            target
+                .and_then(|t| t.size_bytes)
+                .map(|size| bytes(size as f64)),
+            target.and_then(|t| t.server.as_deref().map(clean)),
+        ];
+        let info = report.info();
+        let asked_for = [
+            info.filter(|_| show.address)
+                .map(|i| format!("server {}", clean(&i.target.url))),
+            info.filter(|_| show.prompt)
+                .and_then(|i| i.plan.prompts.first())
+                .map(|prompt| format!("prompt “{}”", one_line(&clean(prompt), 90))),
+            info.filter(|_| show.run)
+                .map(|i| format!("run {}", clean(&i.id))),
+        ];
+        Self {
+            model,
+            of_model: joined(of_model.into_iter().flatten()),
+            machine: machine(report),
+            tiles: content::headline(summary),
+            measured: measured(report),
+            asked_for: asked_for.into_iter().flatten().collect(),
+        }
+    }
+
+    fn described(&self) -> String {
+        let tiles = self.tiles.iter().map(|tile| {
+            let Tile {
+                name,
+                value,
+                unit,
+                note,
+            } = tile;
+            format!("{name}: {value} {unit} {note}.")
+        });
+        tiles.collect::<Vec<_>>().join(" ")
+    }
+
+    fn markdown(&self, report: &Report) -> String {
+        let mut out = format!("### How fast is {}?\n\n", escape_markdown(&self.model));
+        // Writing to a string cannot fail.
+        if report.summary.simulated {
+            let _ = write!(out, "> **{}**\n\n", content::SIMULATED);
+        }
+        for line in [&self.of_model, &self.machine] {
+            if !line.is_empty() {
+                let _ = write!(out, "{}\n\n", escape_markdown(line));
+            }
+        }
+        let names: Vec<&str> = self.tiles.iter().map(|tile| tile.name).collect();
+        let _ = writeln!(
+            out,
+            "| {} |\n|{}",
+            names.join(" | "),
+            " --- |".repeat(names.len())
+        );
+        let cells = self.tiles.iter().map(|tile| {
+            let note = escape_markdown(&tile.note);
+            let note = if note.is_empty() {
+                note
+            } else {
+                format!("<br>{note}")
+            };
+            format!("**{}** {}{note}", tile.value, tile.unit)
+        });
+        let _ = write!(out, "| {} |\n\n", cells.collect::<Vec<_>>().join(" | "));
+        let _ = write!(
+            out,
+            "{}\n\n",
+            super::markdown::table(&super::tables::short(&report.summary))
+        );
+        for line in self.measured.iter().chain(&self.asked_for) {
+            let _ = write!(out, "{}\n\n", escape_markdown(line));
+        }
+        let _ = writeln!(out, "Card made by tokometer {}", env!("CARGO_PKG_VERSION"));
+        out
+    }
+}
+
+/// The machine: its GPUs and what else is known of it, as far as it is the one that was measured.
+fn machine(report: &Report) -> String {
+    if report.summary.simulated {
+        return "no machine was measured".to_owned();
+    }
+    let gpus = report.gathered.gpus.values();
+    let mut parts: Vec<String> = gpus
+        .filter_map(|gpu| gpu.name.as_deref().map(clean))
+        .collect();
+    let Some(info) = report.info() else {
+        return joined(parts.into_iter());
+    };
+    let of = &info.machine;
+    parts.extend(of.cpu.as_deref().map(clean));
+    parts.extend(of.memory_bytes.map(|memory| bytes(memory as f64)));
+    parts.extend(of.os.as_deref().map(clean));
+    parts.dedup();
+    let parts = joined(parts.into_iter());
+    match is_here(&info.target.url) {
+        _ if parts.is_empty() => parts,
+        true => parts,
+        false => format!("asked over the network from {parts}"),
+    }
+}
+
+/// Whether an address is this machine's own.
+fn is_here(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or_default();
+    let is =
+        |name: &str| host == name || host.strip_prefix(name).is_some_and(|p| p.starts_with(':'));
+    is("localhost") || is("[::1]") || host.starts_with("127.")
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join(" · ")
+}
+
+/// A model's name. Some servers call a model by the path of its file: of that only the file is shown.
+fn without_path(name: &str) -> String {
+    let path = name.replace('\\', "/");
+    let is_file = [".gguf", ".safetensors", ".bin", ".onnx"]
+        .iter()
+        .any(|end| path.to_lowercase().ends_with(end));
+    let drive = path.chars().nth(1) == Some(':') && path.chars().nth(2) == Some('/');
+    let rooted = path.starts_with(['/', '~', '.']) || drive || name.contains('\\');
+    if is_file || rooted || path.starts_with("file:") {
+        let last = path.rsplit('/').find(|part| !part.is_empty());
+        last.unwrap_or("a model").to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// How it was measured: what "served" means, and what was asked.
+fn measured(report: &Report) -> Vec<String> {
+    let summary = &report.summary;
+    let served = summary.limits.map(|limits| {
+        format!(
+            "People served: the most at once with a wait ≤ {} s and a speed ≥ {} tokens/s for {} of the requests",
+            limits.wait_s,
+            limits.speed_tok_s,
+            percent(Some(limits.share), 0)
+        )
+    });
+    let requests: u64 = summary.cycles.iter().map(|l| l.figures.requests).sum();
+    let failed: u64 = summary.cycles.iter().map(|l| l.figures.failed).sum();
+    let share = failed as f64 / requests.max(1) as f64;
+    let failed = match failed {
+        0 => "none failed".to_owned(),
+        some => format!("{} failed ({})", count(some), percent(Some(share), 1)),
+    };
+    let (requests, length) = (count(requests), duration(report.gathered.state.now.secs()));
+    let mut parts = vec![format!(
+        "{requests} streamed requests in {length}, {failed}"
+    )];
+    if let Some(info) = report.info() {
+        parts.push(match info.plan.shape {
+            CycleShape::Waves(1) => "each user asks once".to_owned(),
+            CycleShape::Waves(waves) => format!("each user asks {waves} times"),
+            CycleShape::DurationS(s) => format!("each user asks for {}", duration(s)),
+        });
+        parts.push(match info.plan.max_tokens {
+            Some(most) => format!("at most {most} tokens an answer"),
+            None => "answers of any length".to_owned(),
+        });
+    }
+    served.into_iter().chain([parts.join(" · ")]).collect()
+}
+
+fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble> {
+    let (width, height) = (f64::from(SIZE.0), f64::from(SIZE.1));
+    let edge = 56.0;
+    paper.fill((0.0, 0.0), (width, 8.0), Colour::Speed, 1.0)?;
+    let ink = Letters::new(44.0, Colour::Ink).bold();
+    paper.text((edge, 76.0), &one_line(&facts.model, 38), ink)?;
+    let muted = Letters::new(19.0, Colour::Muted);
+    paper.text((edge, 120.0), &one_line(&facts.of_model, 100), muted)?;
+    paper.text((edge, 148.0), &one_line(&facts.machine, 100), muted)?;
+    if report.summary.simulated {
+        paper.simulated((width - edge, 56.0), 1.7)?;
+    }
+    let colours = [Colour::Speed, Colour::Wait, Colour::Energy];
+    let mut top = 218.0;
+    for (tile, colour) in facts.tiles.iter().zip(colours) {
+        draw_tile(paper, tile, (edge, top), colour)?;
+        top += 112.0;
+    }
+    let space = Space {
+        left: 400.0,
+        top: 198.0,
+        right: width - edge + 18.0,
+        bottom: 542.0,
+    };
+    if !charts::curve(paper, &report.summary, space)? {
+        let none = "no request ended as it should: there is no curve";
+        paper.text((space.left, 360.0), none, muted)?;
+    }
+    let small = Letters::new(14.5, Colour::Muted);
+    paper.path(
+        [(edge, 554.0), (width - edge, 554.0)],
+        Colour::Grid,
+        1.0,
+        1.0,
+    )?;
+    let asked = facts.asked_for.join(" · ");
+    let mut y = 574.0;
+    for line in facts.measured.iter().chain([&asked]) {
+        paper.text((edge, y), &one_line(line, 130), small)?;
+        y += 20.0;
+    }
+    let version = format!("tokometer {}", report.summary.tokometer);
+    let bold = Letters::new(14.5, Colour::Ink).bold().align(Align::Right);
+    paper.text((width - edge, height - 36.0), &version, bold)
+}
+
+fn draw_tile(
+    paper: &Paper<'_>,
+    tile: &Tile,
+    (left, top): (f64, f64),
+    colour: Colour,
+) -> Result<(), Trouble> {
+    paper.fill((left, top - 14.0), (left + 5.0, top + 74.0), colour, 1.0)?;
+    let inside = left + 20.0;
+    let name = Letters::new(16.0, Colour::Muted);
+    paper.text((inside, top - 4.0), tile.name, name)?;
+    let value = Letters::new(50.0, Colour::Ink).bold();
+    paper.text((inside, top + 34.0), &tile.value, value)?;
+    let digits = tile
+        .value
+        .chars()
+        .map(|c| if c == '.' { 13.5 } else { 29.5 });
+    let beside = inside + digits.sum::<f64>() + 10.0;
+    paper.text(
+        (beside, top + 43.0),
+        tile.unit,
+        Letters::new(17.0, Colour::Muted),
+    )?;
+    let note = one_line(&tile.note, 40);
+    paper.text(
+        (inside, top + 70.0),
+        &note,
+        Letters::new(14.0, Colour::Muted),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_model_is_left_out() {
+        for (name, shown) in [
+            ("deepseek-r1:7b", "deepseek-r1:7b"),
+            (
+                "hf.co/unsloth/Qwen3-GGUF:Q4_K_M",
+                "hf.co/unsloth/Qwen3-GGUF:Q4_K_M",
+            ),
+            ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
+            ("/home/alice/models/q4.gguf", "q4.gguf"),
+            ("models/alice/q4.GGUF", "q4.GGUF"),
+            ("C:\\Users\\alice\\q4.gguf", "q4.gguf"),
+            ("~/models/qwen/", "qwen"),
+            ("/", "a model"),
+        ] {
+            assert_eq!(without_path(name), shown);
+        }
+    }
+}

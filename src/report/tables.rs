@@ -1,0 +1,363 @@
+//! The tables of a report.
+
+use super::Report;
+use super::content::Table;
+use super::text::{UNKNOWN, bytes, clean, count, duration, number, percent, users};
+use crate::event::RunEnd;
+use crate::plan::{CycleShape, Plan};
+use crate::stats::figures::{CountedBy, Figures};
+use crate::stats::state::Stage;
+use crate::stats::summary::{LevelSummary, Summary};
+use crate::stats::verdict::Verdict;
+
+/// `~` for figures that rest on estimated tokens.
+pub(super) fn mark(level: &LevelSummary) -> &'static str {
+    about(&level.figures)
+}
+
+fn about(figures: &Figures) -> &'static str {
+    match figures.tokens_counted_by {
+        Some(CountedBy::Chunks | CountedBy::Mixed) => "~",
+        Some(CountedBy::Server) | None => "",
+    }
+}
+
+/// Rows of names and values.
+pub(super) fn pairs(caption: &'static str, rows: Vec<(&str, Option<String>)>) -> Table {
+    let rows = rows.into_iter().map(|(name, value)| {
+        let value = value.unwrap_or_else(|| UNKNOWN.to_owned());
+        vec![name.to_owned(), value]
+    });
+    Table {
+        caption,
+        head: Vec::new(),
+        rows: rows.collect(),
+    }
+}
+
+pub(super) fn verdict(verdict: &Verdict) -> Table {
+    let users = |users: Option<u32>| users.map_or_else(|| UNKNOWN.to_owned(), |u| u.to_string());
+    let (mean, share) = (&verdict.by_mean, &verdict.by_share);
+    let state = share
+        .state
+        .map_or_else(String::new, |state| format!(" ({state})"));
+    let row = |rule: &str, cells: [String; 3]| {
+        let mut row = vec![rule.to_owned()];
+        row.extend(cells);
+        row
+    };
+    Table {
+        caption: "The largest number of users at which the limits are met, there and at every smaller level",
+        head: vec!["Rule", "By wait", "By speed", "By both"],
+        rows: vec![
+            row(
+                "By share of the requests",
+                [
+                    users(share.wait_users),
+                    users(share.speed_users),
+                    format!("{}{state}", users(share.both_users)),
+                ],
+            ),
+            row(
+                "By mean",
+                [mean.wait_users, mean.speed_users, mean.both_users].map(users),
+            ),
+        ],
+    }
+}
+
+pub(super) fn hardware(report: &Report) -> Table {
+    let machine = report.info().map(|info| &info.machine);
+    let target = report.summary.target.as_ref();
+    let gpus: Vec<String> = report
+        .gathered
+        .gpus
+        .iter()
+        .map(|(source, gpu)| clean(gpu.name.as_deref().unwrap_or(source)))
+        .collect();
+    let told = |text: Option<&str>| text.map(clean).filter(|text| !text.is_empty());
+    let rows = vec![
+        (
+            "Client: processor",
+            told(machine.and_then(|m| m.cpu.as_deref())),
+        ),
+        (
+            "Client: logical cores",
+            machine.and_then(|m| m.cores).map(|n| n.to_string()),
+        ),
+        (
+            "Client: memory",
+            machine
+                .and_then(|m| m.memory_bytes)
+                .map(|b| bytes(b as f64)),
+        ),
+        (
+            "Client: system",
+            told(machine.and_then(|m| m.os.as_deref())),
+        ),
+        (
+            "Client: architecture",
+            told(machine.map(|m| m.arch.as_str())),
+        ),
+        ("GPU", (!gpus.is_empty()).then(|| gpus.join(", "))),
+        ("Server", told(target.and_then(|t| t.server.as_deref()))),
+        ("Server: address", told(target.map(|t| t.url.as_str()))),
+        ("Server: API", target.map(|t| t.dialect.to_string())),
+        (
+            "Server: requests at once",
+            target.and_then(|t| t.slots).map(|n| n.to_string()),
+        ),
+        ("Model", told(target.map(|t| t.model.as_str()))),
+        (
+            "Model: parameters",
+            told(target.and_then(|t| t.parameters.as_deref())),
+        ),
+        (
+            "Model: quantisation",
+            told(target.and_then(|t| t.quantisation.as_deref())),
+        ),
+        (
+            "Model: size",
+            target.and_then(|t| t.size_bytes).map(|b| bytes(b as f64)),
+        ),
+        (
+            "Model: context, tokens",
+            target.and_then(|t| t.context_tokens).map(count),
+        ),
+        (
+            "Model: time to load",
+            target.and_then(|t| t.load_s).map(duration),
+        ),
+        (
+            "tokometer that measured",
+            told(Some(&report.summary.tokometer)),
+        ),
+    ];
+    pairs("Hardware and software", rows)
+}
+
+pub(super) fn test(report: &Report) -> Table {
+    let state = &report.gathered.state;
+    let plan = report.info().map(|info| &info.plan);
+    let limits = report.summary.limits;
+    let requests: u64 = report
+        .summary
+        .cycles
+        .iter()
+        .map(|l| l.figures.requests)
+        .sum();
+    let failed: u64 = report.summary.cycles.iter().map(|l| l.figures.failed).sum();
+    let levels = report
+        .summary
+        .cycles
+        .iter()
+        .map(|level| level.users.to_string());
+    let end = match &state.stage {
+        Stage::Ended(RunEnd::Done) => "every cycle ran".to_owned(),
+        Stage::Ended(RunEnd::Stopped) => "stopped by the user".to_owned(),
+        Stage::Ended(RunEnd::Signal(signal)) => format!("stopped by signal {signal}"),
+        Stage::Ended(RunEnd::Failed(why)) => format!("could not go on: {}", clean(why)),
+        _ => "the log has no end".to_owned(),
+    };
+    let limits = limits.map(|limits| {
+        let share = percent(Some(limits.share), 0);
+        format!(
+            "wait ≤ {} s and speed ≥ {} tokens/s for {share} of the requests",
+            limits.wait_s, limits.speed_tok_s
+        )
+    });
+    let started = report.summary.started_at;
+    let rows = vec![
+        (
+            "Started",
+            started.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ),
+        ("Total test duration", Some(duration(state.now.secs()))),
+        ("Ended", Some(end)),
+        ("Users", Some(levels.collect::<Vec<_>>().join(", "))),
+        ("Each user asks", plan.map(shape)),
+        (
+            "Most tokens of an answer",
+            plan.map(|p| {
+                p.max_tokens
+                    .map_or_else(|| "no limit".to_owned(), |most| count(u64::from(most)))
+            }),
+        ),
+        ("Prompts", plan.map(prompts)),
+        ("Pause between cycles", plan.map(|p| duration(p.rest_s))),
+        ("Warm-up requests", plan.map(|p| p.warmup.to_string())),
+        ("Limits", limits),
+        ("Requests", Some(count(requests))),
+        ("Failed requests", Some(count(failed))),
+    ];
+    pairs("The test", rows)
+}
+
+fn shape(plan: &Plan) -> String {
+    match plan.shape {
+        CycleShape::Waves(1) => "once".to_owned(),
+        CycleShape::Waves(waves) => format!("{waves} times in a row"),
+        CycleShape::DurationS(seconds) => format!("again and again for {}", duration(seconds)),
+    }
+}
+
+fn prompts(plan: &Plan) -> String {
+    match plan.prompts.as_slice() {
+        [only] => format!("“{}”", crate::stats::plain::one_line(&clean(only), 120)),
+        more => format!("{}, taken in turn", more.len()),
+    }
+}
+
+pub(super) fn results(summary: &Summary) -> Table {
+    let row = |level: &LevelSummary| {
+        let f = &level.figures;
+        let about = mark(level);
+        let counted = |value: Option<f64>, digits| match value {
+            Some(_) => format!("{about}{}", number(value, digits)),
+            None => UNKNOWN.to_owned(),
+        };
+        vec![
+            level.users.to_string(),
+            count(f.requests),
+            count(f.failed),
+            percent(f.error_rate, 1),
+            counted(f.speed_tok_s.mean, 1),
+            counted(f.speed_tok_s.p5, 1),
+            counted(f.speed_tok_s.min, 1),
+            number(f.ttft_s.mean, 2),
+            number(f.ttft_s.max, 2),
+            counted(f.system_tok_s, 1),
+            counted(f.steady_tok_s, 1),
+            format!("{about}{}", count(f.output_tokens)),
+            percent(f.attainment, 0),
+            f.duration_s.map_or_else(|| UNKNOWN.to_owned(), duration),
+        ]
+    };
+    Table {
+        caption: "Speed and throughput in tokens/s, wait in seconds",
+        head: vec![
+            "Users",
+            "Requests",
+            "Failed",
+            "Errors",
+            "Speed mean",
+            "p5",
+            "min",
+            "Wait mean",
+            "max",
+            "Throughput",
+            "Steady",
+            "Tokens",
+            "In limits",
+            "Cycle",
+        ],
+        rows: summary.cycles.iter().map(row).collect(),
+    }
+}
+
+/// What failed, a sentence a level.
+pub(super) fn failures(summary: &Summary) -> Vec<String> {
+    let failing = summary
+        .cycles
+        .iter()
+        .filter(|level| level.figures.failed > 0);
+    failing
+        .map(|level| {
+            let f = &level.figures;
+            let kinds = f.errors.iter().map(|(kind, n)| format!("{n} × {kind}"));
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            let (failed, all, at) = (count(f.failed), count(f.requests), users(level.users));
+            let share = percent(f.error_rate, 1);
+            format!("{failed} of {all} requests failed at {at} ({share}): {kinds}.")
+        })
+        .collect()
+}
+
+/// Levels that ran more than once; None where none did.
+pub(super) fn repeats(summary: &Summary) -> Option<Table> {
+    let mut rows = Vec::new();
+    for level in &summary.cycles {
+        for (repeat, f) in (1_u32..).zip(&level.repeats) {
+            rows.push(vec![
+                format!("{}, run {repeat}", users(level.users)),
+                count(f.requests),
+                count(f.failed),
+                number(f.speed_tok_s.mean, 1),
+                number(f.ttft_s.mean, 2),
+                number(f.system_tok_s, 1),
+            ]);
+        }
+    }
+    (!rows.is_empty()).then(|| Table {
+        caption: "Repeats: speed and throughput in tokens/s, wait in seconds",
+        head: vec![
+            "Level",
+            "Requests",
+            "Failed",
+            "Speed mean",
+            "Wait mean",
+            "Throughput",
+        ],
+        rows,
+    })
+}
+
+pub(super) fn energy(report: &Report) -> Table {
+    let energy = report.summary.energy.clone().unwrap_or_default();
+    let wh = |value: Option<f64>| value.map(|value| format!("{} Wh", number(Some(value), 2)));
+    let joules = |value: Option<f64>| value.map(|value| format!("{} J", number(Some(value), 3)));
+    let mut table = pairs(
+        "Energy",
+        vec![
+            ("Energy, the whole run", wh(energy.wh)),
+            ("Within cycles", wh(energy.in_cycles_wh)),
+            ("Outside of cycles", wh(energy.outside_wh)),
+            ("Above idle", wh(energy.net_wh)),
+            (
+                "Per output token, idle included",
+                joules(energy.gross_j_per_token),
+            ),
+            (
+                "Per output token, above idle",
+                joules(energy.net_j_per_token),
+            ),
+            (
+                "Measured share of the time",
+                energy.coverage.map(|c| percent(Some(c), 1)),
+            ),
+            ("What was measured", energy.scope.as_deref().map(clean)),
+        ],
+    );
+    for level in &report.summary.cycles {
+        let f = &level.figures;
+        if let Some(cycle) = f.energy_j {
+            let token = joules(f.j_per_token).unwrap_or_else(|| UNKNOWN.to_owned());
+            let name = format!("{}: in the cycle, a token", users(level.users));
+            table
+                .rows
+                .push(vec![name, format!("{} J, {token}", number(Some(cycle), 1))]);
+        }
+    }
+    table
+}
+
+/// The curve of a card in numbers.
+pub(super) fn short(summary: &Summary) -> Table {
+    let row = |level: &LevelSummary| {
+        let f = &level.figures;
+        let about = mark(level);
+        vec![
+            level.users.to_string(),
+            format!("{about}{}", number(f.speed_tok_s.mean, 1)),
+            number(f.ttft_s.mean, 2),
+            format!("{about}{}", number(f.system_tok_s, 1)),
+            percent(f.error_rate, 1),
+            number(f.j_per_token, 2),
+        ]
+    };
+    Table {
+        caption: "By number of users, speed and throughput in tokens/s, wait in seconds",
+        head: vec!["Users", "Speed", "Wait", "Throughput", "Failed", "J/token"],
+        rows: summary.cycles.iter().map(row).collect(),
+    }
+}

@@ -1,0 +1,55 @@
+//! A run of very many requests: the report stays small, and is there at once.
+
+use std::time::{Duration, Instant};
+
+use tokometer::event::{Event, RunEnd, What};
+use tokometer::report::Report;
+
+use crate::{big, timeline};
+
+/// Users of the one cycle.
+const USERS: u32 = 256;
+
+/// A run in which users ask again and again, with a sample a second.
+pub(crate) fn events(requests: u64) -> Vec<Event> {
+    let mut dice = big::Dice(11);
+    let start = What::CycleStarted {
+        cycle: 0,
+        users: USERS,
+    };
+    let mut events = vec![
+        timeline::event(0.0, What::RunStarted(Box::new(big::info(false)))),
+        timeline::event(1.0, start),
+    ];
+    for id in 0..requests {
+        let sent = 1.0 + (id / u64::from(USERS)) as f64 * 9.0 + dice.roll();
+        let times = [sent, sent + 0.3 + dice.roll(), sent + 8.0];
+        let mut record = timeline::answered(id, 0, times, 120);
+        record.itl_us = (20..50).flat_map(|ms| [ms * 1_000, 4]).collect();
+        record.answer = None;
+        events.push(Event {
+            at: record.ended,
+            what: What::RequestEnded(Box::new(record)),
+        });
+    }
+    events.sort_by_key(|event| event.at);
+    let end = events.last().unwrap().at.secs();
+    events.push(timeline::event(end, What::RunEnded { why: RunEnd::Done }));
+    events
+}
+
+#[test]
+fn twenty_thousand_requests_make_no_larger_report_than_a_few_hundred() {
+    let events = events(20_000);
+    let began = Instant::now();
+    let report = Report::of(&events);
+    let page = report.html().unwrap();
+    // Far above what it takes even without optimisation on a busy machine: a guard against squares.
+    assert!(
+        began.elapsed() < Duration::from_mins(1),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(page.len() < 600_000, "{} bytes", page.len());
+    assert!(page.contains("20,000"));
+}
