@@ -49,16 +49,16 @@ pub enum Command {
     Screenshot(Box<crate::picture::ScreenshotArgs>),
     /// Be a simulated Ollama server, for trying out clients and tokometer itself
     Simulate(SimulateArgs),
+    /// Write a run's report: Markdown, HTML, CSV, JSON and charts
+    Report(crate::report::args::ReportArgs),
+    /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
+    Share(crate::report::args::ShareArgs),
     /// Import the folders of the study's own tool (`test_results_N`) as a run
     Import(crate::history::import::ImportArgs),
     /// List the runs that were recorded, or delete one
     Runs(crate::history::runs::RunsArgs),
     /// Hold runs against each other, level by level
     Compare(crate::history::compare::CompareArgs),
-    /// Write a run's report: Markdown, HTML, CSV, JSON and charts
-    Report(crate::report::args::ReportArgs),
-    /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
-    Share(crate::report::args::ShareArgs),
     /// Print completions for a shell
     Completions {
         /// The shell

@@ -27,13 +27,13 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         None => run(&cli.run)?,
         Some(Command::Run(args)) => run(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
-        Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
-        Some(Command::Runs(args)) => crate::history::runs::run_runs(&args)?,
-        Some(Command::Compare(args)) => crate::history::compare::run_compare(&args)?,
         Some(Command::Report(args)) => crate::report::args::run_report(&args)?,
         Some(Command::Share(args)) => crate::report::args::run_share(&args)?,
         Some(Command::Preview(args)) => crate::preview::command::execute(&args)?,
         Some(Command::Screenshot(args)) => crate::picture::execute(&args)?,
+        Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
+        Some(Command::Runs(args)) => crate::history::runs::run_runs(&args)?,
+        Some(Command::Compare(args)) => crate::history::compare::run_compare(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
