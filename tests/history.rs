@@ -179,7 +179,9 @@ fn killed(root: &Path) -> PathBuf {
         ..Plan::default()
     };
     let mut events = timeline::run(false);
-    events[0].what = What::RunStarted(Box::new(info.clone()));
+    if let Some(first) = events.first_mut() {
+        first.what = What::RunStarted(Box::new(info.clone()));
+    }
     let path = record(root, &info, &events);
     fs::remove_file(path.join("summary.json")).unwrap();
     let log = fs::read_to_string(path.join("events.jsonl")).unwrap();
