@@ -1,7 +1,12 @@
 //! Runs of the real program beside a fake `nvidia-smi`: what a token costs is told, a hanging source
 //! delays nothing, and nothing is left behind.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 #![cfg(target_os = "linux")]
 
 #[path = "monitor_fakes/script.rs"]

@@ -83,6 +83,8 @@ impl Ramp {
     }
 }
 
+const HALF_MICROSECOND_S: f64 = 0.5e-6;
+
 /// The pace of one lane: how many of its tokens are due after a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pace {
@@ -142,7 +144,8 @@ impl Pace {
     pub fn due(&self, elapsed_us: u64) -> u64 {
         let position = self.ramp.at(elapsed_us);
         match &self.recorded {
-            None => floor_u64(position + ROUNDING),
+            // Of a slow lane the same share of a token would be several microseconds.
+            None => floor_u64(position + ROUNDING.min(self.ramp.per_second * HALF_MICROSECOND_S)),
             Some(at_us) => {
                 let micros = floor_u64(position * 1e6 + ROUNDING);
                 at_us.partition_point(|&at| at <= micros) as u64
