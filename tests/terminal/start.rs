@@ -62,9 +62,9 @@ fn without_a_server_the_simulated_one_is_offered() {
 fn every_size_has_its_screen() {
     let mut tui = Tui::stuck();
     tui.see("┌ Cycles");
-    assert!(!tui.look(|screen| screen.contents().contains("┌ Machine")));
+    assert!(!tui.look(|screen| screen.contents().contains("┌ GPU")));
     tui.resize(120, 40);
-    tui.see("┌ Machine");
+    tui.see("┌ GPU");
     tui.see("1 Live  2 Results  3 Requests");
     tui.resize(60, 16);
     tui.see_no("┌ Cycles");
