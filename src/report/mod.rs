@@ -9,7 +9,7 @@
 //!
 //! - `gather`: the fold over the timeline; `series`: what it keeps of long series, thinned
 //! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `details`,
-//!   `machine`, `findings` and `definitions` fill it
+//!   `machine` and `definitions` fill it
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
 //! - [`share`]: the card; nothing private stands in it
 //! - [`args`]: the commands `report` and `share`
@@ -23,7 +23,6 @@ mod content;
 mod definitions;
 mod details;
 mod files;
-mod findings;
 mod gather;
 mod html;
 mod machine;
@@ -118,10 +117,11 @@ impl Report {
 
     /// A row a cycle, as in `cycles.csv`.
     pub fn csv(&self) -> Result<String, ReportError> {
-        let limits = self.summary.limits.unwrap_or_default();
+        let state = &self.gathered.state;
+        let meter = state.power.meter();
         let mut out = Vec::new();
-        for (number, cycle) in self.gathered.state.cycles.iter().enumerate() {
-            let figures = Figures::of(&[cycle], &limits);
+        for (number, cycle) in state.cycles.iter().enumerate() {
+            let figures = Figures::of_run(&[cycle], state, &meter);
             let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.summary.simulated);
             write_row(&mut out, &row, number == 0)
                 .map_err(|error| ReportError::Table(error.to_string()))?;

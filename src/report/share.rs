@@ -208,7 +208,7 @@ fn machine(report: &Report) -> String {
     parts.dedup();
     let parts = joined(parts.into_iter());
     match is_here(&info.target.url) {
-        _ if parts.is_empty() => parts,
+        _ if parts.is_empty() => "the machine is not known".to_owned(),
         true => parts,
         false => format!("asked over the network from {parts}"),
     }
@@ -338,10 +338,11 @@ fn draw_tile(
     paper.text((inside, top - 4.0), tile.name, name)?;
     let value = Letters::new(50.0, Colour::Ink).bold();
     paper.text((inside, top + 34.0), &tile.value, value)?;
-    let digits = tile
-        .value
-        .chars()
-        .map(|c| if c == '.' { 13.5 } else { 29.5 });
+    let digits = tile.value.chars().map(|c| match c {
+        '.' => 14.0,
+        '1' => 22.0,
+        _ => 32.0,
+    });
     let beside = inside + digits.sum::<f64>() + 10.0;
     paper.text(
         (beside, top + 43.0),
