@@ -287,8 +287,13 @@ fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble
     let ink = Letters::new(44.0, Colour::Ink).bold();
     paper.text((edge, 76.0), &one_line(&facts.model, 38), ink)?;
     let muted = Letters::new(19.0, Colour::Muted);
-    paper.text((edge, 120.0), &one_line(&facts.of_model, 100), muted)?;
-    paper.text((edge, 148.0), &one_line(&facts.machine, 100), muted)?;
+    let mut y = 120.0;
+    for line in [&facts.of_model, &facts.machine] {
+        if !line.is_empty() {
+            paper.text((edge, y), &one_line(line, 100), muted)?;
+            y += 28.0;
+        }
+    }
     if report.summary.simulated {
         paper.simulated((width - edge, 56.0), 1.7)?;
     }

@@ -96,25 +96,27 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Stamp;
-    use crate::stats::state::CycleState;
+    use crate::event::{CycleEnd, Event, Stamp, What};
 
-    fn cycle(started: u64, ended: u64) -> CycleState {
-        CycleState {
-            users: 2,
-            started: Stamp(started * 1_000_000),
-            ended: Some(Stamp(ended * 1_000_000)),
-            ..CycleState::default()
+    /// A run of cycles that start and end at these seconds.
+    fn run(cycles: &[(u64, u64)]) -> RunState {
+        let mut state = RunState::default();
+        for (cycle, (started, ended)) in (0..).zip(cycles) {
+            let why = CycleEnd::Done;
+            for (seconds, what) in [
+                (started, What::CycleStarted { cycle, users: 2 }),
+                (ended, What::CycleEnded { cycle, why }),
+            ] {
+                let at = Stamp(seconds * 1_000_000);
+                state.apply(&Event { at, what });
+            }
         }
+        state
     }
 
     #[test]
     fn a_long_pause_is_cut_out_and_no_line_leads_over_it() {
-        let state = RunState {
-            now: Stamp(10_100_000_000),
-            cycles: vec![cycle(0, 100), cycle(130, 200), cycle(10_000, 10_100)],
-            ..RunState::default()
-        };
+        let state = run(&[(0, 100), (130, 200), (10_000, 10_100)]);
         let (clock, axis, stretches) = Clock::of(&state, 0.0).unwrap();
         assert_eq!(axis.title, "minutes since the start, long pauses cut out");
         // 200 s, then 2 × 15 s of the pause, then 100 s.
@@ -129,11 +131,7 @@ mod tests {
 
     #[test]
     fn short_pauses_stay() {
-        let state = RunState {
-            now: Stamp(200_000_000),
-            cycles: vec![cycle(0, 100), cycle(130, 200)],
-            ..RunState::default()
-        };
+        let state = run(&[(0, 100), (130, 200)]);
         let (clock, axis, _) = Clock::of(&state, 0.0).unwrap();
         assert_eq!(axis.title, "seconds since the start");
         assert!((clock.shown_s(150.0) - 150.0).abs() < 1e-9);
