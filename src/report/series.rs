@@ -76,11 +76,13 @@ impl Default for Series {
 /// Half as many points: each two neighbours become their mean, unless they lie much further apart than
 /// the rest.
 fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let span = match (points.first(), points.last()) {
-        (Some(first), Some(last)) => last.0 - first.0,
-        _ => 0.0,
-    };
-    let far = span / points.len().max(1) as f64 * 16.0;
+    let mut steps: Vec<f64> = points
+        .windows(2)
+        .filter_map(|pair| Some(pair.last()?.0 - pair.first()?.0))
+        .collect();
+    steps.sort_by(f64::total_cmp);
+    let usual = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
+    let far = usual * 16.0;
     let mut halved = Vec::with_capacity(points.len() / 2 + 1);
     for pair in points.chunks(2) {
         match pair {
