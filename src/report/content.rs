@@ -1,7 +1,7 @@
 //! The report as sections of plain text and tables; Markdown and HTML are two ways to write it down.
 
 use super::text::{UNKNOWN, clean, number};
-use super::{Report, definitions, details, findings, machine, tables};
+use super::{Report, definitions, details, machine, tables};
 use crate::stats::summary::Summary;
 
 /// A whole report.
@@ -72,7 +72,7 @@ pub(super) fn of(report: &Report) -> Content {
         .map_or_else(|| UNKNOWN.to_owned(), |target| clean(&target.model));
     let mut sections = vec![
         verdict(summary),
-        section("Key findings", vec![Block::List(findings::of(report))]),
+        section("Key findings", vec![Block::List(findings(summary))]),
         results(summary),
         section(
             "Hardware and software",
@@ -82,9 +82,9 @@ pub(super) fn of(report: &Report) -> Content {
         section(
             "Detailed metrics",
             [
-                details::waits(summary),
-                details::durations(summary),
-                details::gaps(summary),
+                details::waits(report),
+                details::durations(report),
+                details::gaps(report),
             ]
             .map(Block::Table)
             .into(),
@@ -180,12 +180,27 @@ fn verdict(summary: &Summary) -> Section {
         return section("Verdict", vec![Block::Text(none.to_owned())]);
     };
     let evidence = verdict.levels.iter().map(|level| clean(&level.evidence));
-    let blocks = vec![
+    let mut blocks = vec![
         Block::Text(clean(&verdict.sentence)),
         Block::Table(tables::verdict(verdict)),
-        Block::List(evidence.collect()),
     ];
+    if !summary.why.is_empty() {
+        let why = summary.why.iter().map(|reason| clean(&reason.text));
+        blocks.push(Block::Text("Why it stops there:".to_owned()));
+        blocks.push(Block::List(why.collect()));
+    }
+    blocks.push(Block::Text("The evidence:".to_owned()));
+    blocks.push(Block::List(evidence.collect()));
     section("Verdict", blocks)
+}
+
+fn findings(summary: &Summary) -> Vec<String> {
+    let found = &summary.findings.sentences;
+    if found.is_empty() {
+        vec!["No request ended as it should: there is nothing to find.".to_owned()]
+    } else {
+        found.iter().map(|found| clean(found)).collect()
+    }
 }
 
 fn results(summary: &Summary) -> Section {

@@ -1,23 +1,44 @@
 //! The detailed metrics of a report: every distribution of every level.
+//!
+//! What a sample cannot carry is unknown. An imported run is the exception: its percentiles were
+//! published, so they are reproduced from the raw samples and marked with their number ("of 32").
 
+use super::Report;
 use super::content::Table;
 use super::text::{count, number};
-use crate::stats::dist::Dist;
+use crate::event::RequestRecord;
+use crate::stats::dist::{Dist, percentile};
 use crate::stats::figures::Figures;
-use crate::stats::summary::Summary;
 
-/// A distribution of a level: its name, decimals, and where it stands.
-type Detail = (&'static str, usize, fn(&Figures) -> &Dist);
+/// A distribution of a level.
+struct Detail {
+    name: &'static str,
+    digits: usize,
+    dist: fn(&Figures) -> &Dist,
+    /// The figure of one request, where the raw samples are kept.
+    raw: Option<fn(&RequestRecord) -> Option<f64>>,
+}
 
-fn detailed(summary: &Summary, caption: &'static str, figures: &[Detail]) -> Table {
+fn detailed(report: &Report, caption: &'static str, details: &[Detail]) -> Table {
     let mut rows = Vec::new();
-    for level in &summary.cycles {
-        for (name, digits, dist) in figures {
-            let d = dist(&level.figures);
-            let cells = [d.min, d.p5, d.mean, d.p50, d.p90, d.p95, d.p99, d.max];
-            let mut row = vec![level.users.to_string(), (*name).to_owned(), count(d.n)];
-            row.extend(cells.map(|cell| number(cell, *digits)));
-            rows.push(row);
+    for level in &report.summary.cycles {
+        for detail in details {
+            let d = (detail.dist)(&level.figures);
+            let raw = published(report, level.users, detail);
+            let cell = |value, q| cell(value, &raw, q, detail.digits);
+            rows.push(vec![
+                level.users.to_string(),
+                detail.name.to_owned(),
+                count(d.n),
+                number(d.min, detail.digits),
+                cell(d.p5, 0.05),
+                number(d.mean, detail.digits),
+                cell(d.p50, 0.5),
+                cell(d.p90, 0.9),
+                cell(d.p95, 0.95),
+                cell(d.p99, 0.99),
+                number(d.max, detail.digits),
+            ]);
         }
     }
     Table {
@@ -29,24 +50,86 @@ fn detailed(summary: &Summary, caption: &'static str, figures: &[Detail]) -> Tab
     }
 }
 
-pub(super) fn waits(summary: &Summary) -> Table {
-    let figures: [Detail; 3] = [
-        ("TTFB", 3, |f| &f.ttfb_s),
-        ("Wait (TTFT)", 3, |f| &f.ttft_s),
-        ("TTFA", 3, |f| &f.ttfa_s),
-    ];
-    detailed(summary, "Waits, seconds", &figures)
+/// The raw samples of a level in an imported run, ascending; none in a run of tokometer's own.
+fn published(report: &Report, users: u32, detail: &Detail) -> Vec<f64> {
+    let Some(raw) = detail.raw.filter(|_| report.summary.imported.is_some()) else {
+        return Vec::new();
+    };
+    let cycles = report.gathered.state.cycles.iter();
+    let requests = cycles
+        .filter(|cycle| cycle.users == users)
+        .flat_map(|cycle| &cycle.requests);
+    let mut samples: Vec<f64> = requests.filter(|r| r.is_done()).filter_map(raw).collect();
+    samples.sort_by(f64::total_cmp);
+    samples
 }
 
-pub(super) fn durations(summary: &Summary) -> Table {
-    let figures: [Detail; 2] = [
-        ("Duration, s", 2, |f| &f.total_s),
-        ("Speed, tokens/s", 2, |f| &f.speed_tok_s),
-    ];
-    detailed(summary, "Durations and speeds", &figures)
+/// A percentile; where the sample cannot carry it, that of the raw samples with their number.
+fn cell(value: Option<f64>, raw: &[f64], q: f64, digits: usize) -> String {
+    match (value, percentile(raw, q)) {
+        (None, Some(published)) if raw.len() > 1 => {
+            format!("{} of {}", number(Some(published), digits), raw.len())
+        }
+        _ => number(value, digits),
+    }
 }
 
-pub(super) fn gaps(summary: &Summary) -> Table {
-    let figures: [Detail; 2] = [("TPOT", 4, |f| &f.tpot_s), ("ITL", 4, |f| &f.itl_s)];
-    detailed(summary, "Time between tokens, seconds", &figures)
+pub(super) fn waits(report: &Report) -> Table {
+    let details = [
+        Detail {
+            name: "TTFB",
+            digits: 3,
+            dist: |f| &f.ttfb_s,
+            raw: Some(RequestRecord::ttfb_s),
+        },
+        Detail {
+            name: "Wait (TTFT)",
+            digits: 3,
+            dist: |f| &f.ttft_s,
+            raw: Some(RequestRecord::ttft_s),
+        },
+        Detail {
+            name: "TTFA",
+            digits: 3,
+            dist: |f| &f.ttfa_s,
+            raw: Some(RequestRecord::ttfa_s),
+        },
+    ];
+    detailed(report, "Waits, seconds", &details)
+}
+
+pub(super) fn durations(report: &Report) -> Table {
+    let details = [
+        Detail {
+            name: "Duration, s",
+            digits: 2,
+            dist: |f| &f.total_s,
+            raw: Some(RequestRecord::total_s),
+        },
+        Detail {
+            name: "Speed, tokens/s",
+            digits: 2,
+            dist: |f| &f.speed_tok_s,
+            raw: Some(RequestRecord::speed_tok_s),
+        },
+    ];
+    detailed(report, "Durations and speeds", &details)
+}
+
+pub(super) fn gaps(report: &Report) -> Table {
+    let details = [
+        Detail {
+            name: "TPOT",
+            digits: 4,
+            dist: |f| &f.tpot_s,
+            raw: None,
+        },
+        Detail {
+            name: "ITL",
+            digits: 4,
+            dist: |f| &f.itl_s,
+            raw: None,
+        },
+    ];
+    detailed(report, "Time between tokens, seconds", &details)
 }

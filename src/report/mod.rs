@@ -9,9 +9,9 @@
 //!
 //! - `gather`: the fold over the timeline; `series`: what it keeps of long series, thinned
 //! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `details`,
-//!   `machine`, `findings` and `definitions` fill it
+//!   `machine` and `definitions` fill it
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
-//! - [`share`]: the card; nothing private stands in it
+//! - `share`: the card; nothing private stands in it
 //! - [`args`]: the commands `report` and `share`
 //!
 //! The same log gives the same bytes, but for the line that names the version. It knows `stats` and
@@ -23,7 +23,6 @@ mod content;
 mod definitions;
 mod details;
 mod files;
-mod findings;
 mod gather;
 mod html;
 mod machine;

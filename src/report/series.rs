@@ -9,7 +9,11 @@ pub(crate) struct Series {
     each: u32,
     sum: (f64, f64),
     waiting: u32,
+    latest: f64,
 }
+
+/// Values further apart than this are not put together, seconds.
+const SILENCE_S: f64 = 60.0;
 
 impl Series {
     /// A series of at most `most` points; at least 4.
@@ -20,6 +24,7 @@ impl Series {
             each: 1,
             sum: (0.0, 0.0),
             waiting: 0,
+            latest: 0.0,
         }
     }
 
@@ -28,6 +33,11 @@ impl Series {
         if !(at_s.is_finite() && value.is_finite()) {
             return;
         }
+        // Nothing stands for both sides of a long silence.
+        if at_s - self.latest > SILENCE_S {
+            self.settle();
+        }
+        self.latest = at_s;
         self.sum = (self.sum.0 + at_s, self.sum.1 + value);
         self.waiting += 1;
         if self.waiting < self.each {
@@ -35,7 +45,7 @@ impl Series {
         }
         self.settle();
         if self.points.len() >= self.most {
-            self.points = self.points.chunks(2).map(mean).collect();
+            self.points = halved(&self.points);
             self.each = self.each.saturating_mul(2);
         }
     }
@@ -61,6 +71,26 @@ impl Default for Series {
     fn default() -> Self {
         Self::new(1_200)
     }
+}
+
+/// Half as many points: each two neighbours become their mean, unless they lie much further apart than
+/// the rest.
+fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut steps: Vec<f64> = points
+        .windows(2)
+        .filter_map(|pair| Some(pair.last()?.0 - pair.first()?.0))
+        .collect();
+    steps.sort_by(f64::total_cmp);
+    let usual = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
+    let far = usual * 16.0;
+    let mut halved = Vec::with_capacity(points.len() / 2 + 1);
+    for pair in points.chunks(2) {
+        match pair {
+            [one, other] if other.0 - one.0 > far => halved.extend([*one, *other]),
+            pair => halved.push(mean(pair)),
+        }
+    }
+    halved
 }
 
 /// The same points, neighbours merged until there are at most `most`.
@@ -141,6 +171,20 @@ mod tests {
         assert!(points.is_sorted_by(|a, b| a.0 < b.0));
         assert!(points.iter().all(|(_, value)| (4.0..=5.0).contains(value)));
         assert!(points.first().unwrap().0 < 130.0 && points.last().unwrap().0 > 870.0);
+    }
+
+    #[test]
+    fn nothing_stands_for_both_sides_of_a_silence() {
+        let mut series = Series::new(8);
+        for second in (0..100_u32).chain(100_000..100_100) {
+            series.push(f64::from(second), 1.0);
+        }
+        let points = series.points();
+        assert!(points.len() <= 12, "{}", points.len());
+        let inside = points
+            .iter()
+            .filter(|(at, _)| *at > 100.0 && *at < 99_999.0);
+        assert_eq!(inside.count(), 0, "{points:?}");
     }
 
     #[test]

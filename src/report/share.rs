@@ -208,7 +208,7 @@ fn machine(report: &Report) -> String {
     parts.dedup();
     let parts = joined(parts.into_iter());
     match is_here(&info.target.url) {
-        _ if parts.is_empty() => parts,
+        _ if parts.is_empty() => "the machine is not known".to_owned(),
         true => parts,
         false => format!("asked over the network from {parts}"),
     }
@@ -287,8 +287,13 @@ fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble
     let ink = Letters::new(44.0, Colour::Ink).bold();
     paper.text((edge, 76.0), &one_line(&facts.model, 38), ink)?;
     let muted = Letters::new(19.0, Colour::Muted);
-    paper.text((edge, 120.0), &one_line(&facts.of_model, 100), muted)?;
-    paper.text((edge, 148.0), &one_line(&facts.machine, 100), muted)?;
+    let mut y = 120.0;
+    for line in [&facts.of_model, &facts.machine] {
+        if !line.is_empty() {
+            paper.text((edge, y), &one_line(line, 100), muted)?;
+            y += 28.0;
+        }
+    }
     if report.summary.simulated {
         paper.simulated((width - edge, 56.0), 1.7)?;
     }
@@ -338,10 +343,11 @@ fn draw_tile(
     paper.text((inside, top - 4.0), tile.name, name)?;
     let value = Letters::new(50.0, Colour::Ink).bold();
     paper.text((inside, top + 34.0), &tile.value, value)?;
-    let digits = tile
-        .value
-        .chars()
-        .map(|c| if c == '.' { 13.5 } else { 29.5 });
+    let digits = tile.value.chars().map(|c| match c {
+        '.' => 14.0,
+        '1' => 22.0,
+        _ => 32.0,
+    });
     let beside = inside + digits.sum::<f64>() + 10.0;
     paper.text(
         (beside, top + 43.0),

@@ -22,6 +22,14 @@ fn about(figures: &Figures) -> &'static str {
     }
 }
 
+/// Tokens a second, marked where the tokens are estimates.
+fn counted(figures: &Figures, value: Option<f64>) -> String {
+    match value {
+        Some(_) => format!("{}{}", about(figures), number(value, 1)),
+        None => UNKNOWN.to_owned(),
+    }
+}
+
 /// Rows of names and values.
 pub(super) fn pairs(caption: &'static str, rows: Vec<(&str, Option<String>)>) -> Table {
     let rows = rows.into_iter().map(|(name, value)| {
@@ -129,6 +137,14 @@ pub(super) fn hardware(report: &Report) -> Table {
             target.and_then(|t| t.load_s).map(duration),
         ),
         (
+            "Imported from",
+            report
+                .summary
+                .imported
+                .as_ref()
+                .map(|from| clean(&from.tool)),
+        ),
+        (
             "tokometer that measured",
             told(Some(&report.summary.tokometer)),
         ),
@@ -212,22 +228,18 @@ pub(super) fn results(summary: &Summary) -> Table {
     let row = |level: &LevelSummary| {
         let f = &level.figures;
         let about = mark(level);
-        let counted = |value: Option<f64>, digits| match value {
-            Some(_) => format!("{about}{}", number(value, digits)),
-            None => UNKNOWN.to_owned(),
-        };
         vec![
             level.users.to_string(),
             count(f.requests),
             count(f.failed),
             percent(f.error_rate, 1),
-            counted(f.speed_tok_s.mean, 1),
-            counted(f.speed_tok_s.p5, 1),
-            counted(f.speed_tok_s.min, 1),
+            counted(f, f.speed_tok_s.mean),
+            counted(f, f.speed_tok_s.p5),
+            counted(f, f.speed_tok_s.min),
             number(f.ttft_s.mean, 2),
             number(f.ttft_s.max, 2),
-            counted(f.system_tok_s, 1),
-            counted(f.steady_tok_s, 1),
+            counted(f, f.system_tok_s),
+            counted(f, f.steady_tok_s),
             format!("{about}{}", count(f.output_tokens)),
             percent(f.attainment, 0),
             f.duration_s.map_or_else(|| UNKNOWN.to_owned(), duration),
@@ -282,9 +294,9 @@ pub(super) fn repeats(summary: &Summary) -> Option<Table> {
                 format!("{}, run {repeat}", users(level.users)),
                 count(f.requests),
                 count(f.failed),
-                number(f.speed_tok_s.mean, 1),
+                counted(f, f.speed_tok_s.mean),
                 number(f.ttft_s.mean, 2),
-                number(f.system_tok_s, 1),
+                counted(f, f.system_tok_s),
             ]);
         }
     }
@@ -345,12 +357,11 @@ pub(super) fn energy(report: &Report) -> Table {
 pub(super) fn short(summary: &Summary) -> Table {
     let row = |level: &LevelSummary| {
         let f = &level.figures;
-        let about = mark(level);
         vec![
             level.users.to_string(),
-            format!("{about}{}", number(f.speed_tok_s.mean, 1)),
+            counted(f, f.speed_tok_s.mean),
             number(f.ttft_s.mean, 2),
-            format!("{about}{}", number(f.system_tok_s, 1)),
+            counted(f, f.system_tok_s),
             percent(f.error_rate, 1),
             number(f.j_per_token, 2),
         ]

@@ -4,7 +4,7 @@
 //! - [`Recorder`]: writes the timeline, the tables and the answers while the run goes on
 //! - [`import`]: reads another tool's files as a run
 //! - [`index`]: the list of runs; [`Resume`]: what is left of a run that was killed
-//! - [`read`] and [`replay`]: open a run directory again, wherever its log was cut
+//! - `read` and `replay`: open a run directory again, wherever its log was cut
 //!
 //! `events.jsonl` is the truth; everything else in a run directory can be made again from it. Writing
 //! is blocking, and made for a thread of its own. It knows `stats`, no run and no screen.

@@ -7,6 +7,7 @@ mod browser;
 mod charts;
 mod files;
 mod forms;
+mod imported;
 mod large;
 mod share;
 #[path = "../timeline/mod.rs"]

@@ -202,7 +202,7 @@ impl<'a> Levels<'a> {
             notes.push(format!("Failed requests are left out: {first}{more}."));
         }
         if self.about() {
-            notes.push("~ chunks stand for tokens: the server does not count them.".to_owned());
+            notes.push("~ estimates: the server did not count the tokens.".to_owned());
         }
         notes
     }

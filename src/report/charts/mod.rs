@@ -1,12 +1,13 @@
 //! The charts of a run: data (`figure`), drawn as SVG (`draw`, on `paper`), painted as PNG (`raster`).
 //!
-//! - `levels`: what changes with the number of users; `time`: what changes over the run; [`models`]:
+//! - `levels`: what changes with the number of users; `time`: what changes over the run; `models`:
 //!   several runs in one
-//! - `axis`: scales and their ticks; `palette`: the colours, light and dark
+//! - `axis`: scales and their ticks; `clock`: time, long pauses cut out; `palette`: the colours, light and dark
 //!
 //! A chart is not made where its data is absent.
 
 mod axis;
+mod clock;
 mod draw;
 mod figure;
 mod levels;

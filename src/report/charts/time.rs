@@ -1,17 +1,18 @@
 //! What changes over the run.
 
 use super::axis::Axis;
+use super::clock::Clock;
 use super::figure::{Figure, Line, Look, Panel, Stretch, Values};
 use super::palette::Colour;
 use super::subtitle;
 use crate::report::Report;
 use crate::report::gather::{GpuTrace, ProcessTrace, Tracked};
 use crate::report::series::thin;
-use crate::report::text::{clean, number, users};
+use crate::report::text::{clean, number};
 use crate::stats::plain::one_line;
 
 /// Points of a line over the whole run.
-const POINTS: usize = 600;
+const POINTS: usize = 500;
 /// Requests of the whole run whose speed is drawn.
 const TRACES: usize = 600;
 /// Processes in one chart.
@@ -43,31 +44,29 @@ fn figure(report: &Report, name: &str, title: &str, panels: Vec<Panel>) -> Figur
     }
 }
 
-/// Time from the first cycle (or whatever came first) to the last event, and the cycles upon it.
-fn axis(report: &Report, from_s: f64) -> Option<(Axis, f64, Vec<Stretch>)> {
-    let state = &report.gathered.state;
-    let (axis, factor) = Axis::time([from_s, state.now.secs()])?;
-    let stretches = state.cycles.iter().map(|cycle| Stretch {
-        from: cycle.started.secs() * factor,
-        to: cycle.ended.unwrap_or(state.now).secs() * factor,
-        name: users(cycle.users),
-    });
-    let stretches = stretches.collect();
-    Some((axis, factor, stretches))
-}
-
-fn scaled(points: Vec<(f64, f64)>, factor: f64, unit: f64) -> Vec<(f64, f64)> {
-    let points = points.into_iter();
-    points
-        .map(|(at, value)| (at * factor, value * unit))
-        .collect()
+/// The lines of one series: one for each stretch of time that no cut interrupts, the last with its name.
+fn series(
+    clock: &Clock,
+    (name, colour, look): (&str, Colour, Look),
+    points: &[(f64, f64)],
+    unit: f64,
+) -> Vec<Line> {
+    let pieces = clock.lines(points, unit);
+    let most = POINTS / pieces.len().max(1);
+    let last = pieces.len().saturating_sub(1);
+    let pieces = pieces.iter().enumerate();
+    let line = |(number, piece): (usize, &Vec<(f64, f64)>)| {
+        let name = if number == last { name } else { "" };
+        Line::through(name, colour, look, thin(piece, most))
+    };
+    pieces.map(line).collect()
 }
 
 fn speed(report: &Report) -> Option<Figure> {
     let speeds = &report.gathered.speeds;
     let state = &report.gathered.state;
     let cycles = state.cycles.first()?;
-    let (x, factor, stretches) = axis(report, cycles.started.secs())?;
+    let (clock, x, stretches) = Clock::of(state, cycles.started.secs())?;
     let traces: Vec<&Vec<(f64, f64)>> = speeds.values().flat_map(|s| s.traces.iter()).collect();
     let each = traces.len().div_ceil(TRACES).max(1);
     let means: Vec<Vec<(f64, f64)>> = state
@@ -91,15 +90,12 @@ fn speed(report: &Report) -> Option<Figure> {
     let last = means.iter().rposition(|mean| !mean.is_empty());
     for (number, mean) in means.into_iter().enumerate() {
         let name = if Some(number) == last { "mean" } else { "" };
-        let places = scaled(mean, factor, 1.0);
-        panel
-            .lines
-            .push(Line::through(name, Colour::Speed, Look::Plain, places));
+        let look = (name, Colour::Speed, Look::Plain);
+        panel.lines.extend(series(&clock, look, &mean, 1.0));
     }
     for trace in traces.into_iter().step_by(each) {
-        let places = scaled(trace.clone(), factor, 1.0);
-        let line = Line::through("", Colour::Speed, Look::Faint, places);
-        panel.lines.push(line);
+        let look = ("", Colour::Speed, Look::Faint);
+        panel.lines.extend(series(&clock, look, trace, 1.0));
     }
     panel.lines.retain(|line| !line.points.is_empty());
     if panel.lines.is_empty() {
@@ -149,11 +145,11 @@ fn gpu_panel(
         .iter()
         .map(|(source, trace)| {
             let name = clean(trace.name.as_deref().unwrap_or(source));
-            (one_line(&name, 24), thin(&points(trace), POINTS))
+            (one_line(&name, 24), points(trace))
         })
         .filter(|(_, points)| !points.is_empty())
         .collect();
-    let (x, factor, stretches) = axis(report, 0.0)?;
+    let (clock, x, stretches) = Clock::of(&report.gathered.state, 0.0)?;
     let y = Axis::linear(title, told.iter().flat_map(|(_, p)| p).map(|(_, v)| *v))?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches;
@@ -165,10 +161,8 @@ fn gpu_panel(
         };
         let highest = points.iter().map(|(_, value)| *value).reduce(f64::max);
         described.push(format!("{name}: at most {}", self::number(highest, 0)));
-        let places = scaled(points, factor, 1.0);
-        panel
-            .lines
-            .push(Line::through(name, colour, Look::Plain, places));
+        let look = (name.as_str(), colour, Look::Plain);
+        panel.lines.extend(series(&clock, look, &points, 1.0));
     }
     Some((panel, format!("{title}: {}.", described.join("; "))))
 }
@@ -251,6 +245,7 @@ fn processes(report: &Report) -> Option<Figure> {
         .zip(&all)
         .map(|(number, (pid, trace))| {
             let name = one_line(&clean(&trace.name), 18);
+            let name = if name.is_empty() { "pid" } else { &name };
             (format!("{name} {pid}"), Colour::series(number))
         })
         .collect();
@@ -259,7 +254,10 @@ fn processes(report: &Report) -> Option<Figure> {
         figure.notes.push(note);
     }
     if left_out > 0 {
-        let note = format!("The {PROCESSES} largest; {left_out} smaller ones are left out.");
+        let note = format!(
+            "The {PROCESSES} largest processes of {}.",
+            PROCESSES + left_out
+        );
         figure.notes.push(note);
     }
     "What the processes of the server took over the run.".clone_into(&mut figure.described);
@@ -273,7 +271,7 @@ fn process_panel(
 ) -> Option<Panel> {
     let highest = all.iter().filter_map(|(_, t)| tracked(t).span.max());
     let y = Axis::linear(*title, highest.map(|highest| highest * unit))?;
-    let (x, factor, stretches) = axis(report, 0.0)?;
+    let (clock, x, stretches) = Clock::of(&report.gathered.state, 0.0)?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches
         .into_iter()
@@ -283,10 +281,9 @@ fn process_panel(
         })
         .collect();
     for (number, (_, trace)) in all.iter().enumerate() {
-        let points = thin(&tracked(trace).series.points(), POINTS / 2);
-        let places = scaled(points, factor, *unit);
-        let line = Line::through("", Colour::series(number), Look::Plain, places);
-        panel.lines.push(line);
+        let points = tracked(trace).series.points();
+        let look = ("", Colour::series(number), Look::Plain);
+        panel.lines.extend(series(&clock, look, &points, *unit));
     }
     panel.lines.retain(|line| !line.points.is_empty());
     Some(panel)
