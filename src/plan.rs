@@ -54,6 +54,9 @@ pub struct EnergyPlan {
     pub price: Option<Price>,
     /// Memory bandwidth of what computes, bytes a second, where the user tells it.
     pub bandwidth_bytes_s: Option<f64>,
+    /// Bytes that the model reads for each token, where the user tells it: of a mixture of experts only a part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_bytes: Option<u64>,
 }
 
 impl Default for EnergyPlan {
@@ -62,6 +65,7 @@ impl Default for EnergyPlan {
             idle_s: 10.0,
             price: None,
             bandwidth_bytes_s: None,
+            active_bytes: None,
         }
     }
 }

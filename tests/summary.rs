@@ -1,6 +1,11 @@
 //! What a run amounts to: the summary and its schema.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 use proptest::prelude::*;
 use tokometer::event::{Event, RequestRecord, WarningKind, What};
@@ -165,6 +170,54 @@ fn an_impossible_speed_is_called_wrong() {
     assert!(warned(&real));
     let simulated = summary(&measured(true));
     assert!(simulated.physical_limit.is_none() && !warned(&simulated));
+}
+
+#[test]
+fn a_mixture_has_a_limit_only_where_it_is_told() {
+    let of = |active_bytes, bandwidth_bytes_s| {
+        let mut events = measured(false);
+        let What::RunStarted(info) = &mut events[0].what else {
+            panic!("a run begins with its start");
+        };
+        info.target.model.name = "qwen3:30b-a3b".to_owned();
+        info.plan.energy.active_bytes = active_bytes;
+        info.plan.energy.bandwidth_bytes_s = bandwidth_bytes_s;
+        summary(&events)
+    };
+    assert_eq!(of(None, Some(100e9)).physical_limit, None);
+    assert_eq!(of(Some(2_000_000_000), None).physical_limit, None);
+    let told = of(Some(2_000_000_000), Some(100e9));
+    let limit = told.physical_limit.unwrap();
+    near_to(limit.limit_tok_s, 50.0);
+    near_to(limit.share, limit.speed_tok_s / 50.0);
+    assert_eq!(limit.bytes_per_token, 2_000_000_000);
+    let impossible = |summary: &Summary| {
+        let mut warnings = summary.warnings.iter();
+        warnings.any(|warning| warning.kind == WarningKind::Impossible)
+    };
+    assert!(limit.share < 1.0 && !impossible(&told), "{limit:?}");
+    assert!(impossible(&of(Some(20_000_000_000), Some(100e9))));
+}
+
+fn near_to(value: f64, expected: f64) {
+    assert!(
+        (value / expected - 1.0).abs() < 1e-9,
+        "{value} is not {expected}"
+    );
+}
+
+#[test]
+fn a_source_that_tells_no_scope_is_named() {
+    let mut events = measured(false);
+    for event in &mut events {
+        if let What::Gpu(sample) = &mut event.what {
+            sample.scope = None;
+        }
+    }
+    let energy = summary(&events).energy.unwrap();
+    assert_eq!(energy.scope, None);
+    let words = energy.scope_words();
+    assert_eq!(words.as_deref(), Some("scope not told by nvml:a"));
 }
 
 #[test]

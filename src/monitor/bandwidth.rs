@@ -99,7 +99,7 @@ pub fn bytes_per_token(size_bytes: u64, family: Option<&str>, name: &str) -> Opt
 }
 
 /// Whether a model is a mixture of experts, as far as its family and name tell.
-fn is_mixture(family: Option<&str>, name: &str) -> bool {
+pub fn is_mixture(family: Option<&str>, name: &str) -> bool {
     const FAMILIES: [&str; 9] = [
         "moe",
         "mixtral",

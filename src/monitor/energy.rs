@@ -49,7 +49,7 @@ impl PowerPoint {
 }
 
 /// Energy of a span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Energy {
     /// Energy of the covered part, joules.
     pub joules: f64,
@@ -80,6 +80,17 @@ impl Energy {
         (self.covered_s > 0.0).then(|| self.joules / self.covered_s)
     }
 
+    /// Adds the energy of another time.
+    pub fn add(&mut self, other: &Self) {
+        self.joules += other.joules;
+        self.span_s += other.span_s;
+        self.covered_s += other.covered_s;
+        self.counted_s += other.counted_s;
+        self.doubted += other.doubted;
+        let highest = [self.max_watts, other.max_watts].into_iter().flatten();
+        self.max_watts = highest.reduce(f64::max);
+    }
+
     /// Watt-hours of the covered part.
     pub fn wh(&self) -> f64 {
         self.joules / 3600.0
@@ -91,12 +102,8 @@ impl Energy {
 pub fn energy_between(points: &[PowerPoint], from: Stamp, to: Stamp) -> Option<Energy> {
     let (segments, doubted) = segments::segments(points);
     let mut energy = Energy {
-        joules: 0.0,
         span_s: to.since(from),
-        covered_s: 0.0,
-        max_watts: None,
-        counted_s: 0.0,
-        doubted: 0,
+        ..Energy::default()
     };
     for segment in &segments {
         let Some(part) = segment.within(from.secs(), to.secs()) else {
@@ -142,5 +149,7 @@ pub fn baseline(energy: &Energy, scope: Option<PowerScope>) -> Option<EnergyBase
     })
 }
 
+#[cfg(test)]
+mod sampled_tests;
 #[cfg(test)]
 mod tests;

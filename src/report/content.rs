@@ -161,13 +161,14 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
     };
     let energy = summary.energy.as_ref();
     let joules = energy.and_then(|energy| energy.gross_j_per_token);
-    let scope = energy.and_then(|energy| energy.scope.clone());
+    // The name of a source may be an address: it stays out of what is shown to others.
+    let scope = energy.map(|energy| energy.scope.as_deref().unwrap_or("scope not told"));
     let energy = Tile {
         name: "Energy",
         value: number(joules, 2),
         unit: "joules/token",
         note: match joules {
-            Some(_) => scope.map_or_else(String::new, |scope| clean(&scope)),
+            Some(_) => scope.map_or_else(String::new, clean),
             None => "not measured".to_owned(),
         },
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::series::{Even, Series};
 use crate::event::{Event, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp, What};
+use crate::stats::spread::Span;
 use crate::stats::state::RunState;
 
 /// Requests of a cycle whose speed over time is kept.
@@ -55,29 +56,6 @@ pub(crate) struct GpuTrace {
     pub(crate) watts: Series,
     /// Clock, MHz.
     pub(crate) mhz: Series,
-    /// The whole run.
-    pub(crate) run: GpuUse,
-    /// Each cycle, by its number.
-    pub(crate) cycles: BTreeMap<u32, GpuUse>,
-}
-
-/// What a GPU did in some time.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct GpuUse {
-    /// Power, watts.
-    pub(crate) watts: Span,
-    /// Clock, MHz.
-    pub(crate) mhz: Span,
-    /// Usage, percent.
-    pub(crate) usage: Span,
-    /// Memory in use, bytes.
-    pub(crate) vram: Span,
-    /// Memory there is, bytes.
-    pub(crate) vram_total: Span,
-    /// Temperature, °C.
-    pub(crate) celsius: Span,
-    /// Samples.
-    pub(crate) samples: u64,
 }
 
 /// What one process took.
@@ -108,89 +86,6 @@ pub(crate) struct Tracked {
     pub(crate) series: Series,
     /// Its extremes and mean.
     pub(crate) span: Span,
-}
-
-/// Smallest, mean and largest of values that come one by one.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Span {
-    n: u64,
-    sum: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Span {
-    fn push(&mut self, value: Option<f64>) {
-        let Some(value) = value.filter(|value| value.is_finite()) else {
-            return;
-        };
-        (self.min, self.max) = if self.n == 0 {
-            (value, value)
-        } else {
-            (self.min.min(value), self.max.max(value))
-        };
-        self.n += 1;
-        self.sum += value;
-    }
-
-    /// Whether nothing came.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.n == 0
-    }
-
-    /// The mean.
-    pub(crate) fn mean(&self) -> Option<f64> {
-        (self.n > 0).then(|| self.sum / self.n as f64)
-    }
-
-    /// The smallest.
-    pub(crate) fn min(&self) -> Option<f64> {
-        (self.n > 0).then_some(self.min)
-    }
-
-    /// The largest.
-    pub(crate) fn max(&self) -> Option<f64> {
-        (self.n > 0).then_some(self.max)
-    }
-
-    /// Both together.
-    pub(crate) fn merged(self, other: Self) -> Self {
-        if self.n == 0 || other.n == 0 {
-            return if self.n == 0 { other } else { self };
-        }
-        Self {
-            n: self.n + other.n,
-            sum: self.sum + other.sum,
-            min: self.min.min(other.min),
-            max: self.max.max(other.max),
-        }
-    }
-}
-
-impl GpuUse {
-    fn push(&mut self, sample: &GpuSample) {
-        let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
-        self.watts.push(sample.watts);
-        self.mhz.push(sample.mhz);
-        self.usage.push(sample.usage_percent);
-        self.vram.push(bytes(sample.vram_used_bytes));
-        self.vram_total.push(bytes(sample.vram_total_bytes));
-        self.celsius.push(sample.celsius);
-        self.samples += 1;
-    }
-
-    /// Both together.
-    pub(crate) fn merged(self, other: Self) -> Self {
-        Self {
-            watts: self.watts.merged(other.watts),
-            mhz: self.mhz.merged(other.mhz),
-            usage: self.usage.merged(other.usage),
-            vram: self.vram.merged(other.vram),
-            vram_total: self.vram_total.merged(other.vram_total),
-            celsius: self.celsius.merged(other.celsius),
-            samples: self.samples + other.samples,
-        }
-    }
 }
 
 impl Tracked {
@@ -298,11 +193,6 @@ impl Gathered {
         if let Some(mhz) = sample.mhz {
             trace.mhz.push(at.secs(), mhz);
         }
-        trace.run.push(sample);
-        let running = self.state.current().filter(|cycle| cycle.ended.is_none());
-        if let Some(cycle) = running {
-            trace.cycles.entry(cycle.cycle).or_default().push(sample);
-        }
     }
 
     fn processes(&mut self, at: Stamp, table: &[ProcessSample]) {
@@ -322,11 +212,5 @@ impl Gathered {
             trace.descriptors.push(at_s, descriptors);
             trace.vsz.push(at_s, bytes(sample.vsz_bytes));
         }
-    }
-
-    /// What a source told in these cycles, put together.
-    pub(crate) fn gpu_in(trace: &GpuTrace, cycles: &[u32]) -> GpuUse {
-        let told = cycles.iter().filter_map(|cycle| trace.cycles.get(cycle));
-        told.fold(GpuUse::default(), |all, one| all.merged(*one))
     }
 }

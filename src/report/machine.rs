@@ -4,22 +4,30 @@ use std::collections::BTreeMap;
 
 use super::Report;
 use super::content::Table;
-use super::gather::{Gathered, GpuUse, Span};
 use super::text::{UNKNOWN, bytes, clean, number, users};
+use crate::stats::spread::{GpuUse, Gpus, Span};
+use crate::stats::state::CycleState;
 
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
-    let mut levels: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for cycle in &report.gathered.state.cycles {
-        levels.entry(cycle.users).or_default().push(cycle.cycle);
+    let state = &report.gathered.state;
+    let mut levels: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
+    for cycle in &state.cycles {
+        levels.entry(cycle.users).or_default().push(cycle);
     }
+    let levels: Vec<(u32, Gpus)> = levels
+        .into_iter()
+        .map(|(level, cycles)| (level, Gpus::of(cycles.iter().map(|c| &c.machine.gpus))))
+        .collect();
+    let none = GpuUse::default();
+    let whole = |source: &str| state.machine.tracks.get(source).map(|track| &track.run);
     let gpus = report.gathered.gpus.iter();
     gpus.map(|(source, trace)| {
         let mut rows: Vec<Vec<String>> = levels
             .iter()
-            .map(|(level, cycles)| row(users(*level), &Gathered::gpu_in(trace, cycles)))
+            .map(|(level, gpus)| row(users(*level), gpus.get(source).unwrap_or(&none)))
             .collect();
-        rows.push(row("whole run".to_owned(), &trace.run));
+        rows.push(row("whole run".to_owned(), whole(source).unwrap_or(&none)));
         let name = match &trace.name {
             Some(name) => format!("{} ({})", clean(name), clean(source)),
             None => clean(source),
@@ -45,7 +53,7 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
 }
 
 fn row(name: String, gpu: &GpuUse) -> Vec<String> {
-    let memory = gpu.vram.max().map(|used| match gpu.vram_total.max() {
+    let memory = gpu.vram_used.max().map(|used| match gpu.vram_total.max() {
         Some(total) => format!("{} of {}", bytes(used), bytes(total)),
         None => bytes(used),
     });
@@ -56,7 +64,7 @@ fn row(name: String, gpu: &GpuUse) -> Vec<String> {
         number(gpu.watts.max(), 1),
         number(gpu.mhz.mean(), 0),
         number(gpu.mhz.max(), 0),
-        number(gpu.usage.mean(), 0),
+        number(gpu.usage_percent.mean(), 0),
         memory.unwrap_or_else(|| UNKNOWN.to_owned()),
         gpu.celsius
             .max()
@@ -127,14 +135,21 @@ pub(super) fn missing(report: &Report) -> Vec<String> {
     if gathered.gpus.is_empty() {
         add("No GPU was sampled: there are no charts of power and frequency.");
     } else {
-        let gpus = || gathered.gpus.values();
-        if gpus().all(|gpu| gpu.run.watts.is_empty()) {
+        let gpus = || {
+            gathered
+                .state
+                .machine
+                .tracks
+                .values()
+                .map(|track| &track.run)
+        };
+        if gpus().all(|gpu| gpu.watts.is_empty()) {
             add("No power is known: there is no chart of it.");
         }
-        if gpus().all(|gpu| gpu.run.mhz.is_empty()) {
+        if gpus().all(|gpu| gpu.mhz.is_empty()) {
             add("No GPU clock is known: there is no chart of it.");
         }
-        if gpus().all(|gpu| gpu.run.usage.is_empty()) {
+        if gpus().all(|gpu| gpu.usage_percent.is_empty()) {
             add("GPU usage is not known.");
         }
     }

@@ -118,10 +118,9 @@ impl Report {
     /// A row a cycle, as in `cycles.csv`.
     pub fn csv(&self) -> Result<String, ReportError> {
         let run = &self.gathered.state;
-        let meter = run.power.meter();
         let mut out = Vec::new();
         for (number, cycle) in run.cycles.iter().enumerate() {
-            let figures = Figures::of_run(&[cycle], run, &meter);
+            let figures = Figures::of_run(&[cycle], run);
             let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.summary.simulated);
             write_row(&mut out, &row, number == 0)
                 .map_err(|error| ReportError::Table(error.to_string()))?;

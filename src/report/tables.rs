@@ -337,7 +337,10 @@ pub(super) fn energy(report: &Report) -> Table {
                 "Measured share of the time",
                 energy.coverage.map(|c| percent(Some(c), 1)),
             ),
-            ("What was measured", energy.scope.as_deref().map(clean)),
+            (
+                "What was measured",
+                energy.scope_words().map(|words| clean(&words)),
+            ),
         ],
     );
     for level in &report.summary.cycles {

@@ -1,7 +1,6 @@
 //! What casts doubt on the numbers of a run, and what to do about it, as far as its events tell.
 
 use super::dist::percentile;
-use super::sampled_energy::Power;
 use super::state::{CycleState, RunState};
 use crate::event::{RequestRecord, Warning, WarningKind};
 
@@ -125,14 +124,12 @@ fn token_counts(run: &RunState) -> Option<Warning> {
 }
 
 fn sampler_gaps(run: &RunState) -> Option<Warning> {
-    let within = |power: &Power| -> Vec<f64> {
-        let spans = run.cycles.iter().map(|cycle| {
-            let from = cycle.opened.unwrap_or(cycle.started);
-            power.gaps(from, cycle.ended.unwrap_or(run.now))
-        });
-        spans.flatten().map(|(_, seconds)| seconds).collect()
-    };
-    let gaps = within(&run.power);
+    let gaps = run.cycles.iter().flat_map(|cycle| {
+        let from = cycle.opened.unwrap_or(cycle.started);
+        let meter = &run.machine.meter;
+        meter.gaps(from, cycle.ended.unwrap_or(run.now))
+    });
+    let gaps: Vec<f64> = gaps.map(|(_, seconds)| seconds).collect();
     let longest = gaps.iter().copied().reduce(f64::max)?;
     Some(Warning {
         kind: WarningKind::SamplerGap,

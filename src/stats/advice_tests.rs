@@ -105,7 +105,7 @@ fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
         ..GpuSample::default()
     };
     for second in [1.0, 2.0, 9.0, 10.0, 110.0] {
-        gappy.power.push(at(second), &sample);
+        gappy.machine.meter.push(at(second), &sample);
     }
     let told = advice(&gappy);
     assert_eq!(told.len(), 1);

@@ -75,11 +75,10 @@ fn repeats(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) ->
 
 /// The figure of each cycle.
 fn once(metric: Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
-    let meter = run.power.meter();
     let limits = limits(run);
     let of_cycle = |cycle: &&CycleState| match metric {
         Metric::Throughput => super::figures::Figures::of(&[cycle], &limits).system_tok_s,
-        Metric::Energy => super::figures::Figures::of_run(&[cycle], run, &meter).j_per_token,
+        Metric::Energy => super::figures::Figures::of_run(&[cycle], run).j_per_token,
         _ => None,
     };
     cycles.iter().filter_map(of_cycle).collect()

@@ -1,15 +1,13 @@
-//! What tokens cost in joules, and how near a single stream comes to what the memory allows.
+//! What tokens cost in joules, and what the machine did in a level.
 
 use serde::{Deserialize, Serialize};
 
 use super::machine::CycleMachine;
-use super::sampled_energy::{self, CycleEnergy};
-use super::sampled_machine::GpuFigures;
+use super::spread::Gpus;
 use super::state::{CycleState, RunState};
-use crate::event::{PowerScope, RequestRecord, Stamp};
-use crate::monitor::bandwidth::{self, Share};
-use crate::monitor::energy::{Energy, TokenEnergy};
-use crate::monitor::gpu;
+use crate::event::{EnergyBaseline, PowerScope, Stamp};
+use crate::monitor::energy::meter::Metered;
+use crate::monitor::energy::{Energy, LEAST_COVERAGE, TokenEnergy};
 
 /// What the machine did in a level. Figures over processes are of the server's processes together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -47,56 +45,37 @@ pub struct MachineFigures {
 }
 
 impl MachineFigures {
-    /// The figures of one level's cycles, that brought `tokens` output tokens.
-    pub fn of(cycles: &[&CycleState], tokens: u64) -> Self {
+    /// The figures of one level's cycles.
+    pub fn of(cycles: &[&CycleState]) -> Self {
         let all = || cycles.iter().map(|cycle| &cycle.machine);
         let most = |get: fn(&CycleMachine) -> Option<u64>| all().filter_map(get).max();
         let highest = |get: fn(&CycleMachine) -> Option<f64>| {
             let known = all().filter_map(get);
             known.reduce(f64::max)
         };
-        let mean = |get: fn(&CycleMachine) -> Option<f64>| {
-            let known: Vec<f64> = all().filter_map(get).collect();
-            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
-        };
+        let gpus = Gpus::of(all().map(|machine| &machine.gpus));
         let energy = of_cycles(cycles.iter().copied());
         let baseline = all().find_map(|machine| machine.baseline);
-        let cost = energy.map(|energy| TokenEnergy::of(&energy, tokens, baseline.as_ref()));
+        let cost = of_tokens(cycles.iter().copied(), baseline.as_ref());
         Self {
             scope: all()
                 .find_map(|machine| machine.energy.as_ref()?.scope)
                 .map(|scope| scope_key(scope).to_owned()),
             watts_mean: energy.and_then(|energy| energy.mean_watts()),
             watts_max: highest(CycleMachine::watts_max),
-            mhz_mean: mean(CycleMachine::mhz_mean),
-            usage_mean_percent: mean(CycleMachine::usage_mean_percent),
+            mhz_mean: gpus.pooled(|gpu| &gpu.mhz).mean(),
+            usage_mean_percent: gpus.pooled(|gpu| &gpu.usage_percent).mean(),
             wh: energy.map(|energy| energy.wh()),
             coverage: energy.map(|energy| energy.coverage()),
-            gross_j_per_token: cost.and_then(|cost| cost.gross_j_per_token),
-            net_j_per_token: cost.and_then(|cost| cost.net_j_per_token),
-            tokens_per_wh: cost.and_then(|cost| cost.tokens_per_wh),
+            gross_j_per_token: cost.gross_j_per_token,
+            net_j_per_token: cost.net_j_per_token,
+            tokens_per_wh: cost.tokens_per_wh,
             cost: all().map(|machine| machine.cost).sum(),
             rss_max_bytes: most(|machine| machine.rss_max_bytes),
             threads_max: most(|machine| machine.threads_max),
             descriptors_max: most(|machine| machine.descriptors_max),
             cpu_max_percent: highest(|machine| machine.cpu_max_percent),
         }
-    }
-
-    /// Puts the energy of an imported run in place of what the meter of live runs makes of its samples.
-    pub(super) fn take_sampled(&mut self, energy: Option<&CycleEnergy>, gpu: Option<&GpuFigures>) {
-        let gross = energy.and_then(CycleEnergy::j_per_token);
-        let used = energy.map(|energy| energy.used);
-        self.scope = used.map(|used| sampled_energy::word(used.scope).to_owned());
-        self.wh = used.map(|used| used.joules / 3600.0);
-        self.coverage = used.map(|used| used.coverage());
-        self.watts_mean = used
-            .filter(|used| used.covered_s > 0.0)
-            .map(|used| used.joules / used.covered_s);
-        self.watts_max = gpu.and_then(|gpu| gpu.watts.max);
-        self.gross_j_per_token = gross;
-        self.net_j_per_token = None;
-        self.tokens_per_wh = gross.filter(|j| *j > 0.0).map(|j| 3600.0 / j);
     }
 
     /// Energy, joules.
@@ -108,32 +87,44 @@ impl MachineFigures {
 /// The energy of several cycles as one; what is not measured of one of them is not covered. None
 /// where nothing is measured of any.
 pub fn of_cycles<'a>(cycles: impl IntoIterator<Item = &'a CycleState>) -> Option<Energy> {
-    let mut sum = Energy {
-        joules: 0.0,
-        span_s: 0.0,
-        covered_s: 0.0,
-        max_watts: None,
-        counted_s: 0.0,
-        doubted: 0,
-    };
+    let mut sum = Energy::default();
     let mut any = false;
     for cycle in cycles {
-        let Some(opened) = cycle.opened else { continue };
-        let Some(metered) = &cycle.machine.energy else {
-            sum.span_s += cycle.ended.map_or(0.0, |ended| ended.since(opened));
-            continue;
-        };
-        any = true;
-        let energy = &metered.energy;
-        sum.joules += energy.joules;
-        sum.span_s += energy.span_s;
-        sum.covered_s += energy.covered_s;
-        sum.counted_s += energy.counted_s;
-        sum.doubted += energy.doubted;
-        let highest = [sum.max_watts, energy.max_watts].into_iter().flatten();
-        sum.max_watts = highest.reduce(f64::max);
+        if let Some(metered) = &cycle.machine.energy {
+            any = true;
+            sum.add(&metered.energy);
+        } else if let (Some(opened), Some(ended)) = (cycle.opened, cycle.ended) {
+            sum.span_s += ended.since(opened);
+        }
     }
     any.then_some(sum)
+}
+
+/// What the tokens of several cycles cost. A cycle that samples cover too little stays out of it with its
+/// tokens.
+fn of_tokens<'a>(
+    cycles: impl IntoIterator<Item = &'a CycleState>,
+    baseline: Option<&EnergyBaseline>,
+) -> TokenEnergy {
+    let (mut sum, mut tokens) = (Energy::default(), 0);
+    for cycle in cycles {
+        let metered = cycle.machine.energy.as_ref();
+        if let Some(metered) = metered.filter(|m| m.energy.coverage() >= LEAST_COVERAGE) {
+            sum.add(&metered.energy);
+            tokens += cycle.output_tokens();
+        }
+    }
+    TokenEnergy::of(&sum, tokens, baseline)
+}
+
+/// What figures of power cover, in words; where no source told it, who did not.
+pub fn scope_words(metered: &Metered) -> String {
+    let scope = metered.scope.map(|scope| scope.to_string());
+    scope.unwrap_or_else(|| not_told_by(&metered.devices))
+}
+
+fn not_told_by(devices: &[String]) -> String {
+    format!("scope not told by {}", devices.join(", "))
 }
 
 /// How files name a scope.
@@ -188,18 +179,21 @@ pub struct EnergySummary {
 }
 
 impl EnergySummary {
+    /// What the energy covers: `gpu`, `package`… or which source does not tell it. None where nothing was
+    /// measured.
+    pub fn scope_words(&self) -> Option<String> {
+        let not_told = || (!self.devices.is_empty()).then(|| not_told_by(&self.devices));
+        self.scope.clone().or_else(not_told)
+    }
+
     /// The energy of a run; None where no power was measured.
     pub fn of(run: &RunState) -> Option<Self> {
-        if run.is_imported() {
-            return sampled_energy::of_run(run);
-        }
         let metered = run.machine.meter.between(Stamp(0), run.now)?;
         let whole = metered.energy;
         let in_cycles = of_cycles(&run.cycles);
-        let tokens = run.cycles.iter().map(CycleState::output_tokens).sum();
         let baseline = run.machine.baseline;
-        let cost = in_cycles.map(|energy| TokenEnergy::of(&energy, tokens, baseline.as_ref()));
-        let gross = cost.and_then(|cost| cost.gross_j_per_token);
+        let cost = of_tokens(&run.cycles, baseline.as_ref());
+        let gross = cost.gross_j_per_token;
         let price = run
             .info
             .as_ref()
@@ -211,8 +205,8 @@ impl EnergySummary {
             outside_wh: in_cycles_wh.map(|inside| (whole.wh() - inside).max(0.0)),
             net_wh: baseline.map(|idle| whole.wh() - idle.watts * whole.covered_s / 3600.0),
             gross_j_per_token: gross,
-            net_j_per_token: cost.and_then(|cost| cost.net_j_per_token),
-            tokens_per_wh: cost.and_then(|cost| cost.tokens_per_wh),
+            net_j_per_token: cost.net_j_per_token,
+            tokens_per_wh: cost.tokens_per_wh,
             watts_mean: in_cycles.and_then(|energy| energy.mean_watts()),
             watts_max: in_cycles.and_then(|energy| energy.max_watts),
             coverage: Some(whole.coverage()),
@@ -228,82 +222,6 @@ impl EnergySummary {
             currency: price.map(|price| price.currency.clone()),
         })
     }
-}
-
-/// The speed of a single stream against what the memory allows: each token of a dense model reads all
-/// of it once.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct PhysicalLimit {
-    /// Mean speed of the level of one user, tokens a second.
-    pub speed_tok_s: f64,
-    /// The limit, tokens a second.
-    pub limit_tok_s: f64,
-    /// The speed as a share of it; above 1 a number is wrong.
-    pub share: f64,
-    /// Memory bandwidth, bytes a second.
-    pub bandwidth_bytes_s: f64,
-    /// Bytes that one token reads: the model's size.
-    pub bytes_per_token: u64,
-}
-
-impl PhysicalLimit {
-    /// The limit of a run; None where the bandwidth, the model's size or the speed of one user is not
-    /// known, for mixtures of experts, and for simulated servers.
-    pub fn of(run: &RunState) -> Option<Self> {
-        let info = run.info.as_ref()?;
-        if run.is_simulated() || info.target.simulated {
-            return None;
-        }
-        let model = &info.target.model;
-        let bytes =
-            bandwidth::bytes_per_token(model.size_bytes?, model.family.as_deref(), &model.name);
-        let alone = run.cycles.iter().filter(|cycle| cycle.users == 1);
-        let done = alone.flat_map(|cycle| cycle.requests.iter().filter(|r| r.is_done()));
-        let speeds: Vec<f64> = done.filter_map(RequestRecord::speed_tok_s).collect();
-        if speeds.is_empty() {
-            return None;
-        }
-        let speed_tok_s = speeds.iter().sum::<f64>() / speeds.len() as f64;
-        let bandwidth_bytes_s = bandwidth_of(run)?;
-        let share = bandwidth::share_of_limit(speed_tok_s, bandwidth_bytes_s, bytes)?;
-        Some(Self {
-            speed_tok_s,
-            limit_tok_s: share.limit_tok_s,
-            share: share.share,
-            bandwidth_bytes_s,
-            bytes_per_token: bytes?,
-        })
-    }
-
-    /// What to say where the speed is above the limit.
-    pub fn warning(&self) -> Option<String> {
-        let share = Share {
-            limit_tok_s: self.limit_tok_s,
-            share: self.share,
-        };
-        share.warning()
-    }
-}
-
-/// Memory bandwidth of what computes, bytes a second: as the user told it, of the cards (all of them
-/// together: an upper bound), or of the Apple chip.
-fn bandwidth_of(run: &RunState) -> Option<f64> {
-    let info = run.info.as_ref()?;
-    let told = info.plan.energy.bandwidth_bytes_s;
-    let cards = || {
-        let gpus = gpu::in_use(run.gpus.values().map(|(_, sample)| sample));
-        let known = gpus.iter().map(|gpu| gpu.bandwidth_bytes_s);
-        known.sum::<Option<f64>>().filter(|sum| *sum > 0.0)
-    };
-    let chip = || {
-        let gpus = run.gpus.values();
-        let names = gpus.filter_map(|(_, gpu)| gpu.name.as_deref());
-        // The processor counts only where the server runs on it.
-        let here = !run.machine.sources.contains_key(ELSEWHERE);
-        let cpu = info.machine.cpu.as_deref().filter(|_| here);
-        names.chain(cpu).find_map(bandwidth::of_apple_chip)
-    };
-    told.or_else(cards).or_else(chip)
 }
 
 /// The source that says that the server runs on another machine.

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dist::Dist;
 use super::energy::MachineFigures;
-use super::sampled_energy::Meter;
-use super::sampled_machine::{GpuFigures, Gpus, ProcessFigures, Processes};
+use super::spread::{GpuFigures, Gpus, ProcessFigures, Processes};
 use super::state::{CycleState, RunState};
 use super::steady::steady;
 use super::verdict::Sample;
@@ -80,7 +79,7 @@ pub struct Figures {
     pub j_per_token: Option<f64>,
     /// What the machine did.
     pub machine: MachineFigures,
-    /// The share of its time that energy was measured, 0–1; of the repeats with samples.
+    /// The share of its time that energy was measured, 0–1.
     pub energy_coverage: Option<f64>,
     /// What the GPUs did.
     pub gpu: Option<GpuFigures>,
@@ -120,40 +119,28 @@ impl Figures {
         figures.distribute(&done);
         figures.count_tokens(&done);
         figures.rate(cycles, &requests, limits);
-        figures.machine = MachineFigures::of(cycles, figures.output_tokens);
+        figures.machine = MachineFigures::of(cycles);
         figures.energy_j = figures.machine.joules();
         figures.j_per_token = figures.machine.gross_j_per_token;
         figures.energy_coverage = figures.machine.coverage;
         let mut processes = Processes::default();
         for cycle in cycles {
-            processes.merge(&cycle.processes);
+            processes.merge(&cycle.machine.processes);
         }
         figures.processes = processes.figures();
         figures
     }
 
-    /// The figures of one level's cycles in `run`, with what its samples say of energy and GPUs. `meter` is that
-    /// of [`RunState::power`].
-    pub fn of_run(cycles: &[&CycleState], run: &RunState, meter: &Meter) -> Self {
+    /// The figures of one level's cycles in `run`, with what its GPUs did.
+    pub fn of_run(cycles: &[&CycleState], run: &RunState) -> Self {
         let limits = run.info.as_ref().map(|info| info.plan.limits);
-        let mut figures = Self::of(cycles, &limits.unwrap_or_default());
-        figures.measure(cycles, run, meter);
-        figures
-    }
-
-    fn measure(&mut self, cycles: &[&CycleState], run: &RunState, meter: &Meter) {
-        let mut gpus = Gpus::default();
-        for cycle in cycles {
-            gpus.merge(&cycle.gpus);
-        }
-        self.gpu = gpus.figures(|source| meter.counts(source));
-        if run.is_imported() {
-            let energy = meter.of_cycles(cycles, run.now);
-            self.machine
-                .take_sampled(energy.as_ref(), self.gpu.as_ref());
-            self.energy_j = energy.map(|energy| energy.used.joules);
-            self.j_per_token = energy.and_then(|energy| energy.j_per_token());
-            self.energy_coverage = energy.map(|energy| energy.used.coverage());
+        let gpus = Gpus::of(cycles.iter().map(|cycle| &cycle.machine.gpus));
+        let counting = run.machine.meter.counting();
+        let counts =
+            |source: &str| counting.is_empty() || counting.iter().any(|device| *device == source);
+        Self {
+            gpu: gpus.figures(counts),
+            ..Self::of(cycles, &limits.unwrap_or_default())
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::state::RunState;
+use super::spread::{GpuUse, Gpus, Processes};
+use super::state::{RunState, Stage};
 use crate::event::{
-    EnergyBaseline, Event, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, Stamp,
-    What,
+    EnergyBaseline, Event, GpuSample, ProcessSample, ServerSample, SourceNote, Stamp, What,
 };
 use crate::monitor::energy::meter::{Meter, Metered};
 
@@ -46,6 +46,8 @@ pub struct Track {
     pub usage: Series,
     /// Memory in use, bytes.
     pub memory: Series,
+    /// All of it in the whole run.
+    pub run: GpuUse,
 }
 
 /// One figure over the last minutes.
@@ -87,6 +89,7 @@ impl Track {
         self.last = Some(at);
         let memory = sample.vram_used_bytes.map(|bytes| bytes as f64);
         self.add([sample.watts, sample.mhz, sample.usage_percent, memory]);
+        self.run.take(sample);
     }
 
     fn add(&mut self, [watts, mhz, usage, memory]: [Option<f64>; 4]) {
@@ -106,8 +109,10 @@ pub struct CycleMachine {
     pub cost: Option<f64>,
     /// The power of the idle machine, if it was measured before.
     pub baseline: Option<EnergyBaseline>,
-    mhz: (f64, u32),
-    usage: (f64, u32),
+    /// What its GPUs did.
+    pub gpus: Gpus,
+    /// What the server's processes did.
+    pub(super) processes: Processes,
     /// The most resident memory of the server's processes together, bytes.
     pub rss_max_bytes: Option<u64>,
     /// The most threads of the server's processes together.
@@ -131,24 +136,16 @@ impl CycleMachine {
 
     /// Mean clock of the GPUs that count, MHz.
     pub fn mhz_mean(&self) -> Option<f64> {
-        mean(self.mhz)
+        self.gpus.pooled(|gpu| &gpu.mhz).mean()
     }
 
     /// Mean usage of the GPUs that count, percent.
     pub fn usage_mean_percent(&self) -> Option<f64> {
-        mean(self.usage)
-    }
-
-    fn take_gpu(&mut self, sample: &GpuSample) {
-        let counts = sample.serves != Some(false) && sample.scope != Some(PowerScope::Package);
-        if !counts {
-            return;
-        }
-        add(&mut self.mhz, sample.mhz);
-        add(&mut self.usage, sample.usage_percent);
+        self.gpus.pooled(|gpu| &gpu.usage_percent).mean()
     }
 
     fn take_processes(&mut self, table: &[ProcessSample]) {
+        self.processes.take(table);
         let totals = Totals::of(table);
         self.rss_max_bytes = self.rss_max_bytes.max(totals.rss_bytes);
         self.threads_max = self.threads_max.max(totals.threads);
@@ -200,8 +197,8 @@ impl RunState {
                 let track = machine.tracks.entry(sample.source.clone()).or_default();
                 track.push(at, sample);
                 machine.meter.push(at, sample);
-                if let Some(cycle) = self.loaded_cycle() {
-                    cycle.take_gpu(sample);
+                for cycle in self.loaded_cycles() {
+                    cycle.gpus.take(sample);
                 }
                 // While a cycle runs once a reading of all devices; after it each may be the last.
                 let runs = self.current().is_some_and(|cycle| cycle.ended.is_none());
@@ -212,7 +209,7 @@ impl RunState {
             }
             What::Processes(table) => {
                 self.processes = Some((at, table.clone()));
-                if let Some(cycle) = self.loaded_cycle() {
+                for cycle in self.loaded_cycles() {
                     cycle.take_processes(table);
                 }
             }
@@ -229,22 +226,24 @@ impl RunState {
         }
     }
 
-    /// The cycle that has load now.
-    fn loaded_cycle(&mut self) -> Option<&mut CycleMachine> {
-        let cycle = self.cycles.last_mut()?;
-        let loaded = cycle.opened.is_some() && cycle.ended.is_none();
-        loaded.then_some(&mut cycle.machine)
+    /// The cycles that have load now; those of an import may overlap.
+    fn loaded_cycles(&mut self) -> impl Iterator<Item = &mut CycleMachine> {
+        let running = self.cycles.iter_mut().rev();
+        let running = running.take_while(|cycle| cycle.ended.is_none());
+        running.filter_map(|cycle| cycle.opened.map(|_| &mut cycle.machine))
     }
 
-    /// Brings the energy of the last cycles up to `at`, until it is settled.
+    /// Brings the energy of the cycles up to `at`, until it is settled; once the run is over all of it anew,
+    /// since only then every device that counts is known.
     pub(super) fn meter(&mut self, at: Stamp) {
         let machine = &mut self.machine;
         machine.metered = Some(at);
         let price = self.info.as_ref().and_then(|i| i.plan.energy.price.clone());
-        // Two: without a rest the next cycle begins before the last one is settled.
-        for cycle in self.cycles.iter_mut().rev().take(2) {
+        let is_over = matches!(self.stage, Stage::Ended(_));
+        for cycle in &mut self.cycles {
             let Some(opened) = cycle.opened else { continue };
-            if cycle.ended.is_some_and(|end| at.since(end) > SETTLED_S) {
+            let is_settled = cycle.ended.is_some_and(|end| at.since(end) > SETTLED_S);
+            if is_settled && !is_over {
                 continue;
             }
             let metered = machine.meter.between(opened, cycle.ended.unwrap_or(at));
@@ -275,15 +274,4 @@ impl RunState {
         let mut models = models.filter(|model| is_asked(&model.name));
         models.find_map(crate::event::LoadedModel::gpu_share)
     }
-}
-
-fn add((sum, count): &mut (f64, u32), value: Option<f64>) {
-    if let Some(value) = value.filter(|value| value.is_finite()) {
-        *sum += value;
-        *count += 1;
-    }
-}
-
-fn mean((sum, count): (f64, u32)) -> Option<f64> {
-    (count > 0).then(|| sum / f64::from(count))
 }

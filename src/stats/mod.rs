@@ -3,10 +3,8 @@
 //! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
 //! - [`dist`]: distributions, percentiles that the sample can carry
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
-//! - [`machine`]: what GPUs and processes did, per cycle; [`energy`]: what tokens cost, and how near the
-//!   speed is to what the memory allows
-//! - [`sampled_energy`]: energy of imported runs, whose samplers ran side by side; [`sampled_machine`]: spread
-//!   of the samples of GPUs and of each process
+//! - [`machine`]: what GPUs and processes did, per cycle; [`energy`]: what tokens cost
+//! - [`spread`]: mean and extremes of the samples of GPUs and of each process; [`physical`]: the limit of one user
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
 //! - [`verdict`]: how many users the server carries, and how sure that is
@@ -28,10 +26,10 @@ pub mod figures;
 pub mod findings;
 pub mod interval;
 pub mod machine;
+pub mod physical;
 pub mod plain;
 pub mod repeats;
-pub mod sampled_energy;
-pub mod sampled_machine;
+pub mod spread;
 pub mod state;
 mod steady;
 pub mod summary;

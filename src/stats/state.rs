@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::machine::{CycleMachine, MachineState};
-use super::sampled_energy::Power;
-use super::sampled_machine::{Gpus, Processes};
 use crate::event::{
     ClientCost, CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
     RunInfo, Stamp, Warning, WarningKind, What,
@@ -37,8 +35,6 @@ pub struct RunState {
     pub processes: Option<(Stamp, Vec<ProcessSample>)>,
     /// What else the machine and the server told, over time.
     pub machine: MachineState,
-    /// Power over the whole run.
-    pub power: Power,
     /// Events that have been applied.
     pub events: u64,
 }
@@ -109,10 +105,6 @@ pub struct CycleState {
     pub(super) recent: Vec<(Stamp, u64, u32)>,
     /// Chunks of ended requests.
     pub(super) ended_chunks: u64,
-    /// What its GPUs did.
-    pub(super) gpus: Gpus,
-    /// What the server's processes did.
-    pub(super) processes: Processes,
 }
 
 /// One request in flight.
@@ -212,7 +204,10 @@ impl RunState {
             What::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             What::Client(cost) => self.client = Some(*cost),
             What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
-            What::RunEnded { why } => self.stage = Stage::Ended(why.clone()),
+            What::RunEnded { why } => {
+                self.stage = Stage::Ended(why.clone());
+                self.meter(event.at);
+            }
             What::IdleStarted { seconds } => {
                 let until = after(event.at, *seconds);
                 self.stage = Stage::Idling { until };
@@ -221,10 +216,7 @@ impl RunState {
             | What::Processes(_)
             | What::Server(_)
             | What::Source(_)
-            | What::Baseline(_) => {
-                self.collect(event);
-                self.observe(event);
-            }
+            | What::Baseline(_) => self.observe(event),
             What::ConnectionsOpened { .. }
             | What::RequestStarted { .. }
             | What::FirstToken { .. }
@@ -257,29 +249,6 @@ impl RunState {
     pub fn is_imported(&self) -> bool {
         let info = self.info.as_ref();
         info.is_some_and(|info| info.imported.is_some())
-    }
-
-    /// Adds samples to the cycles that run; those of an import may overlap.
-    fn collect(&mut self, event: &Event) {
-        match &event.what {
-            What::Gpu(sample) => {
-                self.power.push(event.at, sample);
-                for cycle in self.running_cycles() {
-                    cycle.gpus.take(sample);
-                }
-            }
-            What::Processes(table) => {
-                for cycle in self.running_cycles() {
-                    cycle.processes.take(table);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn running_cycles(&mut self) -> impl Iterator<Item = &mut CycleState> {
-        let cycles = self.cycles.iter_mut().rev();
-        cycles.take_while(|cycle| cycle.ended.is_none())
     }
 
     fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::advice;
 use super::dist::Dist;
-pub use super::energy::{EnergySummary, PhysicalLimit};
+pub use super::energy::EnergySummary;
 use super::figures::Figures;
 use super::findings::Findings;
+pub use super::physical::PhysicalLimit;
 use super::plain::steers_terminal;
 use super::state::{CycleState, RunState, Stage};
 use super::verdict::Verdict;
@@ -205,7 +206,6 @@ fn target(target: &Target, run: &RunState) -> TargetSummary {
 }
 
 fn levels(run: &RunState) -> Vec<LevelSummary> {
-    let meter = run.power.meter();
     let mut by_users: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
     for cycle in &run.cycles {
         by_users.entry(cycle.users).or_default().push(cycle);
@@ -215,10 +215,8 @@ fn levels(run: &RunState) -> Vec<LevelSummary> {
         let alone = cycles.iter().filter(|_| cycles.len() > 1);
         LevelSummary {
             users,
-            figures: Figures::of_run(&cycles, run, &meter),
-            repeats: alone
-                .map(|cycle| Figures::of_run(&[cycle], run, &meter))
-                .collect(),
+            figures: Figures::of_run(&cycles, run),
+            repeats: alone.map(|cycle| Figures::of_run(&[cycle], run)).collect(),
         }
     };
     by_users.into_iter().map(summary).collect()

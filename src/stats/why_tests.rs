@@ -1,6 +1,6 @@
 use super::*;
 use crate::stats::figures::Figures;
-use crate::stats::sampled_machine::{GpuFigures, Spread};
+use crate::stats::spread::{GpuFigures, Spread};
 use crate::stats::verdict::{Level, Sample};
 
 /// A level of equal requests: users, wait, speed, total, failed.

@@ -292,10 +292,9 @@ impl Recorder {
 
     /// Writes `cycles.csv` anew: what samples say of a cycle is whole only after it.
     fn write_cycles(&mut self) {
-        let meter = self.state.power.meter();
         let mut table = Vec::new();
         for cycle in self.state.cycles.iter().filter(|c| c.ended.is_some()) {
-            let figures = Figures::of_run(&[cycle], &self.state, &meter);
+            let figures = Figures::of_run(&[cycle], &self.state);
             let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.info.simulated);
             let headed = table.is_empty();
             if let Err(error) = write_row(&mut table, &row, headed) {

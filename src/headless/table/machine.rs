@@ -2,6 +2,7 @@
 
 use super::plain;
 use crate::stats::energy::{EnergySummary, MachineFigures};
+use crate::stats::physical::PhysicalLimit;
 use crate::stats::summary::{LevelSummary, Summary};
 
 /// A column: its head, and its cell.
@@ -51,6 +52,9 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
             limit.bandwidth_bytes_s / 1e9
         )
     });
+    let model = summary.target.as_ref().filter(|_| !summary.simulated);
+    let not_told = || PhysicalLimit::not_told(model?.family.as_deref(), &model?.model);
+    let limit = limit.or_else(|| not_told().map(str::to_owned));
     energy.into_iter().chain(limit).collect()
 }
 
@@ -80,7 +84,8 @@ fn energy(energy: &EnergySummary) -> String {
         cost(energy.cost_per_million_tokens, "a million tokens"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let scope = energy.scope.as_deref().unwrap_or("unknown scope");
+    let scope = energy.scope_words().map(|words| plain(&words));
+    let scope = scope.as_deref().unwrap_or("unknown scope");
     let made_up = if energy.simulated { "SIMULATED " } else { "" };
     format!("{made_up}energy ({scope}): {}", parts.join(" · "))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Energy, PowerPoint, energy_between, sum};
+use super::{Energy, LONGEST_STEP_S, PowerPoint, energy_between, sum};
 use crate::event::{GpuSample, PowerScope, Stamp};
 
 /// Which scope counts where several are measured: the one nearest to what the tokens cost.
@@ -23,7 +23,11 @@ pub struct Meter {
 
 #[derive(Debug, Clone, Default)]
 struct Device {
+    /// In the order of their stamps.
     points: Vec<PowerPoint>,
+    /// Of how many samples the power of each point is the mean.
+    of_one_instant: Vec<u32>,
+    is_powered: bool,
     scope: Option<PowerScope>,
     /// Whether the server was ever seen to compute on it.
     serves: Option<bool>,
@@ -44,10 +48,11 @@ pub struct Metered {
 }
 
 impl Meter {
-    /// Takes one more sample.
+    /// Takes one more sample, in whatever order they come. Samples of one instant are one, their mean: where
+    /// several samplers ran at once, the same time counts once.
     pub fn push(&mut self, at: Stamp, sample: &GpuSample) {
         let device = self.devices.entry(sample.source.clone()).or_default();
-        device.points.push(PowerPoint::of(at, sample));
+        device.take(PowerPoint::of(at, sample));
         device.scope = sample.scope.or(device.scope);
         device.simulated |= sample.simulated;
         device.serves = match (device.serves, sample.serves) {
@@ -56,46 +61,82 @@ impl Meter {
         };
     }
 
-    /// The energy of `from..to` over the devices that count: of the preferred scope, those that the
-    /// server computes on; where that is not known, all that tell their power.
-    pub fn between(&self, from: Stamp, to: Stamp) -> Option<Metered> {
-        let powered = |device: &&Device| {
-            let tells = |point: &PowerPoint| point.watts.is_some() || point.counter_j.is_some();
-            device.points.iter().any(tells)
-        };
-        let scope = PREFERRED
-            .iter()
-            .copied()
-            .map(Some)
-            .chain([None])
-            .find(|scope| {
-                self.devices
-                    .values()
-                    .filter(powered)
-                    .any(|d| d.scope == *scope)
-            })?;
-        let of_scope = || {
+    /// The devices that count: of the preferred scope, those that the server computes on; where that is
+    /// not known, all that tell their power.
+    pub fn counting(&self) -> Vec<&str> {
+        self.counted().into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn counted(&self) -> Vec<(&str, &Device)> {
+        let powered = || {
             let all = self.devices.iter();
-            all.filter(|(_, device)| device.scope == scope && powered(device))
+            all.filter(|(_, device)| device.is_powered)
         };
+        let mut scopes = PREFERRED.iter().copied().map(Some).chain([None]);
+        let scope = scopes.find(|scope| powered().any(|(_, device)| device.scope == *scope));
+        let of_scope = || powered().filter(|(_, device)| Some(device.scope) == scope);
         let known = of_scope().any(|(_, device)| device.serves == Some(true));
-        let counting: Vec<(&String, &Device)> = of_scope()
+        of_scope()
             .filter(|(_, device)| !known || device.serves != Some(false))
-            .collect();
-        let energies: Option<Vec<Energy>> = counting
+            .map(|(name, device)| (name.as_str(), device))
+            .collect()
+    }
+
+    /// The energy of `from..to` over the devices that count; None where one of them tells nothing of it.
+    pub fn between(&self, from: Stamp, to: Stamp) -> Option<Metered> {
+        let counted = self.counted();
+        let energies: Option<Vec<Energy>> = counted
             .iter()
             .map(|(_, device)| energy_between(device.near(from, to), from, to))
             .collect();
         Some(Metered {
             energy: sum(&energies?)?,
-            scope,
-            devices: counting.iter().map(|(name, _)| (*name).clone()).collect(),
-            simulated: counting.iter().any(|(_, device)| device.simulated),
+            scope: counted.first()?.1.scope,
+            devices: counted.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            simulated: counted.iter().any(|(_, device)| device.simulated),
         })
+    }
+
+    /// Stretches between two samples of a device, within `from..to`, in which nothing is known: begin and
+    /// length, seconds.
+    pub fn gaps(&self, from: Stamp, to: Stamp) -> Vec<(f64, f64)> {
+        let of_device = |device: &Device| {
+            let inside = device.points.iter().map(|point| point.at);
+            let inside: Vec<Stamp> = inside.filter(|at| *at >= from && *at <= to).collect();
+            let steps = inside.iter().zip(inside.iter().skip(1));
+            let steps = steps.map(|(last, next)| (last.secs(), next.since(*last)));
+            let gaps = steps.filter(|(_, seconds)| *seconds > LONGEST_STEP_S);
+            gaps.collect::<Vec<_>>()
+        };
+        self.devices.values().flat_map(of_device).collect()
     }
 }
 
 impl Device {
+    /// Puts a point where it belongs.
+    fn take(&mut self, point: PowerPoint) {
+        self.is_powered |= point.watts.is_some() || point.counter_j.is_some();
+        let index = self.points.partition_point(|other| other.at < point.at);
+        let same = self
+            .points
+            .get_mut(index)
+            .filter(|other| other.at == point.at);
+        let (Some(one), Some(watts)) = (same, self.of_one_instant.get_mut(index)) else {
+            self.points.insert(index, point);
+            self.of_one_instant
+                .insert(index, u32::from(point.watts.is_some()));
+            return;
+        };
+        if let Some(value) = point.watts {
+            let sum = one.watts.unwrap_or(0.0) * f64::from(*watts) + value;
+            *watts += 1;
+            one.watts = Some(sum / f64::from(*watts));
+        }
+        let larger = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
+        one.window_s = larger(one.window_s, point.window_s);
+        one.counter_j = larger(one.counter_j, point.counter_j);
+    }
+
     /// The points of a span, with a minute around it: counters that are stuck or slow show only there.
     fn near(&self, from: Stamp, to: Stamp) -> &[PowerPoint] {
         const AROUND_US: u64 = 60_000_000;

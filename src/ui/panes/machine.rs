@@ -10,7 +10,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::event::{GpuSample, PowerScope, SourceState, Stamp};
 use crate::monitor::energy::LEAST_SPAN_S;
 use crate::monitor::gpu;
-use crate::stats::energy::{ELSEWHERE, of_cycles};
+use crate::stats::energy::{ELSEWHERE, of_cycles, scope_words};
 use crate::stats::machine::{Series, Track};
 use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
@@ -246,11 +246,10 @@ fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
         let each = metered.energy.joules / tokens as f64;
         format!("{about}{each:.2} J/token")
     });
-    let scope = metered.and_then(|metered| metered.scope);
     let parts = [
         wh.map(|wh| format!("{wh:.2} Wh")),
         joules,
-        scope.map(|scope| scope.to_string()),
+        metered.map(scope_words),
         idle.map(|idle| format!("idle {idle:.1} W")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();

@@ -10,7 +10,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::figures::{self, Judged};
 use super::{cycles, verdict};
 use crate::event::{CycleEnd, RequestRecord};
-use crate::stats::energy::PhysicalLimit;
+use crate::stats::physical::PhysicalLimit;
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
 use crate::ui::draw::columns;
@@ -260,7 +260,11 @@ fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
 
 /// How near one user's speed is to what the memory allows.
 fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
-    let limit = PhysicalLimit::of(cx.run)?;
+    let Some(limit) = PhysicalLimit::of(cx.run) else {
+        let model = &cx.run.info.as_ref().filter(|i| !i.simulated)?.target.model;
+        let words = PhysicalLimit::not_told(model.family.as_deref(), &model.name)?;
+        return Some(Line::styled(format!(" {words}"), cx.theme.dim));
+    };
     let percent = limit.share * 100.0;
     let most = text::tok_s(Some(limit.limit_tok_s));
     let words =

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::results::{Point, chart};
-use crate::stats::energy::MachineFigures;
+use crate::stats::energy::{MachineFigures, scope_words};
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
@@ -70,8 +70,11 @@ const CHARTS: [Chart; 5] = [
 /// Draws the pane.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     let cycles = &cx.run.cycles;
-    let scope = cycles.iter().find_map(|c| c.machine.energy.as_ref()?.scope);
-    let aside = scope.map_or_else(String::new, |scope| format!("power of the {scope}"));
+    let metered = cycles.iter().find_map(|c| c.machine.energy.as_ref());
+    let aside = metered.map_or_else(String::new, |metered| match metered.scope {
+        Some(scope) => format!("power of the {scope}"),
+        None => format!("power, {}", scope_words(metered)),
+    });
     let title = Title::new("Machine by users").aside(aside);
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let known = |cycle: &CycleState| {
@@ -106,7 +109,7 @@ fn figures_of_cycles(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
 }
 
 fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
-    let figures = MachineFigures::of(&[cycle], cycle.output_tokens());
+    let figures = MachineFigures::of(&[cycle]);
     // Energy per token of a cycle that runs would lack the tokens still to be counted.
     let told = |value: Option<f64>| value.filter(|_| cycle.ended.is_some());
     let cells = [

@@ -1,5 +1,8 @@
+//! Samples as importers have them: of no window, from several samplers at once, in any order.
+
 use proptest::prelude::*;
 
+use super::meter::Meter;
 use super::*;
 
 fn at(seconds: f64) -> Stamp {
@@ -14,8 +17,8 @@ fn watts(source: &str, watts: f64) -> GpuSample {
     }
 }
 
-fn power(samples: &[(f64, f64)]) -> Power {
-    let mut power = Power::default();
+fn power(samples: &[(f64, f64)]) -> Meter {
+    let mut power = Meter::default();
     for (seconds, value) in samples {
         power.push(at(*seconds), &watts("gpu", *value));
     }
@@ -30,25 +33,23 @@ fn near(value: f64, expected: f64) {
 fn a_trapezoid_between_samples_and_nothing_over_a_gap() {
     // 10 → 20 W in 2 s, then 6 s of nothing, then 20 W for 1 s.
     let power = power(&[(0.0, 10.0), (2.0, 20.0), (8.0, 20.0), (9.0, 20.0)]);
-    let used = power.meter().between(at(0.0), at(10.0)).unwrap();
+    let used = power.between(at(0.0), at(10.0)).unwrap().energy;
     near(used.joules, 30.0 + 20.0);
     near(used.covered_s, 3.0);
     near(used.coverage(), 0.3);
     assert_eq!(power.gaps(at(0.0), at(10.0)), [(2.0, 6.0)]);
     // Half of the first step: from 10 W to 15 W.
-    near(
-        power.meter().between(at(0.0), at(1.0)).unwrap().joules,
-        12.5,
-    );
-    assert_eq!(power.meter().between(at(3.0), at(7.0)), None);
-    assert_eq!(Power::default().meter().between(at(0.0), at(1.0)), None);
+    near(power.between(at(0.0), at(1.0)).unwrap().energy.joules, 12.5);
+    assert_eq!(power.between(at(3.0), at(7.0)), None);
+    assert_eq!(Meter::default().between(at(0.0), at(1.0)), None);
 }
 
 #[test]
 fn five_seconds_are_a_step_and_a_little_more_is_not() {
     let joules = |step: f64| {
-        let used = power(&[(0.0, 10.0), (step, 10.0)]).meter();
-        used.between(at(0.0), at(step)).map(|used| used.joules)
+        let used = power(&[(0.0, 10.0), (step, 10.0)]);
+        used.between(at(0.0), at(step))
+            .map(|used| used.energy.joules)
     };
     assert_eq!(joules(5.0), Some(50.0));
     assert_eq!(joules(5.1), None);
@@ -59,7 +60,7 @@ fn the_same_minute_from_two_samplers_counts_once() {
     let one: Vec<(f64, f64)> = (0..=60).map(|second| (f64::from(second), 20.0)).collect();
     let mut both = one.clone();
     both.extend((0..60).map(|second| (f64::from(second), 22.0)));
-    let used = power(&both).meter().between(at(0.0), at(60.0)).unwrap();
+    let used = power(&both).between(at(0.0), at(60.0)).unwrap().energy;
     near(used.covered_s, 60.0);
     // 21 W but for the last half step, which only one of them saw the end of.
     near(used.joules, 21.0 * 60.0 - 0.5);
@@ -71,23 +72,22 @@ fn the_package_counts_only_without_a_gpu() {
         scope: Some(scope),
         ..watts(source, value)
     };
-    let mut power = Power::default();
+    let mut power = Meter::default();
     for second in 0..3 {
         power.push(
             at(f64::from(second)),
             &of("rapl:0", 65.0, PowerScope::Package),
         );
     }
-    let used = power.meter().between(at(0.0), at(2.0)).unwrap();
-    near(used.joules, 130.0);
+    let used = power.between(at(0.0), at(2.0)).unwrap();
+    near(used.energy.joules, 130.0);
     assert_eq!(used.scope, Some(PowerScope::Package));
     for second in 0..3 {
         power.push(at(f64::from(second)), &of("a", 10.0, PowerScope::Gpu));
         power.push(at(f64::from(second)), &of("b", 5.0, PowerScope::Gpu));
     }
-    let meter = power.meter();
-    near(meter.between(at(0.0), at(2.0)).unwrap().joules, 30.0);
-    assert!(meter.counts("a") && !meter.counts("rapl:0"));
+    near(power.between(at(0.0), at(2.0)).unwrap().energy.joules, 30.0);
+    assert_eq!(power.counting(), ["a", "b"]);
 }
 
 proptest! {
@@ -103,7 +103,7 @@ proptest! {
         turned.rotate_left(turn.min(samples.len()));
         turned.reverse();
         let joules = |samples: &[(f64, f64)], from: f64, to: f64| {
-            power(samples).meter().between(at(from), at(to)).map_or(0.0, |used| used.joules)
+            power(samples).between(at(from), at(to)).map_or(0.0, |used| used.energy.joules)
         };
         let whole = joules(&samples, 0.0, 60.0);
         prop_assert!((whole - joules(&turned, 0.0, 60.0)).abs() < 1e-9);

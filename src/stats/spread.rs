@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{GpuSample, ProcessSample};
+use crate::event::{GpuSample, PowerScope, ProcessSample};
 
 /// Mean and largest of the samples of one figure, in the unit that its key names.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -56,37 +56,61 @@ pub struct ProcessFigures {
     pub descriptors: Spread,
 }
 
-/// Collects the samples of one figure.
+/// Smallest, mean and largest of values that come one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Sum {
+pub struct Span {
     n: u64,
-    all: f64,
-    max: Option<f64>,
+    sum: f64,
+    bounds: Option<(f64, f64)>,
 }
 
-impl Sum {
-    fn add(&mut self, value: Option<f64>) {
+impl Span {
+    /// Takes a value; one that is not known, or no number, counts for nothing.
+    pub fn push(&mut self, value: Option<f64>) {
         if let Some(value) = value.filter(|value| value.is_finite()) {
-            self.n += 1;
-            self.all += value;
-            self.max = Some(self.max.map_or(value, |max| max.max(value)));
+            self.merge(&Self {
+                n: 1,
+                sum: value,
+                bounds: Some((value, value)),
+            });
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Takes all values of another.
+    pub fn merge(&mut self, other: &Self) {
         self.n += other.n;
-        self.all += other.all;
-        self.max = match (self.max, other.max) {
-            (Some(a), Some(b)) => Some(a.max(b)),
-            (a, b) => a.or(b),
+        self.sum += other.sum;
+        self.bounds = match (self.bounds, other.bounds) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (ours, theirs) => ours.or(theirs),
         };
+    }
+
+    /// Whether nothing came.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.sum / self.n as f64)
+    }
+
+    /// The smallest.
+    pub fn min(&self) -> Option<f64> {
+        self.bounds.map(|(min, _)| min)
+    }
+
+    /// The largest.
+    pub fn max(&self) -> Option<f64> {
+        self.bounds.map(|(_, max)| max)
     }
 
     fn spread(&self) -> Spread {
         Spread {
             n: self.n,
-            mean: (self.n > 0).then(|| self.all / self.n as f64),
-            max: self.max,
+            mean: self.mean(),
+            max: self.max(),
         }
     }
 }
@@ -101,7 +125,7 @@ pub(super) struct Processes {
 struct Collected {
     name: String,
     role: Option<String>,
-    sums: [Sum; 6],
+    spans: [Span; 6],
 }
 
 impl Processes {
@@ -123,8 +147,8 @@ impl Processes {
                 sample.threads.map(f64::from),
                 sample.descriptors.map(f64::from),
             ];
-            for (sum, value) in collected.sums.iter_mut().zip(values) {
-                sum.add(value);
+            for (span, value) in collected.spans.iter_mut().zip(values) {
+                span.push(value);
             }
         }
     }
@@ -139,7 +163,7 @@ impl Processes {
             if theirs.role.is_some() {
                 ours.role.clone_from(&theirs.role);
             }
-            for (our, their) in ours.sums.iter_mut().zip(&theirs.sums) {
+            for (our, their) in ours.spans.iter_mut().zip(&theirs.spans) {
                 our.merge(their);
             }
         }
@@ -147,7 +171,7 @@ impl Processes {
 
     pub(super) fn figures(&self) -> Vec<ProcessFigures> {
         let figures = |(pid, collected): (&u32, &Collected)| {
-            let [cpu, memory, rss, vsz, threads, descriptors] = &collected.sums;
+            let [cpu, memory, rss, vsz, threads, descriptors] = &collected.spans;
             ProcessFigures {
                 pid: *pid,
                 name: collected.name.clone(),
@@ -164,73 +188,126 @@ impl Processes {
     }
 }
 
+/// What one GPU did in some time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GpuUse {
+    /// Power, watts.
+    pub watts: Span,
+    /// Clock, MHz.
+    pub mhz: Span,
+    /// Usage, percent.
+    pub usage_percent: Span,
+    /// Memory in use, bytes.
+    pub vram_used: Span,
+    /// Memory there is, bytes.
+    pub vram_total: Span,
+    /// Temperature, °C.
+    pub celsius: Span,
+    /// Samples.
+    pub samples: u64,
+    /// Whether the server computes elsewhere, or this is no GPU.
+    is_beside: bool,
+}
+
+impl GpuUse {
+    /// Takes one sample.
+    pub fn take(&mut self, sample: &GpuSample) {
+        let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
+        self.watts.push(sample.watts);
+        self.mhz.push(sample.mhz);
+        self.usage_percent.push(sample.usage_percent);
+        self.vram_used.push(bytes(sample.vram_used_bytes));
+        self.vram_total.push(bytes(sample.vram_total_bytes));
+        self.celsius.push(sample.celsius);
+        self.samples += 1;
+        self.is_beside = sample.serves == Some(false) || sample.scope == Some(PowerScope::Package);
+    }
+
+    /// Takes all samples of another time.
+    pub fn merge(&mut self, other: &Self) {
+        self.watts.merge(&other.watts);
+        self.mhz.merge(&other.mhz);
+        self.usage_percent.merge(&other.usage_percent);
+        self.vram_used.merge(&other.vram_used);
+        self.vram_total.merge(&other.vram_total);
+        self.celsius.merge(&other.celsius);
+        self.samples += other.samples;
+        self.is_beside = other.is_beside;
+    }
+}
+
 /// Collects the samples of GPUs during a cycle.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Gpus {
-    by_source: BTreeMap<String, [Sum; 5]>,
+pub struct Gpus {
+    by_source: BTreeMap<String, GpuUse>,
 }
 
 impl Gpus {
-    /// Takes one sample.
-    pub(super) fn take(&mut self, sample: &GpuSample) {
-        let values = [
-            sample.watts,
-            sample.mhz,
-            sample.usage_percent,
-            sample.vram_used_bytes.map(|bytes| bytes as f64),
-            sample.celsius,
-        ];
-        let sums = self.by_source.entry(sample.source.clone()).or_default();
-        for (sum, value) in sums.iter_mut().zip(values) {
-            sum.add(value);
+    /// What the GPUs did in several cycles.
+    pub fn of<'a>(cycles: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self::default();
+        for (source, one) in cycles.into_iter().flat_map(|gpus| &gpus.by_source) {
+            all.by_source.entry(source.clone()).or_default().merge(one);
         }
+        all
     }
 
-    /// Adds the samples of another cycle.
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (source, theirs) in &other.by_source {
-            let ours = self.by_source.entry(source.clone()).or_default();
-            for (our, their) in ours.iter_mut().zip(theirs) {
-                our.merge(their);
-            }
-        }
+    /// Takes one sample.
+    pub(super) fn take(&mut self, sample: &GpuSample) {
+        let source = self.by_source.entry(sample.source.clone()).or_default();
+        source.take(sample);
+    }
+
+    /// What one of them did.
+    pub fn get(&self, source: &str) -> Option<&GpuUse> {
+        self.by_source.get(source)
+    }
+
+    /// A figure over the samples of all GPUs that the server computes on.
+    pub fn pooled(&self, pick: fn(&GpuUse) -> &Span) -> Span {
+        pooled(self.by_source.values().filter(|gpu| !gpu.is_beside), pick)
     }
 
     /// The figures; None where nothing was sampled. Sources that `counts` refuses are left out.
     pub(super) fn figures(&self, counts: impl Fn(&str) -> bool) -> Option<GpuFigures> {
         let of_all = self.by_source.iter();
-        let counted: Vec<&[Sum; 5]> = of_all
+        let counted: Vec<&GpuUse> = of_all
             .filter(|(source, _)| counts(source))
-            .map(|(_, sums)| sums)
+            .map(|(_, gpu)| gpu)
             .collect();
-        let pooled = |pick: fn(&[Sum; 5]) -> &Sum| {
-            let mut all = Sum::default();
-            for sums in &counted {
-                all.merge(pick(sums));
-            }
-            all.spread()
-        };
-        let added = |pick: fn(&[Sum; 5]) -> &Sum| {
-            let each = || counted.iter().map(|sums| pick(sums).spread());
-            let known = || each().filter(|spread| spread.n > 0);
-            let total = |figure: fn(&Spread) -> Option<f64>| {
-                let parts = known().filter_map(|spread| figure(&spread));
+        let all = |pick| pooled(counted.iter().copied(), pick).spread();
+        let added = |pick: fn(&GpuUse) -> &Span| {
+            let known = || {
+                counted
+                    .iter()
+                    .map(|gpu| pick(gpu))
+                    .filter(|s| !s.is_empty())
+            };
+            let total = |figure: fn(&Span) -> Option<f64>| {
+                let parts = known().filter_map(figure);
                 parts.reduce(|sum, part| sum + part)
             };
             Spread {
-                n: known().map(|spread| spread.n).sum(),
-                mean: total(|spread| spread.mean),
-                max: total(|spread| spread.max),
+                n: known().map(|span| span.n).sum(),
+                mean: total(Span::mean),
+                max: total(Span::max),
             }
         };
         (!counted.is_empty()).then(|| GpuFigures {
-            watts: added(|[watts, ..]| watts),
-            mhz: pooled(|[_, mhz, ..]| mhz),
-            usage_percent: pooled(|[_, _, usage, ..]| usage),
-            vram_used_bytes: added(|[_, _, _, vram, _]| vram),
-            celsius: pooled(|[.., celsius]| celsius),
+            watts: added(|gpu| &gpu.watts),
+            mhz: all(|gpu| &gpu.mhz),
+            usage_percent: all(|gpu| &gpu.usage_percent),
+            vram_used_bytes: added(|gpu| &gpu.vram_used),
+            celsius: all(|gpu| &gpu.celsius),
         })
     }
+}
+
+fn pooled<'a>(gpus: impl Iterator<Item = &'a GpuUse>, pick: fn(&GpuUse) -> &Span) -> Span {
+    gpus.fold(Span::default(), |mut all, gpu| {
+        all.merge(pick(gpu));
+        all
+    })
 }
 
 #[cfg(test)]
