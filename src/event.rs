@@ -18,7 +18,7 @@ pub use clock::{RunClock, Stamp};
 pub use failure::FailureKind;
 pub use machine::{
     EnergyBaseline, GpuSample, LoadedModel, PowerScope, ProcessSample, ServerSample, SourceNote,
-    SourceState,
+    SourceState, known_pid,
 };
 pub use request::{Answer, InFlight, Outcome, Phase, Piece, RequestRecord, ServerFigures};
 

@@ -29,3 +29,11 @@ pub fn u16_of(x: usize) -> u16 {
 pub fn u32_of(x: usize) -> u32 {
     u32::try_from(x).unwrap_or(u32::MAX)
 }
+
+/// A number with the word for what is counted: `1 user`, `2 users`.
+pub fn counted(count: impl Into<u64>, one: &str, many: &str) -> String {
+    match count.into() {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    }
+}

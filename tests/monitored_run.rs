@@ -9,46 +9,30 @@
 )]
 #![cfg(target_os = "linux")]
 
+#[path = "monitor_fakes/ordinary.rs"]
+mod ordinary;
 #[path = "monitor_fakes/script.rs"]
 mod script;
 #[path = "monitor_fakes/until.rs"]
 mod until;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
 
+use ordinary::Ordinary;
 use script::script;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokometer::sim::{Profile, SimConfig, Simulator};
 use until::until;
 
 /// A server that does not say that it is simulated, and a folder of fake commands.
 struct Bench {
     folder: TempDir,
     url: String,
-    _simulator: Simulator,
-}
-
-/// Hands bytes on, with another name of the server.
-fn hand_on(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        let name = b"tokometer-simulator";
-        let found = buffer[..length].windows(name.len()).position(|w| w == name);
-        if let Some(at) = found {
-            buffer[at..at + name.len()].copy_from_slice(b"an-ordinary-server!");
-        }
-        if to.write_all(&buffer[..length]).is_err() {
-            break;
-        }
-    }
-    let _closed = to.shutdown(Shutdown::Write);
+    _server: Ordinary,
 }
 
 impl Bench {
@@ -58,28 +42,11 @@ impl Bench {
         let at = folder.path().display();
         let body = format!("FOLDER='{at}'; echo $$ > \"$FOLDER/pid\"; {nvidia_smi}");
         script(folder.path(), "nvidia-smi", &body);
-        let config = SimConfig {
-            profile: Profile::named("fast").unwrap(),
-            ..SimConfig::default()
-        };
-        let simulator = Simulator::start(config, 0).unwrap();
-        let inner = simulator.url().replace("http://", "");
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        thread::spawn(move || {
-            for outer in listener.incoming().map_while(Result::ok) {
-                let Ok(inner) = TcpStream::connect(&inner) else {
-                    return;
-                };
-                let (out, back) = (outer.try_clone().unwrap(), inner.try_clone().unwrap());
-                thread::spawn(move || hand_on(outer, inner));
-                thread::spawn(move || hand_on(back, out));
-            }
-        });
+        let server = Ordinary::start();
         Self {
             folder,
-            url,
-            _simulator: simulator,
+            url: server.url.clone(),
+            _server: server,
         }
     }
 

@@ -1,11 +1,6 @@
 //! What a run amounts to: the summary and its schema.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
 use tokometer::event::{Event, RequestRecord, WarningKind, What};

@@ -80,7 +80,7 @@ pub enum PowerScope {
 /// One reading of one process; each field absent where not known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProcessSample {
-    /// Process id.
+    /// Process id; 0 for a group of processes that an exporter tells of.
     pub pid: u32,
     /// Parent's id.
     pub parent: Option<u32>,
@@ -108,6 +108,19 @@ pub struct ProcessSample {
     /// Context over all slots, tokens, from its command line (a model runner).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
+}
+
+/// A process id; None for the 0 of a group.
+pub fn known_pid(pid: u32) -> Option<u32> {
+    (pid != 0).then_some(pid)
+}
+
+impl ProcessSample {
+    /// What tells it from others: its id, or, of a group that an exporter tells of, its name.
+    pub fn id(&self) -> (u32, String) {
+        let group = (self.pid == 0).then(|| self.name.clone());
+        (self.pid, group.unwrap_or_default())
+    }
 }
 
 /// What the server tells of its own state; each field absent where not known.

@@ -21,6 +21,9 @@ use crate::event::{EnergyBaseline, GpuSample, PowerScope, Stamp};
 /// Two samples further apart than this, seconds, have a gap between them that power cannot bridge.
 /// (An energy counter can: it went on counting.)
 pub const LONGEST_STEP_S: f64 = 5.0;
+/// Power that was older than this when it was taken over, seconds, says nothing of now. (Exporters that look
+/// every 30 s are common.)
+const OLDEST_S: f64 = 30.0;
 
 /// What one sample says about power, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -39,9 +42,10 @@ impl PowerPoint {
     /// What `sample`, taken at `at`, says about power.
     pub fn of(at: Stamp, sample: &GpuSample) -> Self {
         let sane = |value: Option<f64>| value.filter(|x| x.is_finite() && *x >= 0.0);
+        let is_old = sample.age_s.is_some_and(|age_s| age_s > OLDEST_S);
         Self {
             at,
-            watts: sane(sample.watts),
+            watts: sane(sample.watts).filter(|_| !is_old),
             window_s: sane(sample.window_s),
             counter_j: sane(sample.energy_counter_j),
         }

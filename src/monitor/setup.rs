@@ -21,6 +21,8 @@ pub struct Setup {
     pub simulated: Option<Load>,
     /// Addresses of Prometheus pages (`--exporter`).
     pub exporters: Vec<String>,
+    /// The target is on another machine, whatever its address says (`--remote`).
+    pub remote: bool,
     /// Processes to add by name or command line (`--match`).
     pub matching: Option<Regex>,
     /// Where the sources look.
@@ -52,7 +54,7 @@ impl Setup {
         }
         let processes = ServerPids::default();
         sources.push(Box::new(ServerState::new(&self.target, processes.clone())));
-        if !is_here(&self.target) {
+        if self.remote || !is_here(&self.target) {
             let advice = if self.exporters.is_empty() {
                 " (--exporter URL reads the other's)"
             } else {
@@ -161,6 +163,10 @@ mod tests {
         let (remote_names, not_here) = names(remote);
         assert_eq!(remote_names, ["http://192.0.2.1:9400/metrics", "server"]);
         assert!(!not_here.unwrap().contains("--exporter"));
+        let mut tunnel = setup("http://127.0.0.1:11434");
+        tunnel.remote = true;
+        let (remote_names, not_here) = names(tunnel);
+        assert_eq!((remote_names.len(), not_here.is_some()), (1, true));
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub(crate) struct Gathered {
     pub(crate) speeds: BTreeMap<u32, CycleSpeed>,
     /// What each GPU source told.
     pub(crate) gpus: BTreeMap<String, GpuTrace>,
-    /// What each process took, by its id.
-    pub(crate) processes: BTreeMap<u32, ProcessTrace>,
+    /// What each process took, by what tells it from others.
+    pub(crate) processes: BTreeMap<(u32, String), ProcessTrace>,
     following: HashMap<u64, Following>,
 }
 
@@ -199,7 +199,7 @@ impl Gathered {
         let at_s = at.secs();
         let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
         for sample in table {
-            let trace = self.processes.entry(sample.pid).or_default();
+            let trace = self.processes.entry(sample.id()).or_default();
             trace.name.clone_from(&sample.name);
             if sample.role.is_some() {
                 trace.role.clone_from(&sample.role);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Report;
 use super::content::Table;
 use super::text::{UNKNOWN, bytes, clean, number, users};
+use crate::event::known_pid;
 use crate::stats::spread::{GpuUse, Gpus, Span};
 use crate::stats::state::CycleState;
 
@@ -79,9 +80,9 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
         .gathered
         .processes
         .iter()
-        .map(|(pid, trace)| {
+        .map(|((pid, _), trace)| {
             vec![
-                pid.to_string(),
+                known_pid(*pid).map_or_else(|| UNKNOWN.to_owned(), |pid| pid.to_string()),
                 clean(&trace.name),
                 trace
                     .role

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::plan::Limits;
+use crate::units::counted;
 
 use super::users::Score;
 
@@ -28,9 +29,10 @@ pub(super) fn why(
         .map(u32::to_string)
         .collect();
     Some(format!(
-        "levels {} skipped: at {users} users {:.0} % of the requests waited longer than {} s and {:.0} % \
+        "levels {} skipped: at {} {:.0} % of the requests waited longer than {} s and {:.0} % \
          were slower than {} tok/s (--stop-when-hopeless=false measures them all the same)",
         skipped.join(", "),
+        counted(users, "user", "users"),
         waits * 100.0,
         limits.wait_s,
         speeds * 100.0,
@@ -65,5 +67,7 @@ mod tests {
             "{all}"
         );
         assert!(why(score(0, 20, 0, 0)).is_some(), "failures miss both");
+        let alone = super::why(1, &score(1, 0, 0, 0), Limits::default(), &upcoming);
+        assert!(alone.unwrap().contains("skipped: at 1 user 100 % of"));
     }
 }

@@ -3,6 +3,7 @@
 use super::dist::percentile;
 use super::state::{CycleState, RunState};
 use crate::event::{RequestRecord, Warning, WarningKind};
+use crate::units::counted;
 
 /// A load time above this, seconds, is no lookup of a model that is there.
 const COLD_S: f64 = 1.0;
@@ -48,9 +49,9 @@ fn cold_load(run: &RunState) -> Option<Warning> {
     Some(Warning {
         kind: WarningKind::ColdLoad,
         text: format!(
-            "{} requests waited for the model to be loaded, up to {longest:.1} s: these waits are not the \
+            "{} waited for the model to be loaded, up to {longest:.1} s: these waits are not the \
              server's under load. Keep the model in memory (keep_alive) and warm up first.",
-            cold.len()
+            counted(cold.len() as u64, "request", "requests")
         ),
     })
 }
@@ -72,9 +73,10 @@ fn slow_first(cycle: &CycleState) -> Option<Warning> {
     slow.then(|| Warning {
         kind: WarningKind::SlowFirst,
         text: format!(
-            "The first request at {} users waited {:.2} s, the others {median:.2} s (median): something was \
+            "The first request at {} waited {:.2} s, the others {median:.2} s (median): something was \
              still cold. Raise --warmup.",
-            cycle.users, first.1
+            counted(cycle.users, "user", "users"),
+            first.1
         ),
     })
 }
@@ -134,9 +136,9 @@ fn sampler_gaps(run: &RunState) -> Option<Warning> {
     Some(Warning {
         kind: WarningKind::SamplerGap,
         text: format!(
-            "Samples of the GPU are missing {} times within cycles, up to {longest:.1} s: energy leaves \
+            "Samples of the GPU are missing {} within cycles, up to {longest:.1} s: energy leaves \
              these out.",
-            gaps.len()
+            counted(gaps.len() as u64, "time", "times")
         ),
     })
 }
@@ -151,8 +153,9 @@ fn other_processes(run: &RunState) -> Option<Warning> {
     (count > 0).then(|| Warning {
         kind: WarningKind::OtherProcess,
         text: format!(
-            "{count} other processes compute on the GPU: speed and energy are not the server's alone. \
-             Stop them and repeat."
+            "{} on the GPU: speed and energy are not the server's alone. \
+             Stop them and repeat.",
+            counted(count, "other process computes", "other processes compute")
         ),
     })
 }
@@ -167,9 +170,10 @@ pub(super) fn disagreement(verdict: &super::verdict::Verdict) -> Option<Warning>
     (!marked.is_empty()).then(|| Warning {
         kind: WarningKind::Repeats,
         text: format!(
-            "Repeats disagree at {} users: they stand on both sides of a limit, or differ by more than chance. \
+            "Repeats disagree at {} {}: they stand on both sides of a limit, or differ by more than chance. \
              Repeat these levels on a quiet machine.",
-            marked.join(", ")
+            marked.join(", "),
+            if *marked == ["1"] { "user" } else { "users" }
         ),
     })
 }

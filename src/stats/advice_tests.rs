@@ -48,7 +48,7 @@ fn a_model_that_was_loaded_within_a_cycle() {
     assert!(
         told[0]
             .text
-            .starts_with("1 requests waited for the model to be loaded, up to 4.2 s")
+            .starts_with("1 request waited for the model to be loaded, up to 4.2 s")
     );
 }
 
@@ -112,7 +112,7 @@ fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
     assert!(
         told[0]
             .text
-            .contains("missing 1 times within cycles, up to 7.0 s"),
+            .contains("missing 1 time within cycles, up to 7.0 s"),
         "{}",
         told[0].text
     );

@@ -108,9 +108,10 @@ impl Condition {
                     let run = index + 1;
                     let users = level.users;
                     let text = format!(
-                        "{}: {} at {users} users{sure}",
+                        "{}: {} at {}{sure}",
                         self.text,
-                        self.told(change.by, change.absolute)
+                        self.told(change.by, change.absolute),
+                        crate::units::counted(users, "user", "users")
                     );
                     met.push(Met { users, run, text });
                 }

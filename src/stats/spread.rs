@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{GpuSample, PowerScope, ProcessSample};
+use crate::event::{GpuSample, PowerScope, ProcessSample, known_pid};
 
 /// Mean and largest of the samples of one figure, in the unit that its key names.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -36,8 +36,8 @@ pub struct GpuFigures {
 /// One process during a cycle.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProcessFigures {
-    /// Process id.
-    pub pid: u32,
+    /// Process id; absent for a group that an exporter tells of.
+    pub pid: Option<u32>,
     /// Its name; empty where it is not known.
     pub name: String,
     /// `server`, `runner`, `client`; absent where it is not known.
@@ -118,7 +118,7 @@ impl Span {
 /// Collects the processes of a cycle.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Processes {
-    by_pid: BTreeMap<u32, Collected>,
+    by_id: BTreeMap<(u32, String), Collected>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -132,7 +132,7 @@ impl Processes {
     /// Takes one reading of the process table.
     pub(super) fn take(&mut self, table: &[ProcessSample]) {
         for sample in table {
-            let collected = self.by_pid.entry(sample.pid).or_default();
+            let collected = self.by_id.entry(sample.id()).or_default();
             if !sample.name.is_empty() {
                 collected.name.clone_from(&sample.name);
             }
@@ -155,8 +155,8 @@ impl Processes {
 
     /// Adds the readings of another cycle.
     pub(super) fn merge(&mut self, other: &Self) {
-        for (pid, theirs) in &other.by_pid {
-            let ours = self.by_pid.entry(*pid).or_default();
+        for (id, theirs) in &other.by_id {
+            let ours = self.by_id.entry(id.clone()).or_default();
             if !theirs.name.is_empty() {
                 ours.name.clone_from(&theirs.name);
             }
@@ -170,10 +170,10 @@ impl Processes {
     }
 
     pub(super) fn figures(&self) -> Vec<ProcessFigures> {
-        let figures = |(pid, collected): (&u32, &Collected)| {
+        let figures = |((pid, _), collected): (&(u32, String), &Collected)| {
             let [cpu, memory, rss, vsz, threads, descriptors] = &collected.spans;
             ProcessFigures {
-                pid: *pid,
+                pid: known_pid(*pid),
                 name: collected.name.clone(),
                 role: collected.role.clone(),
                 cpu_percent: cpu.spread(),
@@ -184,7 +184,7 @@ impl Processes {
                 descriptors: descriptors.spread(),
             }
         };
-        self.by_pid.iter().map(figures).collect()
+        self.by_id.iter().map(figures).collect()
     }
 }
 
@@ -346,6 +346,19 @@ mod tests {
         assert_eq!(figures.usage_percent, Spread::default());
         let alone = gpus.figures(|source| source == "b").unwrap();
         assert_eq!(alone.watts.max, Some(50.0));
+    }
+
+    #[test]
+    fn groups_of_an_exporter_have_no_pid_and_stay_apart() {
+        let group = |name: &str, threads| ProcessSample {
+            name: name.to_owned(),
+            threads: Some(threads),
+            ..ProcessSample::default()
+        };
+        let mut processes = Processes::default();
+        processes.take(&[group("llama-server", 9), group("ollama", 2)]);
+        let threads = processes.figures().into_iter().map(|p| p.threads.max);
+        assert_eq!(threads.collect::<Vec<_>>(), [Some(9.0), Some(2.0)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::tables::cell;
-use crate::event::{GpuSample, ProcessSample, Stamp};
+use crate::event::{GpuSample, ProcessSample, Stamp, known_pid};
 
 /// A row of `gpu.csv`. An empty cell is a figure that is not known.
 #[derive(Debug, Serialize)]
@@ -37,7 +37,7 @@ pub(super) struct ProcessRow {
     t_s: f64,
     cycle: Option<u32>,
     users: Option<u32>,
-    pid: u32,
+    pid: Option<u32>,
     parent: Option<u32>,
     name: String,
     role: Option<String>,
@@ -95,7 +95,7 @@ impl ProcessRow {
             t_s: at.secs(),
             cycle: during.cycle.map(|(cycle, _)| cycle),
             users: during.cycle.map(|(_, users)| users),
-            pid: process.pid,
+            pid: known_pid(process.pid),
             parent: process.parent,
             name: cell(&process.name),
             role: process.role.as_deref().map(cell),

@@ -1,7 +1,7 @@
 //! A made-up run with everything a report can show: many levels, failures, GPU and process samples.
 
 use tokometer::event::{
-    Event, GpuSample, Machine, ProcessSample, RequestRecord, RunEnd, RunInfo, What,
+    Event, GpuSample, Machine, PowerScope, ProcessSample, RequestRecord, RunEnd, RunInfo, What,
 };
 use tokometer::plan::Plan;
 
@@ -153,6 +153,7 @@ fn samples(dice: &mut Dice, end: f64, events: &[Event]) -> Vec<Event> {
         let watts = if busy { 19.5 + 2.0 * dice.roll() } else { 0.05 };
         let gpu = GpuSample {
             source: "macmon:0".to_owned(),
+            scope: Some(PowerScope::Gpu),
             name: Some("Apple M2 Pro".to_owned()),
             watts: Some(watts),
             mhz: Some(if busy {

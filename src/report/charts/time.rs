@@ -209,7 +209,7 @@ fn frequency(report: &Report) -> Option<Figure> {
 type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> &Tracked);
 
 fn processes(report: &Report) -> Option<Figure> {
-    let mut all: Vec<(&u32, &ProcessTrace)> = report.gathered.processes.iter().collect();
+    let mut all: Vec<(&(u32, String), &ProcessTrace)> = report.gathered.processes.iter().collect();
     // The largest ones, and then in the order of their ids.
     all.sort_by(|(_, a), (_, b)| {
         let size = |trace: &ProcessTrace| trace.rss.span.max().unwrap_or(0.0);
@@ -217,7 +217,7 @@ fn processes(report: &Report) -> Option<Figure> {
     });
     let left_out = all.len().saturating_sub(PROCESSES);
     all.truncate(PROCESSES);
-    all.sort_by_key(|(pid, _)| **pid);
+    all.sort_by_key(|(id, _)| *id);
     let figures: [ProcessFigure; 6] = [
         ("processor, % of one core", 1.0, |trace| &trace.cpu),
         ("memory, % of all", 1.0, |trace| &trace.memory),
@@ -243,10 +243,14 @@ fn processes(report: &Report) -> Option<Figure> {
     figure.panel_height = 200;
     figure.legend = (0..)
         .zip(&all)
-        .map(|(number, (pid, trace))| {
+        .map(|(number, ((pid, _), trace))| {
             let name = one_line(&clean(&trace.name), 18);
-            let name = if name.is_empty() { "pid" } else { &name };
-            (format!("{name} {pid}"), Colour::series(number))
+            let name = match (*pid, name.is_empty()) {
+                (0, _) => name,
+                (pid, true) => format!("pid {pid}"),
+                (pid, false) => format!("{name} {pid}"),
+            };
+            (name, Colour::series(number))
         })
         .collect();
     if !unknown.is_empty() {
@@ -266,7 +270,7 @@ fn processes(report: &Report) -> Option<Figure> {
 
 fn process_panel(
     report: &Report,
-    all: &[(&u32, &ProcessTrace)],
+    all: &[(&(u32, String), &ProcessTrace)],
     (title, unit, tracked): &ProcessFigure,
 ) -> Option<Panel> {
     let highest = all.iter().filter_map(|(_, t)| tracked(t).span.max());

@@ -79,7 +79,13 @@ fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
 }
 
 fn newest_age(cx: &Cx<'_>) -> Option<String> {
-    age(cx, cx.run.gpus.values().map(|(at, _)| *at))
+    age(cx, cx.run.gpus.values().map(taken))
+}
+
+/// When a reading was taken: an exporter may give one that is old already.
+fn taken((at, sample): &(Stamp, GpuSample)) -> Stamp {
+    let age_us = crate::units::floor_u64(sample.age_s.unwrap_or(0.0) * 1e6);
+    Stamp(at.0.saturating_sub(age_us))
 }
 
 /// How old the newest reading is, where it is not of now.
@@ -182,7 +188,7 @@ fn gauge_of(
 
 /// A value of now, or one that is old.
 fn value_style(cx: &Cx<'_>, gpu: &GpuSample) -> Style {
-    let at = cx.run.gpus.get(&gpu.source).map(|(at, _)| *at);
+    let at = cx.run.gpus.get(&gpu.source).map(taken);
     match age(cx, at.into_iter()) {
         Some(_) => cx.theme.dim,
         None => cx.theme.text,

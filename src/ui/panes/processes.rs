@@ -10,7 +10,7 @@ use strum::IntoEnumIterator;
 
 use super::machine;
 use super::requests_view::known_first;
-use crate::event::ProcessSample;
+use crate::event::{ProcessSample, known_pid};
 use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
 use crate::ui::draw::table::{self, Column, View};
@@ -209,7 +209,7 @@ fn cells(cx: &Cx<'_>, process: &ProcessSample) -> Vec<Span<'static>> {
         _ => cx.theme.dim,
     };
     let cells = [
-        process.pid.to_string(),
+        known_pid(process.pid).map_or_else(|| text::UNKNOWN.to_owned(), |pid| pid.to_string()),
         name,
         text::safe(role).into_owned(),
         count(process.threads),

@@ -1,0 +1,133 @@
+//! Values of flags, and what is wrong with a wrong one.
+
+use std::time::Duration;
+
+/// A time-out, or none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimeOut(pub Option<f64>);
+
+/// A number of users.
+pub(crate) fn users(text: &str) -> Result<u32, String> {
+    let number = text
+        .trim()
+        .parse::<u32>()
+        .map_err(|error| error.to_string())?;
+    if (1..=10_000).contains(&number) {
+        Ok(number)
+    } else {
+        Err("1 to 10000 users".to_owned())
+    }
+}
+
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    let time = match text.trim().parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()),
+        Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string()),
+    };
+    time.map(|time| time.as_secs_f64())
+        .map_err(|why| format!("{why} (write 10s, 1m30s, 250ms)"))
+}
+
+pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
+    let time = seconds(text)?;
+    if time > 0.0 {
+        Ok(time)
+    } else {
+        Err("more than 0".to_owned())
+    }
+}
+
+pub(super) fn time_out(text: &str) -> Result<TimeOut, String> {
+    if text == "none" {
+        Ok(TimeOut(None))
+    } else {
+        Ok(TimeOut(Some(positive_seconds(text)?)))
+    }
+}
+
+/// A positive number.
+pub(crate) fn factor(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if number.is_finite() && number > 0.0 {
+        Ok(number)
+    } else {
+        Err("more than 0".to_owned())
+    }
+}
+
+pub(super) fn time_scale(text: &str) -> Result<f64, String> {
+    let scale = factor(text)?;
+    if (0.001..=1e6).contains(&scale) {
+        Ok(scale)
+    } else {
+        Err("between 0.001 and 1000000".to_owned())
+    }
+}
+
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim(), 100.0),
+        None => (text, 1.0),
+    };
+    let share = number.parse::<f64>().map_err(|error| error.to_string())? / unit;
+    if share > 0.0 && share <= 1.0 {
+        Ok(share)
+    } else {
+        Err("between 0 % and 100 %".to_owned())
+    }
+}
+
+/// What a byte is counted in, longest names first.
+const UNITS: [(&str, f64); 13] = [
+    ("kib", 1024.0),
+    ("mib", 1_048_576.0),
+    ("gib", 1_073_741_824.0),
+    ("tib", 1_099_511_627_776.0),
+    ("kb", 1e3),
+    ("mb", 1e6),
+    ("gb", 1e9),
+    ("tb", 1e12),
+    ("k", 1e3),
+    ("m", 1e6),
+    ("g", 1e9),
+    ("t", 1e12),
+    ("b", 1.0),
+];
+
+/// A size: bytes as a number, or with a unit.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let split = UNITS
+        .iter()
+        .find_map(|(unit, factor)| Some((lower.strip_suffix(unit)?, *factor)));
+    let (number, factor) = split.unwrap_or((&lower, 1.0));
+    let value = number.trim_end().parse::<f64>().ok();
+    value
+        .map(|number| number * factor)
+        .filter(|bytes| bytes.is_finite() && *bytes >= 1.0)
+        .map(crate::units::floor_u64)
+        .ok_or_else(|| "a size is wanted, for example 4.7GB, 1.2GiB or 4.7e9".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_come_with_and_without_units() {
+        for (text, expected) in [
+            ("4.7GB", 4_700_000_000),
+            ("4.7e9", 4_700_000_000),
+            ("1.5 GiB", 1_610_612_736),
+            ("512mib", 536_870_912),
+            ("3g", 3_000_000_000),
+            ("1024", 1024),
+            ("7B", 7),
+        ] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "GB", "0", "-1GB", "nan", "inf", "4.7 apples", "0.5"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+}
