@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test that cannot go on fails"
 )]
 
@@ -51,7 +50,7 @@ fn dcgm() -> String {
     })
 }
 
-/// node_exporter: the package of the processors, which does not count beside a GPU.
+/// `node_exporter`: the package of the processors, which does not count beside a GPU.
 fn node() -> String {
     let begin = Instant::now();
     changing(move |_| {

@@ -148,7 +148,7 @@ impl<'a> Headless<'a> {
                 }
             }
             News::Finished { directory, error } => return self.finish(directory, error),
-            News::Searching { .. } | News::Answer(_) => {}
+            News::Searching { .. } | News::Answer(_) | News::Machine { .. } => {}
         }
         Next::Go
     }

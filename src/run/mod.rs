@@ -6,6 +6,7 @@
 //! - `socket`: the connection that stamps
 //! - `users`: who asks; `pause`: when nobody may
 //! - `monitors`: what the machine does meanwhile, forwarded to the timeline; power of the idle machine
+//! - `idle`: what the machine does before a run, told to the screen alone
 //! - `board`: where the requests in flight stand, for progress
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
@@ -17,6 +18,7 @@ mod exchange;
 mod failures;
 mod hopeless;
 mod hub;
+mod idle;
 mod monitors;
 mod pause;
 mod request;
@@ -68,6 +70,8 @@ pub enum Ask {
         /// The model.
         model: Box<Model>,
     },
+    /// Tell what the machine of the server that was found does, until a run starts.
+    Observe,
     /// Tell the run something.
     Run(Command),
     /// Download a model (Ollama).
@@ -102,6 +106,13 @@ pub enum News {
     Pulled(Result<(), String>),
     /// More of the timeline.
     Events(Vec<Event>),
+    /// What the machine does while nothing runs. The stamps are of a clock of its own.
+    Machine {
+        /// The server whose machine it is.
+        url: String,
+        /// What was seen.
+        events: Vec<Event>,
+    },
     /// What the watched request answered since the last of these (whole text first, then what came since).
     Answer(AnswerText),
     /// The run is over; its last event has been sent.

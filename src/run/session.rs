@@ -16,6 +16,7 @@ use crate::monitor::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
 
 use super::answers::AnswerPump;
+use super::idle::Idle;
 use super::start::{self, Running};
 use super::{Ask, Command, News};
 
@@ -98,6 +99,7 @@ pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::
         found: None,
         simulator: None,
         running: None,
+        idle: None,
         pump: AnswerPump::default(),
     };
     let worker = runtime.spawn(worker.work(asked, came));
@@ -126,6 +128,7 @@ struct Worker {
     found: Option<Discovery>,
     simulator: Option<Simulator>,
     running: Option<Running>,
+    idle: Option<Idle>,
     pump: AnswerPump,
 }
 
@@ -155,6 +158,7 @@ impl Worker {
 
     /// Stops the run that may still go on, and waits until it is written.
     async fn end(mut self, mut came: mpsc::Receiver<Inner>) {
+        self.rest().await;
         if let Some(running) = self.running.take() {
             let _over = running.commands.send(Command::Stop).await;
             while let Some(inner) = came.recv().await {
@@ -169,6 +173,7 @@ impl Worker {
         match ask {
             Ask::Search => self.search(self.options.url.clone(), self.options.dialect),
             Ask::Simulate => self.simulate().await,
+            Ask::Observe => self.observe().await,
             Ask::Start { plan, model } => self.start(*plan, *model).await,
             Ask::Run(Command::Watch(id)) => self.pump.watch(id),
             Ask::Run(command) => {
@@ -223,6 +228,7 @@ impl Worker {
         let runs = self.options.runs.clone();
         let own = self.simulator.as_ref().map(Simulator::url);
         let serves_itself = own.is_some_and(|url| url == target.url);
+        self.rest().await;
         let monitors = self.monitors.clone();
         let news = self.news.clone();
         match start::start(plan, target, serves_itself, runs, monitors, news).await {
@@ -244,6 +250,29 @@ impl Worker {
                     tell(&news, finished).await;
                 });
             }
+        }
+    }
+
+    /// Looks at the machine of the server that was found, while nothing runs.
+    async fn observe(&mut self) {
+        let (Some(found), Some(setup)) = (&self.found, &self.monitors) else {
+            return;
+        };
+        let is_new = self.idle.as_ref().is_none_or(|idle| idle.url != found.url);
+        if self.running.is_some() || !is_new {
+            return;
+        }
+        let (setup, news) = (setup.clone(), self.news.clone());
+        let idle = Idle::start(setup, &found.url, found.simulated, news);
+        if let Some(before) = self.idle.replace(idle) {
+            before.end().await;
+        }
+    }
+
+    /// Looks no longer.
+    async fn rest(&mut self) {
+        if let Some(idle) = self.idle.take() {
+            idle.end().await;
         }
     }
 

@@ -132,6 +132,41 @@ async fn an_old_reading_and_its_reason_are_told() {
     );
 }
 
+#[rstest]
+#[case(80, 24)]
+#[case(120, 40)]
+#[case(200, 60)]
+#[tokio::test(start_paused = true)]
+async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u16) {
+    let mut dash = Dash::start(width, height, Options::default()).await;
+    let server = story::server(false);
+    let url = server.url.clone();
+    dash.asks();
+    dash.tell(News::Found(server)).await;
+    assert_eq!(dash.asks(), [Ask::Observe]);
+    let told = |url: &str| News::Machine {
+        url: url.to_owned(),
+        events: readings(),
+    };
+    dash.tell(told("http://127.0.0.1:1")).await;
+    assert!(!dash.screen().contains("power"), "that is another machine");
+    dash.tell(told(&url)).await;
+    assert_snapshot!(format!("ready_measured_{width}x{height}"), dash.screen());
+    // What stands still says so, also before a run.
+    let late = story::event(71_000, What::Processes(Vec::new()));
+    dash.tell(News::Machine {
+        url: url.clone(),
+        events: vec![late],
+    })
+    .await;
+    assert!(dash.screen().contains("5 s old"), "{}", dash.screen());
+    dash.keys("<enter>").await;
+    assert!(matches!(&dash.asks()[..], [Ask::Start { .. }]));
+    dash.tell(told(&url)).await;
+    dash.tell(News::Events(vec![story::started(false)])).await;
+    assert!(!dash.screen().contains("Apple M2 Pro"), "a run has its own");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_idle_machine_is_counted_down_and_skipped() {
     let mut dash = ready(120, 40, Options::default()).await;

@@ -129,7 +129,10 @@ impl Bench {
             News::Events(events) => self.events.extend(events),
             News::Answer(text) => self.answers.push(text),
             News::Finished { directory, error } => self.finished = Some((directory, error)),
-            News::Searching { .. } | News::Pulling { .. } | News::Pulled(_) => {}
+            News::Searching { .. }
+            | News::Pulling { .. }
+            | News::Pulled(_)
+            | News::Machine { .. } => {}
         }
     }
 

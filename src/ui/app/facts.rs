@@ -146,7 +146,10 @@ impl App {
     pub fn slots(&self) -> Option<u32> {
         match &self.screen {
             Screen::Run(_) if self.run.info.is_some() => self.run.slots(),
-            _ => self.found.as_ref()?.slots,
+            _ => {
+                let told = self.idle().and_then(|cx| cx.run.slots());
+                told.or(self.found.as_ref()?.slots)
+            }
         }
     }
 

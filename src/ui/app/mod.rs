@@ -1,6 +1,7 @@
 //! The state of the dashboard and its update: `Msg -> Vec<Effect>`, pure of I/O.
 //!
 //! - `news`: what the session tells; `actions`: what keys do; `pointer`: what the mouse does
+//! - `idle`: what the machine does before a run
 //! - `preview`: the lanes of the preview and their time
 //! - `select`: which cycle, which request, how far panes are scrolled
 //! - `dialog`: questions; `facts`: what panes may ask
@@ -13,6 +14,7 @@
 mod actions;
 mod dialog;
 mod facts;
+mod idle;
 mod news;
 mod pointer;
 mod preview;
@@ -38,6 +40,7 @@ use crate::ui::theme::Theme;
 use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
 
 pub use dialog::Dialog;
+use idle::Idle;
 use preview::Preview;
 
 /// What the dashboard hears.
@@ -152,6 +155,7 @@ pub struct App {
     directory: Option<PathBuf>,
     exit: Option<Exit>,
     preview: Preview,
+    idle: Idle,
 }
 
 impl App {
@@ -195,6 +199,7 @@ impl App {
             directory: None,
             exit: None,
             preview: Preview::new(now),
+            idle: Idle::new(now),
             options,
         };
         (app, vec![Effect::Ask(first), Effect::Redraw])
@@ -218,6 +223,7 @@ impl App {
         };
         self.heed_lanes();
         effects.extend(self.watch());
+        effects.extend(self.observe());
         effects
     }
 

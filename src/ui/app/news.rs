@@ -39,6 +39,7 @@ impl App {
                 self.notice = result.err().map(|why| format!("Download failed: {why}"));
             }
             News::Events(events) => return self.events(&events),
+            News::Machine { url, events } => return self.idle_events(&url, &events),
             News::Answer(text) => self.answer_text(text),
             News::Finished { directory, error } => self.finished(directory, error),
         }

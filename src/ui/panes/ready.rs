@@ -1,4 +1,4 @@
-//! Before the start: the server, its models, the plan.
+//! Before the start: the server, its models, the plan; and what its machine does, where that is told.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -12,6 +12,7 @@ use crate::ui::app::App;
 use crate::ui::draw::table::{Column, View, first_row, table};
 use crate::ui::draw::text;
 use crate::ui::panes::card::wrapped;
+use crate::ui::panes::{machine, processes};
 use crate::ui::theme::Theme;
 
 /// Columns of the table of models, those that give way first with the largest rank.
@@ -26,13 +27,36 @@ const COLUMNS: [Column; 6] = [
 /// Rows of the table that are not models: the border and the head above, the border below.
 const HEAD: u16 = 2;
 const BORDERS: u16 = 2;
+/// Rows of the machine, and the rows of the screen from which on it has room.
+const MACHINE: u16 = 6;
+const MACHINE_FROM: u16 = 18;
 
 /// Draws the screen.
 pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let area = area.intersection(frame.area());
-    let [models, plan] = areas(area);
+    let [above, below] = with_machine(area, app);
+    let [models, plan] = areas(above);
     render_models(frame, models, app);
     render_plan(frame, plan, app);
+    if let Some(cx) = app.idle() {
+        let [gpu, table] = below.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
+        machine::render(frame, gpu, &cx);
+        processes::render(frame, table, &cx, app.process_sort());
+    }
+}
+
+/// All but the machine, and the machine below it, where something is told of it and there is room.
+fn with_machine(area: Rect, app: &App) -> [Rect; 2] {
+    let height = match area.height {
+        _ if app.idle().is_none() => 0,
+        ..MACHINE_FROM => 0,
+        MACHINE_FROM..30 => MACHINE,
+        _ => MACHINE + 2,
+    };
+    area.layout(&Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(height),
+    ]))
 }
 
 /// The models and the plan: side by side where there is room, else one over the other.
@@ -47,7 +71,8 @@ fn areas(area: Rect) -> [Rect; 2] {
 
 /// The number of the model drawn at a place of the screen.
 pub fn model_at(app: &App, area: Rect, at: Position) -> Option<usize> {
-    let [models, _] = areas(area);
+    let [above, _] = with_machine(area, app);
+    let [models, _] = areas(above);
     let row = at.y.checked_sub(models.y.saturating_add(HEAD))?;
     let inside = models.contains(at) && at.y.saturating_add(1) < models.bottom();
     let count = app.found()?.models.len();
