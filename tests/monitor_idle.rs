@@ -80,6 +80,7 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
         dialect: None,
         simulator: SimConfig::default(),
         runs: None,
+        reports: None,
     };
     let mut session = start_with(options, Some(setup(folder.path()))).unwrap();
     let asks = session.asks.clone();

@@ -35,9 +35,9 @@ impl PlaceArgs {
     }
 }
 
-/// What is measured beside the requests.
-#[derive(Debug, Args, Clone)]
-pub struct MonitorArgs {
+/// What is read beside the requests.
+#[derive(Debug, Args, Clone, Default)]
+pub struct SourceArgs {
     /// More processes to watch, by name or command line
     #[arg(long = "match", value_name = "REGEX", help_heading = "Monitors")]
     pub matching: Option<Regex>,
@@ -49,6 +49,30 @@ pub struct MonitorArgs {
     /// nothing is measured here
     #[arg(long, help_heading = "Monitors")]
     pub remote: bool,
+    /// Where the sources look.
+    #[command(flatten)]
+    pub places: PlaceArgs,
+}
+
+impl SourceArgs {
+    /// The monitors of a run; its target is not known yet.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            exporters: self.exporters.clone(),
+            remote: self.remote,
+            matching: self.matching.clone(),
+            places: self.places.places(),
+            ..Setup::default()
+        }
+    }
+}
+
+/// What is measured beside the requests.
+#[derive(Debug, Args, Clone)]
+pub struct MonitorArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub sources: SourceArgs,
     /// Measure the power of the idle machine this long before the first cycle; 0 for not at all
     #[arg(long, value_parser = super::values::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
     pub idle: f64,
@@ -75,9 +99,6 @@ pub struct MonitorArgs {
         help_heading = "Monitors"
     )]
     pub active_bytes: Option<u64>,
-    /// Where the sources look.
-    #[command(flatten)]
-    pub places: PlaceArgs,
 }
 
 impl MonitorArgs {
@@ -91,17 +112,6 @@ impl MonitorArgs {
             }),
             bandwidth_bytes_s: self.bandwidth.map(|gigabytes| gigabytes * 1e9),
             active_bytes: self.active_bytes,
-        }
-    }
-
-    /// The monitors of a run; its target is not known yet.
-    pub fn setup(&self) -> Setup {
-        Setup {
-            exporters: self.exporters.clone(),
-            remote: self.remote,
-            matching: self.matching.clone(),
-            places: self.places.places(),
-            ..Setup::default()
         }
     }
 }

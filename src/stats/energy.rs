@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::machine::CycleMachine;
+use super::most::Together;
 use super::spread::Gpus;
 use super::state::{CycleState, RunState};
 use crate::event::{EnergyBaseline, PowerScope, Stamp};
@@ -42,17 +43,21 @@ pub struct MachineFigures {
     pub descriptors_max: Option<u64>,
     /// Most processor use, percent of one core.
     pub cpu_max_percent: Option<f64>,
+    /// Which of the figures of processes leave out one that does not tell it, by the names of the fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<String>,
 }
 
 impl MachineFigures {
     /// The figures of one level's cycles.
     pub fn of(cycles: &[&CycleState]) -> Self {
         let all = || cycles.iter().map(|cycle| &cycle.machine);
-        let most = |get: fn(&CycleMachine) -> Option<u64>| all().filter_map(get).max();
         let highest = |get: fn(&CycleMachine) -> Option<f64>| {
             let known = all().filter_map(get);
             known.reduce(f64::max)
         };
+        let each = all().map(|machine| machine.together);
+        let together = each.fold(Together::default(), Together::max);
         let gpus = Gpus::of(all().map(|machine| &machine.gpus));
         let energy = of_cycles(cycles.iter().copied());
         let baseline = all().find_map(|machine| machine.baseline);
@@ -71,10 +76,11 @@ impl MachineFigures {
             net_j_per_token: cost.net_j_per_token,
             tokens_per_wh: cost.tokens_per_wh,
             cost: all().map(|machine| machine.cost).sum(),
-            rss_max_bytes: most(|machine| machine.rss_max_bytes),
-            threads_max: most(|machine| machine.threads_max),
-            descriptors_max: most(|machine| machine.descriptors_max),
-            cpu_max_percent: highest(|machine| machine.cpu_max_percent),
+            rss_max_bytes: together.rss_bytes.count(),
+            threads_max: together.threads.count(),
+            descriptors_max: together.descriptors.count(),
+            cpu_max_percent: together.cpu_percent.value(),
+            partial: together.partial(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::most::Together;
 use super::spread::{GpuUse, Gpus, Processes};
 use super::state::{RunState, Stage};
 use crate::event::{
@@ -113,14 +114,8 @@ pub struct CycleMachine {
     pub gpus: Gpus,
     /// What the server's processes did.
     pub(super) processes: Processes,
-    /// The most resident memory of the server's processes together, bytes.
-    pub rss_max_bytes: Option<u64>,
-    /// The most threads of the server's processes together.
-    pub threads_max: Option<u64>,
-    /// The most open descriptors of the server's processes together.
-    pub descriptors_max: Option<u64>,
-    /// The most processor use of the server's processes together, percent of one core.
-    pub cpu_max_percent: Option<f64>,
+    /// The most that the server's processes took together.
+    pub together: Together,
 }
 
 impl CycleMachine {
@@ -146,42 +141,7 @@ impl CycleMachine {
 
     fn take_processes(&mut self, table: &[ProcessSample]) {
         self.processes.take(table);
-        let totals = Totals::of(table);
-        self.rss_max_bytes = self.rss_max_bytes.max(totals.rss_bytes);
-        self.threads_max = self.threads_max.max(totals.threads);
-        self.descriptors_max = self.descriptors_max.max(totals.descriptors);
-        let highest = [self.cpu_max_percent, totals.cpu_percent];
-        self.cpu_max_percent = highest.into_iter().flatten().reduce(f64::max);
-    }
-}
-
-/// The server's processes as one; each figure absent where it is of one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Totals {
-    /// Resident memory, bytes.
-    pub rss_bytes: Option<u64>,
-    /// Threads.
-    pub threads: Option<u64>,
-    /// Open descriptors.
-    pub descriptors: Option<u64>,
-    /// Processor use, percent of one core.
-    pub cpu_percent: Option<f64>,
-}
-
-impl Totals {
-    /// The sums over the server's processes; its clients are none of them.
-    pub fn of(table: &[ProcessSample]) -> Self {
-        let own = |process: &&ProcessSample| process.role.as_deref() != Some("client");
-        let of = || table.iter().filter(own);
-        if of().next().is_none() {
-            return Self::default();
-        }
-        Self {
-            rss_bytes: of().map(|p| p.rss_bytes).sum(),
-            threads: of().map(|p| p.threads.map(u64::from)).sum(),
-            descriptors: of().map(|p| p.descriptors.map(u64::from)).sum(),
-            cpu_percent: of().map(|p| p.cpu_percent).sum(),
-        }
+        self.together = self.together.max(Together::of(table));
     }
 }
 

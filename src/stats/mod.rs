@@ -4,6 +4,7 @@
 //! - [`dist`]: distributions, percentiles that the sample can carry
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
 //! - [`machine`]: what GPUs and processes did, per cycle; [`energy`]: what tokens cost
+//! - [`most`]: the most that the server's processes took together
 //! - [`spread`]: mean and extremes of the samples of GPUs and of each process; [`physical`]: the limit of one user
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
@@ -27,6 +28,7 @@ pub mod figures;
 pub mod findings;
 pub mod interval;
 pub mod machine;
+pub mod most;
 pub mod physical;
 pub mod plain;
 pub mod repeats;

@@ -103,7 +103,7 @@ async fn each_is_of_its_own_kind(
     let warnings = bench.warnings(WarningKind::Failures);
     assert_eq!(
         warnings,
-        [format!("1 users: 1 of 2 requests failed (1 × {kind})")]
+        [format!("1 user: 1 of 2 requests failed (1 × {kind})")]
     );
     assert_eq!(bench.finished.unwrap().1, None, "the run went on");
 }

@@ -41,14 +41,16 @@ impl Ordinary {
 
 /// Hands bytes on, with another name of the server.
 fn hand_on(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = [0; 16 * 1024];
+    let name = b"tokometer-simulator";
+    let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        let name = b"tokometer-simulator";
-        let found = buffer[..length].windows(name.len()).position(|w| w == name);
-        if let Some(at) = found {
-            buffer[at..at + name.len()].copy_from_slice(b"an-ordinary-server!");
+        let mut read = buffer.iter().copied().take(length).collect::<Vec<u8>>();
+        let found = read.windows(name.len()).position(|window| window == name);
+        let place = found.and_then(|at| read.get_mut(at..at + name.len()));
+        if let Some(place) = place {
+            place.copy_from_slice(b"an-ordinary-server!");
         }
-        if to.write_all(&buffer[..length]).is_err() {
+        if to.write_all(&read).is_err() {
             break;
         }
     }

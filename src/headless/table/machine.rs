@@ -14,7 +14,10 @@ const COLUMNS: [Column; 5] = [
     ("J/token", |m| number(m.gross_j_per_token, 3)),
     ("net", |m| number(m.net_j_per_token, 3)),
     ("RSS GB", |m| {
+        let least = m.partial.iter().any(|name| name == "rss_max_bytes");
+        let mark = if least { "≥" } else { "" };
         number(m.rss_max_bytes.map(|bytes| bytes as f64 / 1e9), 2)
+            .map(|told| format!("{mark}{told}"))
     }),
 ];
 

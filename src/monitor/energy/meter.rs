@@ -61,6 +61,17 @@ impl Meter {
         };
     }
 
+    /// Nothing was measured for a while that the stamps do not tell of: what comes from now on is no
+    /// continuation.
+    pub fn interrupt(&mut self, at: Stamp) {
+        for device in self.devices.values_mut() {
+            device.take(PowerPoint {
+                at,
+                ..PowerPoint::default()
+            });
+        }
+    }
+
     /// The devices that count: of the preferred scope, those that the server computes on; where that is
     /// not known, all that tell their power.
     pub fn counting(&self) -> Vec<&str> {
@@ -188,6 +199,32 @@ mod tests {
         let alone = metered(&[package]);
         assert_eq!(alone.scope, Some(PowerScope::Package));
         assert!((alone.energy.joules - 650.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_counter_does_not_bridge_an_interruption() {
+        let of = |interrupted: bool| {
+            let mut meter = Meter::default();
+            for second in 0..=20_u64 {
+                // Before the eleventh second a minute went by that no clock tells of.
+                let passed = if second > 10 { second + 60 } else { second };
+                let mut gpu = sample("nvml:a", 300.0, PowerScope::Gpu, None);
+                gpu.window_s = None;
+                gpu.energy_counter_j = Some(300.0 * passed as f64);
+                if interrupted && second == 11 {
+                    meter.interrupt(Stamp(10_500_000));
+                }
+                meter.push(Stamp(second * 1_000_000), &gpu);
+            }
+            meter.between(Stamp(0), Stamp(20_000_000)).unwrap().energy
+        };
+        assert!(
+            of(false).joules > 20_000.0,
+            "18 kJ in a second are believed"
+        );
+        let apart = of(true);
+        assert!((apart.joules - 19.0 * 300.0).abs() < 1e-6);
+        assert!((apart.covered_s - 19.0).abs() < 1e-9);
     }
 
     #[test]

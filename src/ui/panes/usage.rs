@@ -52,17 +52,17 @@ const CHARTS: [Chart; 5] = [
     },
     Chart {
         title: "RSS",
-        value: |cycle| cycle.machine.rss_max_bytes.map(|bytes| bytes as f64),
+        value: |cycle| cycle.machine.together.rss_bytes.value(),
         text: |value| text::bytes(value.map(crate::units::floor_u64)).replace(' ', ""),
     },
     Chart {
         title: "threads",
-        value: |cycle| cycle.machine.threads_max.map(|count| count as f64),
+        value: |cycle| cycle.machine.together.threads.value(),
         text: |value| text::number(value, 0, ""),
     },
     Chart {
         title: "descriptors",
-        value: |cycle| cycle.machine.descriptors_max.map(|count| count as f64),
+        value: |cycle| cycle.machine.together.descriptors.value(),
         text: |value| text::number(value, 0, ""),
     },
 ];
@@ -112,6 +112,14 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
     let figures = MachineFigures::of(&[cycle]);
     // Energy per token of a cycle that runs would lack the tokens still to be counted.
     let told = |value: Option<f64>| value.filter(|_| cycle.ended.is_some());
+    // A process that does not tell a figure is left out of it.
+    let least = |name: &str, told: String| {
+        if figures.partial.iter().any(|of| of == name) {
+            format!("≥{}", told.replace(' ', ""))
+        } else {
+            told
+        }
+    };
     let cells = [
         cycle.users.to_string(),
         text::number(figures.watts_mean, 1, ""),
@@ -120,10 +128,13 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
         text::number(told(figures.gross_j_per_token), 3, ""),
         text::number(told(figures.net_j_per_token), 3, ""),
         text::number(figures.wh, 3, ""),
-        text::bytes(figures.rss_max_bytes),
-        text::count(figures.threads_max),
-        text::count(figures.descriptors_max),
-        text::number(figures.cpu_max_percent, 0, ""),
+        least("rss_max_bytes", text::bytes(figures.rss_max_bytes)),
+        least("threads_max", text::count(figures.threads_max)),
+        least("descriptors_max", text::count(figures.descriptors_max)),
+        least(
+            "cpu_max_percent",
+            text::number(figures.cpu_max_percent, 0, ""),
+        ),
     ];
     cells.into_iter().map(Span::raw).collect()
 }
