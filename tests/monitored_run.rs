@@ -179,6 +179,40 @@ fn a_run_says_what_a_token_costs() {
 }
 
 #[test]
+fn a_speed_above_the_physical_limit_is_called_wrong() {
+    let bench = Bench::new(ANSWERS);
+    let limit = |more: &[&str]| {
+        let args = [
+            "--users",
+            "1",
+            "--max-tokens",
+            "8",
+            "--idle",
+            "0",
+            "--no-record",
+        ];
+        let output = bench
+            .run(&[&args, more].concat())
+            .wait_with_output()
+            .unwrap();
+        let summary = json(&output);
+        let told = summary["warnings"].to_string().contains("impossible");
+        (summary["physical_limit"].clone(), told)
+    };
+    assert_eq!(
+        limit(&[]),
+        (Value::Null, false),
+        "nobody tells the bandwidth"
+    );
+    // The model is 1.3 GB large: 1.3 GB/s are 1 token a second, and there are about a hundred.
+    let (slow, told) = limit(&["--bandwidth", "1.3"]);
+    assert!(slow["share"].as_f64().unwrap() > 10.0 && told, "{slow}");
+    let (fast, told) = limit(&["--bandwidth", "1000", "--active-bytes", "0.5GiB"]);
+    assert_eq!(fast["bytes_per_token"], 1_u64 << 29);
+    assert!(fast["share"].as_f64().unwrap() < 1.0 && !told, "{fast}");
+}
+
+#[test]
 fn a_signal_leaves_nothing_behind() {
     let bench = Bench::new(ANSWERS);
     let child = bench.run(&["--users", "1", "--duration", "10m", "--idle", "0"]);

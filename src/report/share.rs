@@ -14,6 +14,7 @@ use super::files::{io, put};
 use super::text::{bytes, clean, count, duration, escape_markdown, percent};
 use super::{Report, ReportError};
 use crate::plan::CycleShape;
+use crate::stats::energy::ELSEWHERE;
 use crate::stats::plain::one_line;
 
 /// The size of the card, pixels: what chats and social pages show whole.
@@ -207,7 +208,8 @@ fn machine(report: &Report) -> String {
     parts.extend(of.os.as_deref().map(clean));
     parts.dedup();
     let parts = joined(parts.into_iter());
-    match is_here(&info.target.url) {
+    let elsewhere = &report.gathered.state.machine.sources;
+    match is_here(&info.target.url) && !elsewhere.contains_key(ELSEWHERE) {
         _ if parts.is_empty() => "the machine is not known".to_owned(),
         true => parts,
         false => format!("asked over the network from {parts}"),

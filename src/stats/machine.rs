@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::most::Together;
 use super::spread::{GpuUse, Gpus, Processes};
 use super::state::{RunState, Stage};
+use super::tables::Tables;
 use crate::event::{
     EnergyBaseline, Event, GpuSample, ProcessSample, ServerSample, SourceNote, Stamp, What,
 };
@@ -33,6 +34,7 @@ pub struct MachineState {
     /// All power that was measured.
     pub meter: Meter,
     metered: Option<Stamp>,
+    tables: Tables,
 }
 
 /// The figures of one device over time.
@@ -168,7 +170,7 @@ impl RunState {
                 }
             }
             What::Processes(table) => {
-                self.processes = Some((at, table.clone()));
+                self.processes = Some((at, self.machine.tables.take(at, table)));
                 for cycle in self.loaded_cycles() {
                     cycle.take_processes(table);
                 }

@@ -4,7 +4,7 @@
 //! - [`dist`]: distributions, percentiles that the sample can carry
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
 //! - [`machine`]: what GPUs and processes did, per cycle; [`energy`]: what tokens cost
-//! - [`most`]: the most that the server's processes took together
+//! - `tables`: the processes of several sources as one table; [`most`]: the most that the server's processes took together
 //! - [`spread`]: mean and extremes of the samples of GPUs and of each process; [`physical`]: the limit of one user
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
@@ -36,6 +36,7 @@ pub mod spread;
 pub mod state;
 mod steady;
 pub mod summary;
+mod tables;
 mod unlike;
 pub mod verdict;
 pub mod why;
