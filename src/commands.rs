@@ -3,6 +3,7 @@
 mod doctor;
 mod resume;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,17 +14,34 @@ use crossterm::event::EventStream;
 
 use crate::api::address;
 use crate::cli::{Cli, Command, LookArgs, RunArgs, SimulateArgs};
+use crate::config::{self, ConfigError};
 use crate::headless::{self, HeadlessOptions};
 use crate::platform::shutdown_signal;
 use crate::run::session::{self, Session, SessionOptions};
 use crate::run::{Ask, Command as RunCommand};
 use crate::sim::{Profile, SimConfig, Simulator};
 
+use crate::stats::plain::one_line;
 use crate::ui::terminal::Screen;
 use crate::ui::{self, Exit, Shutdown};
 
 /// Wrong usage.
 const USAGE: u8 = 2;
+
+/// Runs what this command line asks for; its first word is the program's name.
+pub fn execute_line(arguments: &[OsString]) -> Result<ExitCode> {
+    match config::parse(arguments) {
+        Ok(cli) => execute(cli),
+        // Help is one of these; it goes to standard output, and is no failure.
+        Err(ConfigError::Usage(error)) => error.exit(),
+        Err(ConfigError::File(problems)) => {
+            for problem in problems.lines() {
+                complain(&format!("error: {problem}"));
+            }
+            Ok(ExitCode::from(USAGE))
+        }
+    }
+}
 
 /// Runs what the command line asks for.
 pub fn execute(cli: Cli) -> Result<ExitCode> {
@@ -170,15 +188,31 @@ async fn dashboard(options: ui::Options, session: Session) -> Result<u8> {
     drop(screen);
     work.finish().await;
     Ok(match left {
-        Ok(app) => match app.exit() {
-            Some(Exit::Signal(signal)) => signal_code(signal),
-            _ => 0,
-        },
+        Ok(app) => {
+            if let Some(directory) = app.run_directory() {
+                point_at(&directory);
+            }
+            match app.exit() {
+                Some(Exit::Signal(signal)) => signal_code(signal),
+                _ => 0,
+            }
+        }
         Err(error) => {
             complain(&format!("error: {error}"));
             1
         }
     })
+}
+
+/// Says where the files of the last run are, once the dashboard is gone from the screen.
+fn point_at(directory: &Path) {
+    let page = directory.join("report.html");
+    let lines = [("run directory", directory), ("report", page.as_path())];
+    for (what, path) in lines.iter().filter(|(_, path)| path.exists()) {
+        let path = one_line(&path.display().to_string(), 1000);
+        // A closed output is nobody's loss.
+        let _closed = writeln!(std::io::stdout(), "{what}: {path}");
+    }
 }
 
 /// The exit code of a program that signal `number` ended.
