@@ -197,9 +197,15 @@ impl SourceNote {
     /// What is wrong and what mends it, in a line; None where nothing is.
     pub fn line(&self) -> Option<String> {
         let why = self.why.as_ref()?;
+        // An address is named by what is wrong with it.
+        let named = if why.contains(&self.source) {
+            why.clone()
+        } else {
+            format!("{}: {why}", self.source)
+        };
         Some(match &self.mend {
-            Some(mend) => format!("{}: {why}: {mend}", self.source),
-            None => format!("{}: {why}", self.source),
+            Some(mend) => format!("{named}: {mend}"),
+            None => named,
         })
     }
 }
