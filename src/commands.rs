@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::EventStream;
+use tokio::sync::mpsc;
 
 use crate::api::address;
 use crate::cli::{Cli, Command, RunArgs, SimulateArgs};
 use crate::headless::{self, HeadlessOptions};
 use crate::platform::shutdown_signal;
 use crate::run::session::{self, Session, SessionOptions};
-use crate::run::{Ask, Command as RunCommand};
+use crate::run::{Ask, Command as RunCommand, News};
 use crate::sim::{Profile, SimConfig, Simulator};
 
 use crate::ui::terminal::Screen;
@@ -36,6 +37,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Screenshot(args)) => crate::picture::execute(&args)?,
         Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
         Some(Command::Runs(args)) => crate::history::runs::run_runs(&args)?,
+        Some(Command::Replay(args)) => crate::history::replay::run_replay(&args)?,
         Some(Command::Compare(args)) => crate::history::compare::run_compare(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
@@ -83,10 +85,13 @@ fn run(args: &RunArgs) -> Result<u8> {
         Ok(url) => url,
         Err(error) => return Ok(usage(&error)),
     };
-    let runs = if args.no_record {
-        None
+    let root = crate::store::default_root(args.runs_dir.as_deref());
+    let (runs, archive) = if args.no_record {
+        // What was recorded before can be looked at all the same.
+        (None, root.ok())
     } else {
-        Some(crate::store::default_root(args.runs_dir.as_deref())?)
+        let root = root?;
+        (Some(root.clone()), Some(root))
     };
     let simulator = SimConfig {
         time_scale: args.time_scale,
@@ -103,7 +108,7 @@ fn run(args: &RunArgs) -> Result<u8> {
         .wrap_err("the threads of the load could not be started")?;
     let runtime = screen_runtime()?;
     if wants_dashboard(args) {
-        runtime.block_on(dashboard(args, plan, runs, session))
+        runtime.block_on(dashboard(args, plan, runs, archive, session))
     } else {
         let options = HeadlessOptions {
             plan,
@@ -116,32 +121,58 @@ fn run(args: &RunArgs) -> Result<u8> {
     }
 }
 
-/// A dashboard needs a terminal that can be drawn on and keys that can be read.
 fn wants_dashboard(args: &RunArgs) -> bool {
+    has_screen() && !args.headless && !args.json
+}
+
+/// A dashboard needs a terminal that can be drawn on and keys that can be read.
+pub(crate) fn has_screen() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    is_terminal && !is_dumb && !args.headless && !args.json
+    is_terminal && !is_dumb
 }
 
 async fn dashboard(
     args: &RunArgs,
     plan: crate::plan::Plan,
     runs: Option<std::path::PathBuf>,
+    archive: Option<std::path::PathBuf>,
     session: Session,
 ) -> Result<u8> {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let defaults = ui::Options::default();
     let options = ui::Options {
         plan,
         simulated: args.sim,
         model: args.model.clone(),
-        theme: args.theme.clone().unwrap_or(defaults.theme),
-        ascii: args.ascii,
-        mouse: !args.no_mouse,
-        no_color,
         runs,
-        ..defaults
+        archive,
+        ..looks(args.theme.as_deref(), args.ascii, !args.no_mouse)
     };
+    let Session { asks, news, work } = session;
+    crate::platform::yield_to_the_load();
+    let code = on_screen(options, news, asks).await;
+    work.finish().await;
+    code
+}
+
+/// A dashboard of these looks, on a terminal as the environment describes it.
+pub(crate) fn looks(theme: Option<&str>, ascii: bool, mouse: bool) -> ui::Options {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let defaults = ui::Options::default();
+    ui::Options {
+        theme: theme.map_or(defaults.theme, str::to_owned),
+        ascii,
+        mouse,
+        no_color,
+        ..defaults
+    }
+}
+
+/// Shows the dashboard until it is left, and returns the exit code.
+pub(crate) async fn on_screen(
+    options: ui::Options,
+    news: mpsc::Receiver<News>,
+    asks: mpsc::Sender<Ask>,
+) -> Result<u8> {
     let signal = shutdown_signal();
     let shutdown = async {
         match signal.await {
@@ -150,20 +181,10 @@ async fn dashboard(
             Err(_) => std::future::pending().await,
         }
     };
-    let Session { asks, news, work } = session;
-    crate::platform::yield_to_the_load();
-    let mut screen = Screen::open(!args.no_mouse).wrap_err("the terminal cannot be used")?;
-    let left = ui::run(
-        screen.terminal(),
-        EventStream::new(),
-        news,
-        asks,
-        shutdown,
-        options,
-    )
-    .await;
+    let mut screen = Screen::open(options.mouse).wrap_err("the terminal cannot be used")?;
+    let keys = EventStream::new();
+    let left = ui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
     drop(screen);
-    work.finish().await;
     Ok(match left {
         Ok(app) => match app.exit() {
             Some(Exit::Signal(signal)) => signal_code(signal),
