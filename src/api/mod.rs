@@ -12,13 +12,15 @@ pub mod decode;
 mod discover;
 mod json;
 pub mod lines;
+mod models;
 pub mod request;
 pub mod think;
 
 use serde::{Deserialize, Serialize};
 
-pub use discover::{DiscoverError, discover, load, pull};
+pub use discover::{DiscoverError, discover};
 pub(crate) use json::error_message;
+pub use models::{load, pull};
 
 /// The `Server` header by which the simulator betrays itself.
 pub const SIMULATOR: &str = "tokometer-simulator";

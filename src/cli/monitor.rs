@@ -46,10 +46,10 @@ pub struct MonitorArgs {
     #[arg(long = "exporter", value_name = "URL", help_heading = "Monitors")]
     pub exporters: Vec<String>,
     /// Measure the power of the idle machine this long before the first cycle; 0 for not at all
-    #[arg(long, value_parser = super::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
+    #[arg(long, value_parser = super::values::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
     pub idle: f64,
     /// What a kilowatt-hour costs, for example 0.70
-    #[arg(long, value_parser = super::factor, value_name = "PRICE", help_heading = "Monitors")]
+    #[arg(long, value_parser = super::values::factor, value_name = "PRICE", help_heading = "Monitors")]
     pub price: Option<f64>,
     /// The currency of the price, for example R$
     #[arg(
@@ -60,7 +60,7 @@ pub struct MonitorArgs {
     )]
     pub currency: Option<String>,
     /// Memory bandwidth of what computes, GB/s, where it is not found out
-    #[arg(long, value_parser = super::factor, value_name = "GB/S", help_heading = "Monitors")]
+    #[arg(long, value_parser = super::values::factor, value_name = "GB/S", help_heading = "Monitors")]
     pub bandwidth: Option<f64>,
     /// Where the sources look.
     #[command(flatten)]

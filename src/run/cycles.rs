@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{CycleEnd, RunEnd, WarningKind, What};
-use crate::plan::{CycleShape, Plan};
+use crate::plan::Plan;
 
 use super::Command;
 use super::board::Board;
@@ -365,14 +365,6 @@ async fn report_progress(load: Arc<Load>, cycle: u32, board: Arc<Board>) {
             cycle,
             requests: board.in_flight(),
         });
-    }
-}
-
-/// How a user of a cycle decides whether to ask once more.
-pub(crate) fn asks_again(shape: CycleShape, round: u32, elapsed: Duration) -> bool {
-    match shape {
-        CycleShape::Waves(waves) => round < waves,
-        CycleShape::DurationS(seconds) => elapsed.as_secs_f64() < seconds,
     }
 }
 

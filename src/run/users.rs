@@ -13,7 +13,6 @@ use crate::plan::{CycleShape, Limits};
 use crate::units::u32_of;
 
 use super::board::Slot;
-use super::cycles::asks_again;
 use super::pause::Pause;
 use super::request::{Job, Load, Seat};
 use super::socket::Connection;
@@ -179,6 +178,14 @@ impl Score {
         for (kind, count) in &other.failures {
             *self.failures.entry(kind.clone()).or_default() += count;
         }
+    }
+}
+
+/// How a user of a cycle decides whether to ask once more.
+fn asks_again(shape: CycleShape, round: u32, elapsed: Duration) -> bool {
+    match shape {
+        CycleShape::Waves(waves) => round < waves,
+        CycleShape::DurationS(seconds) => elapsed.as_secs_f64() < seconds,
     }
 }
 

@@ -20,6 +20,7 @@
 mod advice;
 pub mod compare;
 pub mod condition;
+mod cycle;
 mod difference;
 pub mod dist;
 pub mod energy;

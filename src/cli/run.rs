@@ -1,0 +1,255 @@
+//! The flags of a run, and the plan that they ask for.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::MonitorArgs;
+use super::values::{
+    TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
+};
+use crate::api::Dialect;
+use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
+
+/// The flags of `run`.
+#[derive(Debug, Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are switches")]
+pub struct RunArgs {
+    /// Requests kept in flight, one cycle each [default: 1,2,4,8,16,32]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = users, help_heading = "Load")]
+    pub users: Option<Vec<u32>>,
+    /// The study's plan: 15 levels up to 256, its prompt, /api/generate, no token limit, no time-outs, 10 s rest
+    #[arg(long, help_heading = "Load")]
+    pub study: bool,
+    /// Run each level this many times in a row; the verdict says how far the repeats agree [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Load")]
+    pub repeat: Option<u32>,
+    /// Each user asks this many times in a row, without waiting for the others [default: 1]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "duration", help_heading = "Load")]
+    pub waves: Option<u32>,
+    /// Each user asks again until this is over, for example 60s
+    #[arg(long, value_parser = positive_seconds, value_name = "TIME", help_heading = "Load")]
+    pub duration: Option<f64>,
+    /// The most tokens of an answer; 0 for no limit [default: 256]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub max_tokens: Option<u32>,
+    /// What to ask
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "prompts",
+        help_heading = "Load"
+    )]
+    pub prompt: Option<String>,
+    /// A file of prompts that users take in turn: one a line, or JSONL with "prompt"
+    #[arg(long, value_name = "FILE", help_heading = "Load")]
+    pub prompts: Option<PathBuf>,
+    /// Pause between cycles [default: 3s]
+    #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
+    pub rest: Option<f64>,
+    /// Requests before the first cycle, measured apart; 0 for none [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub warmup: Option<u32>,
+    /// Skip larger levels once one fails both limits for nearly everyone [default: true; false in --study]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Load")]
+    pub stop_when_hopeless: Option<bool>,
+
+    /// Longest wait for the first token; `none` for any [default: 5m]
+    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Time-outs")]
+    pub timeout_first: Option<TimeOut>,
+    /// Longest silence between tokens; `none` for any [default: 1m]
+    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Time-outs")]
+    pub timeout_next: Option<TimeOut>,
+    /// Longest whole answer; `none` for any [default: 30m]
+    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Time-outs")]
+    pub timeout_total: Option<TimeOut>,
+
+    /// The server's address [default: `$OLLAMA_HOST`, else this machine's port 11434]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "sim",
+        help_heading = "Server"
+    )]
+    pub url: Option<String>,
+    /// The model [default: the first that is loaded]
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
+    pub model: Option<String>,
+    /// Download the model first if the server does not have it (Ollama)
+    #[arg(long, requires = "model", help_heading = "Server")]
+    pub pull: bool,
+    /// How the server is spoken to [default: found out]
+    #[arg(long, value_enum, help_heading = "Server")]
+    pub dialect: Option<Dialect>,
+    /// Ollama's endpoint [default: chat; generate in --study]
+    #[arg(long, value_enum, help_heading = "Server")]
+    pub api: Option<Api>,
+    /// Whether a thinking model should think
+    #[arg(long, value_enum, default_value_t = Think::Auto, help_heading = "Server")]
+    pub think: Think,
+    /// Use the built-in simulated server
+    #[arg(long, help_heading = "Server")]
+    pub sim: bool,
+    /// The simulated server runs this many times faster than real
+    #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1", help_heading = "Server")]
+    pub time_scale: f64,
+    /// A fault of the simulated server, for example cut:every=5,after=10 (repeatable)
+    #[arg(
+        long = "fault",
+        value_name = "FAULT",
+        requires = "sim",
+        help_heading = "Server"
+    )]
+    pub faults: Vec<crate::sim::Fault>,
+
+    /// The longest wait that a person would accept
+    #[arg(long, value_parser = positive_seconds, value_name = "TIME", default_value = "10s", help_heading = "Limits")]
+    pub limit_wait: f64,
+    /// The lowest speed that a person would accept, tokens/s
+    #[arg(long, value_parser = factor, value_name = "TOK/S", default_value = "19.9", help_heading = "Limits")]
+    pub limit_speed: f64,
+    /// The share of the requests that must meet the limits
+    #[arg(long, value_parser = share, value_name = "PERCENT", default_value = "90%", help_heading = "Limits")]
+    pub share: f64,
+
+    /// What is measured beside the requests.
+    #[command(flatten)]
+    pub monitors: MonitorArgs,
+
+    /// No dashboard: progress lines and a final table
+    #[arg(long, help_heading = "Output")]
+    pub headless: bool,
+    /// No dashboard: the summary as JSON on standard output, progress on standard error
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// Where runs are written [default: the platform's data folder, tokometer/runs]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TOKOMETER_RUNS_DIR",
+        help_heading = "Output"
+    )]
+    pub runs_dir: Option<PathBuf>,
+    /// Write nothing to disk, whatever --runs-dir says
+    #[arg(long, help_heading = "Output")]
+    pub no_record: bool,
+    /// Colours
+    #[arg(long, value_parser = crate::ui::theme::Theme::NAMES, help_heading = "Output")]
+    pub theme: Option<String>,
+    /// Only ASCII characters
+    #[arg(long, help_heading = "Output")]
+    pub ascii: bool,
+    /// Leave the mouse, and with it selecting text, to the terminal
+    #[arg(long, help_heading = "Output")]
+    pub no_mouse: bool,
+}
+
+/// A plan that cannot be made of the flags: every problem, one a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PlanError(pub String);
+
+impl RunArgs {
+    /// The plan that the flags ask for.
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        let base = if self.study {
+            Plan::study()
+        } else {
+            Plan::default()
+        };
+        let prompts = match (&self.prompt, &self.prompts) {
+            (Some(prompt), _) => vec![prompt.clone()],
+            (None, Some(file)) => read_prompts(file)?,
+            (None, None) => base.prompts.clone(),
+        };
+        let shape = match (self.waves, self.duration) {
+            (Some(waves), _) => CycleShape::Waves(waves),
+            (None, Some(seconds)) => CycleShape::DurationS(seconds),
+            (None, None) => base.shape,
+        };
+        let limit = |asked: Option<TimeOut>, base| asked.map_or(base, |TimeOut(limit)| limit);
+        Ok(Plan {
+            levels: repeated(self.users.as_ref().unwrap_or(&base.levels), self.repeat),
+            shape,
+            max_tokens: match self.max_tokens {
+                Some(0) => None,
+                asked => asked.or(base.max_tokens),
+            },
+            prompts,
+            rest_s: self.rest.unwrap_or(base.rest_s),
+            warmup: self.warmup.unwrap_or(base.warmup),
+            timeouts: Timeouts {
+                first_s: limit(self.timeout_first, base.timeouts.first_s),
+                next_s: limit(self.timeout_next, base.timeouts.next_s),
+                total_s: limit(self.timeout_total, base.timeouts.total_s),
+            },
+            api: self.api.unwrap_or(base.api),
+            think: self.think,
+            limits: Limits {
+                wait_s: self.limit_wait,
+                speed_tok_s: self.limit_speed,
+                share: self.share,
+            },
+            stop_when_hopeless: self.stop_when_hopeless.unwrap_or(base.stop_when_hopeless),
+            time_scale: self.time_scale,
+            energy: self.monitors.energy(),
+        })
+    }
+}
+
+/// The levels, each as many times in a row.
+fn repeated(levels: &[u32], times: Option<u32>) -> Vec<u32> {
+    let times = usize::try_from(times.unwrap_or(1)).unwrap_or(1);
+    let each = levels
+        .iter()
+        .flat_map(|users| std::iter::repeat_n(*users, times));
+    each.collect()
+}
+
+/// The prompts of a file: one a line, or one JSON a line, a string or an object with `prompt`.
+fn read_prompts(file: &std::path::Path) -> Result<Vec<String>, PlanError> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| PlanError(format!("--prompts {name}: {error}")))?;
+    let is_jsonl = file
+        .extension()
+        .is_some_and(|ext| ext == "jsonl" || ext == "ndjson");
+    let mut prompts = Vec::new();
+    let mut problems = Vec::new();
+    for (number, line) in (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        if !is_jsonl && !line.trim_start().starts_with('{') {
+            prompts.push(line.trim().to_owned());
+            continue;
+        }
+        match json_prompt(line) {
+            Ok(prompt) => prompts.push(prompt),
+            Err(why) => problems.push(format!("--prompts {name}, line {number}: {why}")),
+        }
+    }
+    if prompts.is_empty() && problems.is_empty() {
+        problems.push(format!(
+            "--prompts {name}: no prompt in it; write one a line"
+        ));
+    }
+    if problems.is_empty() {
+        Ok(prompts)
+    } else {
+        Err(PlanError(problems.join("\n")))
+    }
+}
+
+fn json_prompt(line: &str) -> Result<String, String> {
+    let value: serde_json::Value =
+        serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
+    let prompt = match &value {
+        serde_json::Value::String(prompt) => Some(prompt.as_str()),
+        object => object.get("prompt").and_then(serde_json::Value::as_str),
+    };
+    let prompt = prompt.filter(|prompt| !prompt.is_empty());
+    prompt
+        .map(str::to_owned)
+        .ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
+}

@@ -1,0 +1,216 @@
+//! What is measured of one request, and how it ended.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FailureKind, Stamp};
+
+/// Where one request in flight stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// The request.
+    pub id: u64,
+    /// Non-empty chunks so far (an estimate of tokens until the server's own count comes).
+    pub tokens: u32,
+    /// What it is doing.
+    pub phase: Phase,
+}
+
+/// What a request is doing.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Phase {
+    /// Sent, no token yet.
+    Queued,
+    /// Tokens of thinking arrive.
+    Thinking,
+    /// Tokens of the answer arrive.
+    Answering,
+    /// Ended well.
+    Done,
+    /// Ended badly.
+    Failed,
+}
+
+/// Everything measured of one request. Stamps are taken at the socket's own write and read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The request, unique in its run.
+    pub id: u64,
+    /// Its cycle.
+    pub cycle: u32,
+    /// The user that asked, from 0.
+    pub user: u32,
+    /// Which of the user's requests in this cycle, from 0.
+    pub round: u32,
+    /// Which of the plan's prompts.
+    pub prompt: u32,
+    /// When its first byte was handed to the socket.
+    pub sent: Stamp,
+    /// When the answer's head arrived.
+    pub head: Option<Stamp>,
+    /// When the first byte of the answer's body arrived.
+    pub first_byte: Option<Stamp>,
+    /// When the first non-empty token arrived, thinking included.
+    pub first_token: Option<Stamp>,
+    /// When the first non-empty token that is not thinking arrived.
+    pub first_answer: Option<Stamp>,
+    /// When the last non-empty token arrived.
+    pub last_token: Option<Stamp>,
+    /// When the final chunk, or the failure, arrived.
+    pub ended: Stamp,
+    /// Non-empty chunks, thinking included.
+    pub chunks: u32,
+    /// Non-empty chunks of thinking.
+    pub thinking_chunks: u32,
+    /// Gaps between successive token-bearing chunks, as `[microseconds, count, …]`, ascending,
+    /// each value rounded down to 3 significant digits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub itl_us: Vec<u64>,
+    /// Connect time if this request had to open its connection, microseconds.
+    pub connect_us: Option<u64>,
+    /// Times it was sent again because a kept connection had gone stale before a byte was read.
+    pub retries: u32,
+    /// What the server says of itself.
+    pub server: ServerFigures,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The answer itself; kept in memory and in `answers/`, not in the log.
+    #[serde(skip)]
+    pub answer: Option<Arc<Answer>>,
+}
+
+impl RequestRecord {
+    /// TTFB: sent → first byte of the response body, seconds.
+    pub fn ttfb_s(&self) -> Option<f64> {
+        self.first_byte.map(|t| t.since(self.sent))
+    }
+
+    /// TTFT: sent → first non-empty token of any kind, seconds.
+    pub fn ttft_s(&self) -> Option<f64> {
+        self.first_token.map(|t| t.since(self.sent))
+    }
+
+    /// TTFA: sent → first non-empty token that is not thinking, seconds.
+    pub fn ttfa_s(&self) -> Option<f64> {
+        self.first_answer.map(|t| t.since(self.sent))
+    }
+
+    /// Total duration: sent → final chunk, seconds. None for a request that did not finish.
+    pub fn total_s(&self) -> Option<f64> {
+        matches!(self.outcome, Outcome::Done { .. }).then(|| self.ended.since(self.sent))
+    }
+
+    /// Output tokens, thinking included: the server's own count, else the count of non-empty chunks.
+    pub fn output_tokens(&self) -> u64 {
+        self.server
+            .output_tokens
+            .unwrap_or_else(|| u64::from(self.chunks))
+    }
+
+    /// TPOT: (last token − first token) / (output tokens − 1), seconds. None for fewer than 2 tokens.
+    pub fn tpot_s(&self) -> Option<f64> {
+        let (first, last) = (self.first_token?, self.last_token?);
+        let tokens = self.output_tokens();
+        (tokens >= 2 && last > first).then(|| last.since(first) / (tokens - 1) as f64)
+    }
+
+    /// Speed: 1 / TPOT, tokens a second as the reader of this answer feels it, without the wait. Where
+    /// the instant of the last token is not known (imported runs): output tokens / response duration.
+    pub fn speed_tok_s(&self) -> Option<f64> {
+        let first = self.first_token?;
+        if self.last_token.is_some() {
+            return self.tpot_s().map(|tpot| 1.0 / tpot);
+        }
+        let seconds = self.is_done().then(|| self.ended.since(first))?;
+        (seconds > 0.0).then(|| self.output_tokens() as f64 / seconds)
+    }
+
+    /// The wait in the server's queue: TTFT − (load + prompt evaluation), seconds, where the server tells both.
+    pub fn queue_wait_s(&self) -> Option<f64> {
+        let told = self.server.load_s.unwrap_or(0.0) + self.server.prompt_eval_s?;
+        self.ttft_s().map(|ttft| (ttft - told).max(0.0))
+    }
+
+    /// Whether the request finished as it should.
+    pub fn is_done(&self) -> bool {
+        matches!(self.outcome, Outcome::Done { .. })
+    }
+
+    /// The failure, if it is one. A request cancelled by the user is none.
+    pub fn failure(&self) -> Option<(&FailureKind, &str)> {
+        match &self.outcome {
+            Outcome::Failed { kind, message } => Some((kind, message)),
+            _ => None,
+        }
+    }
+}
+
+/// The server's own figures for one request; each absent where the server does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ServerFigures {
+    /// Tokens of the prompt (`prompt_eval_count`, `usage.prompt_tokens`).
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the answer, thinking included (`eval_count`, `usage.completion_tokens`).
+    pub output_tokens: Option<u64>,
+    /// Time to load the model, seconds.
+    pub load_s: Option<f64>,
+    /// Time to read the prompt, seconds.
+    pub prompt_eval_s: Option<f64>,
+    /// Time to write the answer, from its first token, seconds.
+    pub eval_s: Option<f64>,
+    /// The server's total, seconds.
+    pub total_s: Option<f64>,
+}
+
+impl ServerFigures {
+    /// The server's own speed, tokens a second: (n − 1) / `eval_s`, since `eval_s` runs from the first token.
+    pub fn speed_tok_s(&self) -> Option<f64> {
+        let (tokens, seconds) = (self.output_tokens?, self.eval_s?);
+        (tokens >= 2 && seconds > 0.0).then(|| (tokens - 1) as f64 / seconds)
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The final chunk came.
+    Done {
+        /// Why the model stopped: `stop`, `length`…
+        reason: Option<String>,
+    },
+    /// It failed; counted in the error rate.
+    Failed {
+        /// The kind, stable, for counting.
+        kind: FailureKind,
+        /// What the server or the system said.
+        message: String,
+    },
+    /// The user skipped the cycle or stopped the run; counted nowhere.
+    Cancelled,
+}
+
+/// The text of an answer with the time of each piece, for the screen and for replay.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// All pieces in order, as one text; cut at a limit that its maker sets.
+    pub text: String,
+    /// The pieces of the text.
+    pub pieces: Vec<Piece>,
+}
+
+/// One token-bearing chunk of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Where it ends in the text, in bytes; it begins where the one before ends.
+    pub end: u32,
+    /// When it arrived, microseconds after the request was sent.
+    pub at_us: u64,
+    /// Whether it is thinking.
+    pub thinking: bool,
+}
