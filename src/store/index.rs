@@ -180,7 +180,7 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
             }
             Err(error) if is_meant_as_run(&path) => unreadable.push(Found::Unreadable {
                 started_at: started_at(&id),
-                reason: error.to_string(),
+                reason: reason(error),
                 id,
             }),
             // Somebody else's directory.
@@ -209,6 +209,18 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
 fn is_meant_as_run(path: &Path) -> bool {
     let has = |name: &str| path.join(name).try_exists().unwrap_or(true);
     has("run.json") || has("events.jsonl")
+}
+
+/// Why a run cannot be read, without the name of its directory.
+fn reason(error: StoreError) -> String {
+    match error {
+        StoreError::NotARun { reason, .. } => reason,
+        StoreError::Io { path, source } => {
+            let file = path.file_name().unwrap_or(path.as_os_str());
+            format!("{}: {source}", file.display())
+        }
+        other => other.to_string(),
+    }
 }
 
 /// When a run started, as the name of its directory tells it.

@@ -8,6 +8,7 @@ use crate::run::{AnswerText, News};
 use crate::stats::state::{RunState, Stage};
 use crate::ui::AnswerView;
 use crate::ui::app::{App, Download, Effect, Progress, Screen, is_model};
+use crate::ui::layout::View;
 
 /// Bytes of an answer that are kept for the screen; of a longer one the end is kept.
 const ANSWER_BYTES: usize = 128 * 1024;
@@ -118,8 +119,7 @@ impl App {
     }
 
     fn finished(&mut self, directory: Option<PathBuf>, error: Option<String>) {
-        // A question about a run that is over has no meaning any more.
-        self.dialog = None;
+        self.drop_question();
         let started = self.run.info.is_some();
         self.screen = if started {
             Screen::Run(Progress::Over)
@@ -138,6 +138,9 @@ impl App {
             (None, None) => "The run is over.".to_owned(),
         });
         self.directory = directory;
+        if self.view == View::Runs {
+            self.list_runs();
+        }
     }
 }
 

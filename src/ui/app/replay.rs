@@ -17,7 +17,7 @@ use crate::history::replay::Opened;
 use crate::stats::state::RunState;
 use crate::ui::AnswerView;
 use crate::ui::app::preview::Preview;
-use crate::ui::app::{App, Effect, Frozen, Progress, Screen};
+use crate::ui::app::{App, Frozen, Progress, Screen};
 use crate::ui::keys::Reel;
 use crate::ui::layout::{Pane, View};
 
@@ -290,7 +290,7 @@ fn slower(pace: f64) -> f64 {
 
 impl App {
     /// Whether the session's run goes on, or is about to, on the screen or behind a replay.
-    pub(super) fn is_measuring(&self) -> bool {
+    pub fn is_measuring(&self) -> bool {
         let (_, screen) = self.live();
         matches!(screen, Screen::Run(Progress::Starting | Progress::Going))
     }
@@ -301,11 +301,6 @@ impl App {
         let recorded = self.is_measuring() && self.options.runs.is_some();
         let info = run.info.as_ref().filter(|_| recorded)?;
         Some(&info.id)
-    }
-
-    /// Effects that were asked for on the way.
-    pub(super) fn take_wanted(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.wanted)
     }
 }
 

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::stats::state::Stage;
-use crate::ui::app::{App, Screen};
+use crate::ui::app::{App, ReplayView, Screen};
 use crate::ui::draw::text;
 
 /// Draws the line.
@@ -94,6 +94,17 @@ fn marks(app: &App) -> Line<'static> {
     if app.is_frozen() {
         mark("FROZEN".to_owned(), theme.warn);
     }
+    if let Some(replay) = app.replay() {
+        if replay.imported {
+            mark("IMPORTED".to_owned(), theme.warn);
+        }
+        mark(" REPLAY ".to_owned(), theme.selected);
+        mark(played(&replay), theme.text);
+        if app.is_measuring() {
+            mark(format!("{} REC", theme.dot()), theme.bad);
+        }
+        return Line::from(marks);
+    }
     let Screen::Run(_) = app.screen() else {
         return Line::from(marks);
     };
@@ -123,6 +134,18 @@ fn marks(app: &App) -> Line<'static> {
         _ => mark(format!("{} REC {clock}", theme.dot()), theme.bad),
     }
     Line::from(marks)
+}
+
+/// How a replay goes, and how far it is: `▶ 10× 00:01:23/00:12:41`.
+fn played(replay: &ReplayView) -> String {
+    let state = if replay.over {
+        "END".to_owned()
+    } else if replay.paused {
+        "PAUSED".to_owned()
+    } else {
+        format!("▶ {}×", text::plain(replay.pace))
+    };
+    format!("{state} {}/{}", clock(replay.at_s), clock(replay.of_s))
 }
 
 /// `00:12:41`
