@@ -146,7 +146,10 @@ impl Player {
         let to = to.min(self.end());
         let first = self.next;
         if to >= self.at() {
-            self.next = self.events.partition_point(|event| event.at <= to).max(first);
+            self.next = self
+                .events
+                .partition_point(|event| event.at <= to)
+                .max(first);
             self.at_us = self.at_us.max(to.0 as f64);
         }
         self.events.get(first..self.next).unwrap_or_default()
@@ -287,7 +290,11 @@ mod tests {
         assert_eq!(seconds(player.next_cycle()), Some(1));
         player.seek(Stamp(11_000_000));
         assert_eq!(seconds(player.next_cycle()), None);
-        assert_eq!(seconds(Some(player.previous_cycle())), Some(1), "just begun");
+        assert_eq!(
+            seconds(Some(player.previous_cycle())),
+            Some(1),
+            "just begun"
+        );
         player.seek(Stamp(15_000_000));
         assert_eq!(seconds(Some(player.previous_cycle())), Some(10));
         player.set_pace(10.0);

@@ -8,8 +8,9 @@ use crate::ui::app::{App, Screen};
 use crate::ui::draw::frame::asciify;
 use crate::ui::layout::{Areas, Pane, Room, View};
 use crate::ui::panes::{
-    answer, comparison, cycles, dialog, footer, header, headline, help, log, machine, processes, ready,
-    request_detail, requests, requests_view, results, runs, searching, toosmall, ttfb, usage, verdict,
+    answer, comparison, cycles, dialog, footer, header, headline, help, log, machine, processes,
+    ready, request_detail, requests, requests_view, results, runs, searching, toosmall, ttfb,
+    usage, verdict,
 };
 
 /// Draws the dashboard.

@@ -182,7 +182,11 @@ impl App {
     /// Where a view has nothing to show any more, another one is shown.
     pub(super) fn keep_view(&mut self) {
         if !self.has(self.view) {
-            let other = if self.has(View::Live) { View::Live } else { View::Runs };
+            let other = if self.has(View::Live) {
+                View::Live
+            } else {
+                View::Runs
+            };
             self.show(other);
         }
     }

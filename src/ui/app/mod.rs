@@ -280,7 +280,9 @@ impl App {
             Exit::Quit => Command::Stop,
             Exit::Signal(signal) => Command::Signal(signal),
         };
-        let stop = self.is_measuring().then_some(Effect::Ask(Ask::Run(command)));
+        let stop = self
+            .is_measuring()
+            .then_some(Effect::Ask(Ask::Run(command)));
         stop.into_iter().chain([Effect::Quit]).collect()
     }
 
@@ -392,7 +394,8 @@ impl App {
             now: self.pane_now(),
             cycle: self.shown_cycle_index(),
             request,
-            answer: Some(answer).filter(|answer| Some(answer.id) == request),
+            answer: Some(answer)
+                .filter(|answer| Some(answer.id) == request && !self.is_answer_lost(answer)),
             focused: self.focus == pane && self.has_panes(),
             scroll: self.scrolled(pane),
         }

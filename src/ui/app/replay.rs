@@ -217,6 +217,12 @@ impl App {
         Some(AnswerView::of(id, &so_far))
     }
 
+    /// Whether a replay has no text of this answer, because none was kept.
+    pub(super) fn is_answer_lost(&self, answer: &AnswerView) -> bool {
+        let lost = |replay: &Replay| !replay.answers.contains_key(&answer.id);
+        answer.parts.is_empty() && self.replay.as_deref().is_some_and(lost)
+    }
+
     /// Does what a key asks of the replay.
     pub(super) fn act_on_replay(&mut self, reel: Reel) {
         if reel == Reel::Leave {

@@ -180,9 +180,9 @@ impl App {
     pub(super) fn list_runs(&mut self) {
         match self.options.archive.clone() {
             Some(root) => self.want(Errand::List(root)),
-            None => self
-                .runs
-                .list(Err("No place for runs is known; name one with --runs-dir.".to_owned())),
+            None => self.runs.list(Err(
+                "No place for runs is known; name one with --runs-dir.".to_owned()
+            )),
         }
     }
 
@@ -413,7 +413,8 @@ impl App {
         } else {
             return Err("There is no run on the screen to report on.");
         };
-        let directory = directory.ok_or("There is no report: the run is not recorded (--no-record).")?;
+        let directory =
+            directory.ok_or("There is no report: the run is not recorded (--no-record).")?;
         // What a recorder still appends to is not to be replaced under it.
         let recording = self.recording().and_then(|id| self.directory_of(id));
         if recording.as_ref() == Some(&directory) {

@@ -242,7 +242,11 @@ impl App {
         let columns = area.map_or(0, |area| usize::from(area.width.saturating_sub(2)));
         let comparison = self.runs().comparison();
         // A list has a head, which these lines do not.
-        comparison.map_or(0, |c| comparison::lines(c, &self.theme, columns).len().saturating_sub(1))
+        comparison.map_or(0, |c| {
+            comparison::lines(c, &self.theme, columns)
+                .len()
+                .saturating_sub(1)
+        })
     }
 
     fn answer_lines(&self) -> usize {

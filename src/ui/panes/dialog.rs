@@ -41,7 +41,11 @@ fn delete(app: &App) -> String {
     let mut words = format!("Delete {} with all its files?", doomed.id());
     match doomed {
         Found::Run(entry) => {
-            let requests = if entry.requests == 1 { "request" } else { "requests" };
+            let requests = if entry.requests == 1 {
+                "request"
+            } else {
+                "requests"
+            };
             let _ = write!(words, " It holds {} {requests}.", entry.requests);
             if !entry.ended {
                 words.push_str(" It has no end: perhaps another tokometer is recording it.");

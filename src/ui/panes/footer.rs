@@ -113,10 +113,12 @@ fn form(app: &App, width: u16) -> Tabs {
         let keys: usize = hints(app, form).iter().map(Hint::width).sum();
         keys + 1 + tabs(app, form).width() <= usize::from(width)
     };
+    let is_run = matches!(app.screen(), Screen::Run(_));
     match app.mode() {
         Mode::Confirm | Mode::Level | Mode::Help | Mode::Filter => Tabs::Hidden,
         _ if fits(Tabs::Named) => Tabs::Named,
-        _ if width >= TABS_FROM || fits(Tabs::Short) => Tabs::Short,
+        Mode::Lanes => Tabs::Hidden,
+        _ if width >= TABS_FROM || is_run && fits(Tabs::Short) => Tabs::Short,
         _ => Tabs::Hidden,
     }
 }

@@ -35,7 +35,11 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let size = model.size_bytes.map(|size| text::bytes(Some(size)));
     let name = Some(model.name.clone()).filter(|name| !name.is_empty());
     let server = of(&target.server).unwrap_or_else(|| target.dialect.to_string());
-    let server = format!("{server} @ {}", host(&target.url));
+    let server = match host(&target.url) {
+        // An imported run does not tell where its server was.
+        "" => server,
+        host => format!("{server} @ {host}"),
+    };
     let slots = app.slots().map(|slots| format!("slots {slots}"));
     // Rank 0 stays; the largest rank goes first.
     let parts = [

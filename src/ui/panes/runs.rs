@@ -32,6 +32,11 @@ const COLUMNS: [Column; 10] = [
     Column::words("", 10, 0).growing(),
 ];
 
+/// Columns of the terminal from which on names have more of them.
+const BROAD: u16 = 150;
+/// What they have then: the model, and the server.
+const LONG: [(usize, u16); 2] = [(2, 40), (7, 28)];
+
 /// Draws the pane; `recording` is the run that is being recorded now.
 pub fn render(
     frame: &mut Frame<'_>,
@@ -85,14 +90,22 @@ fn nothing(runs: &Runs) -> Option<String> {
              stands here: to be replayed, compared and reported on. tokometer import DIR makes a run of the \
              study's own files."
         }
-        (true, ..) => "No run contains this in its name, model or server. Esc shows all of them again.",
+        (true, ..) => {
+            "No run contains this in its name, model or server. Esc shows all of them again."
+        }
     };
     Some(words.to_owned())
 }
 
 fn list(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, runs: &Runs, recording: Option<&str>) {
+    let mut columns = COLUMNS;
+    for (index, width) in LONG.iter().filter(|_| area.width >= BROAD) {
+        if let Some(column) = columns.get_mut(*index) {
+            column.width = *width;
+        }
+    }
     let view = View {
-        columns: &COLUMNS,
+        columns: &columns,
         len: runs.len(),
         selected: runs.row(),
         scroll: cx.scroll,
@@ -125,7 +138,8 @@ fn cells(
 ) -> Vec<Span<'static>> {
     let server = entry.server.as_deref().unwrap_or(text::UNKNOWN);
     let (people, style) = people(theme, entry);
-    let mean = entry.by_mean.as_ref().map(|mean| users(mean.both_users));
+    let mean = entry.by_mean.as_ref().filter(|_| entry.requests > 0);
+    let mean = mean.map(|mean| users(mean.both_users));
     let (notes, warned) = notes(theme, entry, is_recorded);
     vec![
         mark,
@@ -177,7 +191,7 @@ fn users(users: Option<u32>) -> String {
 
 /// How many people the server carries, by the share of good requests, and how sure that is.
 fn people(theme: &Theme, entry: &Entry) -> (String, Style) {
-    let Some(by_share) = &entry.by_share else {
+    let Some(by_share) = entry.by_share.as_ref().filter(|_| entry.requests > 0) else {
         return (text::UNKNOWN.to_owned(), theme.dim);
     };
     let (state, style) = match by_share.state {
@@ -205,7 +219,7 @@ fn notes(theme: &Theme, entry: &Entry, is_recorded: bool) -> (String, Style) {
         notes.push("SIMULATED");
     }
     if is_recorded {
-        notes.push("being recorded");
+        notes.push("recording");
     } else if !entry.ended {
         notes.push("broken off");
     }
@@ -235,7 +249,7 @@ pub fn render_selected(frame: &mut Frame<'_>, area: Rect, app: &App) {
             let (people, _) = people(theme, entry);
             let server = entry.server.as_deref().unwrap_or("unknown server");
             format!(
-                "{} · {} requests{failed} · people {people} · {server}",
+                "{} · people {people} · {} requests{failed} · {server}",
                 entry.id, entry.requests
             )
         }
