@@ -39,7 +39,10 @@ fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
         _ => searching::render(frame, areas.body, app),
     }
     if app.view() == View::Runs {
-        runs::render_selected(frame, areas.verdict, app);
+        // Beside a comparison the selected run of the list says nothing.
+        if app.focus() == Pane::Runs {
+            runs::render_selected(frame, areas.verdict, app);
+        }
     } else if matches!(app.screen(), Screen::Run(_)) {
         verdict::render(frame, areas.verdict, &app.cx(Pane::Headline));
     }

@@ -48,6 +48,9 @@ pub fn lines(comparison: &Comparison, theme: &Theme, columns: usize) -> Vec<Line
             Span::styled(title, theme.title),
             Span::styled(names.collect::<String>(), theme.dim),
         ]));
+        if level.rows.is_empty() {
+            lines.push(Line::styled("  nothing was measured", theme.dim));
+        }
         for row in &level.rows {
             lines.extend(figures(row, theme, columns));
         }
