@@ -11,7 +11,7 @@ use tokometer::event::{CycleEnd, Event, RunEnd, RunInfo, What};
 use tokometer::plan::Plan;
 use tokometer::stats::state::RunState;
 use tokometer::stats::summary::Summary;
-use tokometer::store::index::{delete, find, list, survey};
+use tokometer::store::index::{Found, delete, find, list, survey};
 use tokometer::store::{self, Recorder, Resume, RunDirectory};
 
 mod timeline;
@@ -184,7 +184,7 @@ fn what_cannot_be_read_is_listed_with_its_reason_and_can_be_deleted() {
     made("old", "events.jsonl", "nothing\n");
     made("photographs", "cat.jpeg", "");
     let found = survey(root.path()).unwrap();
-    let ids: Vec<&str> = found.iter().map(|found| found.id()).collect();
+    let ids: Vec<&str> = found.iter().map(Found::id).collect();
     let run = "2026-11-21T16-02-11_deepseek-r1-7b";
     assert_eq!(ids, ["2026-11-22T10-00-00_torn", run, "old"]);
     let told = format!("{:?}", found[0]);

@@ -30,7 +30,7 @@ pub(crate) fn library() -> TempDir {
     });
     let cut = record(root.path(), story::running(false), |info| {
         info.started_at = day("2026-11-19T23:59:59Z");
-        info.target.model.name = "llama3.2:latest".to_owned();
+        "llama3.2:latest".clone_into(&mut info.target.model.name);
     });
     fs::remove_file(cut.join("summary.json")).unwrap();
     let log = fs::read_to_string(cut.join("events.jsonl")).unwrap();

@@ -315,7 +315,7 @@ async fn without_a_record_there_is_no_report_and_it_says_why() {
 #[tokio::test(start_paused = true)]
 async fn whoever_goes_on_is_not_called_back_by_a_run_that_opens() {
     let root = library();
-    let mut dash = ready(80, 24, options(root.path())).await;
+    let dash = ready(80, 24, options(root.path())).await;
     dash.keys("5").await;
     // Both keys before anything can be read.
     let both = crate::fixture::keys("<enter>1");

@@ -27,8 +27,8 @@ impl App {
             (Action::Interrupt, _) => self.leave(Exit::Signal(SIGINT)),
             (_, Mode::Help) => self.scroll_help(action),
             (_, Mode::Confirm | Mode::Level) => self.answer_dialog(action, key),
-            (Action::Runs(shelf), _) => {
-                self.act_on_runs(shelf, key);
+            (Action::Runs(what), _) => {
+                self.act_on_runs(what, key);
                 vec![Effect::Redraw]
             }
             _ => self.act(action),

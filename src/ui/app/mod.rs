@@ -4,7 +4,8 @@
 //! - `preview`: the lanes of the preview and their time
 //! - `select`: which cycle, which request, how far panes are scrolled
 //! - `dialog`: questions; `facts`: what panes may ask
-//! - `runs`: the runs that were recorded; `replay`: one of them on the screen
+//! - `runs`: the runs that were recorded, `archive`: what keys do with them; `replay`: one of them on the screen
+//! - `screen`: what is shown besides panes
 //!
 //! ```text
 //! Searching ──> NotFound ──(simulated, try again)──> Searching
@@ -15,6 +16,7 @@
 //! gives it back.
 
 mod actions;
+mod archive;
 mod dialog;
 mod facts;
 mod news;
@@ -22,6 +24,7 @@ mod pointer;
 mod preview;
 mod replay;
 mod runs;
+mod screen;
 mod select;
 
 use std::collections::BTreeMap;
@@ -49,6 +52,7 @@ use preview::Preview;
 use replay::Replay;
 pub use replay::ReplayView;
 pub use runs::Runs;
+pub use screen::{Download, Progress, Screen};
 
 /// What the dashboard hears.
 #[derive(Debug, Clone)]
@@ -84,51 +88,6 @@ pub enum Effect {
     Errand(Errand),
     /// Leave.
     Quit,
-}
-
-/// What the dashboard shows besides panes of a run.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Screen {
-    /// Looking for a server.
-    Searching {
-        /// The address it tries.
-        url: Option<String>,
-    },
-    /// No server answered.
-    NotFound {
-        /// Each address tried, and what went wrong there.
-        tried: Vec<(String, String)>,
-    },
-    /// A server answered; nothing runs yet.
-    Ready,
-    /// There is no session: only runs that were recorded are looked at.
-    Archive,
-    /// A run: being started, going on, or over.
-    Run(Progress),
-}
-
-/// How far a run is, as the session tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// It was asked for.
-    Starting,
-    /// It goes on.
-    Going,
-    /// It is over, and all its events have come.
-    Over,
-    /// It was recorded, and is played again.
-    Replay,
-}
-
-/// A download that goes on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Download {
-    /// The model.
-    pub model: String,
-    /// What the server says it does.
-    pub status: String,
-    /// Bytes so far and in all, where known.
-    pub bytes: Option<(u64, u64)>,
 }
 
 /// A view that was stopped: a copy of what it showed.

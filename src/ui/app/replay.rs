@@ -205,8 +205,8 @@ impl App {
     /// What the shown request of a replay has answered by now, where its answer was kept.
     pub(super) fn replayed_answer(&self, id: u64) -> Option<AnswerView> {
         let replay = self.replay.as_ref()?;
-        let live = self.run.cycles.iter().rev();
-        let sent = live.filter_map(|c| c.in_flight.get(&id)).next()?.sent;
+        let mut cycles = self.run.cycles.iter().rev();
+        let sent = cycles.find_map(|cycle| cycle.in_flight.get(&id))?.sent;
         let passed = replay.player.at().0.saturating_sub(sent.0);
         let answer = replay.answers.get(&id)?;
         let came = answer.pieces.partition_point(|piece| piece.at_us <= passed);
