@@ -1,8 +1,10 @@
 //! What each command does, and the exit code it ends with.
 
 mod doctor;
+mod resume;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -11,13 +13,14 @@ use crossterm::event::EventStream;
 use tokio::sync::mpsc;
 
 use crate::api::address;
-use crate::cli::{Cli, Command, RunArgs, SimulateArgs};
+use crate::cli::{Cli, Command, LookArgs, RunArgs, SimulateArgs};
 use crate::headless::{self, HeadlessOptions};
 use crate::platform::shutdown_signal;
 use crate::run::session::{self, Session, SessionOptions};
 use crate::run::{Ask, Command as RunCommand, News};
 use crate::sim::{Profile, SimConfig, Simulator};
 
+use crate::stats::plain::one_line;
 use crate::ui::terminal::Screen;
 use crate::ui::{self, Exit, Shutdown};
 
@@ -29,6 +32,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
     let code = match cli.command {
         None => run(&cli.run)?,
         Some(Command::Run(args)) => run(&args)?,
+        Some(Command::Resume(args)) => resume::resume(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
         Some(Command::Doctor(args)) => doctor::doctor(&args)?,
         Some(Command::Report(args)) => crate::report::args::run_report(&args)?,
@@ -103,68 +107,58 @@ fn run(args: &RunArgs) -> Result<u8> {
         dialect: args.dialect,
         simulator,
         runs: runs.clone(),
+        reports: Some(write_reports),
     };
-    let session = session::start_with(options, Some(args.monitors.setup()))
+    let session = session::start_with(options, Some(args.monitors.sources.setup()))
         .wrap_err("the threads of the load could not be started")?;
-    let runtime = screen_runtime()?;
-    if wants_dashboard(args) {
-        runtime.block_on(dashboard(args, plan, runs, archive, session))
+    if args.look.wants_dashboard() {
+        let options = ui::Options {
+            plan,
+            simulated: args.sim,
+            model: args.model.clone(),
+            runs,
+            archive,
+            ..looks(&args.look)
+        };
+        screen_runtime()?.block_on(dashboard(options, session))
     } else {
         let options = HeadlessOptions {
             plan,
             model: args.model.clone(),
             simulate: args.sim,
-            json: args.json,
+            json: args.look.json,
             pull: args.pull,
+            resume: None,
         };
-        runtime.block_on(without_dashboard(options, session))
+        screen_runtime()?.block_on(without_dashboard(options, session))
     }
 }
 
-fn wants_dashboard(args: &RunArgs) -> bool {
-    has_screen() && !args.headless && !args.json
+/// The reports of a run that is over, beside its log.
+fn write_reports(directory: &Path) -> Result<PathBuf, String> {
+    let written = crate::report::write(directory, directory);
+    let page = written.map(|_| directory.join("report.html"));
+    page.map_err(|error| error.to_string())
 }
 
-/// A dashboard needs a terminal that can be drawn on and keys that can be read.
-pub(crate) fn has_screen() -> bool {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    is_terminal && !is_dumb
+/// The options of a dashboard that looks so.
+pub(crate) fn looks(args: &LookArgs) -> ui::Options {
+    let defaults = ui::Options::default();
+    ui::Options {
+        theme: args.theme.clone().unwrap_or(defaults.theme),
+        ascii: args.ascii,
+        mouse: !args.no_mouse,
+        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        ..defaults
+    }
 }
 
-async fn dashboard(
-    args: &RunArgs,
-    plan: crate::plan::Plan,
-    runs: Option<std::path::PathBuf>,
-    archive: Option<std::path::PathBuf>,
-    session: Session,
-) -> Result<u8> {
-    let options = ui::Options {
-        plan,
-        simulated: args.sim,
-        model: args.model.clone(),
-        runs,
-        archive,
-        ..looks(args.theme.as_deref(), args.ascii, !args.no_mouse)
-    };
+async fn dashboard(options: ui::Options, session: Session) -> Result<u8> {
     let Session { asks, news, work } = session;
     crate::platform::yield_to_the_load();
     let code = on_screen(options, news, asks).await;
     work.finish().await;
     code
-}
-
-/// A dashboard of these looks, on a terminal as the environment describes it.
-pub(crate) fn looks(theme: Option<&str>, ascii: bool, mouse: bool) -> ui::Options {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let defaults = ui::Options::default();
-    ui::Options {
-        theme: theme.map_or(defaults.theme, str::to_owned),
-        ascii,
-        mouse,
-        no_color,
-        ..defaults
-    }
 }
 
 /// Shows the dashboard until it is left, and returns the exit code.
@@ -186,15 +180,31 @@ pub(crate) async fn on_screen(
     let left = ui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
     drop(screen);
     Ok(match left {
-        Ok(app) => match app.exit() {
-            Some(Exit::Signal(signal)) => signal_code(signal),
-            _ => 0,
-        },
+        Ok(app) => {
+            if let Some(directory) = app.measured_directory() {
+                point_at(&directory);
+            }
+            match app.exit() {
+                Some(Exit::Signal(signal)) => signal_code(signal),
+                _ => 0,
+            }
+        }
         Err(error) => {
             complain(&format!("error: {error}"));
             1
         }
     })
+}
+
+/// Says where the files of the last run are, once the dashboard is gone from the screen.
+fn point_at(directory: &Path) {
+    let page = directory.join("report.html");
+    let lines = [("run directory", directory), ("report", page.as_path())];
+    for (what, path) in lines.iter().filter(|(_, path)| path.exists()) {
+        let path = one_line(&path.display().to_string(), 1000);
+        // A closed output is nobody's loss.
+        let _closed = writeln!(std::io::stdout(), "{what}: {path}");
+    }
 }
 
 /// The exit code of a program that signal `number` ended.

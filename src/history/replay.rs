@@ -12,18 +12,17 @@ use tokio::sync::mpsc;
 
 use super::player::PACES;
 use super::{RunsDir, complain, print};
-use crate::commands::{has_screen, looks, on_screen, screen_runtime};
+use crate::cli::LookArgs;
+use crate::commands::{looks, on_screen, screen_runtime};
 use crate::event::{Answer, Event, What};
 use crate::headless::summary_text;
 use crate::report::Report;
 use crate::store::StoreError;
 use crate::store::index::find;
 use crate::ui;
-use crate::ui::theme::Theme;
 
 /// The flags of `replay`.
 #[derive(Debug, Args, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "flags are switches")]
 pub struct ReplayArgs {
     /// The run: a path, a name, the beginning of a name, or `latest`
     #[arg(value_name = "RUN")]
@@ -31,24 +30,12 @@ pub struct ReplayArgs {
     /// How many times faster than it was, 1 to 100; + and - change it
     #[arg(long, value_name = "X", value_parser = pace, default_value = "1")]
     pub speed: f64,
-    /// No dashboard: the final table
-    #[arg(long)]
-    pub headless: bool,
-    /// No dashboard: the summary as JSON
-    #[arg(long)]
-    pub json: bool,
     /// Where runs are kept
     #[command(flatten)]
     pub runs_dir: RunsDir,
-    /// Colours
-    #[arg(long, value_parser = Theme::NAMES)]
-    pub theme: Option<String>,
-    /// Only ASCII characters
-    #[arg(long)]
-    pub ascii: bool,
-    /// Leave the mouse, and with it selecting text, to the terminal
-    #[arg(long)]
-    pub no_mouse: bool,
+    /// How it is shown
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// A recorded run, read for a replay.
@@ -110,9 +97,9 @@ pub fn run_replay(args: &ReplayArgs) -> Result<u8> {
         Ok(directory) => directory,
         Err(error) => return Ok(refuse(&error)),
     };
-    if args.json || args.headless || !has_screen() {
+    if !args.look.wants_dashboard() {
         return Ok(match Report::open(&directory) {
-            Ok(report) => tell(&report, args.json)?,
+            Ok(report) => tell(&report, args.look.json)?,
             Err(error) => refuse(&error),
         });
     }
@@ -124,7 +111,7 @@ pub fn run_replay(args: &ReplayArgs) -> Result<u8> {
         archive: Some(root),
         replay: Some(Box::new(opened)),
         pace: args.speed,
-        ..looks(args.theme.as_deref(), args.ascii, !args.no_mouse)
+        ..looks(&args.look)
     };
     // Nobody measures: nothing is told, and nothing heard.
     let (_silent, news) = mpsc::channel(1);

@@ -7,14 +7,14 @@ use clap::Args;
 
 use super::share::{Show, write_card};
 use super::{Report, ReportError, files};
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// The run to report on.
 #[derive(Debug, Args, Clone)]
 pub struct WhichRun {
-    /// A run: its directory, or its name below the runs' directory
+    /// A run: its directory, its name or the beginning of it, or `latest`
     #[arg(value_name = "RUN")]
-    pub run: PathBuf,
+    pub run: String,
     /// Where runs are [default: the platform's data folder, tokometer/runs]
     #[arg(long, value_name = "DIR", env = "TOKOMETER_RUNS_DIR")]
     pub runs_dir: Option<PathBuf>,
@@ -75,26 +75,18 @@ pub struct ShareArgs {
 }
 
 impl WhichRun {
-    /// The run's directory: as it stands, or below the directory of runs.
-    fn directory(&self) -> Result<PathBuf, ReportError> {
-        if self.run.exists() {
-            return Ok(self.run.clone());
-        }
-        let below = store::default_root(self.runs_dir.as_deref())?.join(&self.run);
-        // Where neither is there, the error is to name what was typed.
-        Ok(if below.exists() {
-            below
-        } else {
-            self.run.clone()
-        })
+    /// The run's directory.
+    pub fn directory(&self) -> Result<PathBuf, StoreError> {
+        store::index::find(&store::default_root(self.runs_dir.as_deref())?, &self.run)
     }
 }
 
 /// Runs `report`: writes the files and names them, or prints one form.
 pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
-    let directory = args.which.directory()?;
-    let report = match Report::open(&directory) {
-        Ok(report) => report,
+    let opened = args.which.directory().map_err(ReportError::from);
+    let opened = opened.and_then(|directory| Ok((Report::open(&directory)?, directory)));
+    let (report, directory) = match opened {
+        Ok(opened) => opened,
         Err(error) => return Ok(complain(&error)),
     };
     let form = args.print.or(args.json.then_some(Form::Json));
@@ -114,13 +106,13 @@ pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
 
 /// Runs `share`: writes the card and names its files.
 pub fn run_share(args: &ShareArgs) -> color_eyre::Result<u8> {
-    let directory = args.which.directory()?;
     let show = Show {
         address: args.show_address,
         prompt: args.show_prompt,
         run: args.show_run,
     };
-    let done = share(&directory, &args.out, show);
+    let directory = args.which.directory().map_err(ReportError::from);
+    let done = directory.and_then(|directory| share(&directory, &args.out, show));
     Ok(match done {
         Ok((report, written)) if args.json => {
             tell(&written);

@@ -53,6 +53,9 @@ pub struct Entry {
     pub speed_tok_s: Option<f64>,
     /// Whether it came to an end; a run that was killed did not.
     pub ended: bool,
+    /// Whether a process writes it now; never kept in the index.
+    #[serde(skip)]
+    pub recording: bool,
 }
 
 /// What stands in a directory of the list.
@@ -175,7 +178,8 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
             }
         };
         match entry {
-            Ok(entry) => {
+            Ok(mut entry) => {
+                entry.recording = !entry.ended && super::is_being_written(&path);
                 runs.insert(id, (trace, entry));
             }
             Err(error) if is_meant_as_run(&path) => unreadable.push(Found::Unreadable {
@@ -279,6 +283,9 @@ pub fn delete(root: &Path, id: &str) -> Result<(), StoreError> {
             reason: "only runs are deleted".to_owned(),
         });
     }
+    if super::is_being_written(&path) {
+        return Err(StoreError::Busy(path));
+    }
     fs::remove_dir_all(&path).map_err(StoreError::io(path))
 }
 
@@ -355,6 +362,7 @@ fn of_summary(id: &str, slim: Slim) -> Entry {
         by_share: slim.verdict.as_ref().map(|verdict| verdict.by_share),
         speed_tok_s: speeds.reduce(f64::max),
         ended: true,
+        recording: false,
     }
 }
 

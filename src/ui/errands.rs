@@ -73,12 +73,17 @@ pub fn run(errand: Errand) -> Told {
             result: index::delete(&root, &id).map_err(said),
             id,
         },
-        Errand::Report(directory) => {
-            let written = crate::report::write(&directory, &directory);
-            let page = |_| directory.join("report.html");
-            Told::Reported(written.map(page).map_err(said))
-        }
+        Errand::Report(directory) => Told::Reported(report(&directory)),
     }
+}
+
+/// Writes the reports and returns where to begin to read. What a recorder still writes is left to it.
+fn report(directory: &Path) -> Result<PathBuf, String> {
+    if store::is_being_written(directory) {
+        return Err(said(StoreError::Busy(directory.to_owned())));
+    }
+    let written = crate::report::write(directory, directory);
+    written.map(|_| directory.join("report.html")).map_err(said)
 }
 
 fn compare(directories: &[PathBuf]) -> Result<Comparison, StoreError> {

@@ -63,6 +63,8 @@ pub struct Options {
     pub replay: Option<Box<Opened>>,
     /// How many times faster than it was a replay begins.
     pub pace: f64,
+    /// Go on with the run in this directory as soon as its server is found.
+    pub resume: Option<PathBuf>,
     /// The shortest time between two frames.
     pub frame: Duration,
 }
@@ -81,6 +83,7 @@ impl Default for Options {
             archive: None,
             replay: None,
             pace: 1.0,
+            resume: None,
             frame: Duration::from_micros(33_334),
         }
     }

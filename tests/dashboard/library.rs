@@ -120,6 +120,7 @@ pub(crate) fn found(simulated: bool) -> Vec<Found> {
         by_share: None,
         speed_tok_s: Some(f64::NAN),
         ended: false,
+        recording: false,
     }))]
 }
 

@@ -158,6 +158,7 @@ async fn a_run_goes_on_behind_a_replay() {
     dash.tell(News::Finished {
         directory,
         error: None,
+        report: None,
     })
     .await;
     let screen = dash.screen();

@@ -267,6 +267,7 @@ async fn the_run_that_is_being_recorded_is_neither_deleted_nor_reported() {
     dash.tell(News::Finished {
         directory,
         error: None,
+        report: None,
     })
     .await;
     // Over: now it may go.
@@ -306,6 +307,7 @@ async fn without_a_record_there_is_no_report_and_it_says_why() {
     dash.tell(News::Finished {
         directory: None,
         error: None,
+        report: None,
     })
     .await;
     dash.keys("e").await;

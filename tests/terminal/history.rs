@@ -59,7 +59,7 @@ fn runs_are_listed_replayed_compared_and_deleted() {
     tui.press("y", "Runs · 1 ");
     // And on to a run of one's own, whose reports are written.
     tui.press("1", "Enter start");
-    tui.press("\r", "Its files:");
+    tui.press("\r", "Its report:");
     tui.press("e", "Report: ");
     tui.press("5", "Runs · 2 ");
     tui.keys("q");

@@ -1,6 +1,6 @@
 //! What the session tells, taken into the state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::api::Discovery;
 use crate::event::{Answer, Event, RunEnd, What};
@@ -23,7 +23,7 @@ impl App {
                 self.screen = Screen::NotFound { tried };
             }
             News::Searching { .. } | News::NotFound { .. } => {}
-            News::Found(discovery) => self.found_server(discovery),
+            News::Found(discovery) => return self.found_server(discovery),
             News::Pulling {
                 model,
                 status,
@@ -41,7 +41,18 @@ impl App {
             }
             News::Events(events) => return self.events(&events),
             News::Answer(text) => self.answer_text(text),
-            News::Finished { directory, error } => self.finished(directory, error),
+            News::Resumed(events) => {
+                let _redraw = self.events(&events);
+                // Run again means the whole plan.
+                if let Some(info) = &self.run.info {
+                    self.options.plan = info.plan.clone();
+                }
+            }
+            News::Finished {
+                directory,
+                error,
+                report,
+            } => self.finished(directory, error, report),
         }
         vec![Effect::Redraw]
     }
@@ -49,14 +60,14 @@ impl App {
     pub(super) fn news_ended(&mut self) -> Vec<Effect> {
         self.download = None;
         if self.is_busy() {
-            self.finished(None, Some("the part that runs it is gone".to_owned()));
+            self.finished(None, Some("the part that runs it is gone".to_owned()), None);
         } else {
             self.notice = Some("The session is gone: nothing can be started any more.".to_owned());
         }
         vec![Effect::Redraw]
     }
 
-    fn found_server(&mut self, discovery: Discovery) {
+    fn found_server(&mut self, discovery: Discovery) -> Vec<Effect> {
         let chosen = self.model().map(|model| model.name.clone());
         let models = &discovery.models;
         let named = |asked: &str| models.iter().position(|m| is_model(&m.name, asked));
@@ -69,9 +80,15 @@ impl App {
             .or_else(|| chosen.as_deref().and_then(named))
             .unwrap_or(0);
         self.found = Some(discovery);
-        if !self.is_busy() {
-            self.screen = Screen::Ready;
+        if self.is_busy() {
+            return vec![Effect::Redraw];
         }
+        self.screen = Screen::Ready;
+        // A run that is to go on waits for nobody, if its model is there.
+        if self.options.resume.is_some() && self.missing_model().is_none() {
+            return self.start();
+        }
+        vec![Effect::Redraw]
     }
 
     fn events(&mut self, events: &[Event]) -> Vec<Effect> {
@@ -118,7 +135,12 @@ impl App {
         trim(&mut self.answer.parts, ANSWER_BYTES);
     }
 
-    fn finished(&mut self, directory: Option<PathBuf>, error: Option<String>) {
+    fn finished(
+        &mut self,
+        directory: Option<PathBuf>,
+        error: Option<String>,
+        report: Option<Result<PathBuf, String>>,
+    ) {
         self.drop_question();
         let started = self.run.info.is_some();
         self.screen = if started {
@@ -132,10 +154,16 @@ impl App {
             let why = error.clone().unwrap_or_else(|| "it broke off".to_owned());
             self.run.stage = Stage::Ended(RunEnd::Failed(why));
         }
-        self.notice = Some(match (error, &directory) {
-            (Some(why), _) => format!("The run could not go on: {why}"),
-            (None, Some(at)) => format!("The run is over. Its files: {}", at.display()),
-            (None, None) => "The run is over.".to_owned(),
+        self.notice = Some(match (error, &directory, report) {
+            (Some(why), _, _) => format!("The run could not go on: {why}"),
+            (None, _, Some(Ok(page))) => {
+                format!("The run is over. Its report: {}", from_the_end(&page))
+            }
+            (None, _, Some(Err(why))) => {
+                format!("The run is over; its report could not be written: {why}")
+            }
+            (None, Some(at), None) => format!("The run is over. Its files: {}", at.display()),
+            (None, None, None) => "The run is over.".to_owned(),
         });
         self.directory = directory;
         if self.view == View::Runs {
@@ -158,6 +186,18 @@ impl AnswerView {
         }
         trim(&mut parts, ANSWER_BYTES);
         Self { id, parts }
+    }
+}
+
+/// The end of a path: the run and the file, which tell more than where all runs are.
+fn from_the_end(path: &Path) -> String {
+    let parts: Vec<_> = path.components().collect();
+    match parts.get(parts.len().saturating_sub(2)..) {
+        Some([run, file]) if parts.len() > 2 => {
+            let (run, file) = (run.as_os_str(), file.as_os_str());
+            format!("{}/{}", run.display(), file.display())
+        }
+        _ => path.display().to_string(),
     }
 }
 

@@ -301,6 +301,22 @@ impl App {
         matches!(screen, Screen::Run(Progress::Starting | Progress::Going))
     }
 
+    /// Where the session's run was written, if it was; behind a replay too.
+    pub fn measured_directory(&self) -> Option<PathBuf> {
+        let Some(replay) = &self.replay else {
+            return self.run_directory();
+        };
+        let written = || {
+            Some(
+                self.options
+                    .runs
+                    .as_ref()?
+                    .join(&replay.aside.run.info.as_ref()?.id),
+            )
+        };
+        replay.aside.directory.clone().or_else(written)
+    }
+
     /// The run that is being recorded now.
     pub fn recording(&self) -> Option<&str> {
         let (run, _) = self.live();

@@ -47,8 +47,8 @@ fn delete(app: &App) -> String {
                 "requests"
             };
             let _ = write!(words, " It holds {} {requests}.", entry.requests);
-            if !entry.ended {
-                words.push_str(" It has no end: perhaps another tokometer is recording it.");
+            if entry.recording {
+                words.push_str(" Another tokometer was recording it just now.");
             }
         }
         Found::Unreadable { .. } => words.push_str(" It cannot be read."),

@@ -218,7 +218,7 @@ fn notes(theme: &Theme, entry: &Entry, is_recorded: bool) -> (String, Style) {
     if entry.simulated {
         notes.push("SIMULATED");
     }
-    if is_recorded {
+    if is_recorded || entry.recording {
         notes.push("recording");
     } else if !entry.ended {
         notes.push("broken off");
