@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::history::replay::Opened;
 use crate::store::index::{Entry, Found};
+use crate::ui::app::news::from_the_end;
 use crate::ui::app::select::Step;
 use crate::ui::app::{App, Dialog, Effect, Progress, Runs, Screen};
 use crate::ui::errands::{Errand, Told};
@@ -177,7 +178,7 @@ impl App {
             Told::Compared(Err(why)) => self.notice = Some(format!("No comparison: {why}")),
             Told::Deleted { id, result } => self.deleted(&id, result),
             Told::Reported(Ok(page)) => {
-                self.notice = Some(format!("Report: {}", page.display()));
+                self.notice = Some(format!("Report: {}", from_the_end(&page)));
             }
             Told::Reported(Err(why)) => self.notice = Some(format!("No report: {why}")),
             Told::BrokeOff(why) => self.notice = Some(format!("It broke off: {why}")),

@@ -190,7 +190,7 @@ impl AnswerView {
 }
 
 /// The end of a path: the run and the file, which tell more than where all runs are.
-fn from_the_end(path: &Path) -> String {
+pub(super) fn from_the_end(path: &Path) -> String {
     let parts: Vec<_> = path.components().collect();
     match parts.get(parts.len().saturating_sub(2)..) {
         Some([run, file]) if parts.len() > 2 => {
