@@ -134,9 +134,19 @@ impl Player {
     /// Goes to an instant of the run, forwards or backwards, and returns the run as it stood then: the events
     /// up to and with that instant.
     pub fn seek(&mut self, to: Stamp) -> RunState {
+        self.place(to);
+        self.state()
+    }
+
+    /// Goes to an instant of the run, and folds nothing: [`Player::state`] does, once it is wanted.
+    pub fn place(&mut self, to: Stamp) {
         let to = to.min(self.end());
         self.next = self.events.partition_point(|event| event.at <= to);
         self.at_us = to.0 as f64;
+    }
+
+    /// The run as it stands here, folded anew: it takes the longer the more happened before.
+    pub fn state(&self) -> RunState {
         RunState::of(self.events.get(..self.next).unwrap_or_default())
     }
 

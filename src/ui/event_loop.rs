@@ -76,6 +76,7 @@ where
     let mut errands = JoinSet::new();
     loop {
         if dirty && limiter.is_due(Instant::now()) {
+            app.settle();
             let area = match draw(terminal, &app) {
                 Ok(area) => area,
                 Err(error) => return lost(error, app, outbox, shutdown).await,
@@ -115,6 +116,7 @@ where
         for msg in msg.into_iter().chain(batch.drain(..).map(Msg::News)) {
             let mut wanted = outbox.take(app.update(msg, now));
             if wanted.picture {
+                app.settle();
                 let taken = picture(terminal, &app)?;
                 wanted |= outbox.take(app.update(Msg::Pictured(taken), now));
             }

@@ -238,10 +238,12 @@ proptest! {
         width in 0..=200_u16,
         height in 0..=200_u16,
         ascii: bool,
+        replayed: bool,
     ) {
         let mut now = Instant::now();
         let archive = Some(library::nowhere());
-        let options = Options { ascii, archive, ..Options::default() };
+        let replay = replayed.then(|| Box::new(library::opened(story::running(ascii))));
+        let options = Options { ascii, archive, replay, ..Options::default() };
         let (mut app, _) = App::new(options, Size::new(width, height), now);
         let mut size = (width, height);
         for (index, (msg, millis)) in msgs.into_iter().enumerate() {

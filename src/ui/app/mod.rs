@@ -195,6 +195,9 @@ impl App {
         self.now = self.now.max(at);
         self.advance_lanes();
         let played = self.play();
+        if !matches!(msg, Msg::Input(_)) {
+            self.settle();
+        }
         let mut effects = match msg {
             Msg::Input(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(&key),
             Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),

@@ -38,6 +38,8 @@ pub(super) struct Replay {
     answers: HashMap<u64, Arc<Answer>>,
     /// Until when the viewer's time has been played.
     played: Instant,
+    /// The player went back, and the run on the screen did not follow yet.
+    stale: bool,
     aside: Stand,
 }
 
@@ -151,6 +153,7 @@ impl App {
             directory: opened.directory,
             answers: opened.answers,
             played: self.now,
+            stale: false,
             aside,
         }));
         self.play();
@@ -188,10 +191,23 @@ impl App {
         let passed = self.now.saturating_duration_since(replay.played);
         replay.played = self.now;
         let events = replay.player.advance(passed);
-        for event in events {
+        for event in events.iter().filter(|_| !replay.stale) {
             self.run.apply(event);
         }
         !events.is_empty()
+    }
+
+    /// Lets the run on the screen follow a replay that went back. To fold a long run anew takes its time, so it
+    /// is done once for all the keys that were pressed since the last frame.
+    pub fn settle(&mut self) {
+        if let Some(replay) = self.replay.as_mut().filter(|replay| replay.stale) {
+            replay.stale = false;
+            self.run = replay.player.state();
+            self.preview.rewind(&self.run);
+            self.watched = None;
+            let asks = self.watch();
+            self.wanted.extend(asks);
+        }
     }
 
     /// When the screen of a replay changes by itself.
@@ -261,13 +277,12 @@ impl App {
         let Some(replay) = &mut self.replay else {
             return;
         };
-        if to >= replay.player.at() {
-            for event in replay.player.forward(to) {
-                self.run.apply(event);
-            }
-        } else {
-            self.run = replay.player.seek(to);
-            self.preview.rewind(&self.run);
+        if to < replay.player.at() {
+            replay.player.place(to);
+            replay.stale = true;
+        }
+        for event in replay.player.forward(to).iter().filter(|_| !replay.stale) {
+            self.run.apply(event);
         }
         self.frozen = None;
         self.watched = None;
