@@ -26,7 +26,12 @@ impl App {
     /// Looks which runs there are.
     pub(super) fn list_runs(&mut self) {
         match self.options.archive.clone() {
-            Some(root) => self.want(Errand::List(root)),
+            // One at a time: each of them may write the index anew.
+            Some(_) if self.runs.reading => self.runs.again = true,
+            Some(root) => {
+                self.runs.reading = true;
+                self.want(Errand::List(root));
+            }
             None => self.runs.list(Err(
                 "No place for runs is known; name one with --runs-dir.".to_owned()
             )),
@@ -165,7 +170,13 @@ impl App {
     /// Takes in what came of an errand.
     pub(super) fn told(&mut self, told: Told) -> Vec<Effect> {
         match told {
-            Told::Listed(listing) => self.runs.list(listing),
+            Told::Listed(listing) => {
+                self.runs.list(listing);
+                self.runs.reading = false;
+                if std::mem::take(&mut self.runs.again) {
+                    self.list_runs();
+                }
+            }
             Told::Opened { directory, run } => self.opened(&directory, run),
             Told::Compared(Ok(comparison)) => {
                 self.notice = None;
@@ -181,7 +192,11 @@ impl App {
                 self.notice = Some(format!("Report: {}", from_the_end(&page)));
             }
             Told::Reported(Err(why)) => self.notice = Some(format!("No report: {why}")),
-            Told::BrokeOff(why) => self.notice = Some(format!("It broke off: {why}")),
+            Told::BrokeOff(why) => {
+                // Which of them it was is not known: the list can be asked for again.
+                self.runs.reading = false;
+                self.notice = Some(format!("It broke off: {why}"));
+            }
         }
         vec![Effect::Redraw]
     }

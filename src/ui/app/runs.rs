@@ -16,6 +16,9 @@ pub struct Runs {
     listing: Option<Result<Vec<Found>, String>>,
     /// The numbers of the runs that the filter leaves.
     shown: Vec<usize>,
+    /// The list is being read now, and is to be read once more after that.
+    pub(super) reading: bool,
+    pub(super) again: bool,
     pub(super) filter: String,
     pub(super) typing: bool,
     /// The selected run, and its row should it go away.

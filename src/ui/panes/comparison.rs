@@ -94,7 +94,7 @@ fn indented(first: &str, words: &str, style: Style, columns: usize) -> Vec<Line<
     lines.collect()
 }
 
-/// One figure: the value of each run, and the differences, beside them or below as there is room.
+/// One figure: the value of each run, and the differences: one beside them where there is room, else below.
 fn figures(row: &Row, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let values = row
         .values
@@ -104,17 +104,19 @@ fn figures(row: &Row, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     begin.extend(values);
     let begin = format!("{begin} {:<UNIT$}", row.metric.unit());
     let mut lines = vec![Line::styled(begin, theme.text)];
+    let is_only = row.changes.len() == 1;
     for (number, change) in row.changes.iter().enumerate() {
-        let of = match row.changes.len() {
-            1 => String::new(),
-            _ => format!("{}: ", letter(number + 1)),
+        let of = if is_only {
+            String::new()
+        } else {
+            format!("{} ", letter(number + 1))
         };
         let (words, style) = match change {
             Some(change) => (told(row.metric, change), judged(row.metric, change, theme)),
             None => (text::UNKNOWN.to_owned(), theme.dim),
         };
         let words = format!("{of}{words}");
-        let last = lines.last_mut().filter(|_| number == 0);
+        let last = lines.last_mut().filter(|_| is_only);
         match last {
             Some(line) if line.width() + 1 + text::width(&words) <= columns => {
                 line.push_span(Span::styled(format!(" {words}"), style));

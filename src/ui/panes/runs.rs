@@ -110,22 +110,32 @@ fn list(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, runs: &Runs, recording: Optio
         selected: runs.row(),
         scroll: cx.scroll,
     };
+    // Reversed, faint text would be a row of patches.
+    let plain = Theme {
+        dim: cx.theme.text,
+        ..cx.theme.clone()
+    };
     table::table(buf, area, cx.theme, view, |row, _| {
+        let theme = if view.selected == Some(row) {
+            &plain
+        } else {
+            cx.theme
+        };
         let Some(found) = runs.get(row) else {
             return Vec::new();
         };
         let mark = runs.mark(found.id()).map_or_else(String::new, letter);
-        let mark = Span::styled(mark, cx.theme.headline);
+        let mark = Span::styled(mark, theme.headline);
         match found {
             Found::Run(entry) => {
                 let is_recorded = recording == Some(entry.id.as_str());
-                cells(cx.theme, mark, entry, is_recorded)
+                cells(theme, mark, entry, is_recorded)
             }
             Found::Unreadable {
                 id,
                 started_at,
                 reason,
-            } => unreadable(cx.theme, id, *started_at, reason),
+            } => unreadable(theme, id, *started_at, reason),
         }
     });
 }
