@@ -95,7 +95,7 @@ fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
 }
 
 /// How a run is called in the table: A, B, C…
-fn letter(run: usize) -> String {
+pub fn letter(run: usize) -> String {
     let letters = ('A'..='Z').nth(run);
     letters.map_or_else(|| format!("run {}", run + 1), String::from)
 }
@@ -141,22 +141,25 @@ fn head(run: &RunHead) -> String {
     )
 }
 
+/// A value as it stands in the table; `–` where it is not known.
+pub fn value(metric: Metric, value: Option<f64>) -> String {
+    let Some(value) = value else {
+        return "–".to_owned();
+    };
+    let value = if metric.is_share() {
+        value * 100.0
+    } else {
+        value
+    };
+    let digits = if metric == Metric::Energy { 3 } else { 2 };
+    format!("{value:.digits$}")
+}
+
 fn line(row: &Row) -> String {
-    let values = row.values.iter().map(|value| {
-        let shown = value.map_or_else(
-            || "–".to_owned(),
-            |value| {
-                let value = if row.metric.is_share() {
-                    value * 100.0
-                } else {
-                    value
-                };
-                let digits = if row.metric == Metric::Energy { 3 } else { 2 };
-                format!("{value:.digits$}")
-            },
-        );
-        format!("{shown:>10}")
-    });
+    let values = row
+        .values
+        .iter()
+        .map(|known| format!("{:>10}", value(row.metric, *known)));
     let values: Vec<String> = values.collect();
     let mut line = format!(
         "  {:<11}{} {}",
@@ -180,7 +183,8 @@ fn line(row: &Row) -> String {
     line
 }
 
-fn told(metric: Metric, change: &Change) -> String {
+/// A difference with its interval, and whether the samples show one.
+pub fn told(metric: Metric, change: &Change) -> String {
     let unit = if metric.is_share() { "points" } else { "%" };
     let by = format!("{:+.1} {unit}", change.by * 100.0);
     match (change.low, change.high) {

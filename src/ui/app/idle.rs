@@ -7,7 +7,7 @@ use crate::monitor::energy::meter::Meter;
 use crate::run::Ask;
 use crate::stats::state::{RunState, Stage};
 use crate::ui::Cx;
-use crate::ui::app::{App, Effect, Screen};
+use crate::ui::app::{App, Effect, Progress, Screen};
 
 /// The machine as it was last told of.
 #[derive(Debug)]
@@ -33,7 +33,8 @@ impl App {
     pub(super) fn observe(&mut self) -> Option<Effect> {
         let url = match (&self.screen, &self.found) {
             (Screen::Ready, Some(found)) => Some(&found.url),
-            (Screen::Run(_), _) => None,
+            (Screen::Run(Progress::Starting | Progress::Going | Progress::Over), _) => None,
+            // A look at older runs is no reason to ask again.
             _ => return None,
         };
         if self.idle.asked.as_ref() == url {
@@ -59,7 +60,8 @@ impl App {
         run.stage = Stage::Idling {
             until: Stamp(u64::MAX),
         };
-        vec![Effect::Redraw]
+        let shown = self.screen == Screen::Ready;
+        shown.then_some(Effect::Redraw).into_iter().collect()
     }
 
     /// What the panes of the machine may look at before a run; None while nothing is told.
