@@ -59,7 +59,7 @@ impl Moments {
     /// Of these values; what is no finite number is left out. None for none. Their order makes no difference.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|x| x.is_finite()).collect();
-        values.sort_by(f64::total_cmp);
+        values.sort_unstable_by(f64::total_cmp);
         let n = values.len() as f64;
         if values.is_empty() {
             return None;

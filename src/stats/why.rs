@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::RunState;
+use super::figures::Figures;
+use super::state::{CycleState, RunState};
 use super::summary::LevelSummary;
 use super::verdict::{Judgement, LevelVerdict, State, Verdict};
 
@@ -96,6 +97,28 @@ pub struct Reason {
 
 /// Why the limits are missed beyond the levels of the verdict; empty where every level meets them.
 pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Reason> {
+    let find = |users: u32| levels.iter().find(|level| level.users == users);
+    reasons(run, verdict, |users| find(users).map(Evidence::of))
+}
+
+/// The same for a screen, which has no summary at hand and does not wait for one.
+pub fn why_of_run(run: &RunState, verdict: &Verdict) -> Vec<Reason> {
+    reasons(run, verdict, |users| {
+        let cycles: Vec<&CycleState> = run.cycles.iter().filter(|c| c.users == users).collect();
+        let level = LevelSummary {
+            users,
+            figures: Figures::of_run(&cycles, run, &run.power.meter()),
+            repeats: Vec::new(),
+        };
+        (!cycles.is_empty()).then(|| Evidence::of(&level))
+    })
+}
+
+fn reasons(
+    run: &RunState,
+    verdict: &Verdict,
+    find: impl Fn(u32) -> Option<Evidence>,
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for limit in [Limit::Wait, Limit::Speed] {
         let judged = |level: &LevelVerdict| match limit {
@@ -109,14 +132,13 @@ pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Re
         let Some(first) = verdict.levels.iter().find(misses) else {
             continue;
         };
-        let find = |users: u32| levels.iter().find(|level| level.users == users);
-        let Some(at) = find(first.users).map(Evidence::of) else {
+        let Some(at) = find(first.users) else {
             continue;
         };
         let before = verdict.levels.iter().rev();
         let before = before.filter(|level| level.users < first.users);
         let before = before.map(|level| level.users).next();
-        let before = before.and_then(find).map(Evidence::of);
+        let before = before.and_then(&find);
         reasons.push(reason(limit, &judged(first), at, before));
         if limit == Limit::Speed
             && let Some(text) = not_on_gpu(run)

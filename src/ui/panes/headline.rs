@@ -123,7 +123,13 @@ impl Facts {
             let users = self.line("users", cx);
             system.push_span(Span::raw(" · users "));
             system.spans.extend(users.spans.into_iter().skip(1));
-            lines = vec![self.line("tok/s", cx), self.line("wait", cx), system];
+            let whole: &[&str] = match most {
+                ..4 => &["tok/s", "wait"],
+                4 => &["tok/s", "wait", "within"],
+                _ => &["tok/s", "wait", "within", "time"],
+            };
+            lines = whole.iter().map(|label| self.line(label, cx)).collect();
+            lines.insert(whole.len().min(3), system);
         }
         if let Some(failure) = &self.failure {
             let words = text::wrap(failure, usize::from(width));
@@ -158,6 +164,7 @@ fn lines(
     vec![
         ("tok/s", vec![per_user, speed_verdict(cx, judged)]),
         ("wait", wait(cx, cycle)),
+        ("within", within(cx, cycle)),
         ("system", vec![Span::raw(format!("{system} tok/s"))]),
         ("users", users),
         ("time", vec![Span::raw(time)]),
@@ -202,6 +209,22 @@ fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         Span::raw(format!("{mean} mean  ")),
         Span::styled(words, judged.style(cx.theme)),
     ]
+}
+
+/// How many of the requests met both limits, and what that says: the evidence, as it comes.
+fn within(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+    let judged = figures::judged(cycle, &cx.limits);
+    let share = judged.share.zip(judged.low).zip(judged.high);
+    let (Some(((share, low), high)), Some(state)) = (share, judged.state) else {
+        return vec![Span::styled("no request has ended yet", cx.theme.dim)];
+    };
+    let [share, low, high] = [share, low, high].map(|share| share * 100.0);
+    let counted = format!(
+        "{} of {}, {share:.0} % ({low:.0}–{high:.0})  ",
+        judged.met, judged.of
+    );
+    let state = Span::styled(state.to_string(), super::verdict::style(cx.theme, state));
+    vec![Span::raw(counted), state]
 }
 
 fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {

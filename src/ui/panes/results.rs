@@ -10,8 +10,11 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::figures::{self, Judged};
 use super::{cycles, verdict};
 use crate::event::{CycleEnd, RequestRecord};
+use crate::stats::dist::Dist;
 use crate::stats::energy::PhysicalLimit;
 use crate::stats::state::CycleState;
+use crate::stats::verdict::Verdict;
+use crate::stats::why::why_of_run;
 use crate::ui::Cx;
 use crate::ui::draw::columns;
 use crate::ui::draw::frame::{self, Title};
@@ -45,8 +48,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
             return;
         }
-        let found = findings(cx, usize::from(inner.width));
         let rows = crate::units::u16_of(cx.run.cycles.len() + 1);
+        let verdict = Verdict::of_whole_cycles(cx.run, &cx.limits);
+        let width = usize::from(inner.width);
+        let mut found = findings(cx, &verdict, width);
+        // The evidence takes what the cycles and the charts leave.
+        let taken = rows.saturating_add(CHARTS.0 + 1);
+        let left = usize::from(inner.height.saturating_sub(taken)).saturating_sub(found.len());
+        let evidence = evidence(cx, &verdict, width).into_iter().take(left);
+        found.splice(1..1, evidence);
         let words = crate::units::u16_of(found.len()).min(inner.height.saturating_sub(3));
         let room = inner.height.saturating_sub(words);
         let beside = room.saturating_sub(CHARTS.0 + 1).max(4);
@@ -97,7 +107,7 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     let speeds = figures::speeds(cycle);
     let waits = figures::waits(cycle);
     let done = cycle.requests.iter().filter(|r| r.is_done());
-    let total = figures::Sample::new(done.clone().filter_map(RequestRecord::total_s));
+    let total = Dist::of(done.clone().filter_map(RequestRecord::total_s));
     let counted = done.clone().all(|r| r.server.output_tokens.is_some());
     let tokens = match (done.count(), counted) {
         (0, _) => text::UNKNOWN.to_owned(),
@@ -126,13 +136,13 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         Span::raw(cycle.users.to_string()),
         Span::raw(cycle.finished().to_string()),
         failed,
-        speed(speeds.mean()),
-        speed(speeds.percentile(5.0)),
-        speed(speeds.min()),
-        wait(waits.mean()),
-        wait(waits.percentile(95.0)),
-        wait(waits.max()),
-        Span::raw(text::seconds(total.mean())),
+        speed(speeds.mean),
+        speed(speeds.p5),
+        speed(speeds.min),
+        wait(waits.mean),
+        wait(waits.p95),
+        wait(waits.max),
+        Span::raw(text::seconds(total.mean)),
         Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
         Span::raw(tokens),
         Span::styled(format!("{sign}{share}"), judged),
@@ -164,7 +174,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
 
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
-        let value = figures::waits(cycle).mean();
+        let value = figures::waits(cycle).mean;
         Point {
             users: cycle.users,
             value,
@@ -271,8 +281,38 @@ fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
     })
 }
 
+/// What the verdict rests on: the level that it speaks of and the one after it, repeats that disagree, and of
+/// a run that is over why it stops there.
+fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Line<'static>> {
+    let levels = [verdict.headline(), verdict.beyond()];
+    let mut told: Vec<(String, Style)> = levels
+        .into_iter()
+        .flatten()
+        .map(|level| (level.evidence.clone(), cx.theme.dim))
+        .collect();
+    let repeats = verdict.levels.iter().filter_map(|level| {
+        let repeats = level.repeats.as_ref().filter(|repeats| repeats.disagree)?;
+        let text = format!("! {}: {}", figures::users(level.users), repeats.text);
+        Some((text, cx.theme.warn))
+    });
+    told.extend(repeats);
+    if !cx.run.is_running() {
+        let reasons = why_of_run(cx.run, verdict).into_iter();
+        told.extend(reasons.map(|reason| {
+            let text = format!("why the {} ends there: {}", reason.limit, reason.text);
+            (text, Style::new())
+        }));
+    }
+    let lines = told.into_iter().flat_map(|(text, style)| {
+        let words = text::wrap(&text, width.saturating_sub(2));
+        let lines = words.into_iter();
+        lines.map(move |words| Line::styled(format!(" {words}"), style))
+    });
+    lines.collect()
+}
+
 /// What was found, in sentences.
-fn findings(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
+fn findings(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Line<'static>> {
     let whole = || {
         cx.run
             .cycles
@@ -298,7 +338,7 @@ fn findings(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
             figures::users(users)
         ));
     }
-    let mut lines = vec![verdict::line(cx, width)];
+    let mut lines = vec![verdict::line(cx, verdict, width)];
     lines.extend(physical_limit(cx));
     if !told.is_empty() {
         lines.push(Line::raw(format!(" {}", told.join(" · "))));
