@@ -179,14 +179,14 @@ fn headlines() {
     let verdict = Verdict::of(&[level(1, &[(1.0, 30.0); 40]), of_unsure(4)], &limits);
     assert_eq!(
         verdict.sentence,
-        "1 person (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 people: unsure, 44 more requests, all good, would settle it."
+        "1 person (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 people: unsure, 45 more requests, all good, would settle it."
     );
     assert_eq!(verdict.headline().unwrap().users, 1);
     assert_eq!(verdict.beyond().unwrap().users, 4);
     let verdict = Verdict::of(&[of_unsure(2)], &limits);
     assert_eq!(
         verdict.sentence,
-        "Not even 2 people, the smallest level run (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 people: unsure, 44 more requests, all good, would settle it."
+        "Not even 2 people, the smallest level run (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 people: unsure, 45 more requests, all good, would settle it."
     );
     assert_eq!((verdict.headline().unwrap().users, verdict.beyond()), (2, None));
 }

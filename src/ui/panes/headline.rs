@@ -113,23 +113,30 @@ impl Facts {
         Line::from(spans)
     }
 
+    /// Fewer lines than facts: two of them share the last one.
+    fn joined(&self, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
+        let (whole, last): (&[&str], &str) = match most {
+            ..4 => (&["tok/s", "wait"], "users"),
+            4 => (&["tok/s", "wait", "within"], "users"),
+            _ => (&["tok/s", "wait", "within", "users"], "time"),
+        };
+        let mut lines: Vec<Line<'_>> = whole.iter().map(|label| self.line(label, cx)).collect();
+        let mut system = self.line("system", cx);
+        system.push_span(Span::raw(format!(" · {last} ")));
+        system
+            .spans
+            .extend(self.line(last, cx).spans.into_iter().skip(1));
+        lines.push(system);
+        lines
+    }
+
     /// The facts in as many lines as there are, two of them on one where there are few; a failure
     /// takes the place of the last ones.
     fn in_lines(&self, width: u16, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
         let labels = self.lines.iter().map(|(label, _)| *label);
         let mut lines: Vec<Line<'_>> = labels.map(|label| self.line(label, cx)).collect();
         if usize::from(most) < lines.len() {
-            let mut system = self.line("system", cx);
-            let users = self.line("users", cx);
-            system.push_span(Span::raw(" · users "));
-            system.spans.extend(users.spans.into_iter().skip(1));
-            let whole: &[&str] = match most {
-                ..4 => &["tok/s", "wait"],
-                4 => &["tok/s", "wait", "within"],
-                _ => &["tok/s", "wait", "within", "time"],
-            };
-            lines = whole.iter().map(|label| self.line(label, cx)).collect();
-            lines.insert(whole.len().min(3), system);
+            lines = self.joined(most, cx);
         }
         if let Some(failure) = &self.failure {
             let words = text::wrap(failure, usize::from(width));
