@@ -12,7 +12,7 @@ use crate::store;
 /// The run to report on.
 #[derive(Debug, Args, Clone)]
 pub struct WhichRun {
-    /// A run: its directory, or its name below the runs' directory
+    /// A run: its directory, its name, the beginning of its name, or `latest`
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
     /// Where runs are [default: the platform's data folder, tokometer/runs]
@@ -32,8 +32,8 @@ pub struct ReportArgs {
     /// Print one form on standard output and write nothing
     #[arg(long, value_enum, value_name = "FORM", conflicts_with = "out")]
     pub print: Option<Form>,
-    /// Print the summary as JSON (the same as --print json)
-    #[arg(long, conflicts_with_all = ["out", "print"])]
+    /// Print the summary as JSON; without --out nothing is written
+    #[arg(long, conflicts_with = "print")]
     pub json: bool,
 }
 
@@ -75,29 +75,24 @@ pub struct ShareArgs {
 }
 
 impl WhichRun {
-    /// The run's directory: as it stands, or below the directory of runs.
+    /// The run's directory.
     fn directory(&self) -> Result<PathBuf, ReportError> {
-        if self.run.exists() {
-            return Ok(self.run.clone());
-        }
-        let below = store::default_root(self.runs_dir.as_deref())?.join(&self.run);
-        // Where neither is there, the error is to name what was typed.
-        Ok(if below.exists() {
-            below
-        } else {
-            self.run.clone()
-        })
+        let root = store::default_root(self.runs_dir.as_deref())?;
+        let name = self.run.to_string_lossy();
+        Ok(store::index::find(&root, &name)?)
     }
 }
 
 /// Runs `report`: writes the files and names them, or prints one form.
 pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
-    let directory = args.which.directory()?;
-    let report = match Report::open(&directory) {
-        Ok(report) => report,
+    let opened = args.which.directory();
+    let opened = opened.and_then(|directory| Ok((Report::open(&directory)?, directory)));
+    let (report, directory) = match opened {
+        Ok(opened) => opened,
         Err(error) => return Ok(complain(&error)),
     };
-    let form = args.print.or(args.json.then_some(Form::Json));
+    let only_json = args.json && args.out.is_none();
+    let form = args.print.or(only_json.then_some(Form::Json));
     if let Some(form) = form {
         let text = match form {
             Form::Markdown => report.markdown(),
@@ -109,25 +104,24 @@ pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
     }
     let out = args.out.as_deref().unwrap_or(&directory);
     let written = files::write_report(&report, out);
-    Ok(written.map_or_else(|error| complain(&error), |written| name(&written)))
+    Ok(match written {
+        Ok(written) if args.json => summarised(&report, &written),
+        Ok(written) => name(&written),
+        Err(error) => complain(&error),
+    })
 }
 
 /// Runs `share`: writes the card and names its files.
 pub fn run_share(args: &ShareArgs) -> color_eyre::Result<u8> {
-    let directory = args.which.directory()?;
     let show = Show {
         address: args.show_address,
         prompt: args.show_prompt,
         run: args.show_run,
     };
-    let done = share(&directory, &args.out, show);
+    let directory = args.which.directory();
+    let done = directory.and_then(|directory| share(&directory, &args.out, show));
     Ok(match done {
-        Ok((report, written)) if args.json => {
-            tell(&written);
-            report
-                .json()
-                .map_or_else(|error| complain(&error), |json| say(&json))
-        }
+        Ok((report, written)) if args.json => summarised(&report, &written),
         Ok((_, written)) => name(&written),
         Err(error) => complain(&error),
     })
@@ -137,6 +131,14 @@ fn share(directory: &Path, out: &Path, show: Show) -> Result<(Report, Vec<PathBu
     let report = Report::open(directory)?;
     let written = write_card(&report, out, show)?;
     Ok((report, written))
+}
+
+/// The summary on standard output; the files are named on standard error.
+fn summarised(report: &Report, written: &[PathBuf]) -> u8 {
+    tell(written);
+    report
+        .json()
+        .map_or_else(|error| complain(&error), |json| say(&json))
 }
 
 /// The names of files, a line each.

@@ -1,5 +1,7 @@
 //! The report as sections of plain text and tables; Markdown and HTML are two ways to write it down.
 
+use std::borrow::Cow;
+
 use super::text::{UNKNOWN, clean, number};
 use super::{Report, definitions, details, machine, tables};
 use crate::stats::summary::Summary;
@@ -47,7 +49,7 @@ pub(super) struct Table {
     /// What it holds, with units.
     pub(super) caption: &'static str,
     /// Empty for a table of names and values.
-    pub(super) head: Vec<&'static str>,
+    pub(super) head: Vec<Cow<'static, str>>,
     pub(super) rows: Vec<Vec<String>>,
 }
 
@@ -58,6 +60,11 @@ impl Table {
         let words = |cell: &String| cell.starts_with(char::is_alphabetic);
         self.head.is_empty() || column == 0 || first.is_some_and(words)
     }
+}
+
+/// The names of columns.
+pub(super) fn heads<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static, str>> {
+    names.map(Cow::Borrowed).into()
 }
 
 /// Says that nothing was measured.
@@ -104,7 +111,7 @@ pub(super) fn of(report: &Report) -> Content {
     }
 }
 
-fn section(title: &'static str, blocks: Vec<Block>) -> Section {
+pub(super) fn section(title: &'static str, blocks: Vec<Block>) -> Section {
     Section { title, blocks }
 }
 
@@ -211,6 +218,7 @@ fn results(summary: &Summary) -> Section {
     }
     if let Some(repeats) = tables::repeats(summary) {
         blocks.push(Block::Table(repeats));
+        blocks.push(Block::List(tables::agreement(summary)));
     }
     blocks.push(Block::Charts(vec![
         "speed",

@@ -22,6 +22,11 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
     });
     let links: String = links.collect();
     let tiles: String = content.headline.iter().map(tile).collect();
+    let tiles = if tiles.is_empty() {
+        tiles
+    } else {
+        format!("<div class=\"tiles\">\n{tiles}</div>\n")
+    };
     let banner = if content.simulated {
         format!(
             "<p class=\"simulated\" role=\"note\">{}</p>\n",
@@ -45,7 +50,7 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
          <title>{mark}{title}</title>\n<style>\n{STYLE}\
          @media screen and (prefers-color-scheme: dark) {{{dark}}}\n</style>\n</head>\n<body>\n\
          <header>\n{banner}<h1>{title}</h1>\n<p class=\"subtitle\">{subtitle}</p>\n\
-         <div class=\"tiles\">\n{tiles}</div>\n</header>\n\
+         {tiles}</header>\n\
          <nav aria-label=\"Sections\">{links}</nav>\n<main>\n{body}</main>\n\
          <footer><p>{}</p></footer>\n</body>\n</html>\n",
         escape_xml(&content.made_by)

@@ -12,6 +12,7 @@
 //!   `machine` and `definitions` fill it
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
 //! - `share`: the card; nothing private stands in it
+//! - [`compare`]: several runs side by side, as files
 //! - [`args`]: the commands `report` and `share`
 //!
 //! The same log gives the same bytes, but for the line that names the version. It knows `stats` and
@@ -19,6 +20,7 @@
 
 pub mod args;
 pub mod charts;
+pub mod compare;
 mod content;
 mod definitions;
 mod details;
@@ -107,7 +109,11 @@ impl Report {
 
     /// The report as Markdown. It links the charts of [`Report::charts`] as `charts/NAME.svg`.
     pub fn markdown(&self) -> Result<String, ReportError> {
-        Ok(markdown::write(&content::of(self), &self.charts()?))
+        Ok(markdown::write(
+            &content::of(self),
+            &self.charts()?,
+            "charts/",
+        ))
     }
 
     /// The report as one HTML file that needs nothing else: charts inline, light and dark.

@@ -188,7 +188,10 @@ fn headlines() {
         verdict.sentence,
         "Not even 2 people, the smallest level run (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 people: unsure, 45 more requests, all good, would settle it."
     );
-    assert_eq!((verdict.headline().unwrap().users, verdict.beyond()), (2, None));
+    assert_eq!(
+        (verdict.headline().unwrap().users, verdict.beyond()),
+        (2, None)
+    );
 }
 
 #[test]
@@ -198,7 +201,10 @@ fn one_request_says_little_either_way() {
     let judged = good.levels[0].both;
     // Wilson for 1 of 1: 20.7–100 %; for 0 of 1: 0–79.3 %.
     near(judged.low.unwrap(), 0.2065);
-    assert_eq!((good.by_share.both_users, judged.more_to_hold), (Some(1), Some(34)));
+    assert_eq!(
+        (good.by_share.both_users, judged.more_to_hold),
+        (Some(1), Some(34))
+    );
     assert_eq!(good.by_share.state, Some(State::Likely));
     let bad = Verdict::of(&[level(1, &[(1.0, 3.0)])], &limits);
     near(bad.levels[0].both.high.unwrap(), 0.7935);
@@ -219,7 +225,8 @@ fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
     assert_eq!(verdict.by_mean.both_users, Some(1));
     assert_eq!(verdict.by_mean.wait_users, Some(1));
     let evidence = &verdict.levels[1].evidence;
-    let wanted = "4 people: no speed known to set against 19.9, 0 of 4 requests did (0 %, 95 % CI 0–49 %)";
+    let wanted =
+        "4 people: no speed known to set against 19.9, 0 of 4 requests did (0 %, 95 % CI 0–49 %)";
     assert!(evidence.starts_with(wanted), "{evidence}");
 }
 
@@ -230,17 +237,27 @@ fn a_wait_or_a_speed_on_the_limit_meets_it() {
     assert_eq!(verdict.by_share.state, Some(State::Holds));
     assert_eq!(verdict.by_mean.both_users, Some(3));
     let verdict = Verdict::of(&[level(3, &[(10.001, 19.9); 35])], &Limits::default());
-    assert_eq!((verdict.by_share.wait_users, verdict.by_share.speed_users), (None, Some(3)));
+    assert_eq!(
+        (verdict.by_share.wait_users, verdict.by_share.speed_users),
+        (None, Some(3))
+    );
 }
 
 #[test]
 fn all_of_the_requests_can_be_asked_for_but_never_be_sure() {
-    let limits = Limits { share: 1.0, ..Limits::default() };
+    let limits = Limits {
+        share: 1.0,
+        ..Limits::default()
+    };
     let verdict = Verdict::of(&[level(1, &[(1.0, 30.0); 500])], &limits);
     assert_eq!(verdict.by_share.both_users, Some(1));
     assert_eq!(verdict.by_share.state, Some(State::Likely));
     assert_eq!(verdict.levels[0].both.more_to_hold, None);
-    assert!(!verdict.sentence.contains("To be sure"), "{}", verdict.sentence);
+    assert!(
+        !verdict.sentence.contains("To be sure"),
+        "{}",
+        verdict.sentence
+    );
 }
 
 proptest! {
