@@ -1,6 +1,8 @@
 //! Commands and flags.
 
+mod look;
 mod monitor;
+mod resume;
 mod run;
 mod values;
 
@@ -8,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 
 use values::time_scale;
 
-pub use monitor::{MonitorArgs, PlaceArgs};
+pub use look::LookArgs;
+pub use monitor::{MonitorArgs, PlaceArgs, SourceArgs};
+pub use resume::ResumeArgs;
 pub use run::{PlanError, RunArgs};
 pub(crate) use values::{factor, users};
 
@@ -47,6 +51,8 @@ Exit codes: 0 done (failed requests are results), 1 no request succeeded or the 
 pub enum Command {
     /// Benchmark a server (the same as no command at all)
     Run(Box<RunArgs>),
+    /// Go on with a run that was killed or stopped, at the level where it was
+    Resume(Box<ResumeArgs>),
     /// Feel token speeds: lanes of text side by side, at any speed or as it was measured
     Preview(Box<crate::preview::args::PreviewArgs>),
     /// Picture of the dashboard during a run of the simulated server: .svg, or a recording .gif or .cast

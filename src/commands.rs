@@ -1,8 +1,10 @@
 //! What each command does, and the exit code it ends with.
 
 mod doctor;
+mod resume;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -10,7 +12,7 @@ use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::EventStream;
 
 use crate::api::address;
-use crate::cli::{Cli, Command, RunArgs, SimulateArgs};
+use crate::cli::{Cli, Command, LookArgs, RunArgs, SimulateArgs};
 use crate::headless::{self, HeadlessOptions};
 use crate::platform::shutdown_signal;
 use crate::run::session::{self, Session, SessionOptions};
@@ -28,6 +30,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
     let code = match cli.command {
         None => run(&cli.run)?,
         Some(Command::Run(args)) => run(&args)?,
+        Some(Command::Resume(args)) => resume::resume(&args)?,
         Some(Command::Simulate(args)) => simulate(&args)?,
         Some(Command::Doctor(args)) => doctor::doctor(&args)?,
         Some(Command::Report(args)) => crate::report::args::run_report(&args)?,
@@ -98,50 +101,52 @@ fn run(args: &RunArgs) -> Result<u8> {
         dialect: args.dialect,
         simulator,
         runs: runs.clone(),
+        reports: Some(write_reports),
     };
-    let session = session::start_with(options, Some(args.monitors.setup()))
+    let session = session::start_with(options, Some(args.monitors.sources.setup()))
         .wrap_err("the threads of the load could not be started")?;
-    let runtime = screen_runtime()?;
-    if wants_dashboard(args) {
-        runtime.block_on(dashboard(args, plan, runs, session))
+    if args.look.wants_dashboard() {
+        let options = ui::Options {
+            plan,
+            simulated: args.sim,
+            model: args.model.clone(),
+            runs,
+            ..looks(&args.look)
+        };
+        screen_runtime()?.block_on(dashboard(options, session))
     } else {
         let options = HeadlessOptions {
             plan,
             model: args.model.clone(),
             simulate: args.sim,
-            json: args.json,
+            json: args.look.json,
             pull: args.pull,
+            resume: None,
         };
-        runtime.block_on(without_dashboard(options, session))
+        screen_runtime()?.block_on(without_dashboard(options, session))
     }
 }
 
-/// A dashboard needs a terminal that can be drawn on and keys that can be read.
-fn wants_dashboard(args: &RunArgs) -> bool {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    is_terminal && !is_dumb && !args.headless && !args.json
+/// The reports of a run that is over, beside its log.
+fn write_reports(directory: &Path) -> Result<PathBuf, String> {
+    let written = crate::report::write(directory, directory);
+    let page = written.map(|_| directory.join("report.html"));
+    page.map_err(|error| error.to_string())
 }
 
-async fn dashboard(
-    args: &RunArgs,
-    plan: crate::plan::Plan,
-    runs: Option<std::path::PathBuf>,
-    session: Session,
-) -> Result<u8> {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+/// The options of a dashboard that looks so.
+fn looks(args: &LookArgs) -> ui::Options {
     let defaults = ui::Options::default();
-    let options = ui::Options {
-        plan,
-        simulated: args.sim,
-        model: args.model.clone(),
+    ui::Options {
         theme: args.theme.clone().unwrap_or(defaults.theme),
         ascii: args.ascii,
         mouse: !args.no_mouse,
-        no_color,
-        runs,
+        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
         ..defaults
-    };
+    }
+}
+
+async fn dashboard(options: ui::Options, session: Session) -> Result<u8> {
     let signal = shutdown_signal();
     let shutdown = async {
         match signal.await {
@@ -152,7 +157,7 @@ async fn dashboard(
     };
     let Session { asks, news, work } = session;
     crate::platform::yield_to_the_load();
-    let mut screen = Screen::open(!args.no_mouse).wrap_err("the terminal cannot be used")?;
+    let mut screen = Screen::open(options.mouse).wrap_err("the terminal cannot be used")?;
     let left = ui::run(
         screen.terminal(),
         EventStream::new(),

@@ -242,6 +242,14 @@ pub struct Warning {
     pub text: String,
 }
 
+impl Warning {
+    /// A warning of this kind.
+    pub fn new(kind: WarningKind, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { kind, text }
+    }
+}
+
 /// The kinds of warnings.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::Display,

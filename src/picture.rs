@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::cli::{factor, users};
 use crate::commands::{complain, screen_runtime, signal_code};
 use crate::event::RunClock;
+use crate::monitor::setup::Setup;
 use crate::plan::{CycleShape, Plan};
 use crate::platform::shutdown_signal;
 use crate::preview::args::{recording, size};
@@ -90,13 +91,15 @@ pub fn execute(args: &ScreenshotArgs) -> Result<u8> {
         seed: Some(SEED),
         ..SimConfig::default()
     };
-    let session = session::start(SessionOptions {
+    let options = SessionOptions {
         url: "http://127.0.0.1:11434".to_owned(),
         dialect: None,
         simulator,
         runs: None,
-    })
-    .wrap_err("the threads of the load could not be started")?;
+        reports: None,
+    };
+    let session = session::start_with(options, Some(Setup::default()))
+        .wrap_err("the threads of the load could not be started")?;
     let ended = screen_runtime()?.block_on(async {
         tokio::select! {
             Ok(signal) = shutdown_signal() => Ok(Some(signal)),

@@ -34,6 +34,7 @@ fn options() -> HeadlessOptions {
         simulate: false,
         json: false,
         pull: false,
+        resume: None,
     }
 }
 
@@ -57,6 +58,7 @@ fn finished(error: Option<&str>) -> News {
     News::Finished {
         directory: Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into()),
         error: error.map(str::to_owned),
+        report: None,
     }
 }
 

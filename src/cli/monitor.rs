@@ -35,9 +35,9 @@ impl PlaceArgs {
     }
 }
 
-/// What is measured beside the requests.
-#[derive(Debug, Args, Clone)]
-pub struct MonitorArgs {
+/// What is read beside the requests.
+#[derive(Debug, Args, Clone, Default)]
+pub struct SourceArgs {
     /// More processes to watch, by name or command line
     #[arg(long = "match", value_name = "REGEX", help_heading = "Monitors")]
     pub matching: Option<Regex>,
@@ -45,6 +45,29 @@ pub struct MonitorArgs {
     /// macmon serve, vLLM, llama-server (repeatable)
     #[arg(long = "exporter", value_name = "URL", help_heading = "Monitors")]
     pub exporters: Vec<String>,
+    /// Where the sources look.
+    #[command(flatten)]
+    pub places: PlaceArgs,
+}
+
+impl SourceArgs {
+    /// The monitors of a run; its target is not known yet.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            exporters: self.exporters.clone(),
+            matching: self.matching.clone(),
+            places: self.places.places(),
+            ..Setup::default()
+        }
+    }
+}
+
+/// What is measured beside the requests.
+#[derive(Debug, Args, Clone)]
+pub struct MonitorArgs {
+    /// What is read.
+    #[command(flatten)]
+    pub sources: SourceArgs,
     /// Measure the power of the idle machine this long before the first cycle; 0 for not at all
     #[arg(long, value_parser = super::values::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
     pub idle: f64,
@@ -62,9 +85,6 @@ pub struct MonitorArgs {
     /// Memory bandwidth of what computes, GB/s, where it is not found out
     #[arg(long, value_parser = super::values::factor, value_name = "GB/S", help_heading = "Monitors")]
     pub bandwidth: Option<f64>,
-    /// Where the sources look.
-    #[command(flatten)]
-    pub places: PlaceArgs,
 }
 
 impl MonitorArgs {
@@ -77,16 +97,6 @@ impl MonitorArgs {
                 currency: self.currency.clone().unwrap_or_default(),
             }),
             bandwidth_bytes_s: self.bandwidth.map(|gigabytes| gigabytes * 1e9),
-        }
-    }
-
-    /// The monitors of a run; its target is not known yet.
-    pub fn setup(&self) -> Setup {
-        Setup {
-            exporters: self.exporters.clone(),
-            matching: self.matching.clone(),
-            places: self.places.places(),
-            ..Setup::default()
         }
     }
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::MonitorArgs;
 use super::values::{
     TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
 };
+use super::{LookArgs, MonitorArgs};
 use crate::api::Dialect;
 use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
 
@@ -116,12 +116,6 @@ pub struct RunArgs {
     #[command(flatten)]
     pub monitors: MonitorArgs,
 
-    /// No dashboard: progress lines and a final table
-    #[arg(long, help_heading = "Output")]
-    pub headless: bool,
-    /// No dashboard: the summary as JSON on standard output, progress on standard error
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
     /// Where runs are written [default: the platform's data folder, tokometer/runs]
     #[arg(
         long,
@@ -133,15 +127,9 @@ pub struct RunArgs {
     /// Write nothing to disk, whatever --runs-dir says
     #[arg(long, help_heading = "Output")]
     pub no_record: bool,
-    /// Colours
-    #[arg(long, value_parser = crate::ui::theme::Theme::NAMES, help_heading = "Output")]
-    pub theme: Option<String>,
-    /// Only ASCII characters
-    #[arg(long, help_heading = "Output")]
-    pub ascii: bool,
-    /// Leave the mouse, and with it selecting text, to the terminal
-    #[arg(long, help_heading = "Output")]
-    pub no_mouse: bool,
+    /// How it is shown.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// A plan that cannot be made of the flags: every problem, one a line.

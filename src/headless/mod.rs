@@ -41,6 +41,8 @@ pub struct HeadlessOptions {
     pub json: bool,
     /// Download the model if the server does not have it.
     pub pull: bool,
+    /// Go on with the run in this directory.
+    pub resume: Option<PathBuf>,
 }
 
 /// How far it has come.
@@ -147,7 +149,16 @@ impl<'a> Headless<'a> {
                     }
                 }
             }
-            News::Finished { directory, error } => return self.finish(directory, error),
+            News::Resumed(events) => {
+                self.state = RunState::of(&events);
+                let line = progress::resumed(&self.state);
+                self.printer.progress(&line);
+            }
+            News::Finished {
+                directory,
+                error,
+                report,
+            } => return self.finish(directory, error, report),
             News::Searching { .. } | News::Answer(_) => {}
         }
         Next::Go
@@ -166,9 +177,13 @@ impl<'a> Headless<'a> {
             self.printer.progress(&line);
         }
         self.step = Step::Running;
-        Next::Ask(Ask::Start {
-            plan: Box::new(self.options.plan.clone()),
-            model: Box::new(model.clone()),
+        let model = Box::new(model.clone());
+        Next::Ask(match self.options.resume.clone() {
+            Some(directory) => Ask::Resume { directory, model },
+            None => Ask::Start {
+                plan: Box::new(self.options.plan.clone()),
+                model,
+            },
         })
     }
 
@@ -229,7 +244,12 @@ impl<'a> Headless<'a> {
         }
     }
 
-    fn finish(&mut self, directory: Option<PathBuf>, error: Option<String>) -> Next {
+    fn finish(
+        &mut self,
+        directory: Option<PathBuf>,
+        error: Option<String>,
+        report: Option<Result<PathBuf, String>>,
+    ) -> Next {
         let summary = Summary::of(&self.state);
         let started = self.state.info.is_some();
         if started && self.options.json {
@@ -243,6 +263,17 @@ impl<'a> Headless<'a> {
         if let Some(directory) = directory {
             let line = format!("run directory: {}", plain(&directory.display().to_string()));
             self.printer.progress(&line);
+        }
+        match report {
+            Some(Ok(page)) => {
+                let line = format!("report: {}", plain(&page.display().to_string()));
+                self.printer.progress(&line);
+            }
+            Some(Err(why)) => {
+                let line = format!("the reports could not be written: {}", plain(&why));
+                self.printer.error(&line);
+            }
+            None => {}
         }
         let failed = match &self.state.stage {
             Stage::Ended(RunEnd::Failed(why)) => Some(why.clone()),
@@ -273,7 +304,7 @@ impl<'a> Headless<'a> {
     /// The news broke off without an end.
     fn cut_off(&mut self) -> Next {
         let why = "the part that runs it ended without a word".to_owned();
-        self.finish(None, Some(why))
+        self.finish(None, Some(why), None)
     }
 
     /// True once, when nobody reads the output of a run that goes on.

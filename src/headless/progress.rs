@@ -118,6 +118,22 @@ fn asked(plan: &Plan) -> String {
     )
 }
 
+/// What a run that goes on has had so far.
+pub(super) fn resumed(run: &RunState) -> String {
+    let done = run
+        .cycles
+        .iter()
+        .filter(|cycle| cycle.end == Some(CycleEnd::Done));
+    let done: Vec<String> = done.map(|cycle| cycle.users.to_string()).collect();
+    let done = if done.is_empty() {
+        "none".to_owned()
+    } else {
+        done.join(", ")
+    };
+    let id = run.info.as_ref().map_or("", |info| info.id.as_str());
+    plain(&format!("resumed {id}; users done: {done}"))
+}
+
 fn once(what: &What) -> Option<String> {
     Some(match what {
         What::ModelLoaded { took_s, server_s } => {
@@ -153,6 +169,13 @@ fn once(what: &What) -> Option<String> {
             let scope = idle.scope.map(|scope| format!(" ({scope})"));
             let scope = scope.unwrap_or_default();
             format!("idle power {:.1} W{scope}", idle.watts)
+        }
+        What::Continued { gap_s, levels } => {
+            let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
+            format!(
+                "goes on, {gap_s:.0} s after it was broken off; users to come: {}",
+                levels.join(", ")
+            )
         }
         What::Paused => "paused: what is in flight finishes".to_owned(),
         What::Resumed => "goes on".to_owned(),

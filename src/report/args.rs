@@ -7,14 +7,14 @@ use clap::Args;
 
 use super::share::{Show, write_card};
 use super::{Report, ReportError, files};
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// The run to report on.
 #[derive(Debug, Args, Clone)]
 pub struct WhichRun {
-    /// A run: its directory, its name, the beginning of its name, or `latest`
+    /// A run: its directory, its name or the beginning of it, or `latest`
     #[arg(value_name = "RUN")]
-    pub run: PathBuf,
+    pub run: String,
     /// Where runs are [default: the platform's data folder, tokometer/runs]
     #[arg(long, value_name = "DIR", env = "TOKOMETER_RUNS_DIR")]
     pub runs_dir: Option<PathBuf>,
@@ -76,16 +76,14 @@ pub struct ShareArgs {
 
 impl WhichRun {
     /// The run's directory.
-    fn directory(&self) -> Result<PathBuf, ReportError> {
-        let root = store::default_root(self.runs_dir.as_deref())?;
-        let name = self.run.to_string_lossy();
-        Ok(store::index::find(&root, &name)?)
+    pub fn directory(&self) -> Result<PathBuf, StoreError> {
+        store::index::find(&store::default_root(self.runs_dir.as_deref())?, &self.run)
     }
 }
 
 /// Runs `report`: writes the files and names them, or prints one form.
 pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
-    let opened = args.which.directory();
+    let opened = args.which.directory().map_err(ReportError::from);
     let opened = opened.and_then(|directory| Ok((Report::open(&directory)?, directory)));
     let (report, directory) = match opened {
         Ok(opened) => opened,
@@ -118,7 +116,7 @@ pub fn run_share(args: &ShareArgs) -> color_eyre::Result<u8> {
         prompt: args.show_prompt,
         run: args.show_run,
     };
-    let directory = args.which.directory();
+    let directory = args.which.directory().map_err(ReportError::from);
     let done = directory.and_then(|directory| share(&directory, &args.out, show));
     Ok(match done {
         Ok((report, written)) if args.json => summarised(&report, &written),

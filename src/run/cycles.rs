@@ -75,6 +75,11 @@ impl Runner {
         Self { watching, ..self }
     }
 
+    /// The same run, which has had `cycle` cycles.
+    pub(crate) fn from_cycle(self, cycle: u32) -> Self {
+        Self { cycle, ..self }
+    }
+
     /// Runs to the end; reports every event but the first, which its caller reports.
     pub(crate) async fn run(mut self) -> RunEnd {
         let why = if let Err(why) = self.warm_up().await {

@@ -1,6 +1,7 @@
 //! The load: cycles of users that ask, measured at the socket.
 //!
 //! - `timeline`: the one stream of events, from its makers to its readers
+//! - `begin`: how a run begins, fresh or where it was broken off; `start`: from there to the load
 //! - `cycles`: the runner, a state machine of cycles that obeys [`Command`]s
 //! - `request`: one request and its record; `exchange`: one attempt of it, with its `timers` and `failures`
 //! - `socket`: the connection that stamps
@@ -10,6 +11,7 @@
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
 mod answers;
+mod begin;
 mod board;
 mod connections;
 mod cycles;
@@ -68,6 +70,13 @@ pub enum Ask {
         /// The model.
         model: Box<Model>,
     },
+    /// Go on with the run in this directory, where it was broken off, against this model of the server that was found.
+    Resume {
+        /// The run directory.
+        directory: std::path::PathBuf,
+        /// The model.
+        model: Box<Model>,
+    },
     /// Tell the run something.
     Run(Command),
     /// Download a model (Ollama).
@@ -100,6 +109,8 @@ pub enum News {
     },
     /// The download is over; on success a new `Found` follows.
     Pulled(Result<(), String>),
+    /// A run goes on that was broken off: its timeline until then.
+    Resumed(Vec<Event>),
     /// More of the timeline.
     Events(Vec<Event>),
     /// What the watched request answered since the last of these (whole text first, then what came since).
@@ -110,6 +121,8 @@ pub enum News {
         directory: Option<std::path::PathBuf>,
         /// Why it could not go on, if it could not.
         error: Option<String>,
+        /// Where its report is, or why it could not be written; None where none was to be.
+        report: Option<Result<std::path::PathBuf, String>>,
     },
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The session lives on a runtime and threads of its own, so nothing that draws can delay a stamp.
 
-use std::path::PathBuf;
+use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::api::{Dialect, DiscoverError, Discovery};
+use crate::api::{Dialect, DiscoverError, Discovery, Target};
 use crate::monitor::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
 
 use super::answers::AnswerPump;
+use super::begin::Beginning;
 use super::start::{self, Running};
 use super::{Ask, Command, News};
 
@@ -39,7 +41,12 @@ pub struct SessionOptions {
     pub simulator: SimConfig,
     /// Where runs are written; None to write none.
     pub runs: Option<PathBuf>,
+    /// Writes the reports of a run that is over into its directory; None to write none.
+    pub reports: Option<WriteReports>,
 }
+
+/// Writes the reports of the run in this directory; returns the one to look at first, or what went wrong in a sentence.
+pub type WriteReports = fn(&Path) -> Result<PathBuf, String>;
 
 /// A session that goes on until it is dropped.
 #[derive(Debug)]
@@ -118,6 +125,9 @@ enum Inner {
     Over,
 }
 
+/// Makes a run of the target that is there.
+type Begin = Box<dyn FnOnce(Target) -> Result<Beginning, String> + Send>;
+
 struct Worker {
     options: SessionOptions,
     monitors: Option<Setup>,
@@ -169,7 +179,15 @@ impl Worker {
         match ask {
             Ask::Search => self.search(self.options.url.clone(), self.options.dialect),
             Ask::Simulate => self.simulate().await,
-            Ask::Start { plan, model } => self.start(*plan, *model).await,
+            Ask::Start { plan, model } => {
+                let runs = self.options.runs.clone();
+                let begin = move |target| Ok(Beginning::fresh(*plan, target, runs.as_deref()));
+                self.start(*model, Box::new(begin)).await;
+            }
+            Ask::Resume { directory, model } => {
+                let begin = move |target| Beginning::resumed(&directory, target);
+                self.start(*model, Box::new(begin)).await;
+            }
             Ask::Run(Command::Watch(id)) => self.pump.watch(id),
             Ask::Run(command) => {
                 if let Some(running) = &self.running {
@@ -208,43 +226,42 @@ impl Worker {
         }
     }
 
-    async fn start(&mut self, plan: crate::plan::Plan, model: crate::api::Model) {
+    /// Starts the run that `begin` makes of the target, unless one goes on.
+    async fn start(&mut self, model: crate::api::Model, begin: Begin) {
         if let Some(running) = &self.running {
             return running.warn("a run goes on already: stop it before another is started");
         }
-        let Some(found) = &self.found else {
-            let finished = News::Finished {
-                directory: None,
-                error: Some("no server has been found yet".to_owned()),
-            };
-            return tell(&self.news, finished).await;
-        };
-        let target = found.target(&model);
-        let runs = self.options.runs.clone();
-        let own = self.simulator.as_ref().map(Simulator::url);
-        let serves_itself = own.is_some_and(|url| url == target.url);
-        let monitors = self.monitors.clone();
-        let news = self.news.clone();
-        match start::start(plan, target, serves_itself, runs, monitors, news).await {
-            Err(error) => {
-                let finished = News::Finished {
-                    directory: None,
-                    error: Some(error),
-                };
-                tell(&self.news, finished).await;
-            }
+        match self.begin(model, begin).await {
+            Err(error) => tell(&self.news, not_started(error)).await,
             Ok((running, over)) => {
                 self.pump.show(Arc::clone(&running.gallery));
                 self.running = Some(running);
                 let (news, inner) = (self.news.clone(), self.inner.clone());
+                let reports = self.options.reports;
                 tokio::spawn(async move {
-                    let finished = over.await;
+                    let finished = reported(over.await, reports).await;
                     // The session learns it before the screen, which may ask for another run at once.
                     let _gone = inner.send(Inner::Over).await;
                     tell(&news, finished).await;
                 });
             }
         }
+    }
+
+    async fn begin(
+        &self,
+        model: crate::api::Model,
+        begin: Begin,
+    ) -> Result<(Running, impl Future<Output = News> + use<>), String> {
+        let found = self.found.as_ref().ok_or("no server has been found yet")?;
+        let target = found.target(&model);
+        let own = self.simulator.as_ref().map(Simulator::url);
+        let serves_itself = own.is_some_and(|url| url == target.url);
+        // It reads and writes files.
+        let begun = tokio::task::spawn_blocking(move || begin(target)).await;
+        let begun = begun.map_err(|error| error.to_string())??;
+        let monitors = self.monitors.clone();
+        start::start(begun, serves_itself, monitors, self.news.clone()).await
     }
 
     fn pull(&mut self, model: String) {
@@ -277,6 +294,31 @@ impl Worker {
                 tell(&news, found).await;
             }
         });
+    }
+}
+
+/// Writes the reports of a run that is over, where there is something to report.
+async fn reported(mut over: News, reports: Option<WriteReports>) -> News {
+    if let News::Finished {
+        directory: Some(directory),
+        report,
+        ..
+    } = &mut over
+        && let Some(write) = reports
+    {
+        let directory = directory.clone();
+        let written = tokio::task::spawn_blocking(move || write(&directory)).await;
+        *report = Some(written.unwrap_or_else(|broken| Err(broken.to_string())));
+    }
+    over
+}
+
+/// The news of a run that could not begin.
+fn not_started(error: String) -> News {
+    News::Finished {
+        directory: None,
+        error: Some(error),
+        report: None,
     }
 }
 

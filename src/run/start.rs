@@ -1,7 +1,6 @@
 //! Starting a run: everything it needs, from the address to the recorder.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -12,11 +11,11 @@ use tokio::sync::mpsc;
 
 use crate::api::request::RequestShape;
 use crate::api::{Dialect, Target};
-use crate::event::{RunClock, RunEnd, RunInfo, Warning, WarningKind, What};
+use crate::event::{RunEnd, Warning, WarningKind, What};
 use crate::monitor::setup::Setup;
 use crate::plan::Plan;
-use crate::store::{Recorder, RunDirectory, directory_name};
 
+use super::begin::Beginning;
 use super::board::Gallery;
 use super::cycles::Runner;
 use super::monitors::Monitors;
@@ -46,37 +45,39 @@ impl Running {
     }
 }
 
-/// Starts a run, against a server in this process if `serves_itself`. The future gives its last news once everything is written.
+/// Lets a run begin, against a server in this process if `serves_itself`. The future gives its last news once everything
+/// is written.
 pub(super) async fn start(
-    plan: Plan,
-    target: Target,
+    run: Beginning,
     serves_itself: bool,
-    runs: Option<PathBuf>,
     monitors: Option<Setup>,
     news: mpsc::Sender<News>,
 ) -> Result<(Running, impl Future<Output = News>), String> {
+    let most_users = run.most_users();
+    let Beginning {
+        plan,
+        target,
+        clock,
+        recorder,
+        history,
+        first,
+        warnings,
+        cycle,
+        request,
+    } = run;
     let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
     let addresses = resolve(&url).await?;
-    let clock = RunClock::start();
-    let mut info = run_info(plan.clone(), target.clone());
-    let (recorder, warning) = match runs.map(|root| record(&root, &mut info)) {
-        None => (None, None),
-        Some(Ok(recorder)) => (Some(recorder), None),
-        Some(Err(why)) => (None, Some(why)),
-    };
+    if !history.is_empty() {
+        // A screen that is gone needs none.
+        let _gone = news.send(News::Resumed(history)).await;
+    }
     let (reporter, events) = timeline(clock);
     let hub = hub::spawn(events, recorder, news, clock).map_err(|error| error.to_string())?;
-    reporter.fact(What::RunStarted(Box::new(info)));
-    if let Some(why) = warning {
-        let text = format!("nothing of this run is written: {why}");
-        warn(&reporter, WarningKind::Recorder, text);
+    reporter.fact(first);
+    for warning in warnings {
+        reporter.fact(What::Warning(warning));
     }
-    if target.simulated {
-        let text = "every number of this run comes from a simulated server".to_owned();
-        warn(&reporter, WarningKind::Simulated, text);
-    }
-    let users = plan.levels.iter().copied().max().unwrap_or(0);
-    make_room(users, serves_itself, &reporter);
+    make_room(most_users, serves_itself, &reporter);
     let weak = reporter.downgrade();
     let gallery = Arc::<Gallery>::default();
     let monitors = monitors
@@ -93,12 +94,13 @@ pub(super) async fn start(
         reporter,
         gallery: Arc::clone(&gallery),
         serves_itself,
-        next_id: AtomicU64::new(1),
+        next_id: AtomicU64::new(request),
     });
     let load = with_bodies(load, &plan);
     let (commands, obeyed) = mpsc::channel(COMMANDS);
     let runner = Runner::new(load, plan.clone(), loader(&target, &plan), obeyed)
-        .watched(watching.unwrap_or_default());
+        .watched(watching.unwrap_or_default())
+        .from_cycle(cycle);
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;
@@ -120,7 +122,11 @@ pub(super) async fn start(
         drop(epitaph);
         let directory = tokio::task::spawn_blocking(move || hub.join()).await;
         let directory = directory.ok().and_then(Result::ok).flatten();
-        News::Finished { directory, error }
+        News::Finished {
+            directory,
+            error,
+            report: None,
+        }
     };
     let running = Running {
         commands,
@@ -141,30 +147,8 @@ fn with_bodies(mut load: Arc<Load>, plan: &Plan) -> Arc<Load> {
     load
 }
 
-/// Makes the run directory, whose name is the run's.
-fn record(root: &Path, info: &mut RunInfo) -> Result<Recorder, String> {
-    let directory = RunDirectory::create(root, info).map_err(|error| error.to_string())?;
-    info.clone_from(directory.info());
-    Recorder::open(&directory).map_err(|error| error.to_string())
-}
-
-fn run_info(plan: Plan, target: Target) -> RunInfo {
-    let mut info = RunInfo {
-        id: String::new(),
-        tokometer: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: chrono::Utc::now(),
-        simulated: target.simulated,
-        plan,
-        target,
-        machine: crate::platform::machine(),
-        imported: None,
-    };
-    info.id = directory_name(&info);
-    info
-}
-
 fn warn(reporter: &Reporter, kind: WarningKind, text: String) {
-    reporter.fact(What::Warning(Warning { kind, text }));
+    reporter.fact(What::Warning(Warning::new(kind, text)));
 }
 
 /// Raises the limit of open files where so many users need it. A server in this process needs as

@@ -170,7 +170,9 @@ impl RunState {
 
     /// The run goes on at `at`, after it was broken off at `before`.
     fn go_on(&mut self, at: Stamp, before: Stamp, gap_s: f64, levels: &[u32]) {
+        let mut lost = 0;
         for cycle in self.cycles.iter_mut().filter(|cycle| cycle.ended.is_none()) {
+            lost += cycle.in_flight.len();
             cycle.ended = Some(before);
             cycle.end = Some(CycleEnd::Stopped);
             cycle.in_flight.clear();
@@ -179,9 +181,14 @@ impl RunState {
         self.paused = false;
         let of = self.info.as_ref().map_or(0, |info| info.plan.warmup);
         self.stage = Stage::Warming { done: 0, of };
+        let lost = match lost {
+            0 => "nothing was in flight".to_owned(),
+            1 => "the request then in flight is lost".to_owned(),
+            more => format!("the {more} requests then in flight are lost"),
+        };
         let text = format!(
-            "The run was broken off at {:.1} s and went on {gap_s:.0} s later: what was in flight is lost.",
-            before.secs()
+            "The run was broken off at {:.1} s and went on {gap_s:.0} s later: {lost}.",
+            before.secs(),
         );
         let kind = WarningKind::Other;
         self.warnings.push((at, Warning { kind, text }));

@@ -190,6 +190,9 @@ pub fn delete(root: &Path, id: &str) -> Result<(), StoreError> {
             reason: "only runs are deleted".to_owned(),
         });
     }
+    if super::is_being_written(&path) {
+        return Err(StoreError::Busy(path));
+    }
     fs::remove_dir_all(&path).map_err(StoreError::io(path))
 }
 

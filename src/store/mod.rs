@@ -13,6 +13,7 @@ mod appender;
 mod directory;
 pub mod import;
 pub mod index;
+mod lock;
 mod read;
 mod recorder;
 mod resume;
@@ -23,6 +24,7 @@ mod tables;
 use std::path::PathBuf;
 
 pub use directory::{RunDirectory, default_root, directory_name};
+pub use lock::is_being_written;
 pub use read::{Recovered, events_of, read, replay};
 pub use recorder::{Recorder, Recording};
 pub use resume::Resume;
@@ -50,6 +52,17 @@ pub enum StoreError {
         /// Why it is none.
         reason: String,
     },
+    /// A run that is to go on and cannot.
+    #[error("{path} cannot go on: {reason}", path = path.display())]
+    CannotGoOn {
+        /// The run.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Another process writes it.
+    #[error("{path} is being written by another tokometer: it still runs", path = .0.display())]
+    Busy(PathBuf),
     /// Something could not be written as JSON.
     #[error("{path}: {source}", path = path.display())]
     Json {

@@ -151,6 +151,9 @@ fn scan(mut log: impl BufRead, mut each: impl FnMut(Event)) -> io::Result<Vec<St
     Ok(missing)
 }
 
+/// How the sentence begins that tells of a log without its last event.
+pub(super) const NO_END: &str = "The run has no end";
+
 /// What a log leaves open.
 #[derive(Debug, Default)]
 struct Open {
@@ -189,7 +192,7 @@ impl Open {
             more => format!(", and with it the {more} requests then in flight"),
         };
         Some(format!(
-            "The run has no end: whatever came after {:.1} s is missing{with_it}.",
+            "{NO_END}: whatever came after {:.1} s is missing{with_it}.",
             self.last.secs()
         ))
     }

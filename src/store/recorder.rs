@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::StoreError;
 use super::appender::Appender;
 use super::directory::{RunDirectory, write_json, write_whole};
+use super::lock::Lock;
 use super::resume::{Resume, answered, close_torn_line};
 use super::samples::{During, GpuRow, ProcessRow};
 use super::table::Table;
@@ -42,6 +43,8 @@ pub struct Recorder {
     answered: BTreeSet<u32>,
     trouble: Option<String>,
     told: bool,
+    /// Nobody else writes here meanwhile.
+    _lock: Lock,
 }
 
 /// What a recorder leaves behind.
@@ -69,6 +72,7 @@ impl Recorder {
     /// A recorder for a run directory that was just made.
     pub fn open(directory: &RunDirectory) -> Result<Self, StoreError> {
         let path = directory.path().to_owned();
+        let lock = Lock::take(&path)?;
         let answers = path.join("answers");
         fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
         Ok(Self {
@@ -85,6 +89,7 @@ impl Recorder {
             answered: BTreeSet::new(),
             trouble: None,
             told: false,
+            _lock: lock,
         })
     }
 
@@ -92,6 +97,7 @@ impl Recorder {
     /// tables anew.
     pub fn resume(run: &Resume) -> Result<Self, StoreError> {
         let path = run.directory.clone();
+        let lock = Lock::take(&path)?;
         let (log, requests) = (path.join("events.jsonl"), path.join("requests.csv"));
         close_torn_line(&log)?;
         let answers = path.join("answers");
@@ -125,6 +131,7 @@ impl Recorder {
             progress: BTreeMap::new(),
             trouble: None,
             told: false,
+            _lock: lock,
         })
     }
 

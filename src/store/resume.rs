@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use super::read::NO_END;
 use super::{StoreError, read};
 use crate::event::{CycleEnd, Event, RunEnd, RunInfo, Stamp, What};
 use crate::stats::state::{RunState, Stage};
@@ -18,11 +19,13 @@ pub struct Resume {
     pub directory: PathBuf,
     /// What was asked, of whom.
     pub info: RunInfo,
+    /// Its timeline so far.
+    pub events: Vec<Event>,
     /// The run as it was left.
     pub state: RunState,
     /// The levels that are left, in order: the one it was left at first.
     pub levels: Vec<u32>,
-    /// What is missing of its log, in sentences.
+    /// What cannot be read of its log, in sentences.
     pub missing: Vec<String>,
 }
 
@@ -31,10 +34,13 @@ impl Resume {
     pub fn of(directory: &Path) -> Result<Self, StoreError> {
         let recovered = read(directory)?;
         let state = RunState::of(&recovered.events);
-        let refused = |reason: &str| StoreError::NotARun {
+        let refused = |reason: &str| StoreError::CannotGoOn {
             path: directory.to_owned(),
-            reason: format!("it cannot go on: {reason}"),
+            reason: reason.to_owned(),
         };
+        if super::is_being_written(directory) {
+            return Err(StoreError::Busy(directory.to_owned()));
+        }
         if recovered.info.imported.is_some() {
             return Err(refused("it was imported, tokometer did not run it"));
         }
@@ -42,13 +48,33 @@ impl Resume {
         if levels.is_empty() {
             return Err(refused("all its levels are done"));
         }
+        let mut missing = recovered.missing;
+        // That it was broken off is told once it goes on.
+        missing.retain(|sentence| !sentence.starts_with(NO_END));
         Ok(Self {
             directory: directory.to_owned(),
             info: recovered.info,
+            events: recovered.events,
             state,
             levels,
-            missing: recovered.missing,
+            missing,
         })
+    }
+
+    /// The number of the next cycle.
+    pub fn next_cycle(&self) -> u32 {
+        let numbers = self.state.cycles.iter().map(|cycle| cycle.cycle);
+        numbers.max().map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// The number of the next request: no other of the run has it, not even one that was lost.
+    pub fn next_request(&self) -> u64 {
+        let started = self.events.iter().filter_map(|event| match &event.what {
+            What::RequestStarted { id, .. } => Some(*id),
+            What::RequestEnded(record) => Some(record.id),
+            _ => None,
+        });
+        started.max().map_or(1, |last| last.saturating_add(1))
     }
 
     /// The event that says that the run goes on at the wall-clock time `now`, and the stamp that its clock

@@ -53,6 +53,8 @@ pub struct Options {
     pub no_color: bool,
     /// Where runs are written; None if nowhere.
     pub runs: Option<PathBuf>,
+    /// Go on with the run in this directory as soon as its server is found.
+    pub resume: Option<PathBuf>,
     /// The shortest time between two frames.
     pub frame: Duration,
 }
@@ -68,6 +70,7 @@ impl Default for Options {
             mouse: true,
             no_color: false,
             runs: None,
+            resume: None,
             frame: Duration::from_micros(33_334),
         }
     }

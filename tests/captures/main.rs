@@ -241,6 +241,7 @@ async fn only_request(url: &str, dialect: Dialect, api: Api) -> RequestRecord {
         dialect: Some(dialect),
         simulator: tokometer::sim::SimConfig::default(),
         runs: None,
+        reports: None,
     };
     let mut session = session::start(options).unwrap();
     session.asks.send(Ask::Search).await.unwrap();

@@ -74,6 +74,12 @@ impl Process {
         kill.args(["-s", name, &pid]).assert().success();
     }
 
+    /// Kills it: it can do nothing any more.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let status = self.status();

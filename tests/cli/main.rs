@@ -6,6 +6,8 @@ mod headless;
 #[cfg(unix)]
 mod listener;
 mod process;
+#[cfg(unix)]
+mod resume;
 mod servers;
 #[cfg(unix)]
 mod signals;

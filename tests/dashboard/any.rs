@@ -154,7 +154,8 @@ fn any_news() -> impl Strategy<Value = Msg> {
         }),
         any_text().prop_map(|error| News::Finished {
             directory: None,
-            error: Some(error)
+            error: Some(error),
+            report: None
         }),
     ];
     news.prop_map(Msg::News)

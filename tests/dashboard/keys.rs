@@ -287,7 +287,12 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     assert_eq!(dash.frames() - before, 4, "one frame a second");
     let error = Some("the server is gone".to_owned());
     let directory = None;
-    dash.tell(News::Finished { directory, error }).await;
+    dash.tell(News::Finished {
+        directory,
+        error,
+        report: None,
+    })
+    .await;
     assert!(dash.screen().contains("the server is gone"));
     let before = dash.frames();
     sleep(Duration::from_mins(1)).await;
@@ -324,7 +329,12 @@ async fn a_run_that_is_over_can_be_run_again() {
     dash.tell(News::Events(story::over())).await;
     let directory = Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into());
     let error = None;
-    dash.tell(News::Finished { directory, error }).await;
+    dash.tell(News::Finished {
+        directory,
+        error,
+        report: None,
+    })
+    .await;
     assert_snapshot!("over_80x24", dash.screen());
     dash.keys("<enter>").await;
     assert_eq!(dash.asks(), [], "it asks first");

@@ -62,6 +62,7 @@ async fn over(width: u16, height: u16) -> Dash {
     dash.tell(News::Finished {
         directory: None,
         error: None,
+        report: None,
     })
     .await;
     dash
@@ -280,6 +281,7 @@ async fn capital_s_writes_a_picture_into_the_directory_of_the_run() {
     dash.tell(News::Finished {
         directory,
         error: None,
+        report: None,
     })
     .await;
     dash.keys("S").await;

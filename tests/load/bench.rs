@@ -62,6 +62,7 @@ impl Bench {
             dialect: Some(dialect),
             simulator,
             runs: runs.map(Path::to_owned),
+            reports: None,
         });
         Self {
             session: session.unwrap(),
@@ -128,7 +129,10 @@ impl Bench {
             News::NotFound { tried } => panic!("{tried:?}"),
             News::Events(events) => self.events.extend(events),
             News::Answer(text) => self.answers.push(text),
-            News::Finished { directory, error } => self.finished = Some((directory, error)),
+            News::Finished {
+                directory, error, ..
+            } => self.finished = Some((directory, error)),
+            News::Resumed(events) => self.events = events,
             News::Searching { .. } | News::Pulling { .. } | News::Pulled(_) => {}
         }
     }

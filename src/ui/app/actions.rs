@@ -89,9 +89,13 @@ impl App {
         self.reset();
         self.screen = Screen::Run(Progress::Starting);
         self.show(View::Live);
-        let start = Ask::Start {
-            plan: Box::new(self.options.plan.clone()),
-            model: Box::new(model),
+        let model = Box::new(model);
+        let start = match self.options.resume.take() {
+            Some(directory) => Ask::Resume { directory, model },
+            None => Ask::Start {
+                plan: Box::new(self.options.plan.clone()),
+                model,
+            },
         };
         vec![Effect::Ask(start), Effect::Redraw]
     }

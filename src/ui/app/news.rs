@@ -22,7 +22,7 @@ impl App {
                 self.screen = Screen::NotFound { tried };
             }
             News::Searching { .. } | News::NotFound { .. } => {}
-            News::Found(discovery) => self.found_server(discovery),
+            News::Found(discovery) => return self.found_server(discovery),
             News::Pulling {
                 model,
                 status,
@@ -40,7 +40,14 @@ impl App {
             }
             News::Events(events) => return self.events(&events),
             News::Answer(text) => self.answer_text(text),
-            News::Finished { directory, error } => self.finished(directory, error),
+            News::Resumed(events) => {
+                let _redraw = self.events(&events);
+            }
+            News::Finished {
+                directory,
+                error,
+                report,
+            } => self.finished(directory, error, report),
         }
         vec![Effect::Redraw]
     }
@@ -48,14 +55,14 @@ impl App {
     pub(super) fn news_ended(&mut self) -> Vec<Effect> {
         self.download = None;
         if self.is_busy() {
-            self.finished(None, Some("the part that runs it is gone".to_owned()));
+            self.finished(None, Some("the part that runs it is gone".to_owned()), None);
         } else {
             self.notice = Some("The session is gone: nothing can be started any more.".to_owned());
         }
         vec![Effect::Redraw]
     }
 
-    fn found_server(&mut self, discovery: Discovery) {
+    fn found_server(&mut self, discovery: Discovery) -> Vec<Effect> {
         let chosen = self.model().map(|model| model.name.clone());
         let models = &discovery.models;
         let named = |asked: &str| models.iter().position(|m| is_model(&m.name, asked));
@@ -68,9 +75,15 @@ impl App {
             .or_else(|| chosen.as_deref().and_then(named))
             .unwrap_or(0);
         self.found = Some(discovery);
-        if !self.is_busy() {
-            self.screen = Screen::Ready;
+        if self.is_busy() {
+            return vec![Effect::Redraw];
         }
+        self.screen = Screen::Ready;
+        // A run that is to go on waits for nobody, if its model is there.
+        if self.options.resume.is_some() && self.missing_model().is_none() {
+            return self.start();
+        }
+        vec![Effect::Redraw]
     }
 
     fn events(&mut self, events: &[Event]) -> Vec<Effect> {
@@ -117,7 +130,12 @@ impl App {
         trim(&mut self.answer.parts, ANSWER_BYTES);
     }
 
-    fn finished(&mut self, directory: Option<PathBuf>, error: Option<String>) {
+    fn finished(
+        &mut self,
+        directory: Option<PathBuf>,
+        error: Option<String>,
+        report: Option<Result<PathBuf, String>>,
+    ) {
         // A question about a run that is over has no meaning any more.
         self.dialog = None;
         let started = self.run.info.is_some();
@@ -132,10 +150,14 @@ impl App {
             let why = error.clone().unwrap_or_else(|| "it broke off".to_owned());
             self.run.stage = Stage::Ended(RunEnd::Failed(why));
         }
-        self.notice = Some(match (error, &directory) {
-            (Some(why), _) => format!("The run could not go on: {why}"),
-            (None, Some(at)) => format!("The run is over. Its files: {}", at.display()),
-            (None, None) => "The run is over.".to_owned(),
+        self.notice = Some(match (error, &directory, report) {
+            (Some(why), _, _) => format!("The run could not go on: {why}"),
+            (None, _, Some(Ok(page))) => format!("The run is over. Its report: {}", page.display()),
+            (None, _, Some(Err(why))) => {
+                format!("The run is over; its report could not be written: {why}")
+            }
+            (None, Some(at), None) => format!("The run is over. Its files: {}", at.display()),
+            (None, None, None) => "The run is over.".to_owned(),
         });
         self.directory = directory;
     }

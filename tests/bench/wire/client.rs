@@ -48,6 +48,7 @@ impl Tokometer {
             dialect: None,
             simulator: tokometer::sim::SimConfig::default(),
             runs: record.then(|| folder.clone()),
+            reports: None,
         })
         .unwrap();
         let plan = Plan {

@@ -1,0 +1,70 @@
+//! `tokometer resume`.
+
+use color_eyre::eyre::{Result, WrapErr as _};
+
+use super::{complain, dashboard, looks, screen_runtime, usage, without_dashboard, write_reports};
+use crate::api::address;
+use crate::cli::ResumeArgs;
+use crate::headless::HeadlessOptions;
+use crate::run::session::{self, SessionOptions};
+use crate::sim::SimConfig;
+use crate::store::Resume;
+use crate::ui;
+
+/// Goes on with a run that was broken off.
+pub(super) fn resume(args: &ResumeArgs) -> Result<u8> {
+    let found = args.which.directory().and_then(|at| Resume::of(&at));
+    let run = match found {
+        Ok(run) => run,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return Ok(1);
+        }
+    };
+    let url = match &args.url {
+        Some(url) => match address::from_url(url) {
+            Ok(url) => url,
+            Err(error) => return Ok(usage(&error)),
+        },
+        None => run.info.target.url.clone(),
+    };
+    // The simulated server of a run ended with it.
+    let simulate = run.info.simulated && args.url.is_none();
+    let mut plan = run.info.plan.clone();
+    plan.levels.clone_from(&run.levels);
+    let options = SessionOptions {
+        url,
+        dialect: Some(run.info.target.dialect),
+        simulator: SimConfig {
+            time_scale: plan.time_scale,
+            faults: args.faults.clone(),
+            ..SimConfig::default()
+        },
+        runs: run.directory.parent().map(std::path::Path::to_owned),
+        reports: Some(write_reports),
+    };
+    let session = session::start_with(options, Some(args.sources.setup()))
+        .wrap_err("the threads of the load could not be started")?;
+    let model = Some(run.info.target.model.name.clone());
+    if args.look.wants_dashboard() {
+        let options = ui::Options {
+            plan,
+            simulated: simulate,
+            model,
+            runs: run.directory.parent().map(std::path::Path::to_owned),
+            resume: Some(run.directory),
+            ..looks(&args.look)
+        };
+        screen_runtime()?.block_on(dashboard(options, session))
+    } else {
+        let options = HeadlessOptions {
+            plan,
+            model,
+            simulate,
+            json: args.look.json,
+            pull: false,
+            resume: Some(run.directory),
+        };
+        screen_runtime()?.block_on(without_dashboard(options, session))
+    }
+}

@@ -1,0 +1,117 @@
+//! Runs that are killed, and go on.
+
+use std::collections::BTreeSet;
+
+use tokometer::event::{Event, What};
+
+use crate::headless::{levels, valid};
+use crate::process::{Place, patience};
+
+/// The first cycle ends well; in the second one request stops in the middle.
+const STALLS: [&str; 9] = [
+    "--sim",
+    "--time-scale=1000",
+    "--max-tokens=40",
+    "--users=1,2,4",
+    "--warmup=0",
+    "--rest=0s",
+    "--idle=0s",
+    "--fault=stall:every=2,after=5",
+    "--json",
+];
+
+/// Waits until the log says so: what is not on the disk yet dies with the process.
+fn until_logged(place: &Place, text: &str) {
+    let late = std::time::Instant::now() + patience();
+    let log = place.run_path().join("events.jsonl");
+    while !std::fs::read_to_string(&log).unwrap().contains(text) {
+        assert!(std::time::Instant::now() < late, "never logged: {text}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+fn count(events: &[Event], fits: impl Fn(&What) -> bool) -> usize {
+    events.iter().filter(|event| fits(&event.what)).count()
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_in_the_same_log() {
+    let place = Place::new();
+    let process = place.start(&STALLS);
+    process.says("cycle of 2 users");
+    let path = place.run_path();
+    let run = path.to_str().unwrap();
+    // Two at once would write into each other's lines.
+    let early = place.run(&["resume", run]);
+    assert_eq!(early.code, 1, "{early:?}");
+    assert!(early.err.contains("is being written"), "{}", early.err);
+    until_logged(&place, r#""users":2}"#);
+    process.kill();
+    assert!(!path.join("summary.json").exists());
+
+    let ended = place.run(&["resume", run, "--json"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let summary = valid(&ended.out);
+    assert_eq!(valid(&place.file("summary.json")), summary);
+    let done: Vec<(u64, u64)> = levels(&summary).iter().map(|l| (l.0, l.2)).collect();
+    assert_eq!(done, [(1, 0), (2, 0), (4, 0)]);
+    assert!(ended.out.contains("The run was broken off at"), "the gap");
+    assert!(ended.err.contains("users to come: 2, 4"), "{}", ended.err);
+
+    let recorded = place.recorded();
+    assert_eq!(recorded.missing, Vec::<String>::new());
+    let events = &recorded.events;
+    let is_gap = |event: &Event| matches!(event.what, What::Continued { .. });
+    let gap = events.iter().position(is_gap).unwrap();
+    let (before, after) = events.split_at(gap);
+    let last = before.iter().map(|event| event.at).max();
+    assert!(after.iter().all(|event| Some(event.at) > last), "one clock");
+    assert_eq!(count(events, |what| matches!(what, What::RunStarted(_))), 1);
+    assert_eq!(
+        count(after, |what| matches!(what, What::Continued { .. })),
+        1
+    );
+    let mut cycles = Vec::new();
+    let mut requests = BTreeSet::new();
+    for event in events {
+        match event.what {
+            What::CycleStarted { cycle, users } => cycles.push((cycle, users)),
+            What::RequestStarted { id, .. } => assert!(requests.insert(id), "{id} twice"),
+            _ => {}
+        }
+    }
+    assert_eq!(cycles, [(0, 1), (1, 2), (2, 2), (3, 4)]);
+    assert!(place.file("report.html").contains("broken off"));
+    assert!(path.join("charts").read_dir().unwrap().count() > 0);
+
+    let again = place.run(&["resume", run]);
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(
+        again.err.contains("all its levels are done"),
+        "{}",
+        again.err
+    );
+}
+
+#[test]
+fn what_cannot_go_on_says_why() {
+    let place = Place::new();
+    let ended = place.run(&["resume", "nosuch"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains("nosuch"), "{}", ended.err);
+    let process = place.start(&STALLS);
+    process.says("cycle of 2 users");
+    process.kill();
+    let path = place.run_path();
+    // Its server is not there any more.
+    let gone = [
+        "resume",
+        path.to_str().unwrap(),
+        "--url",
+        "http://127.0.0.1:1",
+    ];
+    let ended = place.run(&gone);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains("no server answered"), "{}", ended.err);
+    assert!(!path.join("summary.json").exists(), "nothing was touched");
+}
