@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use strum::IntoEnumIterator as _;
 
 use super::charts::{Chart, models};
-use super::content::{Block, Content, Section, Table, heads, section};
+use super::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Section, Table, heads, section};
 use super::text::{UNKNOWN, clean, number};
 use super::{ReportError, files, html, markdown};
 use crate::stats::compare::{Change, Comparison, LevelComparison, Metric, Row, RunHead, letter};
@@ -87,10 +87,22 @@ fn content(comparison: &Comparison) -> Content {
     Content {
         title,
         subtitle: "Differences are against run A".to_owned(),
-        simulated: comparison.runs.iter().any(|run| run.simulated),
+        simulated: simulated(&comparison.runs),
         headline: Vec::new(),
         sections,
         made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+fn simulated(runs: &[RunHead]) -> Option<&'static str> {
+    let mut made_up = runs.iter().map(|run| run.simulated);
+    match (
+        made_up.clone().any(|simulated| simulated),
+        made_up.all(|simulated| simulated),
+    ) {
+        (true, true) => Some(SIMULATED),
+        (true, false) => Some(PARTLY_SIMULATED),
+        _ => None,
     }
 }
 

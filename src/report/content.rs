@@ -11,8 +11,8 @@ pub(super) struct Content {
     pub(super) title: String,
     /// Of whom, when.
     pub(super) subtitle: String,
-    /// Whether the server was simulated.
-    pub(super) simulated: bool,
+    /// Says that nothing, or not everything, was measured; None where all was.
+    pub(super) simulated: Option<&'static str>,
     /// The figures to leave with: what, how much, and a line on it.
     pub(super) headline: Vec<Tile>,
     pub(super) sections: Vec<Section>,
@@ -70,6 +70,9 @@ pub(super) fn heads<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static
 /// Says that nothing was measured.
 pub(super) const SIMULATED: &str = "SIMULATED: these are the numbers of tokometer's own simulator. No model and no machine was measured.";
 
+/// Says that only some was.
+pub(super) const PARTLY_SIMULATED: &str = "SIMULATED in part: where a run is marked so, its numbers are those of tokometer's own simulator, and no model was measured.";
+
 /// What the report says.
 pub(super) fn of(report: &Report) -> Content {
     let summary = &report.summary;
@@ -104,7 +107,7 @@ pub(super) fn of(report: &Report) -> Content {
     Content {
         title: format!("How fast is {model}?"),
         subtitle: subtitle(report),
-        simulated: summary.simulated,
+        simulated: summary.simulated.then_some(SIMULATED),
         headline: headline(summary),
         sections,
         made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),

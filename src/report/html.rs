@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::charts::Chart;
 use super::charts::palette::Colour;
-use super::content::{Block, Content, SIMULATED, Section, Table, Tile};
+use super::content::{Block, Content, Section, Table, Tile};
 use super::markdown::named;
 use super::text::escape_xml;
 
@@ -27,19 +27,11 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
     } else {
         format!("<div class=\"tiles\">\n{tiles}</div>\n")
     };
-    let banner = if content.simulated {
-        format!(
-            "<p class=\"simulated\" role=\"note\">{}</p>\n",
-            escape_xml(SIMULATED)
-        )
-    } else {
-        String::new()
-    };
-    let mark = if content.simulated {
-        "SIMULATED · "
-    } else {
-        ""
-    };
+    let banner = content.simulated.map_or_else(String::new, |banner| {
+        let banner = escape_xml(banner);
+        format!("<p class=\"simulated\" role=\"note\">{banner}</p>\n")
+    });
+    let mark = content.simulated.map_or("", |_| "SIMULATED · ");
     let (title, subtitle) = (escape_xml(&content.title), escape_xml(&content.subtitle));
     let dark = Colour::dark_rules("figure svg ");
     format!(

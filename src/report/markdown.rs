@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use super::charts::Chart;
-use super::content::{Block, Content, SIMULATED, Section, Table};
+use super::content::{Block, Content, Section, Table};
 use super::text::escape_markdown;
 
 /// Writes the report; charts are linked as `NAME.svg` below `folder`, which ends with its slash or is empty.
 pub(super) fn write(content: &Content, charts: &[Chart], folder: &str) -> String {
     let mut out = String::new();
     line(&mut out, &format!("# {}", escape_markdown(&content.title)));
-    if content.simulated {
-        line(&mut out, &format!("> **{SIMULATED}**"));
+    if let Some(banner) = content.simulated {
+        line(&mut out, &format!("> **{banner}**"));
     }
     line(&mut out, &escape_markdown(&content.subtitle));
     let tiles = content.headline.iter().map(|tile| {
