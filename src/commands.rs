@@ -19,6 +19,7 @@ use crate::run::session::{self, Session, SessionOptions};
 use crate::run::{Ask, Command as RunCommand};
 use crate::sim::{Profile, SimConfig, Simulator};
 
+use crate::stats::plain::one_line;
 use crate::ui::terminal::Screen;
 use crate::ui::{self, Exit, Shutdown};
 
@@ -170,15 +171,31 @@ async fn dashboard(options: ui::Options, session: Session) -> Result<u8> {
     drop(screen);
     work.finish().await;
     Ok(match left {
-        Ok(app) => match app.exit() {
-            Some(Exit::Signal(signal)) => signal_code(signal),
-            _ => 0,
-        },
+        Ok(app) => {
+            if let Some(directory) = app.run_directory() {
+                point_at(&directory);
+            }
+            match app.exit() {
+                Some(Exit::Signal(signal)) => signal_code(signal),
+                _ => 0,
+            }
+        }
         Err(error) => {
             complain(&format!("error: {error}"));
             1
         }
     })
+}
+
+/// Says where the files of the last run are, once the dashboard is gone from the screen.
+fn point_at(directory: &Path) {
+    let page = directory.join("report.html");
+    let lines = [("run directory", directory), ("report", page.as_path())];
+    for (what, path) in lines.iter().filter(|(_, path)| path.exists()) {
+        let path = one_line(&path.display().to_string(), 1000);
+        // A closed output is nobody's loss.
+        let _closed = writeln!(std::io::stdout(), "{what}: {path}");
+    }
 }
 
 /// The exit code of a program that signal `number` ended.

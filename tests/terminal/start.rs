@@ -18,7 +18,7 @@ fn a_run_from_the_ready_screen_to_the_results() {
     let first = tui.first_frame();
     writeln!(std::io::stderr(), "first frame after {first:?}").unwrap();
     tui.press("\r", "OVER");
-    tui.see("Its files:");
+    tui.see("Its report:");
     tui.press("2", "┌ Results");
     tui.see("SIMULATED");
     tui.keys("q");
@@ -31,10 +31,10 @@ fn a_run_from_the_ready_screen_to_the_results() {
 fn a_run_can_be_run_again() {
     let mut tui = Tui::quick();
     tui.see("Enter start");
-    tui.press("\r", "Its files: ");
+    tui.press("\r", "Its report: ");
     tui.press("\r", "Run the same plan again");
-    tui.see_no("Its files: ");
-    tui.press("y", "Its files: ");
+    tui.see_no("Its report: ");
+    tui.press("y", "Its report: ");
     tui.keys("q");
     let after = tui.end(0);
     assert_eq!(after.runs.len(), 2);

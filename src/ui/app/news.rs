@@ -1,6 +1,6 @@
 //! What the session tells, taken into the state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::api::Discovery;
 use crate::event::{Answer, Event, RunEnd, What};
@@ -152,7 +152,9 @@ impl App {
         }
         self.notice = Some(match (error, &directory, report) {
             (Some(why), _, _) => format!("The run could not go on: {why}"),
-            (None, _, Some(Ok(page))) => format!("The run is over. Its report: {}", page.display()),
+            (None, _, Some(Ok(page))) => {
+                format!("The run is over. Its report: {}", from_the_end(&page))
+            }
             (None, _, Some(Err(why))) => {
                 format!("The run is over; its report could not be written: {why}")
             }
@@ -177,6 +179,18 @@ impl AnswerView {
         }
         trim(&mut parts, ANSWER_BYTES);
         Self { id, parts }
+    }
+}
+
+/// The end of a path: the run and the file, which tell more than where all runs are.
+fn from_the_end(path: &Path) -> String {
+    let parts: Vec<_> = path.components().collect();
+    match parts.get(parts.len().saturating_sub(2)..) {
+        Some([run, file]) if parts.len() > 2 => {
+            let (run, file) = (run.as_os_str(), file.as_os_str());
+            format!("{}/{}", run.display(), file.display())
+        }
+        _ => path.display().to_string(),
     }
 }
 
