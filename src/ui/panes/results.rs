@@ -49,14 +49,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             return;
         }
         let rows = crate::units::u16_of(cx.run.cycles.len() + 1);
-        let verdict = Verdict::of_whole_cycles(cx.run, &cx.limits);
-        let width = usize::from(inner.width);
-        let mut found = findings(cx, &verdict, width);
-        // The evidence takes what the cycles and the charts leave.
-        let taken = rows.saturating_add(CHARTS.0 + 1);
-        let left = usize::from(inner.height.saturating_sub(taken)).saturating_sub(found.len());
-        let evidence = evidence(cx, &verdict, width).into_iter().take(left);
-        found.splice(1..1, evidence);
+        let below = inner.height.saturating_sub(rows);
+        let found = told(cx, usize::from(inner.width), below);
         let words = crate::units::u16_of(found.len()).min(inner.height.saturating_sub(3));
         let room = inner.height.saturating_sub(words);
         let beside = room.saturating_sub(CHARTS.0 + 1).max(4);
@@ -281,9 +275,42 @@ fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
     })
 }
 
-/// What the verdict rests on: the level that it speaks of and the one after it, repeats that disagree, and of
-/// a run that is over why it stops there.
-fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Line<'static>> {
+/// The verdict with its evidence, as far as there is room for it in `below` lines with the charts, and what was
+/// found.
+fn told(cx: &Cx<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
+    let verdict = Verdict::of_whole_cycles(cx.run, &cx.limits);
+    let found = findings(cx);
+    let left = below.saturating_sub(crate::units::u16_of(found.len()));
+    // Charts that have no room anyway leave theirs.
+    let mut left = usize::from(left.checked_sub(CHARTS.0 + 1).unwrap_or(left));
+    let whole = sentence(&verdict.sentence, Style::new(), width);
+    let mut lines = if whole.len() <= left {
+        whole
+    } else {
+        vec![verdict::line(cx, &verdict, width)]
+    };
+    left = left.saturating_sub(lines.len());
+    let items = evidence(cx, &verdict, width).into_iter();
+    let fitting = items.take_while(|lines| {
+        let fits = lines.len() <= left;
+        left = left.saturating_sub(lines.len());
+        fits
+    });
+    lines.extend(fitting.flatten());
+    lines.extend(found);
+    lines
+}
+
+fn sentence(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
+    let words = text::wrap(text, width.saturating_sub(2)).into_iter();
+    words
+        .map(|words| Line::styled(format!(" {words}"), style))
+        .collect()
+}
+
+/// What the verdict rests on, each a sentence on its lines: the level that it speaks of and the one after it,
+/// repeats that disagree, and of a run that is over why it stops there.
+fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'static>>> {
     let levels = [verdict.headline(), verdict.beyond()];
     let mut told: Vec<(String, Style)> = levels
         .into_iter()
@@ -303,16 +330,14 @@ fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Line<'static>> 
             (text, Style::new())
         }));
     }
-    let lines = told.into_iter().flat_map(|(text, style)| {
-        let words = text::wrap(&text, width.saturating_sub(2));
-        let lines = words.into_iter();
-        lines.map(move |words| Line::styled(format!(" {words}"), style))
-    });
-    lines.collect()
+    let lines = told.into_iter();
+    lines
+        .map(|(text, style)| sentence(&text, style, width))
+        .collect()
 }
 
 /// What was found, in sentences.
-fn findings(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Line<'static>> {
+fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
     let whole = || {
         cx.run
             .cycles
@@ -338,8 +363,7 @@ fn findings(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Line<'static>> 
             figures::users(users)
         ));
     }
-    let mut lines = vec![verdict::line(cx, verdict, width)];
-    lines.extend(physical_limit(cx));
+    let mut lines: Vec<Line<'_>> = physical_limit(cx).into_iter().collect();
     if !told.is_empty() {
         lines.push(Line::raw(format!(" {}", told.join(" · "))));
     }
