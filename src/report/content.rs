@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::text::{UNKNOWN, clean, number};
 use super::{Report, definitions, details, machine, tables};
 use crate::stats::summary::Summary;
+use crate::stats::why::sentences;
 
 /// A whole report.
 pub(super) struct Content {
@@ -195,9 +196,9 @@ fn verdict(summary: &Summary) -> Section {
         Block::Table(tables::verdict(verdict)),
     ];
     if !summary.why.is_empty() {
-        let why = summary.why.iter().map(|reason| clean(&reason.text));
+        let why = sentences(&summary.why);
         blocks.push(Block::Text("Why it stops there:".to_owned()));
-        blocks.push(Block::List(why.collect()));
+        blocks.push(Block::List(why.iter().map(|why| clean(why)).collect()));
     }
     blocks.push(Block::Text("The evidence:".to_owned()));
     blocks.push(Block::List(evidence.collect()));

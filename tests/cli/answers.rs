@@ -28,7 +28,8 @@ fn near(value: &Value, expected: f64) {
 
 /// Mean and spread (n − 1) of a figure over the repeats of a level.
 fn between(repeats: &[Value], figure: &str) -> (f64, f64) {
-    let means: Vec<f64> = repeats.iter().map(|r| number(&r[figure]["mean"])).collect();
+    let mean = |repeat: &Value| number(&repeat.get(figure).unwrap()["mean"]);
+    let means: Vec<f64> = repeats.iter().map(mean).collect();
     let n = means.len() as f64;
     let mean = means.iter().sum::<f64>() / n;
     let squares: f64 = means.iter().map(|x| (x - mean).powi(2)).sum();

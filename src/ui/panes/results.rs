@@ -14,7 +14,7 @@ use crate::stats::dist::Dist;
 use crate::stats::energy::PhysicalLimit;
 use crate::stats::state::CycleState;
 use crate::stats::verdict::Verdict;
-use crate::stats::why::why_of_run;
+use crate::stats::why::{sentences, why_of_run};
 use crate::ui::Cx;
 use crate::ui::draw::columns;
 use crate::ui::draw::frame::{self, Title};
@@ -324,11 +324,8 @@ fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'stati
     });
     told.extend(repeats);
     if !cx.run.is_running() {
-        let reasons = why_of_run(cx.run, verdict).into_iter();
-        told.extend(reasons.map(|reason| {
-            let text = format!("why the {} ends there: {}", reason.limit, reason.text);
-            (text, Style::new())
-        }));
+        let reasons = sentences(&why_of_run(cx.run, verdict)).into_iter();
+        told.extend(reasons.map(|text| (format!("why it ends there, by {text}"), Style::new())));
     }
     let lines = told.into_iter();
     lines
