@@ -22,6 +22,14 @@ pub enum AddressError {
          or tunnel to it (ssh -L 11434:localhost:11434 HOST)"
     )]
     NotHttp(String),
+    /// It carries a user name or a password, which would stand in every file of a run.
+    #[error(
+        "the address of {host} carries a user name or a password, which is never sent: leave it out"
+    )]
+    Secret {
+        /// Of which host.
+        host: String,
+    },
 }
 
 /// Reads `OLLAMA_HOST` as Ollama does: a bare host, `host:port`, an address, a URL; empty means this
@@ -44,7 +52,7 @@ pub fn from_ollama_host(text: &str) -> Result<String, AddressError> {
         host_and_port => host_and_port.to_owned(),
     };
     let scheme = if scheme.is_empty() { "http" } else { scheme };
-    base_url(&format!("{scheme}://{authority}/{path}"))
+    base_url(&format!("{scheme}://{authority}/{path}"), text)
 }
 
 /// Reads `--url`: a URL, or the same short forms as `OLLAMA_HOST`. Gives it without a trailing slash
@@ -58,14 +66,19 @@ pub fn from_url(text: &str) -> Result<String, AddressError> {
     Ok(base.to_owned())
 }
 
-fn base_url(text: &str) -> Result<String, AddressError> {
+/// The address `whole`, which was made of what was `given`.
+fn base_url(whole: &str, given: &str) -> Result<String, AddressError> {
     let unreadable = |why: String| AddressError::Unreadable {
-        text: text.to_owned(),
+        text: given.to_owned(),
         why,
     };
-    let mut url = Url::parse(text).map_err(|error| unreadable(error.to_string()))?;
+    let mut url = Url::parse(whole).map_err(|error| unreadable(error.to_string()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        return Err(AddressError::Secret { host });
+    }
     if url.scheme() != "http" {
-        return Err(AddressError::NotHttp(text.to_owned()));
+        return Err(AddressError::NotHttp(given.to_owned()));
     }
     let local = match url.host_str() {
         None => return Err(unreadable("it names no host".to_owned())),
@@ -114,14 +127,17 @@ mod tests {
     }
 
     #[rstest]
-    #[case("https://box", "only http can be timed")]
+    #[case("https://box", "`https://box`: only http can be timed")]
+    #[case("http://me:secret@box", "of box carries a user name")]
+    #[case("me@box:8000", "of box carries a user name")]
     #[case(
         "box:port",
-        "`http://box:port/` is no address of a server: invalid port number"
+        "`box:port` is no address of a server: invalid port number"
     )]
     #[case("http://[::1", "is no address of a server")]
     fn what_cannot_be_used_says_why(#[case] text: &str, #[case] why: &str) {
         let error = from_ollama_host(text).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 }

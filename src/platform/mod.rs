@@ -1,10 +1,11 @@
-//! The only place for `cfg`: signals, children, the limit of open files, faults for tests. Beside it,
+//! The only place for `cfg`: signals, children, the limit of open files, private directories, faults for tests. Beside it,
 //! what the operating system says of this process.
 
 pub mod child;
 mod descriptors;
 mod fault;
 mod priority;
+mod private;
 mod signals;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -14,6 +15,7 @@ use crate::event::{ClientCost, Machine};
 pub use descriptors::{descriptor_limits, raise_descriptor_limit};
 pub use fault::fault;
 pub use priority::yield_to_the_load;
+pub use private::create_private_directory;
 pub use signals::shutdown_signal;
 
 /// What this process has spent so far: processor time of all its threads, and memory.

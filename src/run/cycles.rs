@@ -76,7 +76,7 @@ impl Runner {
     }
 
     /// The same run, which has had `cycle` cycles.
-    pub(crate) fn from_cycle(self, cycle: u32) -> Self {
+    pub(crate) fn beginning_at_cycle(self, cycle: u32) -> Self {
         Self { cycle, ..self }
     }
 

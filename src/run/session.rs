@@ -258,10 +258,10 @@ impl Worker {
         let own = self.simulator.as_ref().map(Simulator::url);
         let serves_itself = own.is_some_and(|url| url == target.url);
         // It reads and writes files.
-        let begun = tokio::task::spawn_blocking(move || begin(target)).await;
-        let begun = begun.map_err(|error| error.to_string())??;
+        let made = tokio::task::spawn_blocking(move || begin(target)).await;
+        let made = made.map_err(|error| error.to_string())??;
         let monitors = self.monitors.clone();
-        start::start(begun, serves_itself, monitors, self.news.clone()).await
+        start::start(made, serves_itself, monitors, self.news.clone()).await
     }
 
     fn pull(&mut self, model: String) {

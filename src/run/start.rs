@@ -100,7 +100,7 @@ pub(super) async fn start(
     let (commands, obeyed) = mpsc::channel(COMMANDS);
     let runner = Runner::new(load, plan.clone(), loader(&target, &plan), obeyed)
         .watched(watching.unwrap_or_default())
-        .from_cycle(cycle);
+        .beginning_at_cycle(cycle);
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;

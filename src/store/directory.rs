@@ -34,7 +34,7 @@ impl RunDirectory {
                 more => format!("{name}-{more}"),
             };
             let path = root.join(&id);
-            match fs::create_dir(&path) {
+            match crate::platform::create_private_directory(&path) {
                 Ok(()) => {
                     let info = RunInfo { id, ..info.clone() };
                     write_json(&path.join("run.json"), &info)?;

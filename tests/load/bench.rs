@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokometer::api::{Dialect, Discovery, Model};
 use tokometer::event::{Event, RequestRecord, RunEnd, WarningKind, What};
-use tokometer::plan::{Plan, Timeouts};
+use tokometer::plan::{CycleShape, Plan, Timeouts};
 use tokometer::run::session::{self, Session, SessionOptions};
 use tokometer::run::{AnswerText, Ask, Command, News};
 use tokometer::sim::{Profile, SimConfig};
@@ -36,6 +36,22 @@ pub(crate) fn plan(levels: &[u32]) -> Plan {
         },
         stop_when_hopeless: false,
         ..Plan::default()
+    }
+}
+
+/// The same, each user asking so many times.
+pub(crate) fn waves(count: u32, levels: &[u32]) -> Plan {
+    Plan {
+        shape: CycleShape::Waves(count),
+        ..plan(levels)
+    }
+}
+
+/// The same, with so many requests before the first cycle.
+pub(crate) fn warmed(warmup: u32, levels: &[u32]) -> Plan {
+    Plan {
+        warmup,
+        ..plan(levels)
     }
 }
 
@@ -103,6 +119,18 @@ impl Bench {
 
     pub(crate) async fn command(&self, command: Command) {
         self.ask(Ask::Run(command)).await;
+    }
+
+    /// Pauses the run, and waits until it is.
+    pub(crate) async fn pause(&mut self) {
+        self.command(Command::TogglePause).await;
+        self.until(1, |what| *what == What::Paused).await;
+    }
+
+    /// Waits until the levels to come have changed so many times.
+    pub(crate) async fn levels_changed(&mut self, times: usize) {
+        self.until(times, |what| matches!(what, What::LevelsChanged { .. }))
+            .await;
     }
 
     pub(crate) async fn start(&self, plan: Plan) {

@@ -1,29 +1,12 @@
 //! Commands while a cycle runs, or is about to.
 
-use tokio_util::sync::CancellationToken;
 use tokometer::api::{Dialect, Model};
 use tokometer::event::{CycleEnd, RunEnd, What};
-use tokometer::plan::{CycleShape, Plan};
 use tokometer::run::{Ask, Command, News};
 
-use crate::bench::{Bench, fast, is_end, is_start, outcome, plan};
-use crate::says::{answer, answer_after, begin, end};
+use crate::bench::{Bench, fast, is_end, is_start, outcome, plan, waves};
+use crate::says::{answer, begin, end, holding};
 use crate::server::{Light, Manners, Server, Step};
-
-/// A server whose first `held` answers wait for the gate.
-async fn holding(held: usize) -> (Server, CancellationToken) {
-    let gate = CancellationToken::new();
-    let opens = gate.clone();
-    let server = Server::scripted(move |asked| {
-        if asked.number < held {
-            answer_after(&opens)
-        } else {
-            vec![answer()]
-        }
-    })
-    .await;
-    (server, gate)
-}
 
 fn levels_changed(what: &What) -> bool {
     matches!(what, What::LevelsChanged { .. })
@@ -47,16 +30,9 @@ fn ends(bench: &Bench) -> Vec<(u32, Option<CycleEnd>)> {
 async fn paused_nothing_new_starts_and_what_is_in_flight_finishes() {
     let (server, gate) = holding(2).await;
     let mut bench = Bench::at(&server.url()).await;
-    let shape = CycleShape::Waves(3);
-    bench
-        .start(Plan {
-            shape,
-            ..plan(&[2])
-        })
-        .await;
+    bench.start(waves(3, &[2])).await;
     server.was_asked(2).await;
-    bench.command(Command::TogglePause).await;
-    bench.until(1, |what| *what == What::Paused).await;
+    bench.pause().await;
     gate.cancel();
     bench.until(2, is_end).await;
     bench.some_progress(3).await;
@@ -79,16 +55,9 @@ async fn a_paused_run_can_be_stopped_and_skipped() {
     ] {
         let (server, gate) = holding(1).await;
         let mut bench = Bench::at(&server.url()).await;
-        let shape = CycleShape::Waves(2);
-        bench
-            .start(Plan {
-                shape,
-                ..plan(&[1])
-            })
-            .await;
+        bench.start(waves(2, &[1])).await;
         server.was_asked(1).await;
-        bench.command(Command::TogglePause).await;
-        bench.until(1, |what| *what == What::Paused).await;
+        bench.pause().await;
         gate.cancel();
         bench.until(1, is_end).await;
         bench.command(command).await;
@@ -274,13 +243,7 @@ async fn a_session_that_nobody_asks_any_more_stops_its_run() {
     while bench.found.is_none() {
         bench.hear().await;
     }
-    let shape = CycleShape::Waves(2);
-    bench
-        .start(Plan {
-            shape,
-            ..plan(&[1])
-        })
-        .await;
+    bench.start(waves(2, &[1])).await;
     bench.until(2, is_start).await;
     let tokometer::run::session::Session { asks, news, work } = bench.session;
     drop((asks, news));

@@ -8,26 +8,13 @@ use tokometer::event::{CycleEnd, WarningKind, What};
 use tokometer::plan::{CycleShape, Plan};
 use tokometer::run::Command;
 
-use crate::bench::{Bench, fast, is_end, outcome, plan};
-use crate::says::{HEAD, answer, answer_after, begin, chunk, done, end, say, token};
+use crate::bench::{Bench, fast, is_end, outcome, plan, waves};
+use crate::says::{HEAD, answer, begin, chunk, done, end, holding, say, token};
 use crate::server::{Asked, Light, Manners, Server, Step, json};
-
-fn waves(count: u32, levels: &[u32]) -> Plan {
-    Plan {
-        shape: CycleShape::Waves(count),
-        ..plan(levels)
-    }
-}
 
 #[tokio::test]
 async fn a_slow_user_holds_nobody_back() {
-    let gate = CancellationToken::new();
-    let opens = gate.clone();
-    let server = Server::scripted(move |asked| match asked.number {
-        0 => answer_after(&opens),
-        _ => vec![answer()],
-    })
-    .await;
+    let (server, gate) = holding(1).await;
     let mut bench = Bench::at(&server.url()).await;
     bench.start(waves(5, &[3])).await;
     // Two users come through all their rounds while the third waits for its first answer.
@@ -227,8 +214,7 @@ async fn a_connection_gone_stale_while_idle_is_tried_once_more_and_counted(#[cas
     bench.start(waves(2, &[1])).await;
     server.was_asked(1).await;
     // Paused between two rounds, the user holds its connection and does not look at it.
-    bench.command(Command::TogglePause).await;
-    bench.until(1, |what| *what == What::Paused).await;
+    bench.pause().await;
     first.cancel();
     bench.until(1, is_end).await;
     idle.cancel();

@@ -6,8 +6,8 @@ use tokometer::event::{CycleEnd, RunEnd, WarningKind, What};
 use tokometer::plan::{CycleShape, Plan};
 use tokometer::run::Command;
 
-use crate::bench::{Bench, is_end, is_start, outcome, plan};
-use crate::says::{answer, answer_after};
+use crate::bench::{Bench, is_end, is_start, outcome, plan, warmed};
+use crate::says::{answer, answer_after, holding};
 use crate::server::{Manners, Server, Step, json};
 
 fn is_rest(what: &What) -> bool {
@@ -137,35 +137,19 @@ async fn a_load_that_takes_for_ever_can_be_given_up(
 
 #[tokio::test]
 async fn paused_in_the_warm_up_nothing_new_starts() {
-    let gate = CancellationToken::new();
-    let opens = gate.clone();
-    let server = Server::scripted(move |asked| match asked.number {
-        0 => answer_after(&opens),
-        _ => vec![answer()],
-    })
-    .await;
+    let (server, gate) = holding(1).await;
     let mut bench = Bench::at(&server.url()).await;
-    let warmup = 2;
-    bench
-        .start(Plan {
-            warmup,
-            ..plan(&[1, 2])
-        })
-        .await;
+    bench.start(warmed(2, &[1, 2])).await;
     server.was_asked(1).await;
     bench.command(Command::TogglePause).await;
     bench.command(Command::RemoveLevel(2)).await;
     bench.command(Command::Repeat).await;
-    bench
-        .until(1, |what| matches!(what, What::LevelsChanged { .. }))
-        .await;
+    bench.levels_changed(1).await;
     gate.cancel();
     bench.until(1, is_warm).await;
     // What is asked now is obeyed, and still nothing starts.
     bench.command(Command::AddLevel(3)).await;
-    bench
-        .until(2, |what| matches!(what, What::LevelsChanged { .. }))
-        .await;
+    bench.levels_changed(2).await;
     assert_eq!(server.asked().len(), 1);
     bench.command(Command::TogglePause).await;
     assert_eq!(bench.end().await, RunEnd::Done);
@@ -177,30 +161,15 @@ async fn paused_in_the_warm_up_nothing_new_starts() {
 
 #[tokio::test]
 async fn paused_at_the_end_of_the_warm_up_no_cycle_begins() {
-    let gate = CancellationToken::new();
-    let opens = gate.clone();
-    let server = Server::scripted(move |asked| match asked.number {
-        0 => answer_after(&opens),
-        _ => vec![answer()],
-    })
-    .await;
+    let (server, gate) = holding(1).await;
     let mut bench = Bench::at(&server.url()).await;
-    let warmup = 1;
-    bench
-        .start(Plan {
-            warmup,
-            ..plan(&[1])
-        })
-        .await;
+    bench.start(warmed(1, &[1])).await;
     server.was_asked(1).await;
-    bench.command(Command::TogglePause).await;
-    bench.until(1, |what| *what == What::Paused).await;
+    bench.pause().await;
     gate.cancel();
     bench.until(1, is_warm).await;
     bench.command(Command::AddLevel(2)).await;
-    bench
-        .until(1, |what| matches!(what, What::LevelsChanged { .. }))
-        .await;
+    bench.levels_changed(1).await;
     assert!(bench.state().cycles.is_empty());
     bench.command(Command::Stop).await;
     assert_eq!(bench.end().await, RunEnd::Stopped);
@@ -215,13 +184,7 @@ async fn a_warm_up_can_be_skipped() {
     })
     .await;
     let mut bench = Bench::at(&server.url()).await;
-    let warmup = 5;
-    bench
-        .start(Plan {
-            warmup,
-            ..plan(&[1])
-        })
-        .await;
+    bench.start(warmed(5, &[1])).await;
     server.was_asked(1).await;
     bench.command(Command::Skip).await;
     assert_eq!(bench.end().await, RunEnd::Done);
@@ -277,8 +240,7 @@ async fn a_paused_run_stays_in_its_rest() {
     let mut bench = Bench::at(&server.url()).await;
     bench.start(resting(&[1, 2], 0.01)).await;
     server.was_asked(1).await;
-    bench.command(Command::TogglePause).await;
-    bench.until(1, |what| *what == What::Paused).await;
+    bench.pause().await;
     gate.cancel();
     bench.until(1, is_rest).await;
     // Far longer than the rest; the commands are obeyed one by one.

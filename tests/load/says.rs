@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::server::Step;
+use crate::server::{Server, Step};
 
 pub(crate) const HEAD: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -70,4 +70,19 @@ pub(crate) fn begin() -> Step {
 /// The rest of a stream that [`begin`] began.
 pub(crate) fn end() -> Step {
     say([chunk(token("is.")), chunk(done(2)), LAST.to_owned()].concat())
+}
+
+/// A server whose first `held` answers wait for the gate.
+pub(crate) async fn holding(held: usize) -> (Server, CancellationToken) {
+    let gate = CancellationToken::new();
+    let opens = gate.clone();
+    let server = Server::scripted(move |asked| {
+        if asked.number < held {
+            answer_after(&opens)
+        } else {
+            vec![answer()]
+        }
+    })
+    .await;
+    (server, gate)
 }

@@ -2,10 +2,9 @@
 
 use tokio_util::sync::CancellationToken;
 use tokometer::event::What;
-use tokometer::plan::{CycleShape, Plan};
 use tokometer::run::{AnswerText, Command};
 
-use crate::bench::{Bench, is_end, is_start, plan};
+use crate::bench::{Bench, is_end, is_start, plan, waves};
 use crate::says::{HEAD, chunk, done, say, thought, token};
 use crate::server::{Server, Step};
 
@@ -67,13 +66,7 @@ async fn an_answer_is_shown_as_it_grows_and_again_when_it_is_over() {
     })
     .await;
     let mut bench = Bench::at(&server.url()).await;
-    let shape = CycleShape::Waves(2);
-    bench
-        .start(Plan {
-            shape,
-            ..plan(&[1])
-        })
-        .await;
+    bench.start(waves(2, &[1])).await;
     bench.until(1, is_start).await;
     let first = ids(&bench)[0];
     bench.command(Command::Watch(first)).await;

@@ -42,6 +42,10 @@ impl App {
             News::Answer(text) => self.answer_text(text),
             News::Resumed(events) => {
                 let _redraw = self.events(&events);
+                // Run again means the whole plan.
+                if let Some(info) = &self.run.info {
+                    self.options.plan = info.plan.clone();
+                }
             }
             News::Finished {
                 directory,
