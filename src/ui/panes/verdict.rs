@@ -43,7 +43,7 @@ enum Tell {
 }
 
 /// From everything to the least.
-const FORMS: [&[Tell]; 9] = [
+const FORMS: [&[Tell]; 11] = [
     &[
         Tell::Words,
         Tell::More,
@@ -61,7 +61,9 @@ const FORMS: [&[Tell]; 9] = [
     ],
     &[Tell::Words, Tell::More, Tell::Each, Tell::Failed],
     &[Tell::Words, Tell::More, Tell::Each],
+    &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed, Tell::Now],
     &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed],
+    &[Tell::Words, Tell::More, Tell::Failed, Tell::Now],
     &[Tell::Words, Tell::More, Tell::Failed],
     &[Tell::Words, Tell::More],
     &[Tell::Words],
