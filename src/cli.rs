@@ -43,6 +43,9 @@ Examples:
   tokometer --url http://box:8080 --dialect openai
   tokometer --json > run.json               no dashboard, the summary as JSON
 
+Defaults of your own: tokometer.toml in your folder of settings (~/.config/tokometer), or the file that
+TOKOMETER_CONFIG names; its keys are the flags of `run`: users = [1, 4], limit-wait = \"5s\".
+
 Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not go on,
 2 wrong usage, 3 a condition of `compare --fail-if` is met, 128+n ended by signal n.";
 

@@ -3,6 +3,7 @@
 mod doctor;
 mod resume;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use crossterm::event::EventStream;
 
 use crate::api::address;
 use crate::cli::{Cli, Command, LookArgs, RunArgs, SimulateArgs};
+use crate::config::{self, ConfigError};
 use crate::headless::{self, HeadlessOptions};
 use crate::platform::shutdown_signal;
 use crate::run::session::{self, Session, SessionOptions};
@@ -25,6 +27,21 @@ use crate::ui::{self, Exit, Shutdown};
 
 /// Wrong usage.
 const USAGE: u8 = 2;
+
+/// Runs what this command line asks for; its first word is the program's name.
+pub fn execute_line(arguments: &[OsString]) -> Result<ExitCode> {
+    match config::parse(arguments) {
+        Ok(cli) => execute(cli),
+        // Help is one of these; it goes to standard output, and is no failure.
+        Err(ConfigError::Usage(error)) => error.exit(),
+        Err(ConfigError::File(problems)) => {
+            for problem in problems.lines() {
+                complain(&format!("error: {problem}"));
+            }
+            Ok(ExitCode::from(USAGE))
+        }
+    }
+}
 
 /// Runs what the command line asks for.
 pub fn execute(cli: Cli) -> Result<ExitCode> {

@@ -15,6 +15,7 @@
 pub mod api;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod event;
 pub mod headless;
 pub mod history;

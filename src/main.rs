@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use tokometer::cli::Cli;
+use tokometer::commands;
 
 fn main() -> color_eyre::Result<ExitCode> {
     color_eyre::config::HookBuilder::default()
@@ -11,5 +10,5 @@ fn main() -> color_eyre::Result<ExitCode> {
         .add_issue_metadata("version", env!("CARGO_PKG_VERSION"))
         .issue_filter(|kind| matches!(kind, color_eyre::ErrorKind::NonRecoverable(_)))
         .install()?;
-    tokometer::commands::execute(Cli::parse())
+    commands::execute_line(&std::env::args_os().collect::<Vec<_>>())
 }

@@ -45,6 +45,7 @@ impl Place {
             .env("TOKOMETER_RUNS_DIR", self.directory.path().join("runs"))
             // No test looks at a server that happens to run here.
             .env("OLLAMA_HOST", NOBODY)
+            .env("TOKOMETER_CONFIG", "")
             .env("COLUMNS", "100");
         command
     }

@@ -75,6 +75,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
         .args(["--sim", "--time-scale=1000", "--users=1,2,4", "--rest=0s"])
         .arg("--runs-dir")
         .arg(place.directory.path().join("runs"))
+        .env("TOKOMETER_CONFIG", "")
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped());

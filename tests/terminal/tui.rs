@@ -101,6 +101,7 @@ impl Tui {
             command.env_remove(inherited);
         }
         command.env("TERM", "xterm-256color");
+        command.env("TOKOMETER_CONFIG", "");
         for (name, value) in environment {
             command.env(name, value);
         }
