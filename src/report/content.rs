@@ -150,39 +150,55 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
         unit: "tokens/s",
         note: of,
     };
-    let verdict = summary.verdict.as_ref();
-    let carried = verdict.and_then(|verdict| verdict.by_share.both_users);
-    let state = verdict.and_then(|verdict| verdict.by_share.state);
-    let any = verdict.is_some_and(|verdict| !verdict.levels.is_empty());
-    let served = match carried {
-        Some(users) => users.to_string(),
-        None if any => "0".to_owned(),
-        None => UNKNOWN.to_owned(),
-    };
-    let sure = match (carried, state, any) {
-        (Some(_), Some(state), _) => state.to_string(),
-        (None, _, true) => "not even the smallest level meets the limits".to_owned(),
-        _ => String::new(),
-    };
-    let people = Tile {
-        name: "People served",
-        value: served,
-        unit: "at once",
-        note: sure,
-    };
     let energy = summary.energy.as_ref();
     let joules = energy.and_then(|energy| energy.gross_j_per_token);
     let scope = energy.and_then(|energy| energy.scope.clone());
+    // Two digits that say something, whatever the size of the model.
+    let digits = if joules.is_some_and(|joules| joules < 0.0995) {
+        4
+    } else {
+        2
+    };
     let energy = Tile {
         name: "Energy",
-        value: number(joules, 2),
+        value: number(joules, digits),
         unit: "joules/token",
         note: match joules {
             Some(_) => scope.map_or_else(String::new, |scope| clean(&scope)),
             None => "not measured".to_owned(),
         },
     };
-    vec![speed, people, energy]
+    vec![speed, people(summary), energy]
+}
+
+fn people(summary: &Summary) -> Tile {
+    let verdict = summary.verdict.as_ref();
+    let carried = verdict.and_then(|verdict| verdict.by_share.both_users);
+    let state = verdict.and_then(|verdict| verdict.by_share.state);
+    let smallest = verdict.and_then(|verdict| verdict.levels.first());
+    let smallest = smallest.map(|level| level.users);
+    let beyond = verdict.is_some_and(|verdict| verdict.beyond().is_some());
+    // Below the smallest level nothing is known, unless that is a single user.
+    let served = match (carried, smallest) {
+        (Some(users), _) => users.to_string(),
+        (None, Some(1)) => "0".to_owned(),
+        (None, Some(users)) => format!("< {users}"),
+        (None, None) => UNKNOWN.to_owned(),
+    };
+    let sure = match (carried, state, smallest) {
+        (Some(_), Some(state), _) if beyond => state.to_string(),
+        (Some(_), Some(state), _) => format!("{state}; no more were tried"),
+        (None, Some(state), Some(users)) => {
+            format!("the smallest level, {}: {state}", super::text::users(users))
+        }
+        _ => String::new(),
+    };
+    Tile {
+        name: "People served",
+        value: served,
+        unit: "at once",
+        note: sure,
+    }
 }
 
 fn verdict(summary: &Summary) -> Section {
