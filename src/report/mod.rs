@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Event, RunInfo};
 use crate::stats::figures::Figures;
+use crate::stats::state::CycleState;
 use crate::stats::summary::Summary;
 use crate::store::{CycleRow, StoreError, replay, write_row};
 use charts::Chart;
@@ -123,16 +124,29 @@ impl Report {
 
     /// A row a cycle, as in `cycles.csv`.
     pub fn csv(&self) -> Result<String, ReportError> {
-        let run = &self.gathered.state;
-        let meter = run.power.meter();
         let mut out = Vec::new();
-        for (number, cycle) in run.cycles.iter().enumerate() {
-            let figures = Figures::of_run(&[cycle], run, &meter);
-            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.summary.simulated);
+        for (number, cycle) in self.gathered.state.cycles.iter().enumerate() {
+            let Some(figures) = self.figures(cycle) else {
+                continue;
+            };
+            let row = CycleRow::of(figures, cycle.cycle, cycle.users, self.summary.simulated);
             write_row(&mut out, &row, number == 0)
                 .map_err(|error| ReportError::Table(error.to_string()))?;
         }
         String::from_utf8(out).map_err(|error| ReportError::Table(error.to_string()))
+    }
+
+    /// The figures of a cycle, which the summary has already: those of its level, or of one of its repeats.
+    fn figures(&self, cycle: &CycleState) -> Option<&Figures> {
+        let mut levels = self.summary.cycles.iter();
+        let level = levels.find(|level| level.users == cycle.users)?;
+        if level.repeats.is_empty() {
+            return Some(&level.figures);
+        }
+        let cycles = self.gathered.state.cycles.iter();
+        let earlier =
+            cycles.filter(|other| other.users == cycle.users && other.cycle < cycle.cycle);
+        level.repeats.get(earlier.count())
     }
 
     /// `summary.json`.
