@@ -72,6 +72,8 @@ pub enum Command {
     Import(crate::history::import::ImportArgs),
     /// List the runs that were recorded, or delete one
     Runs(crate::history::runs::RunsArgs),
+    /// Play a recorded run in the dashboard, at its own pace or faster; no server is needed
+    Replay(crate::history::replay::ReplayArgs),
     /// Hold runs against each other, level by level
     Compare(crate::history::compare::CompareArgs),
     /// Print completions for a shell

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::EventStream;
+use tokio::sync::mpsc;
 
 use crate::api::address;
 use crate::cli::{Cli, Command, LookArgs, RunArgs, SimulateArgs};
@@ -18,7 +19,7 @@ use crate::config::{self, ConfigError};
 use crate::headless::{self, HeadlessOptions};
 use crate::platform::shutdown_signal;
 use crate::run::session::{self, Session, SessionOptions};
-use crate::run::{Ask, Command as RunCommand};
+use crate::run::{Ask, Command as RunCommand, News};
 use crate::sim::{Profile, SimConfig, Simulator};
 
 use crate::stats::plain::one_line;
@@ -57,6 +58,7 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Screenshot(args)) => crate::picture::execute(&args)?,
         Some(Command::Import(args)) => crate::history::import::run_import(&args)?,
         Some(Command::Runs(args)) => crate::history::runs::run_runs(&args)?,
+        Some(Command::Replay(args)) => crate::history::replay::run_replay(&args)?,
         Some(Command::Compare(args)) => crate::history::compare::run_compare(&args)?,
         Some(Command::Completions { shell }) => {
             let mut out = Vec::new();
@@ -104,10 +106,13 @@ fn run(args: &RunArgs) -> Result<u8> {
         Ok(url) => url,
         Err(error) => return Ok(usage(&error)),
     };
-    let runs = if args.no_record {
-        None
+    let root = crate::store::default_root(args.runs_dir.as_deref());
+    let (runs, archive) = if args.no_record {
+        // What was recorded before can be looked at all the same.
+        (None, root.ok())
     } else {
-        Some(crate::store::default_root(args.runs_dir.as_deref())?)
+        let root = root?;
+        (Some(root.clone()), Some(root))
     };
     let simulator = SimConfig {
         time_scale: args.time_scale,
@@ -129,6 +134,7 @@ fn run(args: &RunArgs) -> Result<u8> {
             simulated: args.sim,
             model: args.model.clone(),
             runs,
+            archive,
             ..looks(&args.look)
         };
         screen_runtime()?.block_on(dashboard(options, session))
@@ -153,7 +159,7 @@ fn write_reports(directory: &Path) -> Result<PathBuf, String> {
 }
 
 /// The options of a dashboard that looks so.
-fn looks(args: &LookArgs) -> ui::Options {
+pub(crate) fn looks(args: &LookArgs) -> ui::Options {
     let defaults = ui::Options::default();
     ui::Options {
         theme: args.theme.clone().unwrap_or(defaults.theme),
@@ -165,6 +171,19 @@ fn looks(args: &LookArgs) -> ui::Options {
 }
 
 async fn dashboard(options: ui::Options, session: Session) -> Result<u8> {
+    let Session { asks, news, work } = session;
+    crate::platform::yield_to_the_load();
+    let code = on_screen(options, news, asks).await;
+    work.finish().await;
+    code
+}
+
+/// Shows the dashboard until it is left, and returns the exit code.
+pub(crate) async fn on_screen(
+    options: ui::Options,
+    news: mpsc::Receiver<News>,
+    asks: mpsc::Sender<Ask>,
+) -> Result<u8> {
     let signal = shutdown_signal();
     let shutdown = async {
         match signal.await {
@@ -173,23 +192,13 @@ async fn dashboard(options: ui::Options, session: Session) -> Result<u8> {
             Err(_) => std::future::pending().await,
         }
     };
-    let Session { asks, news, work } = session;
-    crate::platform::yield_to_the_load();
     let mut screen = Screen::open(options.mouse).wrap_err("the terminal cannot be used")?;
-    let left = ui::run(
-        screen.terminal(),
-        EventStream::new(),
-        news,
-        asks,
-        shutdown,
-        options,
-    )
-    .await;
+    let keys = EventStream::new();
+    let left = ui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
     drop(screen);
-    work.finish().await;
     Ok(match left {
         Ok(app) => {
-            if let Some(directory) = app.run_directory() {
+            if let Some(directory) = app.measured_directory() {
                 point_at(&directory);
             }
             match app.exit() {

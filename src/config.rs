@@ -62,14 +62,12 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, ConfigError> {
 
 /// The file, if it was named or is there.
 fn place() -> Option<PathBuf> {
-    match std::env::var_os(VARIABLE) {
-        Some(named) => Some(PathBuf::from(named)).filter(|named| !named.as_os_str().is_empty()),
-        None => {
-            let folder = etcetera::choose_base_strategy().ok()?.config_dir();
-            let file = folder.join("tokometer").join("tokometer.toml");
-            file.exists().then_some(file)
-        }
+    if let Some(named) = std::env::var_os(VARIABLE) {
+        return Some(PathBuf::from(named)).filter(|named| !named.as_os_str().is_empty());
     }
+    let folder = etcetera::choose_base_strategy().ok()?.config_dir();
+    let file = folder.join("tokometer").join("tokometer.toml");
+    file.exists().then_some(file)
 }
 
 fn read(file: &Path) -> Result<Defaults, String> {

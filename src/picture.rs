@@ -206,6 +206,7 @@ fn turn(
                 View::Results => '2',
                 View::Requests => '3',
                 View::Preview => '4',
+                View::Runs => '5',
             };
             Ok(app.update(key(KeyCode::Char(digit)), now))
         }

@@ -10,7 +10,7 @@ use tokometer::event::{CycleEnd, Event, RunEnd, RunInfo, What};
 use tokometer::plan::Plan;
 use tokometer::stats::state::RunState;
 use tokometer::stats::summary::Summary;
-use tokometer::store::index::{delete, find, list};
+use tokometer::store::index::{Found, delete, find, list, survey};
 use tokometer::store::{self, Recorder, Resume, RunDirectory};
 
 mod timeline;
@@ -169,6 +169,74 @@ fn the_command_lists_filters_and_deletes() {
     runs(&["--delete", "latest", "--yes"]).success();
     assert!(!path.exists());
     runs(&["--delete", "latest", "--yes"]).code(1);
+}
+
+#[test]
+fn what_cannot_be_read_is_listed_with_its_reason_and_can_be_deleted() {
+    let root = tempfile::tempdir().unwrap();
+    recorded(root.path(), false);
+    let made = |name: &str, file: &str, content: &str| {
+        let path = root.path().join(name);
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join(file), content).unwrap();
+    };
+    made("2026-11-22T10-00-00_torn", "run.json", "{");
+    made("old", "events.jsonl", "nothing\n");
+    made("photographs", "cat.jpeg", "");
+    let found = survey(root.path()).unwrap();
+    let ids: Vec<&str> = found.iter().map(Found::id).collect();
+    let run = "2026-11-21T16-02-11_deepseek-r1-7b";
+    assert_eq!(ids, ["2026-11-22T10-00-00_torn", run, "old"]);
+    let told = format!("{:?}", found[0]);
+    assert!(told.contains("neither run.json nor events.jsonl"), "{told}");
+    assert!(!told.contains(root.path().to_str().unwrap()), "{told}");
+    assert_eq!(list(root.path()).unwrap().len(), 1);
+    delete(root.path(), "old").unwrap();
+    assert!(delete(root.path(), "photographs").is_err());
+    assert_eq!(survey(root.path()).unwrap().len(), 2);
+    let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
+    let listed = command.arg("runs").arg("--runs-dir").arg(root.path());
+    let output = listed.assert().success().get_output().clone();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let line = "warning: 2026-11-22T10-00-00_torn cannot be read: neither run.json";
+    assert!(told.starts_with(line), "{told}");
+}
+
+#[test]
+fn a_replay_without_a_screen_tells_what_the_run_came_to() {
+    let root = tempfile::tempdir().unwrap();
+    let path = recorded(root.path(), true);
+    let tokometer = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
+        command.args(arguments).arg("--runs-dir").arg(root.path());
+        command.assert()
+    };
+    let out = |arguments: &[&str]| {
+        let ended = tokometer(arguments).success();
+        String::from_utf8(ended.get_output().stdout.clone()).unwrap()
+    };
+    let report = out(&["report", path.to_str().unwrap(), "--json"]);
+    for run in ["latest", "2026", path.to_str().unwrap()] {
+        assert_eq!(out(&["replay", run, "--json"]), report, "{run}");
+    }
+    let table = out(&["replay", "latest"]);
+    assert!(
+        table.contains("SIMULATED") && !table.contains('\u{1b}'),
+        "{table}"
+    );
+    assert_eq!(out(&["replay", "latest", "--headless"]), table);
+    let unknown = tokometer(&["replay", "yesterday"]).code(1);
+    let told = String::from_utf8(unknown.get_output().stderr.clone()).unwrap();
+    assert!(
+        told.starts_with("error: yesterday is no run directory"),
+        "{told}"
+    );
+    tokometer(&["replay", "latest", "--speed", "1000"]).code(2);
+    // What is missing of it is told beside the summary.
+    fs::remove_file(path.join("run.json")).unwrap();
+    let ended = tokometer(&["replay", "latest", "--json"]).success();
+    let told = String::from_utf8(ended.get_output().stderr.clone()).unwrap();
+    assert!(told.starts_with("warning: There is no run.json"), "{told}");
 }
 
 /// The fixed run, asked to do 1, 2 and 1 users and then 4, killed within the second cycle.

@@ -52,6 +52,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<u8> {
             simulated: simulate,
             model,
             runs: run.directory.parent().map(std::path::Path::to_owned),
+            archive: run.directory.parent().map(std::path::Path::to_owned),
             resume: Some(run.directory),
             ..looks(&args.look)
         };

@@ -8,7 +8,8 @@ use color_eyre::eyre::Result;
 
 use super::{RunsDir, complain, print};
 use crate::report;
-use crate::stats::compare::{Change, Comparison, Metric, Row, RunHead, letter};
+pub use crate::stats::compare::letter;
+use crate::stats::compare::{Change, Comparison, Metric, Row, RunHead};
 use crate::stats::condition::Condition;
 use crate::stats::plain::one_line;
 use crate::stats::state::RunState;
@@ -153,22 +154,25 @@ fn head(run: &RunHead) -> String {
     )
 }
 
+/// A value as it stands in the table; `–` where it is not known.
+pub fn value(metric: Metric, value: Option<f64>) -> String {
+    let Some(value) = value else {
+        return "–".to_owned();
+    };
+    let value = if metric.is_share() {
+        value * 100.0
+    } else {
+        value
+    };
+    let digits = if metric == Metric::Energy { 3 } else { 2 };
+    format!("{value:.digits$}")
+}
+
 fn line(row: &Row) -> String {
-    let values = row.values.iter().map(|value| {
-        let shown = value.map_or_else(
-            || "–".to_owned(),
-            |value| {
-                let value = if row.metric.is_share() {
-                    value * 100.0
-                } else {
-                    value
-                };
-                let digits = if row.metric == Metric::Energy { 3 } else { 2 };
-                format!("{value:.digits$}")
-            },
-        );
-        format!("{shown:>10}")
-    });
+    let values = row
+        .values
+        .iter()
+        .map(|known| format!("{:>10}", value(row.metric, *known)));
     let values: Vec<String> = values.collect();
     let mut line = format!(
         "  {:<11}{} {}",
@@ -192,7 +196,8 @@ fn line(row: &Row) -> String {
     line
 }
 
-fn told(metric: Metric, change: &Change) -> String {
+/// A difference with its interval, and whether the samples show one.
+pub fn told(metric: Metric, change: &Change) -> String {
     let text = change.told(metric);
     match change.low {
         Some(_) if change.shown => text,

@@ -3,11 +3,12 @@
 //! - [`import`]: `tokometer import DIR`
 //! - [`runs`]: `tokometer runs`
 //! - [`compare`]: `tokometer compare RUN RUN…`
-//! - [`player`]: a recorded run as a stream of events again, with a pace of its own
+//! - [`replay`]: `tokometer replay RUN`; [`player`]: a recorded run as a stream of events again, with a pace of its own
 
 pub mod compare;
 pub mod import;
 pub mod player;
+pub mod replay;
 pub mod runs;
 
 use std::io::Write as _;

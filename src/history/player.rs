@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Event, Stamp};
+use crate::event::{Event, Stamp, What};
 use crate::stats::state::RunState;
 
 /// The slowest and the fastest pace.
@@ -13,6 +13,9 @@ pub const PACES: (f64, f64) = (1.0, 100.0);
 /// A stretch longer than this in which nothing happens, seconds, is skipped down to it: nobody waits days for the
 /// next event.
 const LONGEST_SILENCE_S: f64 = 10.0;
+
+/// Who goes back within this time of a cycle's start, seconds on the viewer's clock, means the cycle before.
+const JUST_BEGUN_S: f64 = 2.0;
 
 /// Plays a run.
 #[derive(Debug, Clone)]
@@ -42,6 +45,11 @@ impl Player {
     /// Where it is.
     pub fn at(&self) -> Stamp {
         Stamp(crate::units::floor_u64(self.at_us))
+    }
+
+    /// Where the run begins.
+    pub fn begin(&self) -> Stamp {
+        self.events.first().map_or(Stamp(0), |event| event.at)
     }
 
     /// Where the run ends.
@@ -126,23 +134,74 @@ impl Player {
     /// Goes to an instant of the run, forwards or backwards, and returns the run as it stood then: the events
     /// up to and with that instant.
     pub fn seek(&mut self, to: Stamp) -> RunState {
+        self.place(to);
+        self.state()
+    }
+
+    /// Goes to an instant of the run, and folds nothing: [`Player::state`] does, once it is wanted.
+    pub fn place(&mut self, to: Stamp) {
         let to = to.min(self.end());
         self.next = self.events.partition_point(|event| event.at <= to);
         self.at_us = to.0 as f64;
+    }
+
+    /// The run as it stands here, folded anew: it takes the longer the more happened before.
+    pub fn state(&self) -> RunState {
         RunState::of(self.events.get(..self.next).unwrap_or_default())
+    }
+
+    /// Goes on to a later instant of the run, and returns the events that come until then; nothing for an
+    /// earlier one.
+    pub fn forward(&mut self, to: Stamp) -> &[Event] {
+        let to = to.min(self.end());
+        let first = self.next;
+        if to >= self.at() {
+            self.next = self
+                .events
+                .partition_point(|event| event.at <= to)
+                .max(first);
+            self.at_us = self.at_us.max(to.0 as f64);
+        }
+        self.events.get(first..self.next).unwrap_or_default()
+    }
+
+    /// The instant so many seconds from here, forwards or backwards, within the run.
+    pub fn beside(&self, seconds: f64) -> Stamp {
+        let at = crate::units::floor_u64((self.at_us + seconds * 1e6).max(0.0));
+        Stamp(at).clamp(self.begin(), self.end().max(self.begin()))
     }
 
     /// Goes so many seconds forwards, or backwards.
     pub fn skip(&mut self, seconds: f64) -> RunState {
-        let to = crate::units::floor_u64((self.at_us + seconds * 1e6).max(0.0));
-        self.seek(Stamp(to))
+        self.seek(self.beside(seconds))
+    }
+
+    /// Where the next cycle starts.
+    pub fn next_cycle(&self) -> Option<Stamp> {
+        let at = self.at();
+        self.cycle_starts().find(|start| *start > at)
+    }
+
+    /// Where the present cycle starts; just after its start, where the one before does. Before all cycles, the
+    /// beginning.
+    pub fn previous_cycle(&self) -> Stamp {
+        let lately = self.at_us - JUST_BEGUN_S * 1e6 * self.pace;
+        let earlier = self.cycle_starts().take_while(|s| (s.0 as f64) < lately);
+        earlier.last().unwrap_or_else(|| self.begin())
+    }
+
+    fn cycle_starts(&self) -> impl Iterator<Item = Stamp> {
+        let starts = self
+            .events
+            .iter()
+            .filter(|event| matches!(event.what, What::CycleStarted { .. }));
+        starts.map(|event| event.at)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::What;
 
     fn event(seconds: u64) -> Event {
         Event {
@@ -215,5 +274,40 @@ mod tests {
         assert_eq!(player.skip(99.0).events, 4);
         assert!(player.is_over());
         assert_eq!(Player::new(vec![]).seek(Stamp(9)).events, 0);
+    }
+
+    #[test]
+    fn it_goes_on_without_folding_anew() {
+        let mut player = player(&[0, 1, 2, 5]);
+        assert_eq!(stamps(player.forward(Stamp(1_500_000))), [0, 1]);
+        assert_eq!(player.at(), Stamp(1_500_000));
+        assert_eq!(stamps(player.forward(Stamp(1_000_000))), [0; 0]);
+        assert_eq!(player.at(), Stamp(1_500_000), "back is not forward");
+        assert_eq!(player.beside(-9.0), player.begin());
+        let end = player.beside(99.0);
+        assert_eq!(stamps(player.forward(end)), [2, 5]);
+        assert!(player.is_over());
+    }
+
+    #[test]
+    fn it_knows_where_cycles_start() {
+        let mut events: Vec<Event> = [0, 1, 10, 20].map(event).to_vec();
+        for (cycle, index) in [(0, 1), (1, 2)] {
+            events[index].what = What::CycleStarted { cycle, users: 1 };
+        }
+        let mut player = Player::new(events);
+        let seconds = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.0 / 1_000_000);
+        assert_eq!(seconds(player.next_cycle()), Some(1));
+        player.seek(Stamp(11_000_000));
+        assert_eq!(seconds(player.next_cycle()), None);
+        assert_eq!(
+            seconds(Some(player.previous_cycle())),
+            Some(1),
+            "just begun"
+        );
+        player.seek(Stamp(15_000_000));
+        assert_eq!(seconds(Some(player.previous_cycle())), Some(10));
+        player.set_pace(10.0);
+        assert_eq!(seconds(Some(player.previous_cycle())), Some(0));
     }
 }

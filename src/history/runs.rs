@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{RunsDir, complain, print};
 use crate::stats::plain::{json_lines, one_line};
-use crate::store::index::{Entry, delete, find, list};
+use crate::store::index::{Entry, Found, delete, find, survey};
 
 /// The longest name of a model or a server in the table, characters.
 const LONGEST: usize = 40;
@@ -37,13 +37,14 @@ pub fn run_runs(args: &RunsArgs) -> Result<u8> {
     if let Some(name) = &args.delete {
         return Ok(delete_run(&root, name, args.yes));
     }
-    let mut entries = match list(&root) {
-        Ok(entries) => entries,
+    let found = match survey(&root) {
+        Ok(found) => found,
         Err(error) => {
             complain(&format!("error: {error}"));
             return Ok(1);
         }
     };
+    let mut entries = readable(found);
     if let Some(filter) = &args.filter {
         entries.retain(|entry| matches(entry, filter));
     }
@@ -53,6 +54,20 @@ pub fn run_runs(args: &RunsArgs) -> Result<u8> {
         print(&text(&entries, &super::shown(&root)));
     }
     Ok(0)
+}
+
+/// The runs; those that cannot be read are told on standard error.
+fn readable(found: Vec<Found>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for found in found {
+        match found {
+            Found::Run(entry) => entries.push(*entry),
+            Found::Unreadable { id, reason, .. } => {
+                complain(&format!("warning: {id} cannot be read: {reason}"));
+            }
+        }
+    }
+    entries
 }
 
 fn delete_run(root: &std::path::Path, name: &str, sure: bool) -> u8 {

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
@@ -53,6 +53,51 @@ pub struct Entry {
     pub speed_tok_s: Option<f64>,
     /// Whether it came to an end; a run that was killed did not.
     pub ended: bool,
+    /// Whether a process writes it now; never kept in the index.
+    #[serde(skip)]
+    pub recording: bool,
+}
+
+/// What stands in a directory of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// A run.
+    Run(Box<Entry>),
+    /// A run directory that cannot be read.
+    Unreadable {
+        /// The name of the directory.
+        id: String,
+        /// Wall-clock time of its start, as its name tells it.
+        started_at: Option<DateTime<Utc>>,
+        /// Why not, in a sentence.
+        reason: String,
+    },
+}
+
+impl Found {
+    /// The name of its directory.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Run(entry) => &entry.id,
+            Self::Unreadable { id, .. } => id,
+        }
+    }
+
+    /// Wall-clock time of its start.
+    pub fn started_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Run(entry) => entry.started_at,
+            Self::Unreadable { started_at, .. } => *started_at,
+        }
+    }
+
+    /// The run, if it can be read.
+    pub fn run(&self) -> Option<&Entry> {
+        match self {
+            Self::Run(entry) => Some(entry),
+            Self::Unreadable { .. } => None,
+        }
+    }
 }
 
 /// The files that an entry was made from, as they were: size in bytes and time in microseconds since 1970.
@@ -105,24 +150,45 @@ struct SlimVerdict {
     by_share: ByShare,
 }
 
-/// The runs below `root`, the latest first; none where there is no such folder. What is no run is left out.
+/// The runs below `root`, the latest first; none where there is no such folder. What is no run, or cannot be
+/// read, is left out.
 pub fn list(root: &Path) -> Result<Vec<Entry>, StoreError> {
+    let runs = survey(root)?.into_iter().filter_map(|found| match found {
+        Found::Run(entry) => Some(*entry),
+        Found::Unreadable { .. } => None,
+    });
+    Ok(runs.collect())
+}
+
+/// [`list`] with the run directories that cannot be read, and why.
+pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
     let known = known(root);
     let had = known.len();
     let mut runs = BTreeMap::new();
+    let mut unreadable = Vec::new();
     let mut changed = false;
     for id in ids(root)? {
         let path = root.join(&id);
         let trace = trace(&path);
         let entry = match known.get(&id) {
-            Some((then, entry)) if *then == trace => Some(entry.clone()),
+            Some((then, entry)) if *then == trace => Ok(entry.clone()),
             _ => {
                 changed = true;
                 entry(&path, &id, &trace)
             }
         };
-        if let Some(entry) = entry {
-            runs.insert(id, (trace, entry));
+        match entry {
+            Ok(mut entry) => {
+                entry.recording = !entry.ended && super::is_being_written(&path);
+                runs.insert(id, (trace, entry));
+            }
+            Err(error) if is_meant_as_run(&path) => unreadable.push(Found::Unreadable {
+                started_at: started_at(&id),
+                reason: reason(error),
+                id,
+            }),
+            // Somebody else's directory.
+            Err(_) => {}
         }
     }
     if changed || runs.len() != had {
@@ -135,9 +201,36 @@ pub fn list(root: &Path) -> Result<Vec<Entry>, StoreError> {
             },
         );
     }
-    let mut entries: Vec<Entry> = runs.into_values().map(|(_, entry)| entry).collect();
-    entries.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
-    Ok(entries)
+    let entries = runs
+        .into_values()
+        .map(|(_, entry)| Found::Run(Box::new(entry)));
+    let mut found: Vec<Found> = entries.chain(unreadable).collect();
+    found.sort_by(|a, b| (b.started_at(), b.id()).cmp(&(a.started_at(), a.id())));
+    Ok(found)
+}
+
+/// Whether a directory was made for a run, whatever is left in it, or cannot be looked into.
+fn is_meant_as_run(path: &Path) -> bool {
+    let has = |name: &str| path.join(name).try_exists().unwrap_or(true);
+    has("run.json") || has("events.jsonl")
+}
+
+/// Why a run cannot be read, without the name of its directory.
+fn reason(error: StoreError) -> String {
+    match error {
+        StoreError::NotARun { reason, .. } => reason,
+        StoreError::Io { path, source } => {
+            let file = path.file_name().unwrap_or(path.as_os_str());
+            format!("{}: {source}", file.display())
+        }
+        other => other.to_string(),
+    }
+}
+
+/// When a run started, as the name of its directory tells it.
+fn started_at(id: &str) -> Option<DateTime<Utc>> {
+    let time = NaiveDateTime::parse_from_str(id.get(..19)?, "%Y-%m-%dT%H-%M-%S");
+    time.ok().map(|time| time.and_utc())
 }
 
 /// The directory of the run that `name` means: a path, an id below `root`, the beginning of just one id, or
@@ -232,7 +325,7 @@ fn trace(path: &Path) -> Trace {
     }
 }
 
-fn entry(path: &Path, id: &str, trace: &Trace) -> Option<Entry> {
+fn entry(path: &Path, id: &str, trace: &Trace) -> Result<Entry, StoreError> {
     // A log that is newer than the summary is that of a run that went on.
     let is_current = match (trace.summary, trace.log) {
         (Some((_, made)), Some((_, logged))) => made >= logged,
@@ -243,7 +336,7 @@ fn entry(path: &Path, id: &str, trace: &Trace) -> Option<Entry> {
         serde_json::from_slice::<Slim>(&bytes).ok()
     };
     match is_current.then(slim).flatten() {
-        Some(slim) => Some(of_summary(id, slim)),
+        Some(slim) => Ok(of_summary(id, slim)),
         None => of_log(path, id),
     }
 }
@@ -269,16 +362,21 @@ fn of_summary(id: &str, slim: Slim) -> Entry {
         by_share: slim.verdict.as_ref().map(|verdict| verdict.by_share),
         speed_tok_s: speeds.reduce(f64::max),
         ended: true,
+        recording: false,
     }
 }
 
-/// From the log itself; None for a directory that is no run.
-fn of_log(path: &Path, id: &str) -> Option<Entry> {
+/// From the log itself; an error for a directory that is no run, or cannot be read.
+fn of_log(path: &Path, id: &str) -> Result<Entry, StoreError> {
     let mut state = RunState::default();
-    super::replay(path, |event| state.apply(&event)).ok()?;
-    let json = serde_json::to_vec(&Summary::of(&state)).ok()?;
-    let slim = serde_json::from_slice::<Slim>(&json).ok()?;
-    Some(Entry {
+    super::replay(path, |event| state.apply(&event))?;
+    let wrong = |source| StoreError::Json {
+        path: path.to_owned(),
+        source,
+    };
+    let json = serde_json::to_vec(&Summary::of(&state)).map_err(wrong)?;
+    let slim = serde_json::from_slice::<Slim>(&json).map_err(wrong)?;
+    Ok(Entry {
         ended: !state.is_running(),
         ..of_summary(id, slim)
     })

@@ -17,12 +17,14 @@ use futures_util::{Stream, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::preview::record::look::Look;
 use crate::preview::record::still;
 use crate::run::{Ask, News};
 use crate::ui::app::{App, Effect, Msg};
+use crate::ui::errands::{self, Errand, Told};
 use crate::ui::render::render;
 use crate::ui::{Options, Shutdown};
 
@@ -71,8 +73,10 @@ where
     let mut batch = Vec::with_capacity(BATCH);
     let mut heard_all = false;
     tokio::pin!(shutdown);
+    let mut errands = JoinSet::new();
     loop {
         if dirty && limiter.is_due(Instant::now()) {
+            app.settle();
             let area = match draw(terminal, &app) {
                 Ok(area) => area,
                 Err(error) => return lost(error, app, outbox, shutdown).await,
@@ -82,6 +86,9 @@ where
             dirty = outbox
                 .take(app.update(Msg::Sized(area), Instant::now()))
                 .redraw;
+        }
+        for errand in outbox.errands.drain(..) {
+            errands.spawn_blocking(|| errands::run(errand));
         }
         let wake = wake(&app, &limiter);
         let msg = tokio::select! {
@@ -95,6 +102,9 @@ where
                 None => return lost(UiError::Closed, app, outbox, shutdown).await,
             },
             () = outbox.send_one(), if outbox.has_mail() => None,
+            Some(told) = errands.join_next() => Some(Msg::Told(told.unwrap_or_else(
+                |error| Told::BrokeOff(error.to_string()),
+            ))),
             count = news.recv_many(&mut batch, BATCH), if !heard_all => {
                 heard_all = count == 0;
                 heard_all.then_some(Msg::NewsEnded)
@@ -106,6 +116,7 @@ where
         for msg in msg.into_iter().chain(batch.drain(..).map(Msg::News)) {
             let mut wanted = outbox.take(app.update(msg, now));
             if wanted.picture {
+                app.settle();
                 let taken = picture(terminal, &app)?;
                 wanted |= outbox.take(app.update(Msg::Pictured(taken), now));
             }
@@ -221,12 +232,14 @@ impl std::ops::BitOrAssign for Wanted {
     }
 }
 
-/// Asks that wait for the session to have room: the dashboard never waits for it.
+/// Asks that wait for the session to have room, and errands that are to be run: the dashboard never waits for
+/// either.
 #[derive(Debug)]
 struct Outbox {
     asks: mpsc::Sender<Ask>,
     waiting: VecDeque<Ask>,
     closed: bool,
+    errands: Vec<Errand>,
 }
 
 impl Outbox {
@@ -235,15 +248,17 @@ impl Outbox {
             asks,
             waiting: VecDeque::new(),
             closed: false,
+            errands: Vec::new(),
         }
     }
 
-    /// Takes the asks out of `effects`; says what else they want.
+    /// Takes the asks and the errands out of `effects`; says what else they want.
     fn take(&mut self, effects: Vec<Effect>) -> Wanted {
         let mut wanted = Wanted::default();
         for effect in effects {
             match effect {
                 Effect::Ask(ask) => self.waiting.push_back(ask),
+                Effect::Errand(errand) => self.errands.push(errand),
                 Effect::Redraw => wanted.redraw = true,
                 Effect::Picture => wanted.picture = true,
                 Effect::Quit => wanted.quit = true,

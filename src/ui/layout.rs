@@ -12,7 +12,7 @@
 
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
-/// A view, on a number key. Past runs will be view 5.
+/// A view, on a number key.
 #[derive(
     Debug,
     Clone,
@@ -35,6 +35,9 @@ pub enum View {
     Requests,
     /// What speeds feel like, and what was measured.
     Preview,
+    /// The runs that were recorded.
+    #[value(skip)]
+    Runs,
 }
 
 impl View {
@@ -45,7 +48,8 @@ impl View {
             Self::Live => Self::Results,
             Self::Results => Self::Requests,
             Self::Requests => Self::Preview,
-            Self::Preview => Self::Live,
+            Self::Preview => Self::Runs,
+            Self::Runs => Self::Live,
         }
     }
 
@@ -66,6 +70,7 @@ impl View {
             Self::Results => &[Pane::Results, Pane::Usage, Pane::Ttfb, Pane::Log],
             Self::Requests => &[Pane::RequestTable, Pane::RequestDetail, Pane::Answer],
             Self::Preview => &[Pane::Lanes],
+            Self::Runs => &[Pane::Runs, Pane::Comparison],
         }
     }
 }
@@ -101,6 +106,10 @@ pub enum Pane {
     RequestDetail,
     /// The lanes of the preview.
     Lanes,
+    /// The runs that were recorded.
+    Runs,
+    /// Runs side by side.
+    Comparison,
 }
 
 /// How much room there is.
@@ -209,6 +218,8 @@ fn panes(room: Room, body: Rect, arrangement: Arrangement) -> Vec<(Pane, Rect)> 
         (View::Results, Room::Wide) => results_wide(body, arrangement.cycles),
         (View::Requests, Room::Wide) => requests_wide(body),
         (View::Preview, _) => vec![(Pane::Lanes, body)],
+        (View::Runs, _) if arrangement.focus == Pane::Comparison => vec![(Pane::Comparison, body)],
+        (View::Runs, _) => vec![(Pane::Runs, body)],
         (_, _) => one_pane(body, arrangement),
     }
 }

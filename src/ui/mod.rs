@@ -7,11 +7,14 @@
 //! - [`theme`]: the only place that knows colours
 //! - [`panes`]: one file a pane, pure drawing from a [`Cx`]
 //! - [`draw`]: the few widgets that the panes share
+//! - [`errands`]: what reads and writes files for it, on a thread of its own
 //!
-//! It knows `stats`, `event`, `plan`, the lanes of `preview` and the session's `Ask` and `News`; nobody knows it.
+//! It knows `stats`, `event`, `plan`, the lanes of `preview`, the runs of `history` and the session's `Ask` and
+//! `News`; of the other modules only the commands that open a screen know it.
 
 pub mod app;
 pub mod draw;
+pub mod errands;
 pub mod event_loop;
 pub mod keys;
 pub mod layout;
@@ -24,6 +27,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::Stamp;
+use crate::history::replay::Opened;
 use crate::plan::{Limits, Plan};
 use crate::stats::state::{CycleState, RunState};
 
@@ -53,6 +57,12 @@ pub struct Options {
     pub no_color: bool,
     /// Where runs are written; None if nowhere.
     pub runs: Option<PathBuf>,
+    /// Where runs were written that can be looked at; None if that is not known.
+    pub archive: Option<PathBuf>,
+    /// A recorded run to begin with, instead of a server.
+    pub replay: Option<Box<Opened>>,
+    /// How many times faster than it was a replay begins.
+    pub pace: f64,
     /// Go on with the run in this directory as soon as its server is found.
     pub resume: Option<PathBuf>,
     /// The shortest time between two frames.
@@ -70,6 +80,9 @@ impl Default for Options {
             mouse: true,
             no_color: false,
             runs: None,
+            archive: None,
+            replay: None,
+            pace: 1.0,
             resume: None,
             frame: Duration::from_micros(33_334),
         }

@@ -6,10 +6,11 @@ use ratatui::layout::Rect;
 use crate::preview::pane::render_as;
 use crate::ui::app::{App, Screen};
 use crate::ui::draw::frame::asciify;
-use crate::ui::layout::{Areas, Pane, Room};
+use crate::ui::layout::{Areas, Pane, Room, View};
 use crate::ui::panes::{
-    answer, cycles, dialog, footer, header, headline, help, log, machine, processes, ready,
-    request_detail, requests, requests_view, results, searching, toosmall, ttfb, usage, verdict,
+    answer, comparison, cycles, dialog, footer, header, headline, help, log, machine, processes,
+    ready, request_detail, requests, requests_view, results, runs, searching, toosmall, ttfb,
+    usage, verdict,
 };
 
 /// Draws the dashboard.
@@ -29,22 +30,25 @@ pub fn render(frame: &mut Frame<'_>, app: &App) {
 fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
     header::render(frame, areas.header, app);
     match app.screen() {
-        Screen::Searching { .. } | Screen::NotFound { .. } => {
-            searching::render(frame, areas.body, app);
-        }
-        Screen::Ready => ready::render(frame, areas.body, app),
-        Screen::Run(_) => {
+        _ if app.has_panes() => {
             for (pane, at) in &areas.panes {
                 render_pane(frame, *at, *pane, app);
             }
         }
+        Screen::Ready => ready::render(frame, areas.body, app),
+        _ => searching::render(frame, areas.body, app),
     }
-    if matches!(app.screen(), Screen::Run(_)) {
+    if app.view() == View::Runs {
+        // Beside a comparison the selected run of the list says nothing.
+        if app.focus() == Pane::Runs {
+            runs::render_selected(frame, areas.verdict, app);
+        }
+    } else if matches!(app.screen(), Screen::Run(_)) {
         verdict::render(frame, areas.verdict, &app.cx(Pane::Headline));
     }
     footer::render_notice(frame, areas.body, app);
     footer::render(frame, areas.footer, app);
-    if app.download().is_some() {
+    if app.download().is_some() && !app.has_panes() {
         dialog::render_download(frame, areas.body, app);
     }
     if app.dialog().is_some() {
@@ -70,6 +74,12 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::Results => results::render(frame, area, &cx),
         Pane::RequestTable => requests_view::render(frame, area, &cx, app.sort()),
         Pane::RequestDetail => request_detail::render(frame, area, &cx),
+        Pane::Runs => runs::render(frame, area, &cx, app.runs(), app.recording()),
+        Pane::Comparison => {
+            if let Some(comparison) = app.runs().comparison() {
+                comparison::render(frame, area, &cx, comparison);
+            }
+        }
         Pane::Lanes => {
             if let Some(lanes) = app.lanes() {
                 render_as(frame, area, lanes, app.theme(), app.are_lanes_focused());

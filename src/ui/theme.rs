@@ -67,6 +67,11 @@ impl Theme {
         theme
     }
 
+    /// `style` as it stays in the selected row: a bar that is reversed would tell its height the wrong way round.
+    pub const fn upright(style: Style) -> Style {
+        style.remove_modifier(Modifier::REVERSED)
+    }
+
     /// The mark of something that is on: a recording, a loaded model.
     pub const fn dot(&self) -> &'static str {
         if self.ascii { "*" } else { "●" }

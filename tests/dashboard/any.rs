@@ -13,15 +13,19 @@ use ratatui::layout::Size;
 use tokio::time::Instant;
 use tokometer::event::{CycleEnd, Event, InFlight, Phase, RunEnd, Warning, WarningKind, What};
 use tokometer::run::{AnswerText, News};
+use tokometer::stats::compare::Comparison;
+use tokometer::stats::state::RunState;
+use tokometer::store::index::Found;
 use tokometer::ui::Options;
 use tokometer::ui::app::{App, Msg};
+use tokometer::ui::errands::Told;
 use tokometer::ui::render::render;
 
-use crate::{fixture, story};
+use crate::{fixture, library, story};
 
 fn any_key() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![
-        8 => prop::sample::select("1234 zfghjklnrxyopPqtTsSmadwGO?+-=0789".chars().collect::<Vec<_>>())
+        8 => prop::sample::select("12345 zfghjklnrxyopPqtTsSmadwcevGO?+-=0789[]/,.".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
         4 => prop::sample::select(vec![
@@ -35,6 +39,7 @@ fn any_key() -> impl Strategy<Value = Msg> {
             KeyCode::Right,
             KeyCode::Home,
             KeyCode::End,
+            KeyCode::Delete,
             KeyCode::PageUp,
             KeyCode::PageDown,
             KeyCode::Backspace,
@@ -161,11 +166,47 @@ fn any_news() -> impl Strategy<Value = Msg> {
     news.prop_map(Msg::News)
 }
 
+/// What errands come back with, whether or not they were asked for.
+fn any_told() -> impl Strategy<Value = Msg> {
+    let told = prop_oneof![
+        4 => (any_text(), any::<bool>(), any_text()).prop_map(|(model, simulated, reason)| {
+            let mut runs = library::found(simulated);
+            if let Found::Run(entry) = &mut runs[0] {
+                entry.model = model;
+            }
+            let (id, started_at) = ("broken".to_owned(), None);
+            runs.push(Found::Unreadable { id, started_at, reason });
+            Told::Listed(Ok(runs))
+        }),
+        4 => any::<bool>().prop_map(|simulated| {
+            let opened = library::opened(story::running(simulated));
+            Told::Opened {
+                directory: opened.directory.clone(),
+                run: Ok(Box::new(opened)),
+            }
+        }),
+        1 => any_text().prop_map(|why| Told::Listed(Err(why))),
+        1 => any::<bool>().prop_map(|simulated| {
+            let runs = [simulated, false].map(|simulated| RunState::of(&story::running(simulated)));
+            let [one, other] = &runs;
+            Told::Compared(Ok(Box::new(Comparison::of(&[one, other]))))
+        }),
+        1 => any_text().prop_map(|why| Told::Deleted {
+            id: library::ID.to_owned(),
+            result: if why.len() > 5 { Err(why) } else { Ok(()) },
+        }),
+        1 => any_text().prop_map(|why| Told::Reported(Err(why))),
+        1 => any_text().prop_map(Told::BrokeOff),
+    ];
+    told.prop_map(Msg::Told)
+}
+
 fn any_msg() -> impl Strategy<Value = Msg> {
     prop_oneof![
         6 => any_key(),
         2 => any_mouse(),
         6 => any_news(),
+        3 => any_told(),
         1 => Just(Msg::Tick),
         1 => (0..=200_u16, 0..=200_u16).prop_map(|(w, h)| Msg::Input(Input::Resize(w, h))),
     ]
@@ -197,9 +238,12 @@ proptest! {
         width in 0..=200_u16,
         height in 0..=200_u16,
         ascii: bool,
+        replayed: bool,
     ) {
         let mut now = Instant::now();
-        let options = Options { ascii, ..Options::default() };
+        let archive = Some(library::nowhere());
+        let replay = replayed.then(|| Box::new(library::opened(story::running(ascii))));
+        let options = Options { ascii, archive, replay, ..Options::default() };
         let (mut app, _) = App::new(options, Size::new(width, height), now);
         let mut size = (width, height);
         for (index, (msg, millis)) in msgs.into_iter().enumerate() {

@@ -135,6 +135,15 @@ impl Dash {
         self.settle().await;
     }
 
+    /// Presses a key and does not wait for what it does.
+    pub(crate) fn type_at_once(&self, key: KeyEvent) {
+        self.input
+            .as_ref()
+            .unwrap()
+            .send(Ok(Event::Key(key)))
+            .unwrap();
+    }
+
     pub(crate) async fn fail_input(&mut self, error: io::Error) {
         self.input.as_ref().unwrap().send(Err(error)).unwrap();
         self.settle().await;
@@ -244,6 +253,9 @@ fn named_key(name: &str) -> KeyEvent {
         "down" => KeyCode::Down,
         "left" => KeyCode::Left,
         "right" => KeyCode::Right,
+        "home" => KeyCode::Home,
+        "end" => KeyCode::End,
+        "del" => KeyCode::Delete,
         "bs" => KeyCode::Backspace,
         "c-c" => return KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
         other => panic!("no key is called {other}"),

@@ -13,7 +13,10 @@
 mod any;
 mod fixture;
 mod keys;
+mod library;
 mod machine;
 mod preview;
+mod replay;
+mod runs;
 mod screens;
 mod story;

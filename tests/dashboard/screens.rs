@@ -46,7 +46,7 @@ async fn simulated_stands_on_every_screen() {
     let dash = running(120, 40, options).await;
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (20, 5)] {
         dash.resize(width, height).await;
-        for key in ["1", "2", "3", "4", "z", "f"] {
+        for key in ["1", "2", "3", "4", "5", "1", "z", "f"] {
             dash.keys(key).await;
             assert!(
                 dash.screen().contains("SIMULATED"),

@@ -14,8 +14,11 @@
 )]
 
 mod ends;
+mod history;
 mod keys;
 mod looks;
 mod seen;
 mod start;
+#[path = "../timeline/mod.rs"]
+mod timeline;
 mod tui;

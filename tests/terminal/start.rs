@@ -65,7 +65,7 @@ fn every_size_has_its_screen() {
     assert!(!tui.look(|screen| screen.contents().contains("┌ GPU")));
     tui.resize(120, 40);
     tui.see("┌ GPU");
-    tui.see("1 Live  2 Results  3 Requests");
+    tui.see("1 Live  2  3  4  5");
     tui.resize(60, 16);
     tui.see_no("┌ Cycles");
     tui.see("┌ Requests · 2 users");
@@ -75,6 +75,7 @@ fn every_size_has_its_screen() {
     assert!(tui.look(|screen| screen.contents().contains("tok/s")));
     tui.resize(200, 60);
     tui.see("┌ Log");
+    tui.see("1 Live  2 Results  3 Requests  4 Preview  5 Runs");
     tui.resize(80, 24);
     tui.see(STUCK);
     tui.see("┌ Cycles");

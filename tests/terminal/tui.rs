@@ -91,7 +91,20 @@ impl Tui {
 
     /// Starts the program at 80x24.
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let runs = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), arguments, environment)
+    }
+
+    /// The dashboard before a quick run, beside the runs that are there.
+    pub(crate) fn quick_in(runs: TempDir) -> Self {
+        Self::start_in(runs, QUICK, &[])
+    }
+
+    /// Starts the program at 80x24 on a folder of runs.
+    pub(crate) fn start_in(
+        runs: TempDir,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tokometer"));
         command.args(arguments);
         command.arg("--runs-dir");
@@ -247,7 +260,9 @@ impl Tui {
     fn after(&self) -> After {
         let seen = self.eyes.seen();
         let entries = std::fs::read_dir(self.runs.path()).unwrap();
-        let mut runs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        let entries = entries.map(|entry| entry.unwrap().path());
+        // The list of runs is kept in a file beside them.
+        let mut runs: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
         runs.sort();
         After {
             text: seen.emulator.screen().contents(),
@@ -289,6 +304,8 @@ impl After {
 pub(crate) struct Run {
     pub(crate) read: Recovered,
     pub(crate) summary: serde_json::Value,
+    /// Its report, if one was written.
+    pub(crate) page: Option<String>,
 }
 
 impl Run {
@@ -298,6 +315,7 @@ impl Run {
         Self {
             read,
             summary: serde_json::from_slice(&summary).unwrap(),
+            page: std::fs::read_to_string(path.join("report.html")).ok(),
         }
     }
 

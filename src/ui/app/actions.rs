@@ -27,6 +27,10 @@ impl App {
             (Action::Interrupt, _) => self.leave(Exit::Signal(SIGINT)),
             (_, Mode::Help) => self.scroll_help(action),
             (_, Mode::Confirm | Mode::Level) => self.answer_dialog(action, key),
+            (Action::Runs(what), _) => {
+                self.act_on_runs(what, key);
+                vec![Effect::Redraw]
+            }
             _ => self.act(action),
         }
     }
@@ -35,7 +39,7 @@ impl App {
         let ask = match action {
             Action::Start => return self.ask_to_start(),
             Action::Picture => return vec![Effect::Picture],
-            Action::Quit if self.is_busy() => self.question(Dialog::Quit),
+            Action::Quit if self.is_measuring() => self.question(Dialog::Quit),
             Action::Quit => return self.leave(Exit::Quit),
             Action::Stop => self.question(Dialog::Stop),
             Action::Pause => Some(Ask::Run(Command::TogglePause)),
@@ -105,15 +109,21 @@ impl App {
         match action {
             Action::AddLevel => self.ask_level(),
             Action::RemoveLevel => self.ask_removal(),
-            Action::Models => self.screen = Screen::Ready,
+            Action::Models => {
+                self.screen = Screen::Ready;
+                self.show(View::Live);
+            }
             Action::ShowLive => self.show(View::Live),
             Action::ShowResults => self.show(View::Results),
             Action::ShowRequests => self.show(View::Requests),
             Action::ShowPreview => self.show(View::Preview),
+            Action::ShowRuns => self.show(View::Runs),
+            Action::Replay(reel) => self.act_on_replay(reel),
+            Action::Report => self.write_report(),
             Action::FocusLanes => self.focus_lanes(true),
             Action::LeaveLanes => self.leave_lanes(),
             Action::Lanes(action) => self.act_on_lanes(action),
-            Action::NextView => self.show(self.view.next()),
+            Action::NextView => self.show(self.next_view()),
             Action::FocusNext => self.move_focus(1),
             Action::FocusPrevious => self.move_focus(self.view.panes().len() - 1),
             Action::Zoom => self.zoomed = !self.zoomed,
@@ -135,14 +145,53 @@ impl App {
 
     /// Opens a view, with the focus on its first pane.
     pub(super) fn show(&mut self, view: View) {
+        if !self.has(view) {
+            let words = "There is no run on the screen: start one, or open one of the runs (5).";
+            self.notice = Some(words.to_owned());
+            return;
+        }
+        if view == View::Runs {
+            self.list_runs();
+        }
         if self.view == view {
             return;
         }
+        self.leave_runs();
         self.view = view;
         self.zoomed = false;
         self.focus_lanes(false);
         if let Some(first) = view.panes().first() {
             self.focus = *first;
+        }
+    }
+
+    /// Whether there is anything to show in a view.
+    pub fn has(&self, view: View) -> bool {
+        match view {
+            View::Preview | View::Runs => true,
+            View::Live => self.screen != Screen::Archive,
+            View::Results | View::Requests => matches!(self.screen, Screen::Run(_)),
+        }
+    }
+
+    /// The next view with anything in it.
+    fn next_view(&self) -> View {
+        let mut next = self.view.next();
+        while !self.has(next) {
+            next = next.next();
+        }
+        next
+    }
+
+    /// Where a view has nothing to show any more, another one is shown.
+    pub(super) fn keep_view(&mut self) {
+        if !self.has(self.view) {
+            let other = if self.has(View::Live) {
+                View::Live
+            } else {
+                View::Runs
+            };
+            self.show(other);
         }
     }
 

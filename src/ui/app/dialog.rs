@@ -19,6 +19,8 @@ pub enum Dialog {
     Stop,
     /// Run the same plan again?
     Again,
+    /// Delete a run of the list?
+    Delete,
     /// Which level to add?
     AddLevel {
         /// Users of the level; 0 while nothing is typed.
@@ -76,6 +78,10 @@ impl App {
             Dialog::Quit => self.leave(Exit::Quit),
             Dialog::Stop => tell(Command::Stop),
             Dialog::Again => self.start(),
+            Dialog::Delete => {
+                self.delete_doomed();
+                vec![Effect::Redraw]
+            }
             Dialog::AddLevel { users: 0, .. } => {
                 self.dialog = Some(dialog);
                 Vec::new()

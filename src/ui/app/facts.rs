@@ -23,6 +23,11 @@ impl App {
         &self.screen
     }
 
+    /// Whether panes are on the screen: of a run, or of a view that needs none.
+    pub const fn has_panes(&self) -> bool {
+        matches!(self.screen, Screen::Run(_)) || matches!(self.view, View::Preview | View::Runs)
+    }
+
     /// The run as it stands, whether or not the view is frozen.
     pub const fn run(&self) -> &RunState {
         &self.run
@@ -162,7 +167,7 @@ impl App {
                         .is_some_and(|info| info.target.simulated)
             }
             Screen::Searching { .. } => self.options.simulated,
-            Screen::NotFound { .. } => false,
+            Screen::NotFound { .. } | Screen::Archive => false,
             _ => self.found.as_ref().is_some_and(|found| found.simulated),
         }
     }

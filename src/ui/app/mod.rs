@@ -4,18 +4,27 @@
 //! - `preview`: the lanes of the preview and their time
 //! - `select`: which cycle, which request, how far panes are scrolled
 //! - `dialog`: questions; `facts`: what panes may ask
+//! - `runs`: the runs that were recorded, `archive`: what keys do with them; `replay`: one of them on the screen
+//! - `screen`: what is shown besides panes
 //!
 //! ```text
 //! Searching ──> NotFound ──(simulated, try again)──> Searching
 //!     └───────> Ready ──(Enter)──> Run: starting ─> running ─> ended ──(Enter)──> Run
 //! ```
+//!
+//! The views Preview and Runs can be opened over each of these. A replay takes the place of all of them, and
+//! gives it back.
 
 mod actions;
+mod archive;
 mod dialog;
 mod facts;
 mod news;
 mod pointer;
 mod preview;
+mod replay;
+mod runs;
+mod screen;
 mod select;
 
 use std::collections::BTreeMap;
@@ -30,6 +39,7 @@ use crate::event::Stamp;
 use crate::plan::Limits;
 use crate::run::{Ask, Command, News};
 use crate::stats::state::{RunState, Stage};
+use crate::ui::errands::{Errand, Told};
 use crate::ui::keys::Mode;
 use crate::ui::layout::{Areas, Arrangement, Pane, View, layout};
 use crate::ui::panes::processes;
@@ -39,6 +49,10 @@ use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
 
 pub use dialog::Dialog;
 use preview::Preview;
+use replay::Replay;
+pub use replay::ReplayView;
+pub use runs::Runs;
+pub use screen::{Download, Progress, Screen};
 
 /// What the dashboard hears.
 #[derive(Debug, Clone)]
@@ -55,6 +69,8 @@ pub enum Msg {
     Sized(Size),
     /// A picture was written there, or why not.
     Pictured(Result<PathBuf, String>),
+    /// What came of an errand.
+    Told(Told),
     /// A signal.
     Shutdown(Shutdown),
 }
@@ -68,49 +84,10 @@ pub enum Effect {
     Redraw,
     /// Write a picture of the screen.
     Picture,
+    /// Have something done that takes its time.
+    Errand(Errand),
     /// Leave.
     Quit,
-}
-
-/// What the dashboard shows besides panes of a run.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Screen {
-    /// Looking for a server.
-    Searching {
-        /// The address it tries.
-        url: Option<String>,
-    },
-    /// No server answered.
-    NotFound {
-        /// Each address tried, and what went wrong there.
-        tried: Vec<(String, String)>,
-    },
-    /// A server answered; nothing runs yet.
-    Ready,
-    /// A run: being started, going on, or over.
-    Run(Progress),
-}
-
-/// How far a run is, as the session tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// It was asked for.
-    Starting,
-    /// It goes on.
-    Going,
-    /// It is over, and all its events have come.
-    Over,
-}
-
-/// A download that goes on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Download {
-    /// The model.
-    pub model: String,
-    /// What the server says it does.
-    pub status: String,
-    /// Bytes so far and in all, where known.
-    pub bytes: Option<(u64, u64)>,
 }
 
 /// A view that was stopped: a copy of what it showed.
@@ -152,11 +129,16 @@ pub struct App {
     directory: Option<PathBuf>,
     exit: Option<Exit>,
     preview: Preview,
+    runs: Runs,
+    replay: Option<Box<Replay>>,
+    /// Effects that are asked for on the way.
+    wanted: Vec<Effect>,
 }
 
 impl App {
     /// The dashboard as it starts, on a screen of `size`; and what it asks first.
-    pub fn new(options: Options, size: Size, now: Instant) -> (Self, Vec<Effect>) {
+    pub fn new(mut options: Options, size: Size, now: Instant) -> (Self, Vec<Effect>) {
+        let replay = options.replay.take();
         let mut theme = Theme::named(if options.no_color {
             "mono"
         } else {
@@ -168,7 +150,7 @@ impl App {
         } else {
             Ask::Search
         };
-        let app = Self {
+        let mut app = Self {
             theme,
             size,
             screen: Screen::Searching { url: None },
@@ -195,8 +177,16 @@ impl App {
             directory: None,
             exit: None,
             preview: Preview::new(now),
+            runs: Runs::default(),
+            replay: None,
+            wanted: Vec::new(),
             options,
         };
+        if let Some(replay) = replay {
+            app.screen = Screen::Archive;
+            app.open_replay(*replay);
+            return (app, vec![Effect::Redraw]);
+        }
         (app, vec![Effect::Ask(first), Effect::Redraw])
     }
 
@@ -204,20 +194,28 @@ impl App {
     pub fn update(&mut self, msg: Msg, at: Instant) -> Vec<Effect> {
         self.now = self.now.max(at);
         self.advance_lanes();
+        let played = self.play();
+        if !matches!(msg, Msg::Input(_)) {
+            self.settle();
+        }
         let mut effects = match msg {
             Msg::Input(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(&key),
             Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),
             Msg::Input(Event::Resize(width, height)) => self.sized(Size::new(width, height)),
             Msg::Input(_) => Vec::new(),
-            Msg::News(news) => self.news(news),
-            Msg::NewsEnded => self.news_ended(),
+            Msg::News(news) => self.behind_replay(|app| app.news(news)),
+            Msg::NewsEnded => self.behind_replay(Self::news_ended),
             Msg::Tick => vec![Effect::Redraw],
             Msg::Sized(size) => self.sized(size),
             Msg::Pictured(result) => self.pictured(result),
+            Msg::Told(told) => self.told(told),
             Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
         };
+        self.keep_view();
         self.heed_lanes();
         effects.extend(self.watch());
+        effects.append(&mut self.wanted);
+        effects.extend(played.then_some(Effect::Redraw));
         effects
     }
 
@@ -244,11 +242,13 @@ impl App {
             Exit::Quit => Command::Stop,
             Exit::Signal(signal) => Command::Signal(signal),
         };
-        let stop = self.is_busy().then_some(Effect::Ask(Ask::Run(command)));
+        let stop = self
+            .is_measuring()
+            .then_some(Effect::Ask(Ask::Run(command)));
         stop.into_iter().chain([Effect::Quit]).collect()
     }
 
-    /// Whether a run goes on, or is about to.
+    /// Whether the run on the screen goes on, or is about to.
     pub const fn is_busy(&self) -> bool {
         matches!(
             self.screen,
@@ -263,13 +263,24 @@ impl App {
         }
         match (&self.dialog, &self.screen) {
             (Some(_), _) => self.dialog_mode(),
-            (None, _) if self.download.is_some() => Mode::Waiting,
-            (None, Screen::Searching { .. }) => Mode::Waiting,
-            (None, Screen::NotFound { .. }) => Mode::NotFound,
-            (None, Screen::Ready) => Mode::Ready,
-            (None, Screen::Run(_)) if self.are_lanes_focused() => Mode::Lanes,
+            (None, _) if matches!(self.view, View::Runs) => self.runs_mode(),
+            (None, _) if self.are_lanes_focused() => Mode::Lanes,
+            (None, Screen::Run(Progress::Replay)) => Mode::Replay,
             (None, Screen::Run(Progress::Over)) => Mode::Ended,
             (None, Screen::Run(_)) => Mode::Running,
+            (None, _) if matches!(self.view, View::Preview) => Mode::Apart,
+            (None, _) if self.download.is_some() => Mode::Waiting,
+            (None, Screen::Searching { .. } | Screen::Archive) => Mode::Waiting,
+            (None, Screen::NotFound { .. }) => Mode::NotFound,
+            (None, Screen::Ready) => Mode::Ready,
+        }
+    }
+
+    const fn runs_mode(&self) -> Mode {
+        match self.focus {
+            _ if self.runs.is_typing() => Mode::Filter,
+            Pane::Comparison => Mode::Comparison,
+            _ => Mode::Runs,
         }
     }
 
@@ -283,6 +294,9 @@ impl App {
 
     /// The clock of the run: its latest stamp, and the time that went by since while it goes on.
     pub fn clock(&self) -> Stamp {
+        if let Some(stamp) = self.replay_clock() {
+            return stamp;
+        }
         if !self.is_ticking() {
             return self.run.now;
         }
@@ -342,8 +356,9 @@ impl App {
             now: self.pane_now(),
             cycle: self.shown_cycle_index(),
             request,
-            answer: Some(answer).filter(|answer| Some(answer.id) == request),
-            focused: self.focus == pane && matches!(self.screen, Screen::Run(_)),
+            answer: Some(answer)
+                .filter(|answer| Some(answer.id) == request && !self.is_answer_lost(answer)),
+            focused: self.focus == pane && self.has_panes(),
             scroll: self.scrolled(pane),
         }
     }

@@ -8,6 +8,7 @@ use crate::run::{AnswerText, News};
 use crate::stats::state::{RunState, Stage};
 use crate::ui::AnswerView;
 use crate::ui::app::{App, Download, Effect, Progress, Screen, is_model};
+use crate::ui::layout::View;
 
 /// Bytes of an answer that are kept for the screen; of a longer one the end is kept.
 const ANSWER_BYTES: usize = 128 * 1024;
@@ -140,8 +141,7 @@ impl App {
         error: Option<String>,
         report: Option<Result<PathBuf, String>>,
     ) {
-        // A question about a run that is over has no meaning any more.
-        self.dialog = None;
+        self.drop_question();
         let started = self.run.info.is_some();
         self.screen = if started {
             Screen::Run(Progress::Over)
@@ -166,6 +166,9 @@ impl App {
             (None, None, None) => "The run is over.".to_owned(),
         });
         self.directory = directory;
+        if self.view == View::Runs {
+            self.list_runs();
+        }
     }
 }
 
@@ -187,7 +190,7 @@ impl AnswerView {
 }
 
 /// The end of a path: the run and the file, which tell more than where all runs are.
-fn from_the_end(path: &Path) -> String {
+pub(super) fn from_the_end(path: &Path) -> String {
     let parts: Vec<_> = path.components().collect();
     match parts.get(parts.len().saturating_sub(2)..) {
         Some([run, file]) if parts.len() > 2 => {

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::preview::pane::lane_at;
 use crate::ui::app::select::Step;
-use crate::ui::app::{App, Effect, Screen};
+use crate::ui::app::{App, Effect};
 use crate::ui::keys::{Action, Mode};
 use crate::ui::layout::Pane;
 use crate::ui::panes::ready;
@@ -25,8 +25,9 @@ impl App {
             _ => return Vec::new(),
         };
         match (self.mode(), step) {
-            (Mode::Running | Mode::Ended | Mode::Lanes, Some(step)) => self.wheel(at, step),
-            (Mode::Running | Mode::Ended | Mode::Lanes, None) => self.click(at),
+            (Mode::Confirm | Mode::Level | Mode::Help, _) => return Vec::new(),
+            (_, Some(step)) if self.has_panes() => self.wheel(at, step),
+            (_, None) if self.has_panes() => self.click(at),
             (Mode::Ready, Some(step)) => self.navigate(match step {
                 Step::Back(_) => Action::Up,
                 _ => Action::Down,
@@ -38,7 +39,7 @@ impl App {
     }
 
     fn pane_at(&self, at: Position) -> Option<(Pane, Rect)> {
-        if !matches!(self.screen, Screen::Run(_)) {
+        if !self.has_panes() {
             return None;
         }
         let screen = Rect::from((Position::ORIGIN, self.size));
@@ -69,6 +70,7 @@ impl App {
         match (pane, row) {
             (Pane::Requests | Pane::RequestTable, Some(row)) => self.choose_row(pane, row),
             (Pane::Cycles | Pane::Results | Pane::Usage, Some(row)) => self.choose_cycle(row),
+            (Pane::Runs, Some(row)) => self.choose_run(row),
             _ => {}
         }
     }

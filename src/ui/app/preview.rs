@@ -13,7 +13,7 @@ use crate::preview::measured;
 use crate::preview::pace::Stopwatch;
 use crate::preview::text::{Language, Script};
 use crate::stats::state::RunState;
-use crate::ui::app::{App, Screen};
+use crate::ui::app::App;
 use crate::ui::layout::View;
 
 /// The lanes, and what they need to know of the run.
@@ -47,6 +47,14 @@ impl Preview {
         self.offered = 0;
         if let Some(lanes) = &mut self.lanes {
             lanes.clear_recorded();
+        }
+    }
+
+    /// Forgets the cycles that a run has not come to yet.
+    pub(super) fn rewind(&mut self, run: &RunState) {
+        let over = run.cycles.iter().filter(|cycle| cycle.ended.is_some());
+        if over.count() < self.offered {
+            self.forget_run();
         }
     }
 
@@ -98,8 +106,7 @@ impl App {
 
     /// Whether the time of the lanes passes.
     const fn shows_lanes(&self) -> bool {
-        let is_run = matches!(self.screen, Screen::Run(_));
-        is_run && matches!(self.view, View::Preview) && self.frozen.is_none()
+        matches!(self.view, View::Preview) && self.frozen.is_none()
     }
 
     /// Brings the lanes to the present.
@@ -129,8 +136,13 @@ impl App {
         }
     }
 
-    /// When the screen changes without anything being heard: a token of a lane falls due.
+    /// When the screen changes without anything being heard: a token of a lane falls due, or a replay goes on.
     pub fn next_due(&self) -> Option<Instant> {
+        let due = [self.lanes_due(), self.replay_due()];
+        due.into_iter().flatten().min()
+    }
+
+    fn lanes_due(&self) -> Option<Instant> {
         let preview = &self.preview;
         let due = preview.watch.instant_of(self.lanes()?.next_due()?.0)?;
         preview

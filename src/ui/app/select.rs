@@ -8,7 +8,7 @@ use crate::ui::AnswerView;
 use crate::ui::app::{App, Effect, Screen};
 use crate::ui::keys::Action;
 use crate::ui::layout::Pane;
-use crate::ui::panes::{requests, requests_view};
+use crate::ui::panes::{comparison, requests, requests_view};
 
 /// Lines of a list that are not rows: two borders and the head.
 const LIST_FRAME: u16 = 3;
@@ -46,6 +46,13 @@ impl App {
     /// Sees to it that the answer of the shown request is there, or comes.
     pub(super) fn watch(&mut self) -> Option<Effect> {
         let id = self.shown_request()?;
+        if self.frozen.is_none()
+            && let Some(answer) = self.replayed_answer(id)
+        {
+            self.watched = None;
+            self.answer = answer;
+            return None;
+        }
         if let Some(frozen) = &self.frozen
             && frozen.answer.id == id
         {
@@ -79,7 +86,7 @@ impl App {
 
     /// Keys that move.
     pub(super) fn navigate(&mut self, action: Action) {
-        if self.screen == Screen::Ready {
+        if self.screen == Screen::Ready && !self.has_panes() {
             self.move_model(action);
             return;
         }
@@ -100,6 +107,7 @@ impl App {
         match pane {
             Pane::Requests | Pane::RequestTable => self.move_request(pane, step),
             Pane::Cycles | Pane::Results | Pane::Usage => self.move_cycle(step),
+            Pane::Runs => self.step_runs(step),
             pane => self.scroll_by(pane, step),
         }
     }
@@ -177,7 +185,7 @@ impl App {
     }
 
     /// Remembers where a list stands, so that its selection moves before the list does.
-    fn keep_place(&mut self, pane: Pane) {
+    pub(super) fn keep_place(&mut self, pane: Pane) {
         let first = self.scrolled(pane);
         self.scroll.insert(pane, first);
     }
@@ -202,6 +210,7 @@ impl App {
                 order.iter().position(|id| Some(*id) == shown)
             }
             Pane::Cycles | Pane::Results | Pane::Usage => self.shown_cycle_index(),
+            Pane::Runs => self.runs().row(),
             _ => None,
         }
     }
@@ -220,9 +229,24 @@ impl App {
             Pane::Answer => self.answer_lines(),
             Pane::Log => shown.warnings.len() + shown.cycles.len() * 4 + 8,
             Pane::RequestDetail => 64,
+            Pane::Runs => self.runs().len(),
+            Pane::Comparison => self.comparison_lines(),
             Pane::Headline | Pane::Ttfb | Pane::Machine | Pane::Lanes => 0,
         };
         lines.saturating_sub(height)
+    }
+
+    fn comparison_lines(&self) -> usize {
+        let screen = Rect::from((Position::ORIGIN, self.size));
+        let area = self.areas(screen).of(Pane::Comparison);
+        let columns = area.map_or(0, |area| usize::from(area.width.saturating_sub(2)));
+        let comparison = self.runs().comparison();
+        // A list has a head, which these lines do not.
+        comparison.map_or(0, |c| {
+            comparison::lines(c, &self.theme, columns)
+                .len()
+                .saturating_sub(1)
+        })
     }
 
     fn answer_lines(&self) -> usize {
@@ -283,7 +307,7 @@ impl Step {
     }
 
     /// Where it leads from `at`, in a list of `count`.
-    fn from(self, at: usize, count: usize) -> usize {
+    pub(super) fn from(self, at: usize, count: usize) -> usize {
         let to = match self {
             Self::Back(by) => at.saturating_sub(by),
             Self::On(by) => at.saturating_add(by),

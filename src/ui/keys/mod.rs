@@ -3,6 +3,7 @@
 //! What a key does depends on the [`Mode`] of the dashboard: a mode is a stack of [`Scope`]s, and
 //! the first scope of the stack that knows the key decides.
 
+mod history;
 mod table;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -10,6 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::preview::lanes;
 use crate::ui::layout::View;
 
+pub use history::{Reel, Shelf};
 pub use table::BINDINGS;
 
 /// What a key can do.
@@ -45,6 +47,8 @@ pub enum Action {
     ShowRequests,
     /// The preview of token speed.
     ShowPreview,
+    /// The runs that were recorded.
+    ShowRuns,
     /// The view after this one.
     NextView,
     /// One line up.
@@ -77,6 +81,12 @@ pub enum Action {
     LeaveLanes,
     /// Something that the lanes do.
     Lanes(lanes::Action),
+    /// Something that is done to a replay.
+    Replay(Reel),
+    /// Something that is done to the list of runs.
+    Runs(Shelf),
+    /// Write the reports.
+    Report,
     /// The next theme.
     Theme,
     /// A picture of the screen.
@@ -128,7 +138,19 @@ pub enum Scope {
     /// After a run.
     #[strum(to_string = "After a run")]
     Ended,
-    /// The views of a run, which no pane of theirs takes away.
+    /// A recorded run plays.
+    #[strum(to_string = "Replay of a run")]
+    Replay,
+    /// The list of the runs that were recorded.
+    #[strum(to_string = "Runs view")]
+    Runs,
+    /// What the runs shown must contain is typed.
+    #[strum(to_string = "Filter of the runs")]
+    Filter,
+    /// Runs side by side.
+    #[strum(to_string = "Comparison of runs")]
+    Comparison,
+    /// The views, which no pane of theirs takes away.
     #[strum(to_string = "Views")]
     Tabs,
     /// The panes of a view.
@@ -170,8 +192,18 @@ pub enum Mode {
     Running,
     /// A run is over.
     Ended,
+    /// The preview, while no run is on the screen.
+    Apart,
     /// The lanes of the preview have the keys.
     Lanes,
+    /// A recorded run plays.
+    Replay,
+    /// The list of runs has the keys.
+    Runs,
+    /// The filter of the runs is typed.
+    Filter,
+    /// Runs stand side by side.
+    Comparison,
     /// A question is open.
     Confirm,
     /// The question for a level is open.
@@ -183,13 +215,21 @@ pub enum Mode {
 /// The scopes of a mode, the most specific first.
 pub const fn scopes(mode: Mode, view: View) -> &'static [Scope] {
     use Scope::{
-        Always, Confirm, Ended, Global, Help, Lanes, Level, Live, NotFound, Preview, Ready,
-        Requests, Running, Tabs, Views,
+        Always, Comparison, Confirm, Ended, Filter, Global, Help, Lanes, Level, Live, NotFound,
+        Preview, Ready, Replay, Requests, Running, Runs, Tabs, Views,
     };
     match (mode, view) {
-        (Mode::Waiting, _) => &[Global, Always],
-        (Mode::NotFound, _) => &[NotFound, Global, Always],
-        (Mode::Ready, _) => &[Ready, Global, Always],
+        (Mode::Waiting, _) => &[Tabs, Global, Always],
+        (Mode::NotFound, _) => &[NotFound, Tabs, Global, Always],
+        (Mode::Ready, _) => &[Ready, Tabs, Global, Always],
+        (Mode::Apart, _) => &[Preview, Tabs, Global, Always],
+        (Mode::Replay, View::Live) => &[Replay, Live, Tabs, Views, Global, Always],
+        (Mode::Replay, View::Requests) => &[Replay, Requests, Tabs, Views, Global, Always],
+        (Mode::Replay, View::Preview) => &[Replay, Preview, Tabs, Views, Global, Always],
+        (Mode::Replay, _) => &[Replay, Tabs, Views, Global, Always],
+        (Mode::Runs, _) => &[Runs, Tabs, Global, Always],
+        (Mode::Filter, _) => &[Filter, Always],
+        (Mode::Comparison, _) => &[Comparison, Tabs, Global, Always],
         (Mode::Running, View::Live) => &[Running, Live, Tabs, Views, Global, Always],
         (Mode::Running, View::Requests) => &[Running, Requests, Tabs, Views, Global, Always],
         (Mode::Running, View::Preview) => &[Preview, Running, Tabs, Views, Global, Always],
@@ -224,6 +264,11 @@ impl Key {
         Self::of(KeyCode::Char(c))
     }
 
+    /// Any letter that is typed.
+    const fn any_letter() -> Self {
+        Self::of(KeyCode::Null)
+    }
+
     const fn ctrl(c: char) -> Self {
         Self {
             code: KeyCode::Char(c),
@@ -234,7 +279,8 @@ impl Key {
     /// Whether this is the key of `event`. Shift is ignored: `?` comes with and without it.
     fn matches(self, event: &KeyEvent) -> bool {
         let held = event.modifiers;
-        event.code == self.code
+        let letter = self.code == KeyCode::Null && matches!(event.code, KeyCode::Char(_));
+        (event.code == self.code || letter)
             && held.contains(KeyModifiers::CONTROL) == self.control
             && !held.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META)
     }
@@ -253,6 +299,8 @@ impl Key {
             KeyCode::F(number) => format!("F{number}"),
             KeyCode::PageUp => "PgUp".to_owned(),
             KeyCode::PageDown => "PgDn".to_owned(),
+            KeyCode::Delete => "Del".to_owned(),
+            KeyCode::Null => "letters".to_owned(),
             other => format!("{other:?}"),
         }
     }

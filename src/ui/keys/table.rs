@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::{Action, Binding, Key, Scope};
+use super::{Action, Binding, Key, Reel, Scope, Shelf};
 use crate::preview::lanes::Action as Lanes;
 
 const fn bind(
@@ -38,6 +38,7 @@ const PAGE_DOWN: Key = Key::of(KeyCode::PageDown);
 const TAB: Key = Key::of(KeyCode::Tab);
 const BACK_TAB: Key = Key::of(KeyCode::BackTab);
 const BACKSPACE: Key = Key::of(KeyCode::Backspace);
+const DELETE: Key = Key::of(KeyCode::Delete);
 const DIGITS: [Key; 10] = [
     c('0'),
     c('1'),
@@ -72,9 +73,11 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Running, &[c('r')], Action::Repeat, Some("repeat"), "Run this level once more, next"),
     bind(Scope::Running, &[c('+'), c('=')], Action::AddLevel, Some("level"), "Add a level to those to come"),
     bind(Scope::Running, &[c('-')], Action::RemoveLevel, None, "Take a level from those to come"),
+    bind(Scope::Running, &[c('e')], Action::Report, None, "Says when the reports can be written"),
 
     bind(Scope::Ended, &[ENTER, c('s')], Action::Start, Some("run again"), "Run the same plan again (asks)"),
     bind(Scope::Ended, &[c('m')], Action::Models, Some("models"), "Back to the list of models"),
+    bind(Scope::Ended, &[c('e')], Action::Report, Some("report"), "Write the reports (Markdown, HTML, CSV, JSON, charts) into the run's directory"),
 
     bind(Scope::Live, &[c('o')], Action::Sort, None, "Order the table of processes by the next column"),
     bind(Scope::Live, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),
@@ -86,6 +89,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Tabs, &[c('2')], Action::ShowResults, None, "Results: one line a cycle, with its percentiles"),
     bind(Scope::Tabs, &[c('3')], Action::ShowRequests, None, "Requests: all of a cycle, and one in detail"),
     bind(Scope::Tabs, &[c('4')], Action::ShowPreview, None, "Preview: lanes of text at set speeds, and as it was measured"),
+    bind(Scope::Tabs, &[c('5')], Action::ShowRuns, Some("runs"), "Runs: those that were recorded, to replay, compare and delete"),
     bind(Scope::Tabs, &[TAB], Action::NextView, Some("view"), "The next view"),
     bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll, by the focused pane"),
     bind(Scope::Views, &[DOWN, c('j')], Action::Down, None, "Down"),
@@ -102,6 +106,48 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Views, &[ESC], Action::Follow, None, "Follow the run again: no zoom, no chosen cycle or request"),
 
     bind(Scope::Preview, &[ENTER], Action::FocusLanes, Some("use lanes"), "Give the keys to the lanes"),
+
+    bind(Scope::Replay, &[c(' ')], Action::Replay(Reel::Pause), Some("pause"), "Stand still, or go on; at the end once more from the beginning"),
+    bind(Scope::Replay, &[LEFT], Action::Replay(Reel::Back), None, "10 seconds back"),
+    bind(Scope::Replay, &[RIGHT], Action::Replay(Reel::On), Some("10 s"), "10 seconds on"),
+    bind(Scope::Replay, &[c('['), c(',')], Action::Replay(Reel::PreviousCycle), None, "To the start of the cycle, or of the one before"),
+    bind(Scope::Replay, &[c(']'), c('.')], Action::Replay(Reel::NextCycle), Some("cycle"), "To the next cycle"),
+    bind(Scope::Replay, &[c('+'), c('=')], Action::Replay(Reel::Faster), Some("faster"), "Faster: 1, 2, 5, 10, 20, 50, 100 times"),
+    bind(Scope::Replay, &[ESC, BACKSPACE], Action::Replay(Reel::Leave), Some("runs"), "Leave the replay, back to the list of runs"),
+    bind(Scope::Replay, &[c('-'), c('_')], Action::Replay(Reel::Slower), None, "Slower"),
+    bind(Scope::Replay, &[HOME], Action::Replay(Reel::Begin), None, "To the beginning of the run"),
+    bind(Scope::Replay, &[END], Action::Replay(Reel::End), None, "To its end"),
+    bind(Scope::Replay, &[c('e')], Action::Report, Some("report"), "Write the reports of this run into its directory"),
+
+    bind(Scope::Runs, &[ENTER], Action::Runs(Shelf::Open), Some("replay"), "Open the selected run as a replay"),
+    bind(Scope::Runs, &[c(' '), c('m')], Action::Runs(Shelf::Mark), Some("mark"), "Mark the selected run for a comparison, or not"),
+    bind(Scope::Runs, &[c('c')], Action::Runs(Shelf::Compare), Some("compare"), "Compare the marked runs; differences are against A, the first one marked"),
+    bind(Scope::Runs, &[c('/')], Action::Runs(Shelf::Filter), Some("filter"), "Show only runs whose name, model or server contains what is typed"),
+    bind(Scope::Runs, &[c('d'), DELETE], Action::Runs(Shelf::Delete), Some("delete"), "Delete the selected run with all its files (asks)"),
+    bind(Scope::Runs, &[c('e')], Action::Report, Some("report"), "Write the reports of the selected run into its directory"),
+    bind(Scope::Runs, &[c('r')], Action::Runs(Shelf::Again), None, "Look again which runs there are"),
+    bind(Scope::Runs, &[UP, c('k')], Action::Up, None, "Select the run above"),
+    bind(Scope::Runs, &[DOWN, c('j')], Action::Down, None, "Select the run below"),
+    bind(Scope::Runs, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Runs, &[PAGE_DOWN], Action::PageDown, None, "A page down"),
+    bind(Scope::Runs, &[HOME, c('g')], Action::First, None, "To the latest run"),
+    bind(Scope::Runs, &[END, c('G')], Action::Last, None, "To the oldest run"),
+    bind(Scope::Runs, &[ESC, BACKSPACE], Action::Runs(Shelf::Back), None, "Take back the filter, then the marks; close the replay; then back to the live view"),
+
+    bind(Scope::Filter, &[Key::any_letter()], Action::Runs(Shelf::Type), None, "Type what the runs shown must contain"),
+    bind(Scope::Filter, &[BACKSPACE], Action::Runs(Shelf::Erase), None, "Take the last letter back"),
+    bind(Scope::Filter, &[ENTER], Action::Runs(Shelf::Keep), Some("keep"), "Keep the filter"),
+    bind(Scope::Filter, &[ESC], Action::Runs(Shelf::Back), Some("all runs"), "All runs again"),
+    bind(Scope::Filter, &[UP], Action::Up, None, "Select the run above"),
+    bind(Scope::Filter, &[DOWN], Action::Down, None, "Select the run below"),
+
+    bind(Scope::Comparison, &[ESC, BACKSPACE, c('c')], Action::Runs(Shelf::Back), Some("runs"), "Back to the list of runs"),
+    bind(Scope::Comparison, &[UP, c('k')], Action::Up, Some("scroll"), "Scroll up"),
+    bind(Scope::Comparison, &[DOWN, c('j')], Action::Down, None, "Scroll down"),
+    bind(Scope::Comparison, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Comparison, &[PAGE_DOWN, c(' ')], Action::PageDown, None, "A page down"),
+    bind(Scope::Comparison, &[HOME, c('g')], Action::First, None, "To the first line"),
+    bind(Scope::Comparison, &[END, c('G')], Action::Last, None, "To the last line"),
 
     bind(Scope::Lanes, &[ESC], Action::LeaveLanes, Some("back"), "From one lane back to all; then the keys back to the dashboard"),
     bind(Scope::Lanes, &[c(' ')], Action::Lanes(Lanes::Pause), Some("pause"), "The lanes stand still, or go on; the run is not touched"),

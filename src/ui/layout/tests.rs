@@ -52,7 +52,7 @@ fn a_small_terminal_shows_the_pane_with_the_focus() {
 proptest! {
     #[test]
     fn panes_never_overlap_and_never_leave_the_body(
-        width in 0u16..=200, height in 0u16..=200, view in 0usize..4, focus in 0usize..7,
+        width in 0u16..=200, height in 0u16..=200, view in 0usize..5, focus in 0usize..7,
         zoomed: bool, cycles in 0usize..100,
     ) {
         let view = View::iter().nth(view).unwrap();

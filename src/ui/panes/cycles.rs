@@ -13,6 +13,7 @@ use crate::ui::draw::frame::{self, Title};
 use crate::ui::draw::sparkline::sparkline;
 use crate::ui::draw::table::{self, Column, View};
 use crate::ui::draw::text;
+use crate::ui::theme::Theme;
 
 const COLUMNS: [Column; 8] = [
     Column::words("", 1, 0),
@@ -78,8 +79,8 @@ fn measured(cx: &Cx<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> 
             Judged::speed(speed, &cx.limits).style(theme),
         ),
         Span::styled(
-            sparkline(series, room),
-            theme.series.first().copied().unwrap_or_default(),
+            format!("{:<room$}", sparkline(series, room)),
+            Theme::upright(theme.series.first().copied().unwrap_or_default()),
         ),
         Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
         Span::styled(

@@ -1,9 +1,12 @@
 //! Questions, and the progress of a download.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::store::index::Found;
 use crate::ui::app::{App, Dialog};
 use crate::ui::draw::{gauge, text};
 use crate::ui::keys;
@@ -21,12 +24,37 @@ pub fn question(app: &App, dialog: &Dialog) -> String {
             let model = app.model().map_or("the model", |model| model.name.as_str());
             format!("Run the same plan again on {model}?")
         }
+        Dialog::Delete => delete(app),
         Dialog::AddLevel { users: 0, .. } => "Add a level of how many users?".to_owned(),
         Dialog::AddLevel { users: 1, .. } => "Add a level of 1 user?".to_owned(),
         Dialog::AddLevel { users, .. } => format!("Add a level of {users} users?"),
         Dialog::RemoveLevel { users: 1 } => "Leave out the level of 1 user?".to_owned(),
         Dialog::RemoveLevel { users } => format!("Leave out the level of {users} users?"),
     }
+}
+
+/// Which run goes with all its files, and what is to be known before.
+fn delete(app: &App) -> String {
+    let Some(doomed) = app.runs().doomed() else {
+        return "This run is gone already.".to_owned();
+    };
+    let mut words = format!("Delete {} with all its files?", doomed.id());
+    match doomed {
+        Found::Run(entry) => {
+            let requests = if entry.requests == 1 {
+                "request"
+            } else {
+                "requests"
+            };
+            let _ = write!(words, " It holds {} {requests}.", entry.requests);
+            if entry.recording {
+                words.push_str(" Another tokometer was recording it just now.");
+            }
+        }
+        Found::Unreadable { .. } => words.push_str(" It cannot be read."),
+    }
+    words.push_str(" This cannot be undone.");
+    words
 }
 
 /// Draws the open question with the keys that answer it.
@@ -60,6 +88,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         Dialog::Quit => "Quit",
         Dialog::Stop => "Stop",
         Dialog::Again => "Again",
+        Dialog::Delete => "Delete",
         Dialog::AddLevel { .. } => "Add a level",
         Dialog::RemoveLevel { .. } => "Leave out a level",
     };

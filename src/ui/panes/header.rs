@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::stats::state::Stage;
-use crate::ui::app::{App, Screen};
+use crate::ui::app::{App, ReplayView, Screen};
 use crate::ui::draw::text;
 
 /// Draws the line.
@@ -35,7 +35,11 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let size = model.size_bytes.map(|size| text::bytes(Some(size)));
     let name = Some(model.name.clone()).filter(|name| !name.is_empty());
     let server = of(&target.server).unwrap_or_else(|| target.dialect.to_string());
-    let server = format!("{server} @ {}", host(&target.url));
+    let server = match host(&target.url) {
+        // An imported run does not tell where its server was.
+        "" => server,
+        host => format!("{server} @ {host}"),
+    };
     let slots = app.slots().map(|slots| format!("slots {slots}"));
     // Rank 0 stays; the largest rank goes first.
     let parts = [
@@ -94,6 +98,17 @@ fn marks(app: &App) -> Line<'static> {
     if app.is_frozen() {
         mark("FROZEN".to_owned(), theme.warn);
     }
+    if let Some(replay) = app.replay() {
+        if replay.imported {
+            mark("IMPORTED".to_owned(), theme.warn);
+        }
+        mark(" REPLAY ".to_owned(), theme.selected);
+        mark(played(&replay), theme.text);
+        if app.is_measuring() {
+            mark(format!("{} REC", theme.dot()), theme.bad);
+        }
+        return Line::from(marks);
+    }
     let Screen::Run(_) = app.screen() else {
         return Line::from(marks);
     };
@@ -123,6 +138,18 @@ fn marks(app: &App) -> Line<'static> {
         _ => mark(format!("{} REC {clock}", theme.dot()), theme.bad),
     }
     Line::from(marks)
+}
+
+/// How a replay goes, and how far it is: `▶ 10× 00:01:23/00:12:41`.
+fn played(replay: &ReplayView) -> String {
+    let state = if replay.over {
+        "END".to_owned()
+    } else if replay.paused {
+        "PAUSED".to_owned()
+    } else {
+        format!("▶ {}×", text::plain(replay.pace))
+    };
+    format!("{state} {}/{}", clock(replay.at_s), clock(replay.of_s))
 }
 
 /// `00:12:41`

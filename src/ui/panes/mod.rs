@@ -5,11 +5,14 @@
 //! of them reckon with stands in [`figures`] (a cycle) and [`entries`] (a request). Scrolling counts
 //! from the top in tables and from the end in `answer` and `log`, where 0 follows what comes.
 //!
+//! [`runs`] and [`comparison`] draw what was recorded before.
+//!
 //! Those around a run ([`header`], [`footer`], [`ready`], [`searching`], [`dialog`], [`help`],
 //! [`toosmall`]) draw from the [`App`](super::app::App); [`card`] is what they share.
 
 pub mod answer;
 pub mod card;
+pub mod comparison;
 pub mod cycles;
 pub mod dialog;
 pub mod entries;
@@ -26,6 +29,7 @@ pub mod request_detail;
 pub mod requests;
 pub mod requests_view;
 pub mod results;
+pub mod runs;
 pub mod searching;
 pub mod toosmall;
 pub mod ttfb;

@@ -40,5 +40,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     if app.is_simulated() {
         lines.insert(0, Line::styled("SIMULATED", theme.simulated));
     }
+    if app.replay().is_some() {
+        lines.insert(0, Line::styled("REPLAY", theme.selected));
+    }
     frame.render_widget(Paragraph::new(lines), area);
 }

@@ -1,0 +1,53 @@
+//! What keys do with runs that were recorded.
+
+/// What a key does to a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
+pub enum Reel {
+    /// Stand still, or go on.
+    #[default]
+    Pause,
+    /// Some seconds back.
+    Back,
+    /// Some seconds on.
+    On,
+    /// To the start of this cycle, or of the one before.
+    PreviousCycle,
+    /// To the start of the next cycle.
+    NextCycle,
+    /// Play faster.
+    Faster,
+    /// Play slower.
+    Slower,
+    /// To the beginning.
+    Begin,
+    /// To the end.
+    End,
+    /// Leave the replay.
+    Leave,
+}
+
+/// What a key does to the list of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
+pub enum Shelf {
+    /// Open the selected run as a replay.
+    #[default]
+    Open,
+    /// Mark the selected run for a comparison, or not.
+    Mark,
+    /// Compare the marked runs.
+    Compare,
+    /// Delete the selected run.
+    Delete,
+    /// Type what the runs shown must contain.
+    Filter,
+    /// A letter of that.
+    Type,
+    /// Take the last letter back.
+    Erase,
+    /// Keep the filter, and give the keys back to the list.
+    Keep,
+    /// Look again which runs there are.
+    Again,
+    /// One step back: from the comparison, the filter, the marks, the replay.
+    Back,
+}

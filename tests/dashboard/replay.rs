@@ -1,0 +1,267 @@
+//! A recorded run on the screen: it plays, stands still, is wound, and hides no run that goes on.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use rstest::rstest;
+use tempfile::TempDir;
+use tokio::time::sleep;
+use tokometer::history::replay::open;
+use tokometer::run::News;
+use tokometer::ui::Options;
+
+use crate::fixture::{Dash, ready, running};
+use crate::library::{ID, library, options};
+use crate::story;
+
+/// A replay of the latest run, opened from the list.
+async fn replaying(width: u16, height: u16) -> (TempDir, Dash) {
+    let root = library();
+    let dash = ready(width, height, options(root.path())).await;
+    dash.keys("5<enter>").await;
+    (root, dash)
+}
+
+async fn seconds(count: u64) {
+    sleep(Duration::from_secs(count)).await;
+}
+
+#[rstest]
+#[case(60, 16)]
+#[case(80, 24)]
+#[case(120, 40)]
+#[case(200, 60)]
+#[tokio::test(start_paused = true)]
+async fn it_plays(#[case] width: u16, #[case] height: u16) {
+    let (_root, dash) = replaying(width, height).await;
+    seconds(3).await;
+    dash.keys("+++").await;
+    seconds(2).await;
+    let screen = dash.screen();
+    assert!(screen.contains("▶ 10× 00:00:2"), "{screen}");
+    dash.keys("<space>").await;
+    assert_snapshot!(format!("replay_{width}x{height}"), dash.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_paused_wound_and_played_again() {
+    let (_root, mut dash) = replaying(120, 40).await;
+    seconds(3).await;
+    assert!(
+        dash.screen().contains("▶ 1× 00:00:03/00:01:08"),
+        "{}",
+        dash.screen()
+    );
+    dash.keys("<space>").await;
+    let frames = dash.frames();
+    seconds(60).await;
+    assert_eq!(dash.frames(), frames, "a pause draws nothing");
+    assert!(dash.screen().contains("PAUSED 00:00:03/00:01:08"));
+    dash.keys("<right><right>]]").await;
+    assert!(
+        dash.screen().contains("PAUSED 00:00:44/"),
+        "{}",
+        dash.screen()
+    );
+    // Back within the cycle, then to its start, then to the one before.
+    dash.keys("<right><left>").await;
+    assert_snapshot!("replay_scrubbed_back", dash.screen());
+    dash.keys("<right>[").await;
+    assert!(
+        dash.screen().contains("PAUSED 00:00:44/"),
+        "{}",
+        dash.screen()
+    );
+    dash.keys("[").await;
+    assert!(
+        dash.screen().contains("PAUSED 00:00:24/"),
+        "{}",
+        dash.screen()
+    );
+    dash.keys("<end>").await;
+    assert!(dash.screen().contains("END 00:01:08/00:01:08"));
+    assert!(dash.screen().contains("space again"));
+    dash.keys("<home>").await;
+    assert!(dash.screen().contains("PAUSED 00:00:00/"));
+    dash.keys("<end><space>").await;
+    assert!(
+        dash.screen().contains("▶ 1× 00:00:00/"),
+        "{}",
+        dash.screen()
+    );
+    dash.keys("+++++++++").await;
+    assert!(dash.screen().contains("▶ 100× "));
+    seconds(2).await;
+    assert!(dash.screen().contains("END 00:01:08/"), "{}", dash.screen());
+    dash.keys("---------").await;
+    assert_eq!(dash.asks(), [], "a replay asks the session for nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_view_shows_the_replay() {
+    let (_root, dash) = replaying(120, 40).await;
+    dash.keys("<end>2").await;
+    assert_snapshot!("replay_results", dash.screen());
+    dash.keys("3").await;
+    assert!(
+        dash.screen().contains("┌ Requests · 8 users"),
+        "{}",
+        dash.screen()
+    );
+    // The list of runs is a view like any other: the replay is still there after it.
+    dash.keys("5").await;
+    assert!(dash.screen().contains("┌ Runs") && dash.screen().contains(" REPLAY "));
+    dash.keys("4").await;
+    let screen = dash.screen();
+    // Of the first cycle an answer was kept: it has a lane of its own.
+    assert!(
+        screen.contains("1 user") && screen.contains(" REPLAY "),
+        "{screen}"
+    );
+    dash.keys("<home>").await;
+    assert!(!dash.screen().contains("1 user "), "{}", dash.screen());
+    // With the lanes in hand, space is theirs.
+    dash.keys("<enter><space>").await;
+    assert!(dash.screen().contains("▶ 1×"), "{}", dash.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_that_was_kept_comes_as_it_came() {
+    let (_root, dash) = replaying(120, 40).await;
+    seconds(7).await;
+    let screen = dash.screen();
+    assert!(
+        screen.contains("Time is what") && !screen.contains("reads."),
+        "{screen}"
+    );
+    dash.keys("<end><left>]").await;
+    let screen = dash.screen();
+    assert!(screen.contains("no text of this request"), "{screen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_goes_on_behind_a_replay() {
+    let root = library();
+    let mut dash = running(80, 24, options(root.path())).await;
+    dash.keys("5j<enter>").await;
+    let screen = dash.screen();
+    for mark in ["SIMULATED", " REPLAY ", "● REC"] {
+        assert!(screen.contains(mark), "{mark}: {screen}");
+    }
+    // What steers a run steers nothing here.
+    dash.keys("nxrs m").await;
+    assert_eq!(dash.asks(), []);
+    assert!(dash.screen().contains("no cycle yet"), "{}", dash.screen());
+    // It ends while nobody looks.
+    dash.tell(News::Events(story::over())).await;
+    let directory = Some(root.path().join(ID));
+    dash.tell(News::Finished {
+        directory,
+        error: None,
+        report: None,
+    })
+    .await;
+    let screen = dash.screen();
+    assert!(
+        screen.contains("The run is over") && screen.contains(" REPLAY "),
+        "{screen}"
+    );
+    assert!(!screen.contains("● REC"), "{screen}");
+    dash.keys("<bs>1").await;
+    let screen = dash.screen();
+    assert!(
+        screen.contains("OVER 00:01:08") && screen.contains("users 8 ·"),
+        "{screen}"
+    );
+    assert!(
+        !screen.contains("REPLAY") && !screen.contains("SIMULATED"),
+        "{screen}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_asks_while_a_run_goes_on_behind() {
+    let root = library();
+    let mut dash = running(80, 24, options(root.path())).await;
+    dash.keys("5j<enter>q").await;
+    assert!(
+        dash.screen().contains("Stop the run and quit?"),
+        "{}",
+        dash.screen()
+    );
+    dash.keys("y").await;
+    assert_eq!(dash.asks().len(), 1, "the run is stopped");
+    assert!(dash.is_over());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_starts_behind_a_replay_is_not_shown_before_it_is_left() {
+    let (_root, dash) = replaying(80, 24).await;
+    dash.tell(News::Events(story::running(true))).await;
+    assert!(!dash.screen().contains("SIMULATED"), "{}", dash.screen());
+    dash.keys("<esc>1").await;
+    assert!(dash.screen().contains("SIMULATED"), "{}", dash.screen());
+    assert!(dash.screen().contains("users 8 ·"), "{}", dash.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_broken_off_says_so_and_one_that_was_imported_too() {
+    let root = library();
+    let dash = ready(120, 40, options(root.path())).await;
+    dash.keys("5jj<enter>").await;
+    assert!(dash.screen().contains("Not whole: "), "{}", dash.screen());
+    dash.keys("<esc>G<enter>").await;
+    assert!(
+        dash.screen().contains("IMPORTED  REPLAY "),
+        "{}",
+        dash.screen()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_replay_of_the_command_needs_no_server() {
+    let root = library();
+    let options = Options {
+        replay: Some(Box::new(open(&root.path().join(ID)).unwrap())),
+        pace: 20.0,
+        runs: None,
+        ..options(root.path())
+    };
+    let mut dash = Dash::start(80, 24, options).await;
+    assert_eq!(dash.asks(), []);
+    seconds(1).await;
+    let screen = dash.screen();
+    assert!(screen.contains("▶ 20× 00:00:"), "{screen}");
+    assert!(
+        screen.contains("✔     1"),
+        "the first cycle is over: {screen}"
+    );
+    // Behind it there is nothing but the other runs.
+    dash.keys("<esc>").await;
+    assert!(dash.screen().contains("Runs · 5"), "{}", dash.screen());
+    dash.keys("1").await;
+    assert!(
+        dash.screen().contains("no run on the screen"),
+        "{}",
+        dash.screen()
+    );
+    dash.keys("<esc>j<enter>").await;
+    assert!(dash.screen().contains(" REPLAY "), "{}", dash.screen());
+    dash.keys("q").await;
+    assert!(dash.is_over(), "nothing is measured: it asks nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleting_the_replayed_run_ends_its_replay() {
+    let (root, dash) = replaying(80, 24).await;
+    dash.keys("5dy").await;
+    assert!(!root.path().join(ID).exists());
+    assert!(!dash.screen().contains("REPLAY"), "{}", dash.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tiny_terminal_says_that_it_is_a_replay() {
+    let (_root, dash) = replaying(80, 24).await;
+    dash.resize(20, 5).await;
+    assert!(dash.screen().contains("REPLAY"), "{}", dash.screen());
+}
