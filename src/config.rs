@@ -27,8 +27,22 @@ const OVERRULED: [(&str, &[&str]); 6] = [
     ("prompts", &["prompt"]),
     ("waves", &["duration"]),
     ("duration", &["waves"]),
-    ("url", &["sim", "dialect", "model", "pull"]),
-    ("sim", &["url", "dialect", "model", "pull"]),
+    ("url", &ANOTHER_SERVER),
+    ("sim", &ANOTHER_SERVER),
+];
+
+/// What belongs to the server that the file names.
+const ANOTHER_SERVER: [&str; 10] = [
+    "url",
+    "sim",
+    "dialect",
+    "api",
+    "model",
+    "pull",
+    "remote",
+    "exporter",
+    "bandwidth",
+    "active-bytes",
 ];
 
 /// Why there is no command to run.
@@ -167,7 +181,7 @@ fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error
     let mut kept = defaults.clone();
     for (said, overruled) in OVERRULED {
         if is_said(&matches, said) {
-            kept.retain(|key, _| !overruled.contains(&key.as_str()));
+            kept.retain(|key, _| key == said || !overruled.contains(&key.as_str()));
         }
     }
     if kept.len() < defaults.len() {

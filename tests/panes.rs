@@ -241,7 +241,7 @@ fn rows_come_in_the_order_that_the_selection_moves_in() {
 #[test]
 fn the_verdict_counts_whole_cycles_only() {
     let told = |screen: &Screen| {
-        let terminal = screen.draw(verdict::render, 140, 1);
+        let terminal = screen.draw(verdict::render, 160, 1);
         terminal
             .backend()
             .to_string()
@@ -251,13 +251,13 @@ fn the_verdict_counts_whole_cycles_only() {
     let mut story = Story::of(&[2, 8]);
     assert_eq!(
         told(&Screen::of(story.state())),
-        "so far: – people at ≥ 19.9 tok/s · – people at ≤ 10 s wait"
+        "so far: – people · ≥ 19.9 tok/s: –, mean – · ≤ 10 s wait: –, mean –"
     );
     story.cycle(2, &[8], 25.0, 0.5, 0);
     story.running(&[]);
     assert_eq!(
         told(&Screen::of(story.state())),
-        "so far: 2+ people at ≥ 19.9 tok/s · 2+ people at ≤ 10 s wait · ✘ 2 failed · measuring 8"
+        "so far: 2+ people (likely, 33 more to be sure), by mean 2+ · ≥ 19.9 tok/s: 2+, mean 2+ · ≤ 10 s wait: 2+, mean 2+ · ✘ 2 failed · measuring 8"
     );
     let mut story = Story::of(&[1, 2]);
     story.cycle(1, &[2], 9.0, 0.5, 0);
@@ -265,7 +265,7 @@ fn the_verdict_counts_whole_cycles_only() {
     story.end(RunEnd::Done);
     assert_eq!(
         told(&Screen::of(story.state())),
-        "by mean: nobody at ≥ 19.9 tok/s · 1 person at ≤ 10 s wait (fails at 2) · ✘ 2 failed"
+        "verdict: nobody (fails), by mean nobody · ≥ 19.9 tok/s: nobody, mean nobody · ≤ 10 s wait: 1, mean 1 · ✘ 2 failed"
     );
 }
 

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{plain, progress};
 use crate::stats::figures::CountedBy;
 use crate::stats::summary::{LevelSummary, Summary};
+use crate::stats::why::sentences;
 
 /// The columns of the table.
 const HEAD: [&str; 12] = [
@@ -49,17 +50,18 @@ pub(super) fn text(summary: &Summary) -> String {
     lines.push(String::new());
     if let Some(verdict) = &summary.verdict {
         lines.push(format!("verdict: {}", verdict.sentence));
-        lines.extend(
-            verdict
-                .levels
-                .iter()
-                .map(|level| format!("  {}", level.evidence)),
-        );
+        for level in &verdict.levels {
+            lines.push(format!("  {}", level.evidence));
+            lines.extend(
+                level
+                    .repeats
+                    .iter()
+                    .map(|repeats| format!("    {}", repeats.text)),
+            );
+        }
     }
-    lines.extend(summary.why.iter().map(|reason| {
-        let limit = reason.limit;
-        format!("why the {limit} ends there: {}", plain(&reason.text))
-    }));
+    let why = sentences(&summary.why).into_iter();
+    lines.extend(why.map(|why| format!("why it ends there, by {}", plain(&why))));
     lines.extend(summary.findings.sentences.iter().cloned());
     let mut texts: Vec<String> = Vec::new();
     for warning in &summary.warnings {

@@ -1,16 +1,19 @@
 //! `tokometer compare RUN RUN…`: runs against each other.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use color_eyre::eyre::Result;
 
 use super::{RunsDir, complain, print};
+use crate::report;
+pub use crate::stats::compare::letter;
 use crate::stats::compare::{Change, Comparison, Metric, Row, RunHead};
 use crate::stats::condition::Condition;
 use crate::stats::plain::one_line;
 use crate::stats::state::RunState;
+use crate::stats::summary::Summary;
 use crate::store::StoreError;
 use crate::store::index::find;
 
@@ -26,6 +29,10 @@ pub struct CompareArgs {
     /// The comparison as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write it below DIR as compare.md, compare.html and compare.json, with a chart of all runs as models.svg and
+    /// models.png
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Exit with 3 if a level changed so, for example 'speed < -5%', 'wait > 0.5', 'errors > 1%' (repeatable);
     /// speed, wait, total, throughput, errors, share, energy
     #[arg(long, value_name = "CONDITION", allow_hyphen_values = true)]
@@ -48,13 +55,25 @@ pub fn run_compare(args: &CompareArgs) -> Result<u8> {
             }
         }
     }
-    let comparison = Comparison::of(&states.iter().collect::<Vec<_>>());
+    let summaries: Vec<Summary> = states.iter().map(Summary::of).collect();
+    let comparison = Comparison::with(&states.iter().collect::<Vec<_>>(), &summaries);
     if args.json {
-        let mut json = serde_json::to_string_pretty(&comparison)?;
-        json.push('\n');
-        print(&json);
+        print(&report::compare::json(&comparison)?);
     } else {
         print(&text(&comparison));
+    }
+    if let Some(out) = &args.out {
+        match report::compare::write(&comparison, &summaries, out) {
+            Ok(written) => {
+                for path in &written {
+                    complain(&format!("wrote {}", super::shown(path)));
+                }
+            }
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                return Ok(1);
+            }
+        }
     }
     Ok(check(&args.fail_if, &comparison))
 }
@@ -92,12 +111,6 @@ fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
         }
     }
     code
-}
-
-/// How a run is called in the table: A, B, C…
-pub fn letter(run: usize) -> String {
-    let letters = ('A'..='Z').nth(run);
-    letters.map_or_else(|| format!("run {}", run + 1), String::from)
 }
 
 /// The comparison as text.
@@ -185,17 +198,10 @@ fn line(row: &Row) -> String {
 
 /// A difference with its interval, and whether the samples show one.
 pub fn told(metric: Metric, change: &Change) -> String {
-    let unit = if metric.is_share() { "points" } else { "%" };
-    let by = format!("{:+.1} {unit}", change.by * 100.0);
-    match (change.low, change.high) {
-        (Some(low), Some(high)) if change.shown => {
-            format!("{by} ({:+.1} to {:+.1})", low * 100.0, high * 100.0)
-        }
-        (Some(low), Some(high)) => format!(
-            "{by} ({:+.1} to {:+.1}): no difference that these samples can show",
-            low * 100.0,
-            high * 100.0
-        ),
-        _ => format!("{by} (too few samples for an interval)"),
+    let text = change.told(metric);
+    match change.low {
+        Some(_) if change.shown => text,
+        Some(_) => format!("{text}: no difference that these samples can show"),
+        None => format!("{text} (too few samples for an interval)"),
     }
 }

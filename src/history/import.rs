@@ -7,6 +7,7 @@ use color_eyre::eyre::Result;
 
 use super::{RunsDir, complain, print, shown};
 use crate::headless::summary_text;
+use crate::report;
 use crate::stats::state::RunState;
 use crate::stats::summary::Summary;
 use crate::store::import::{import, record};
@@ -41,6 +42,10 @@ pub fn run_import(args: &ImportArgs) -> Result<u8> {
         complain(&format!("warning: {problem}"));
     }
     let directory = record(&import, &args.runs_dir.root()?)?;
+    // The run is there; a report that cannot be written is made again by `report`.
+    if let Err(error) = report::write(&directory, &directory) {
+        complain(&format!("warning: {error}"));
+    }
     let summary = Summary::of(&RunState::of(&import.events));
     if args.json {
         print(&summary.to_json()?);

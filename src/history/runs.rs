@@ -5,7 +5,7 @@ use color_eyre::eyre::Result;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{RunsDir, complain, print};
-use crate::stats::plain::one_line;
+use crate::stats::plain::{json_lines, one_line};
 use crate::store::index::{Entry, Found, delete, find, survey};
 
 /// The longest name of a model or a server in the table, characters.
@@ -49,9 +49,7 @@ pub fn run_runs(args: &RunsArgs) -> Result<u8> {
         entries.retain(|entry| matches(entry, filter));
     }
     if args.json {
-        let mut json = serde_json::to_string_pretty(&entries)?;
-        json.push('\n');
-        print(&json);
+        print(&json_lines(&entries)?);
     } else {
         print(&text(&entries, &super::shown(&root)));
     }

@@ -32,8 +32,8 @@ pub struct ReportArgs {
     /// Print one form on standard output and write nothing
     #[arg(long, value_enum, value_name = "FORM", conflicts_with = "out")]
     pub print: Option<Form>,
-    /// Print the summary as JSON (the same as --print json)
-    #[arg(long, conflicts_with_all = ["out", "print"])]
+    /// Print the summary as JSON; without --out nothing is written
+    #[arg(long, conflicts_with = "print")]
     pub json: bool,
 }
 
@@ -89,7 +89,8 @@ pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
         Ok(opened) => opened,
         Err(error) => return Ok(complain(&error)),
     };
-    let form = args.print.or(args.json.then_some(Form::Json));
+    let only_json = args.json && args.out.is_none();
+    let form = args.print.or(only_json.then_some(Form::Json));
     if let Some(form) = form {
         let text = match form {
             Form::Markdown => report.markdown(),
@@ -101,7 +102,11 @@ pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
     }
     let out = args.out.as_deref().unwrap_or(&directory);
     let written = files::write_report(&report, out);
-    Ok(written.map_or_else(|error| complain(&error), |written| name(&written)))
+    Ok(match written {
+        Ok(written) if args.json => summarised(&report, &written),
+        Ok(written) => name(&written),
+        Err(error) => complain(&error),
+    })
 }
 
 /// Runs `share`: writes the card and names its files.
@@ -114,12 +119,7 @@ pub fn run_share(args: &ShareArgs) -> color_eyre::Result<u8> {
     let directory = args.which.directory().map_err(ReportError::from);
     let done = directory.and_then(|directory| share(&directory, &args.out, show));
     Ok(match done {
-        Ok((report, written)) if args.json => {
-            tell(&written);
-            report
-                .json()
-                .map_or_else(|error| complain(&error), |json| say(&json))
-        }
+        Ok((report, written)) if args.json => summarised(&report, &written),
         Ok((_, written)) => name(&written),
         Err(error) => complain(&error),
     })
@@ -129,6 +129,14 @@ fn share(directory: &Path, out: &Path, show: Show) -> Result<(Report, Vec<PathBu
     let report = Report::open(directory)?;
     let written = write_card(&report, out, show)?;
     Ok((report, written))
+}
+
+/// The summary on standard output; the files are named on standard error.
+fn summarised(report: &Report, written: &[PathBuf]) -> u8 {
+    tell(written);
+    report
+        .json()
+        .map_or_else(|error| complain(&error), |json| say(&json))
 }
 
 /// The names of files, a line each.

@@ -1,16 +1,19 @@
 //! The report as sections of plain text and tables; Markdown and HTML are two ways to write it down.
 
+use std::borrow::Cow;
+
 use super::text::{UNKNOWN, clean, number};
 use super::{Report, definitions, details, machine, tables};
 use crate::stats::summary::Summary;
+use crate::stats::why::sentences;
 
 /// A whole report.
 pub(super) struct Content {
     pub(super) title: String,
     /// Of whom, when.
     pub(super) subtitle: String,
-    /// Whether the server was simulated.
-    pub(super) simulated: bool,
+    /// Says that nothing, or not everything, was measured; None where all was.
+    pub(super) simulated: Option<&'static str>,
     /// The figures to leave with: what, how much, and a line on it.
     pub(super) headline: Vec<Tile>,
     pub(super) sections: Vec<Section>,
@@ -47,7 +50,7 @@ pub(super) struct Table {
     /// What it holds, with units.
     pub(super) caption: &'static str,
     /// Empty for a table of names and values.
-    pub(super) head: Vec<&'static str>,
+    pub(super) head: Vec<Cow<'static, str>>,
     pub(super) rows: Vec<Vec<String>>,
 }
 
@@ -60,8 +63,16 @@ impl Table {
     }
 }
 
+/// The names of columns.
+pub(super) fn heads<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static, str>> {
+    names.map(Cow::Borrowed).into()
+}
+
 /// Says that nothing was measured.
 pub(super) const SIMULATED: &str = "SIMULATED: these are the numbers of tokometer's own simulator. No model and no machine was measured.";
+
+/// Says that only some was.
+pub(super) const PARTLY_SIMULATED: &str = "SIMULATED in part: where a run is marked so, its numbers are those of tokometer's own simulator, and no model was measured.";
 
 /// What the report says.
 pub(super) fn of(report: &Report) -> Content {
@@ -97,14 +108,14 @@ pub(super) fn of(report: &Report) -> Content {
     Content {
         title: format!("How fast is {model}?"),
         subtitle: subtitle(report),
-        simulated: summary.simulated,
+        simulated: summary.simulated.then_some(SIMULATED),
         headline: headline(summary),
         sections,
         made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),
     }
 }
 
-fn section(title: &'static str, blocks: Vec<Block>) -> Section {
+pub(super) fn section(title: &'static str, blocks: Vec<Block>) -> Section {
     Section { title, blocks }
 }
 
@@ -139,40 +150,56 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
         unit: "tokens/s",
         note: of,
     };
-    let verdict = summary.verdict.as_ref();
-    let carried = verdict.and_then(|verdict| verdict.by_share.both_users);
-    let state = verdict.and_then(|verdict| verdict.by_share.state);
-    let any = verdict.is_some_and(|verdict| !verdict.levels.is_empty());
-    let served = match carried {
-        Some(users) => users.to_string(),
-        None if any => "0".to_owned(),
-        None => UNKNOWN.to_owned(),
-    };
-    let sure = match (carried, state, any) {
-        (Some(_), Some(state), _) => state.to_string(),
-        (None, _, true) => "not even the smallest level meets the limits".to_owned(),
-        _ => String::new(),
-    };
-    let people = Tile {
-        name: "People served",
-        value: served,
-        unit: "at once",
-        note: sure,
-    };
     let energy = summary.energy.as_ref();
     let joules = energy.and_then(|energy| energy.gross_j_per_token);
     // The name of a source may be an address: it stays out of what is shown to others.
     let scope = energy.map(|energy| energy.scope.as_deref().unwrap_or("scope not told"));
+    // Two digits that say something, whatever the size of the model.
+    let digits = if joules.is_some_and(|joules| joules < 0.0995) {
+        4
+    } else {
+        2
+    };
     let energy = Tile {
         name: "Energy",
-        value: number(joules, 2),
+        value: number(joules, digits),
         unit: "joules/token",
         note: match joules {
             Some(_) => scope.map_or_else(String::new, clean),
             None => "not measured".to_owned(),
         },
     };
-    vec![speed, people, energy]
+    vec![speed, people(summary), energy]
+}
+
+fn people(summary: &Summary) -> Tile {
+    let verdict = summary.verdict.as_ref();
+    let carried = verdict.and_then(|verdict| verdict.by_share.both_users);
+    let state = verdict.and_then(|verdict| verdict.by_share.state);
+    let smallest = verdict.and_then(|verdict| verdict.levels.first());
+    let smallest = smallest.map(|level| level.users);
+    let beyond = verdict.is_some_and(|verdict| verdict.beyond().is_some());
+    // Below the smallest level nothing is known, unless that is a single user.
+    let served = match (carried, smallest) {
+        (Some(users), _) => users.to_string(),
+        (None, Some(1)) => "0".to_owned(),
+        (None, Some(users)) => format!("< {users}"),
+        (None, None) => UNKNOWN.to_owned(),
+    };
+    let sure = match (carried, state, smallest) {
+        (Some(_), Some(state), _) if beyond => state.to_string(),
+        (Some(_), Some(state), _) => format!("{state}; no more were tried"),
+        (None, Some(state), Some(users)) => {
+            format!("the smallest level, {}: {state}", super::text::users(users))
+        }
+        _ => String::new(),
+    };
+    Tile {
+        name: "People served",
+        value: served,
+        unit: "at once",
+        note: sure,
+    }
 }
 
 fn verdict(summary: &Summary) -> Section {
@@ -186,9 +213,9 @@ fn verdict(summary: &Summary) -> Section {
         Block::Table(tables::verdict(verdict)),
     ];
     if !summary.why.is_empty() {
-        let why = summary.why.iter().map(|reason| clean(&reason.text));
+        let why = sentences(&summary.why);
         blocks.push(Block::Text("Why it stops there:".to_owned()));
-        blocks.push(Block::List(why.collect()));
+        blocks.push(Block::List(why.iter().map(|why| clean(why)).collect()));
     }
     blocks.push(Block::Text("The evidence:".to_owned()));
     blocks.push(Block::List(evidence.collect()));
@@ -212,6 +239,7 @@ fn results(summary: &Summary) -> Section {
     }
     if let Some(repeats) = tables::repeats(summary) {
         blocks.push(Block::Table(repeats));
+        blocks.push(Block::List(tables::agreement(summary)));
     }
     blocks.push(Block::Charts(vec![
         "speed",

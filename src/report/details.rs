@@ -4,7 +4,7 @@
 //! published, so they are reproduced from the raw samples and marked with their number ("of 32").
 
 use super::Report;
-use super::content::Table;
+use super::content::{Table, heads};
 use super::text::{count, number};
 use crate::event::RequestRecord;
 use crate::stats::dist::{Dist, percentile};
@@ -43,9 +43,9 @@ fn detailed(report: &Report, caption: &'static str, details: &[Detail]) -> Table
     }
     Table {
         caption,
-        head: vec![
+        head: heads([
             "Users", "Metric", "n", "min", "p5", "mean", "p50", "p90", "p95", "p99", "max",
-        ],
+        ]),
         rows,
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, 
     let folder = out.join("charts");
     fs::create_dir_all(&folder).map_err(io(&folder))?;
     let texts = [
-        ("report.md", markdown::write(&content, &charts)),
+        ("report.md", markdown::write(&content, &charts, "charts/")),
         ("report.html", html::write(&content, &charts)),
         ("cycles.csv", report.csv()?),
         ("summary.json", report.json()?),

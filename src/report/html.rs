@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::charts::Chart;
 use super::charts::palette::Colour;
-use super::content::{Block, Content, SIMULATED, Section, Table, Tile};
+use super::content::{Block, Content, Section, Table, Tile};
 use super::markdown::named;
 use super::text::escape_xml;
 
@@ -22,19 +22,16 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
     });
     let links: String = links.collect();
     let tiles: String = content.headline.iter().map(tile).collect();
-    let banner = if content.simulated {
-        format!(
-            "<p class=\"simulated\" role=\"note\">{}</p>\n",
-            escape_xml(SIMULATED)
-        )
+    let tiles = if tiles.is_empty() {
+        tiles
     } else {
-        String::new()
+        format!("<div class=\"tiles\">\n{tiles}</div>\n")
     };
-    let mark = if content.simulated {
-        "SIMULATED · "
-    } else {
-        ""
-    };
+    let banner = content.simulated.map_or_else(String::new, |banner| {
+        let banner = escape_xml(banner);
+        format!("<p class=\"simulated\" role=\"note\">{banner}</p>\n")
+    });
+    let mark = content.simulated.map_or("", |_| "SIMULATED · ");
     let (title, subtitle) = (escape_xml(&content.title), escape_xml(&content.subtitle));
     let dark = Colour::dark_rules("figure svg ");
     format!(
@@ -45,7 +42,7 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
          <title>{mark}{title}</title>\n<style>\n{STYLE}\
          @media screen and (prefers-color-scheme: dark) {{{dark}}}\n</style>\n</head>\n<body>\n\
          <header>\n{banner}<h1>{title}</h1>\n<p class=\"subtitle\">{subtitle}</p>\n\
-         <div class=\"tiles\">\n{tiles}</div>\n</header>\n\
+         {tiles}</header>\n\
          <nav aria-label=\"Sections\">{links}</nav>\n<main>\n{body}</main>\n\
          <footer><p>{}</p></footer>\n</body>\n</html>\n",
         escape_xml(&content.made_by)

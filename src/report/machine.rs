@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Report;
-use super::content::Table;
+use super::content::{Table, heads};
 use super::text::{UNKNOWN, bytes, clean, number, users};
 use crate::event::known_pid;
 use crate::stats::spread::{GpuUse, Gpus, Span};
@@ -35,7 +35,7 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
         };
         let table = Table {
             caption: "Power in watts, clock in MHz, usage in percent",
-            head: vec![
+            head: heads([
                 "Level",
                 "Samples",
                 "Power mean",
@@ -45,7 +45,7 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
                 "Usage mean",
                 "Memory max",
                 "Temperature max",
-            ],
+            ]),
             rows,
         };
         (name, table)
@@ -100,7 +100,7 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
         .collect();
     (!rows.is_empty()).then(|| Table {
         caption: "Processor in percent of one core, memory in percent of all; the largest values of the run unless said",
-        head: vec![
+        head: heads([
             "Pid",
             "Name",
             "Role",
@@ -111,7 +111,7 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
             "VSZ",
             "Threads",
             "Descriptors",
-        ],
+        ]),
         rows,
     })
 }

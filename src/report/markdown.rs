@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use super::charts::Chart;
-use super::content::{Block, Content, SIMULATED, Section, Table};
+use super::content::{Block, Content, Section, Table};
 use super::text::escape_markdown;
 
-/// Writes the report; charts are linked as `charts/NAME.svg`.
-pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
+/// Writes the report; charts are linked as `NAME.svg` below `folder`, which ends with its slash or is empty.
+pub(super) fn write(content: &Content, charts: &[Chart], folder: &str) -> String {
     let mut out = String::new();
     line(&mut out, &format!("# {}", escape_markdown(&content.title)));
-    if content.simulated {
-        line(&mut out, &format!("> **{SIMULATED}**"));
+    if let Some(banner) = content.simulated {
+        line(&mut out, &format!("> **{banner}**"));
     }
     line(&mut out, &escape_markdown(&content.subtitle));
     let tiles = content.headline.iter().map(|tile| {
@@ -24,7 +24,7 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
     });
     line(&mut out, tiles.collect::<String>().trim_end());
     for section in &content.sections {
-        write_section(&mut out, section, charts);
+        write_section(&mut out, section, charts, folder);
     }
     line(&mut out, "---");
     out.push_str(&content.made_by);
@@ -40,7 +40,7 @@ fn line(out: &mut String, text: &str) {
     }
 }
 
-fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
+fn write_section(out: &mut String, section: &Section, charts: &[Chart], folder: &str) {
     line(out, &format!("## {}", section.title));
     for block in &section.blocks {
         match block {
@@ -55,7 +55,7 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
             Block::Charts(names) => {
                 for chart in names.iter().filter_map(|name| named(charts, name)) {
                     let title = escape_markdown(&chart.title);
-                    line(out, &format!("![{title}](charts/{}.svg)", chart.name));
+                    line(out, &format!("![{title}]({folder}{}.svg)", chart.name));
                 }
             }
         }
@@ -77,7 +77,7 @@ pub(super) fn table(table: &Table) -> String {
         table
             .head
             .iter()
-            .map(|cell| escape_markdown(cell))
+            .map(|cell| escape_markdown(cell.as_ref()))
             .collect()
     };
     if !paired {

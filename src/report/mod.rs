@@ -12,6 +12,7 @@
 //!   `machine` and `definitions` fill it
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
 //! - `share`: the card; nothing private stands in it
+//! - [`compare`]: several runs side by side, as files
 //! - [`args`]: the commands `report` and `share`
 //!
 //! The same log gives the same bytes, but for the line that names the version. It knows `stats` and
@@ -19,6 +20,7 @@
 
 pub mod args;
 pub mod charts;
+pub mod compare;
 mod content;
 mod definitions;
 mod details;
@@ -36,6 +38,7 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Event, RunInfo};
 use crate::stats::figures::Figures;
+use crate::stats::state::CycleState;
 use crate::stats::summary::Summary;
 use crate::store::{CycleRow, StoreError, replay, write_row};
 use charts::Chart;
@@ -107,7 +110,11 @@ impl Report {
 
     /// The report as Markdown. It links the charts of [`Report::charts`] as `charts/NAME.svg`.
     pub fn markdown(&self) -> Result<String, ReportError> {
-        Ok(markdown::write(&content::of(self), &self.charts()?))
+        Ok(markdown::write(
+            &content::of(self),
+            &self.charts()?,
+            "charts/",
+        ))
     }
 
     /// The report as one HTML file that needs nothing else: charts inline, light and dark.
@@ -117,15 +124,29 @@ impl Report {
 
     /// A row a cycle, as in `cycles.csv`.
     pub fn csv(&self) -> Result<String, ReportError> {
-        let run = &self.gathered.state;
         let mut out = Vec::new();
-        for (number, cycle) in run.cycles.iter().enumerate() {
-            let figures = Figures::of_run(&[cycle], run);
-            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.summary.simulated);
+        for (number, cycle) in self.gathered.state.cycles.iter().enumerate() {
+            let Some(figures) = self.figures(cycle) else {
+                continue;
+            };
+            let row = CycleRow::of(figures, cycle.cycle, cycle.users, self.summary.simulated);
             write_row(&mut out, &row, number == 0)
                 .map_err(|error| ReportError::Table(error.to_string()))?;
         }
         String::from_utf8(out).map_err(|error| ReportError::Table(error.to_string()))
+    }
+
+    /// The figures of a cycle, which the summary has already: those of its level, or of one of its repeats.
+    fn figures(&self, cycle: &CycleState) -> Option<&Figures> {
+        let mut levels = self.summary.cycles.iter();
+        let level = levels.find(|level| level.users == cycle.users)?;
+        if level.repeats.is_empty() {
+            return Some(&level.figures);
+        }
+        let cycles = self.gathered.state.cycles.iter();
+        let earlier =
+            cycles.filter(|other| other.users == cycle.users && other.cycle < cycle.cycle);
+        level.repeats.get(earlier.count())
     }
 
     /// `summary.json`.

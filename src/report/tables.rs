@@ -1,14 +1,14 @@
 //! The tables of a report.
 
 use super::Report;
-use super::content::Table;
+use super::content::{Table, heads};
 use super::text::{UNKNOWN, bytes, clean, count, duration, number, percent, users};
 use crate::event::RunEnd;
 use crate::plan::{CycleShape, Plan};
 use crate::stats::figures::{CountedBy, Figures};
 use crate::stats::state::Stage;
 use crate::stats::summary::{LevelSummary, Summary};
-use crate::stats::verdict::Verdict;
+use crate::stats::verdict::{Judgement, LevelVerdict, Verdict};
 
 /// `~` for figures that rest on estimated tokens.
 pub(super) fn mark(level: &LevelSummary) -> &'static str {
@@ -46,9 +46,14 @@ pub(super) fn pairs(caption: &'static str, rows: Vec<(&str, Option<String>)>) ->
 pub(super) fn verdict(verdict: &Verdict) -> Table {
     let users = |users: Option<u32>| users.map_or_else(|| UNKNOWN.to_owned(), |u| u.to_string());
     let (mean, share) = (&verdict.by_mean, &verdict.by_share);
-    let state = share
-        .state
-        .map_or_else(String::new, |state| format!(" ({state})"));
+    // Where not even the smallest level is carried, the state is that of the smallest.
+    let sure = |carried: Option<u32>, pick: fn(&LevelVerdict) -> &Judgement| {
+        let mut levels = verdict.levels.iter();
+        let level = levels.find(|level| carried.is_none_or(|users| level.users == users));
+        let state = level.and_then(|level| pick(level).state);
+        let state = state.map_or_else(String::new, |state| format!(" ({state})"));
+        format!("{}{state}", users(carried))
+    };
     let row = |rule: &str, cells: [String; 3]| {
         let mut row = vec![rule.to_owned()];
         row.extend(cells);
@@ -56,14 +61,14 @@ pub(super) fn verdict(verdict: &Verdict) -> Table {
     };
     Table {
         caption: "The largest number of users at which the limits are met, there and at every smaller level",
-        head: vec!["Rule", "By wait", "By speed", "By both"],
+        head: heads(["Rule", "By wait", "By speed", "By both"]),
         rows: vec![
             row(
                 "By share of the requests",
                 [
-                    users(share.wait_users),
-                    users(share.speed_users),
-                    format!("{}{state}", users(share.both_users)),
+                    sure(share.wait_users, |level| &level.wait),
+                    sure(share.speed_users, |level| &level.speed),
+                    sure(share.both_users, |level| &level.both),
                 ],
             ),
             row(
@@ -247,7 +252,7 @@ pub(super) fn results(summary: &Summary) -> Table {
     };
     Table {
         caption: "Speed and throughput in tokens/s, wait in seconds",
-        head: vec![
+        head: heads([
             "Users",
             "Requests",
             "Failed",
@@ -262,7 +267,7 @@ pub(super) fn results(summary: &Summary) -> Table {
             "Tokens",
             "In limits",
             "Cycle",
-        ],
+        ]),
         rows: summary.cycles.iter().map(row).collect(),
     }
 }
@@ -302,16 +307,26 @@ pub(super) fn repeats(summary: &Summary) -> Option<Table> {
     }
     (!rows.is_empty()).then(|| Table {
         caption: "Repeats: speed and throughput in tokens/s, wait in seconds",
-        head: vec![
+        head: heads([
             "Level",
             "Requests",
             "Failed",
             "Speed mean",
             "Wait mean",
             "Throughput",
-        ],
+        ]),
         rows,
     })
+}
+
+/// Whether the repeats of each level agree, a sentence a level.
+pub(super) fn agreement(summary: &Summary) -> Vec<String> {
+    let levels = summary.verdict.iter().flat_map(|verdict| &verdict.levels);
+    let repeated = levels.filter_map(|level| {
+        let repeats = level.repeats.as_ref()?;
+        Some(format!("{}: {}.", users(level.users), repeats.text))
+    });
+    repeated.collect()
 }
 
 pub(super) fn energy(report: &Report) -> Table {
@@ -371,7 +386,7 @@ pub(super) fn short(summary: &Summary) -> Table {
     };
     Table {
         caption: "By number of users, speed and throughput in tokens/s, wait in seconds",
-        head: vec!["Users", "Speed", "Wait", "Throughput", "Failed", "J/token"],
+        head: heads(["Users", "Speed", "Wait", "Throughput", "Failed", "J/token"]),
         rows: summary.cycles.iter().map(row).collect(),
     }
 }

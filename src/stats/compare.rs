@@ -94,6 +94,10 @@ pub struct RunHead {
     pub by_mean: Option<ByMean>,
     /// How many users, by the share of good requests.
     pub by_share: Option<ByShare>,
+    /// Energy per output token of the whole run, idle included, joules.
+    pub j_per_token: Option<f64>,
+    /// What that energy covers.
+    pub energy_scope: Option<String>,
 }
 
 /// One level of all runs.
@@ -131,24 +135,50 @@ pub struct Change {
     pub shown: bool,
 }
 
+impl Change {
+    /// The change with its sign and, where there is one, its interval: `+12.3 % (+8.1 to +16.4)`; shares in
+    /// points.
+    pub fn told(&self, metric: Metric) -> String {
+        let unit = if metric.is_share() { "points" } else { "%" };
+        let by = format!("{:+.1} {unit}", self.by * 100.0);
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => {
+                format!("{by} ({:+.1} to {:+.1})", low * 100.0, high * 100.0)
+            }
+            _ => by,
+        }
+    }
+}
+
+/// How a run is called beside others: A, B, C…
+pub fn letter(run: usize) -> String {
+    let letters = ('A'..='Z').nth(run);
+    letters.map_or_else(|| format!("run {}", run + 1), String::from)
+}
+
 impl Comparison {
     /// Compares runs; the first is what the others are held against.
     pub fn of(runs: &[&RunState]) -> Self {
         let summaries: Vec<Summary> = runs.iter().map(|run| Summary::of(run)).collect();
+        Self::with(runs, &summaries)
+    }
+
+    /// The same, of runs whose summaries are at hand, in their order.
+    pub fn with(runs: &[&RunState], summaries: &[Summary]) -> Self {
         let mut users: Vec<u32> = summaries
             .iter()
             .flat_map(|summary| summary.cycles.iter().map(|level| level.users))
             .collect();
         users.sort_unstable();
         users.dedup();
-        let heads = runs.iter().zip(&summaries);
+        let heads = runs.iter().zip(summaries);
         Self {
             schema: SCHEMA.to_owned(),
             runs: heads.map(|(run, summary)| head(run, summary)).collect(),
             warnings: unlike(runs),
             levels: users
                 .iter()
-                .map(|users| level(*users, runs, &summaries))
+                .map(|users| level(*users, runs, summaries))
                 .collect(),
         }
     }
@@ -157,6 +187,7 @@ impl Comparison {
 fn head(run: &RunState, summary: &Summary) -> RunHead {
     let target = summary.target.as_ref();
     let verdict = summary.verdict.as_ref();
+    let energy = summary.energy.as_ref();
     RunHead {
         id: run
             .info
@@ -168,6 +199,8 @@ fn head(run: &RunState, summary: &Summary) -> RunHead {
         simulated: summary.simulated,
         by_mean: verdict.map(|verdict| verdict.by_mean),
         by_share: verdict.map(|verdict| verdict.by_share),
+        j_per_token: energy.and_then(|energy| energy.gross_j_per_token),
+        energy_scope: energy.and_then(|energy| energy.scope.clone()),
     }
 }
 

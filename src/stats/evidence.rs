@@ -89,9 +89,10 @@ pub(super) fn headline(
         .both_users
         .map_or_else(|| "none".to_owned(), |users| users.to_string());
     let Some(users) = by_share.both_users else {
+        let settle = settle(smallest);
         let smallest = people(smallest.users);
         return format!(
-            "Not even {smallest}, the smallest level run ({state}): {limits}. By mean: {by_mean}."
+            "Not even {smallest}, the smallest level run ({state}): {limits}. By mean: {by_mean}.{settle}"
         );
     };
     let or_more = if users == largest.users {
@@ -100,15 +101,26 @@ pub(super) fn headline(
         ""
     };
     let at = levels.iter().find(|level| level.users == users);
-    let more = at
-        .and_then(|level| level.both.more_to_hold)
-        .filter(|more| *more > 0);
-    let settle = more.map_or_else(String::new, |more| {
-        let requests = if more == 1 { "request" } else { "requests" };
-        format!(" To be sure: {more} more {requests} at this level, all good.")
-    });
+    let beyond = levels.iter().find(|level| level.users > users);
+    let settle: String = [at, beyond].into_iter().flatten().map(settle).collect();
     format!(
         "{}{or_more} ({state}): {limits}. By mean: {by_mean}.{settle}",
         people(users)
     )
+}
+
+/// How many more requests would settle a level that is neither sure to hold nor sure to fail.
+fn settle(level: &LevelVerdict) -> String {
+    let state = level.both.state;
+    let more = level.both.more_to_hold.filter(|more| *more > 0);
+    let open = matches!(state, Some(State::Likely | State::Unsure));
+    let (Some(more), true) = (more, open) else {
+        return String::new();
+    };
+    let requests = if more == 1 { "request" } else { "requests" };
+    let users = people(level.users);
+    match state {
+        Some(State::Likely) => format!(" To be sure of {users}: {more} more {requests}, all good."),
+        _ => format!(" {users}: unsure, {more} more {requests}, all good, would settle it."),
+    }
 }

@@ -59,7 +59,7 @@ impl Moments {
     /// Of these values; what is no finite number is left out. None for none. Their order makes no difference.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|x| x.is_finite()).collect();
-        values.sort_by(f64::total_cmp);
+        values.sort_unstable_by(f64::total_cmp);
         let n = values.len() as f64;
         if values.is_empty() {
             return None;
@@ -118,7 +118,10 @@ pub fn relative(a: &Moments, b: &Moments) -> Option<Difference> {
     let scale = a.mean.powi(2);
     let of_a = a.of_mean().map(|of_mean| ratio.powi(2) * of_mean / scale);
     let of_b = b.of_mean().map(|of_mean| of_mean / scale);
-    Some(spread(ratio - 1.0, of_a, of_b, a.n, b.n))
+    let difference = spread(ratio - 1.0, of_a, of_b, a.n, b.n);
+    // Nothing can be less by more than all of it.
+    let low = difference.low.map(|low| low.max(-1.0));
+    Some(Difference { low, ..difference })
 }
 
 /// An estimate whose variance is the sum of two, each with n − 1 degrees of freedom.
@@ -249,6 +252,11 @@ mod tests {
         near(Some(difference.by), -0.1, 1e-12);
         assert!(difference.is_shown());
         assert_eq!(relative(&Moments::of([0.0]).unwrap(), &b), None);
+        let (scattered, small) = (
+            Moments::of([1.0, 9.0]).unwrap(),
+            Moments::of([0.1, 0.3]).unwrap(),
+        );
+        assert_eq!(relative(&scattered, &small).unwrap().low, Some(-1.0));
     }
 
     proptest! {

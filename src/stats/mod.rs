@@ -9,7 +9,7 @@
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
 //! - [`verdict`]: how many users the server carries, and how sure that is
-//! - `evidence`: the verdict in sentences; [`repeats`]: whether repeats agree; [`why`]: why it stops there
+//! - `wilson`: the interval of a share; `evidence`: the verdict in sentences; [`repeats`]: whether repeats agree; [`why`]: why it stops there
 //! - [`findings`]: what stands out; `advice`: what casts doubt on it
 //! - [`compare`]: runs side by side; [`condition`]: when a comparison fails; `difference`, `unlike` serve it
 //! - [`interval`]: intervals of means, differences and shares
@@ -40,3 +40,4 @@ mod tables;
 mod unlike;
 pub mod verdict;
 pub mod why;
+mod wilson;

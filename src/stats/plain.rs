@@ -1,5 +1,9 @@
 //! Text of servers and models is data: nothing in it may steer a terminal.
 
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
 /// Whether a character could steer a terminal or reorder its text: control characters (line ends
 /// included), and Unicode's invisible marks of direction and line.
 pub fn steers_terminal(c: char) -> bool {
@@ -26,6 +30,25 @@ pub fn one_line(text: &str, longest: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// A value as JSON, indented, with a line feed at its end, and safe for a terminal: whatever could steer one is
+/// escaped.
+pub fn json_lines(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_string_pretty(value)?;
+    let mut safe = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        if c == '\n' || !steers_terminal(c) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe.push('\n');
+    Ok(safe)
 }
 
 #[cfg(test)]

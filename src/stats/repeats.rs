@@ -87,14 +87,17 @@ fn sentence(n: u64, speed: &MeanInterval, wait: &MeanInterval, disagree: bool) -
         let range = range.map_or_else(String::new, |(low, high)| {
             format!(" (95 % CI {low:.2}–{high:.2})")
         });
-        Some(format!("{mean:.2} {unit}{range}"))
+        let spread = interval
+            .sd
+            .map_or_else(String::new, |sd| format!(", spread {sd:.2}"));
+        Some(format!("{mean:.2} {unit}{spread}{range}"))
     };
     let parts: Vec<String> = [told(speed, "tok/s"), told(wait, "s wait")]
         .into_iter()
         .flatten()
         .collect();
     let verb = if disagree { "disagree" } else { "agree" };
-    format!("{n} repeats {verb}: {}", parts.join(", "))
+    format!("{n} repeats {verb}: {}", parts.join("; "))
 }
 
 #[cfg(test)]
@@ -138,7 +141,7 @@ mod tests {
         assert!(!all.disagree);
         assert!(
             all.text
-                .starts_with("3 repeats agree: 31.00 tok/s (95 % CI 28.52–33.48), 1.50 s wait")
+                .starts_with("3 repeats agree: 31.00 tok/s, spread 1.00 (95 % CI 28.52–33.48); 1.50 s wait, spread 0.50 (95 % CI 0.26–2.74)")
         );
     }
 

@@ -1,7 +1,6 @@
 //! `summary.json`: what a run amounts to, for machines. The schema is `assets/summary.schema.json`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ pub use super::energy::EnergySummary;
 use super::figures::Figures;
 use super::findings::Findings;
 pub use super::physical::PhysicalLimit;
-use super::plain::steers_terminal;
+use super::plain::json_lines;
 use super::state::{CycleState, RunState, Stage};
 use super::verdict::Verdict;
 use super::why::{self, Reason};
@@ -164,20 +163,7 @@ impl Summary {
 
     /// The object as JSON, indented, and safe for a terminal: whatever could steer one is escaped.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        let json = serde_json::to_string_pretty(self)?;
-        let mut safe = String::with_capacity(json.len() + 1);
-        for c in json.chars() {
-            if c == '\n' || !steers_terminal(c) {
-                safe.push(c);
-                continue;
-            }
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a string cannot fail.
-                let _ = write!(safe, "\\u{unit:04x}");
-            }
-        }
-        safe.push('\n');
-        Ok(safe)
+        json_lines(self)
     }
 
     /// Requests that ended as they should, in the whole run.

@@ -2,6 +2,7 @@
 
 use super::state::RunState;
 use crate::event::{Machine, RunInfo};
+use crate::plan::CycleShape;
 use crate::stats::plain::one_line;
 
 /// In sentences, each naming what differs between the first run and another.
@@ -95,6 +96,14 @@ fn gpus(run: &RunState) -> String {
     names.join(", ")
 }
 
+fn length(shape: CycleShape) -> String {
+    match shape {
+        CycleShape::Waves(1) => "each user asks once".to_owned(),
+        CycleShape::Waves(times) => format!("each user asks {times} times"),
+        CycleShape::DurationS(seconds) => format!("{seconds} s"),
+    }
+}
+
 fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
     let (p, q) = (&a.plan, &b.plan);
     let tokens = |most: Option<u32>| most.map_or_else(|| "no limit".to_owned(), |n| n.to_string());
@@ -124,11 +133,7 @@ fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
             &tokens(p.max_tokens),
             &tokens(q.max_tokens),
         ),
-        differs(
-            "The length of a cycle",
-            &format!("{:?}", p.shape),
-            &format!("{:?}", q.shape),
-        ),
+        differs("The length of a cycle", &length(p.shape), &length(q.shape)),
         differs("The endpoint", &p.api.to_string(), &q.api.to_string()),
         differs("Thinking", &p.think.to_string(), &q.think.to_string()),
         differs("What counts as good", &limits(p), &limits(q)),

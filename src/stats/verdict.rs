@@ -9,90 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::evidence;
 use super::repeats::Repeats;
 use super::state::{CycleState, RunState};
-use crate::event::RequestRecord;
+pub use super::wilson::{State, more_to_hold, wilson};
+use crate::event::{CycleEnd, RequestRecord};
 use crate::plan::Limits;
-
-/// Two-sided 95 % of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
-/// More requests than this are not proposed to anyone.
-const MOST_MORE: u64 = 1_000_000;
-
-/// Wilson's 95 % score interval of a share of which `met` of `of` were seen. None for `of` = 0.
-/// E. B. Wilson, 1927: it stays inside 0–1 and says something even of 0 of n and n of n.
-pub fn wilson(met: u64, of: u64) -> Option<(f64, f64)> {
-    if of == 0 {
-        return None;
-    }
-    let n = of as f64;
-    let p = met.min(of) as f64 / n;
-    let scale = 1.0 + Z * Z / n;
-    let centre = (p + Z * Z / (2.0 * n)) / scale;
-    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / scale;
-    let low = if met == 0 { 0.0 } else { centre - half };
-    let high = if met >= of { 1.0 } else { centre + half };
-    Some((low.clamp(0.0, p), high.clamp(p, 1.0)))
-}
-
-/// What the requests of a level say of a limit.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum State {
-    /// The lower end of the interval is at or above the wanted share.
-    Holds,
-    /// The share seen is, its lower end is not.
-    Likely,
-    /// The share seen is below, the upper end of its interval is not.
-    Unsure,
-    /// Even the upper end is below.
-    Fails,
-}
-
-impl State {
-    /// The state for `met` of `of` requests where `share` of them is wanted; None for no requests.
-    pub fn of(met: u64, of: u64, share: f64) -> Option<Self> {
-        let (low, high) = wilson(met, of)?;
-        let point = met as f64 / of as f64;
-        Some(if low >= share {
-            Self::Holds
-        } else if point >= share {
-            Self::Likely
-        } else if high >= share {
-            Self::Unsure
-        } else {
-            Self::Fails
-        })
-    }
-
-    /// Whether a level in this state counts as carried.
-    pub fn carries(self) -> bool {
-        matches!(self, Self::Holds | Self::Likely)
-    }
-}
-
-/// How many more requests, all of them good, would make it [`State::Holds`]. None where no number
-/// would (a share of 100 %) or it would take more than a million.
-pub fn more_to_hold(met: u64, of: u64, share: f64) -> Option<u64> {
-    let holds = |more: u64| wilson(met + more, of + more).is_some_and(|(low, _)| low >= share);
-    if !holds(MOST_MORE) {
-        return None;
-    }
-    let (mut too_few, mut enough) = (0, MOST_MORE);
-    if holds(0) {
-        return Some(0);
-    }
-    while enough - too_few > 1 {
-        let middle = too_few + (enough - too_few) / 2;
-        if holds(middle) {
-            enough = middle;
-        } else {
-            too_few = middle;
-        }
-    }
-    Some(enough)
-}
 
 /// What a verdict wants to know of one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -253,9 +172,7 @@ impl Verdict {
             both_users: mean(|level| &level.both),
         };
         let both_users = share(|level| &level.both);
-        let headline = judged
-            .iter()
-            .find(|level| both_users.is_none_or(|users| level.users == users));
+        let headline = headline(&judged, both_users);
         let by_share = ByShare {
             wait_users: share(|level| &level.wait),
             speed_users: share(|level| &level.speed),
@@ -274,9 +191,25 @@ impl Verdict {
     /// The verdict on a run as it stands; None before its plan is known.
     pub fn of_run(run: &RunState) -> Option<Self> {
         let limits = run.info.as_ref()?.plan.limits;
-        let mut verdict = Self::of(&levels(&run.cycles), &limits);
+        Some(Self::of_cycles(&run.cycles, &limits, |_| true))
+    }
+
+    /// The verdict while a run goes on: on its whole cycles. One that runs, or was cut short, has shown
+    /// its quick requests first.
+    pub fn of_whole_cycles(run: &RunState, limits: &Limits) -> Self {
+        let whole = |cycle: &CycleState| cycle.end == Some(CycleEnd::Done);
+        Self::of_cycles(&run.cycles, limits, whole)
+    }
+
+    fn of_cycles(
+        cycles: &[CycleState],
+        limits: &Limits,
+        counts: impl Fn(&CycleState) -> bool,
+    ) -> Self {
+        let counted: Vec<&CycleState> = cycles.iter().filter(|cycle| counts(cycle)).collect();
+        let mut verdict = Self::of(&levels(counted.iter().copied()), limits);
         for level in &mut verdict.levels {
-            let mut cycles: Vec<&CycleState> = run.cycles.iter().collect();
+            let mut cycles = counted.clone();
             cycles.retain(|cycle| cycle.users == level.users);
             cycles.sort_by_key(|cycle| cycle.cycle);
             let samples = |cycle: &&CycleState| {
@@ -284,14 +217,32 @@ impl Verdict {
                 requests.filter_map(Sample::of).collect()
             };
             let repeats: Vec<Vec<Sample>> = cycles.iter().map(samples).collect();
-            level.repeats = Repeats::of(&repeats, &limits);
+            level.repeats = Repeats::of(&repeats, limits);
         }
-        Some(verdict)
+        verdict
+    }
+
+    /// The level that the headline speaks of: the largest that counts as carried, or the smallest.
+    pub fn headline(&self) -> Option<&LevelVerdict> {
+        headline(&self.levels, self.by_share.both_users)
+    }
+
+    /// The level after that one, which no longer counts as carried; None where all do, or none does.
+    pub fn beyond(&self) -> Option<&LevelVerdict> {
+        let carried = self.by_share.both_users?;
+        self.levels.iter().find(|level| level.users > carried)
+    }
+}
+
+impl LevelVerdict {
+    /// The verdict on one level, its repeats apart.
+    pub fn of(level: &Level, limits: &Limits) -> Self {
+        judge(level, limits)
     }
 }
 
 /// The requests of each level, cycles of the same number of users put together, smallest first.
-pub fn levels(cycles: &[CycleState]) -> Vec<Level> {
+pub fn levels<'a>(cycles: impl IntoIterator<Item = &'a CycleState>) -> Vec<Level> {
     let mut levels: Vec<Level> = Vec::new();
     for cycle in cycles {
         let samples = cycle.requests.iter().filter_map(Sample::of);
@@ -305,6 +256,11 @@ pub fn levels(cycles: &[CycleState]) -> Vec<Level> {
     }
     levels.sort_by_key(|level| level.users);
     levels
+}
+
+fn headline(levels: &[LevelVerdict], carried: Option<u32>) -> Option<&LevelVerdict> {
+    let mut levels = levels.iter();
+    levels.find(|level| carried.is_none_or(|users| level.users == users))
 }
 
 fn largest(levels: &[LevelVerdict], carries: impl Fn(&LevelVerdict) -> bool) -> Option<u32> {

@@ -157,7 +157,7 @@ fn headlines() {
     );
     assert_eq!(
         verdict.sentence,
-        "4 people or more (likely): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. To be sure: 27 more requests at this level, all good."
+        "4 people or more (likely): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. To be sure of 4 people: 27 more requests, all good."
     );
     let verdict = Verdict::of(&[level(1, &[(1.0, 3.0)])], &limits);
     assert_eq!(
@@ -171,6 +171,92 @@ fn headlines() {
     assert_eq!(
         verdict.sentence,
         "2 people (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2."
+    );
+    // 7 of 8 are 87.5 %, the upper end of their interval is 97.8 %: neither met nor missed for sure.
+    let mut unsure = vec![(1.0, 30.0); 7];
+    unsure.push((1.0, 3.0));
+    let of_unsure = |users| level(users, &unsure);
+    let verdict = Verdict::of(&[level(1, &[(1.0, 30.0); 40]), of_unsure(4)], &limits);
+    assert_eq!(
+        verdict.sentence,
+        "1 person (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 people: unsure, 45 more requests, all good, would settle it."
+    );
+    assert_eq!(verdict.headline().unwrap().users, 1);
+    assert_eq!(verdict.beyond().unwrap().users, 4);
+    let verdict = Verdict::of(&[of_unsure(2)], &limits);
+    assert_eq!(
+        verdict.sentence,
+        "Not even 2 people, the smallest level run (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 people: unsure, 45 more requests, all good, would settle it."
+    );
+    assert_eq!(
+        (verdict.headline().unwrap().users, verdict.beyond()),
+        (2, None)
+    );
+}
+
+#[test]
+fn one_request_says_little_either_way() {
+    let limits = Limits::default();
+    let good = Verdict::of(&[level(1, &[(1.0, 30.0)])], &limits);
+    let judged = good.levels[0].both;
+    // Wilson for 1 of 1: 20.7–100 %; for 0 of 1: 0–79.3 %.
+    near(judged.low.unwrap(), 0.2065);
+    assert_eq!(
+        (good.by_share.both_users, judged.more_to_hold),
+        (Some(1), Some(34))
+    );
+    assert_eq!(good.by_share.state, Some(State::Likely));
+    let bad = Verdict::of(&[level(1, &[(1.0, 3.0)])], &limits);
+    near(bad.levels[0].both.high.unwrap(), 0.7935);
+    assert_eq!(bad.by_share.both_users, None);
+    assert_eq!(bad.by_share.state, Some(State::Fails));
+}
+
+#[test]
+fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
+    let dead = Level {
+        users: 4,
+        samples: vec![FAILED; 4],
+    };
+    let good = [(1.0, 30.0); 40];
+    let levels = [level(1, &good), dead, level(8, &good)];
+    let verdict = Verdict::of(&levels, &Limits::default());
+    assert_eq!(verdict.by_share.both_users, Some(1));
+    assert_eq!(verdict.by_mean.both_users, Some(1));
+    assert_eq!(verdict.by_mean.wait_users, Some(1));
+    let evidence = &verdict.levels[1].evidence;
+    let wanted =
+        "4 people: no speed known to set against 19.9, 0 of 4 requests did (0 %, 95 % CI 0–49 %)";
+    assert!(evidence.starts_with(wanted), "{evidence}");
+}
+
+#[test]
+fn a_wait_or_a_speed_on_the_limit_meets_it() {
+    let verdict = Verdict::of(&[level(3, &[(10.0, 19.9); 35])], &Limits::default());
+    assert_eq!(verdict.by_share.both_users, Some(3));
+    assert_eq!(verdict.by_share.state, Some(State::Holds));
+    assert_eq!(verdict.by_mean.both_users, Some(3));
+    let verdict = Verdict::of(&[level(3, &[(10.001, 19.9); 35])], &Limits::default());
+    assert_eq!(
+        (verdict.by_share.wait_users, verdict.by_share.speed_users),
+        (None, Some(3))
+    );
+}
+
+#[test]
+fn all_of_the_requests_can_be_asked_for_but_never_be_sure() {
+    let limits = Limits {
+        share: 1.0,
+        ..Limits::default()
+    };
+    let verdict = Verdict::of(&[level(1, &[(1.0, 30.0); 500])], &limits);
+    assert_eq!(verdict.by_share.both_users, Some(1));
+    assert_eq!(verdict.by_share.state, Some(State::Likely));
+    assert_eq!(verdict.levels[0].both.more_to_hold, None);
+    assert!(
+        !verdict.sentence.contains("To be sure"),
+        "{}",
+        verdict.sentence
     );
 }
 

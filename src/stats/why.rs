@@ -1,8 +1,11 @@
 //! Why it stops there: what happens at the first level that no longer meets a limit, from the evidence.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::state::RunState;
+use super::figures::Figures;
+use super::state::{CycleState, RunState};
 use super::summary::LevelSummary;
 use super::verdict::{Judgement, LevelVerdict, State, Verdict};
 
@@ -96,6 +99,28 @@ pub struct Reason {
 
 /// Why the limits are missed beyond the levels of the verdict; empty where every level meets them.
 pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Reason> {
+    let find = |users: u32| levels.iter().find(|level| level.users == users);
+    reasons(run, verdict, |users| find(users).cloned())
+}
+
+/// The same for a screen, which has no summary at hand and does not wait for one.
+pub fn why_of_run(run: &RunState, verdict: &Verdict) -> Vec<Reason> {
+    reasons(run, verdict, |users| {
+        let cycles: Vec<&CycleState> = run.cycles.iter().filter(|c| c.users == users).collect();
+        let level = LevelSummary {
+            users,
+            figures: Figures::of_run(&cycles, run),
+            repeats: Vec::new(),
+        };
+        (!cycles.is_empty()).then_some(level)
+    })
+}
+
+fn reasons(
+    run: &RunState,
+    verdict: &Verdict,
+    find: impl Fn(u32) -> Option<LevelSummary>,
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for limit in [Limit::Wait, Limit::Speed] {
         let judged = |level: &LevelVerdict| match limit {
@@ -109,15 +134,15 @@ pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Re
         let Some(first) = verdict.levels.iter().find(misses) else {
             continue;
         };
-        let find = |users: u32| levels.iter().find(|level| level.users == users);
-        let Some(at) = find(first.users).map(Evidence::of) else {
+        let Some(level) = find(first.users) else {
             continue;
         };
+        let at = Evidence::of(&level);
         let before = verdict.levels.iter().rev();
         let before = before.filter(|level| level.users < first.users);
         let before = before.map(|level| level.users).next();
-        let before = before.and_then(find).map(Evidence::of);
-        reasons.push(reason(limit, &judged(first), at, before));
+        let before = before.and_then(&find).as_ref().map(Evidence::of);
+        reasons.push(reason(limit, &judged(first), &level, before));
         if limit == Limit::Speed
             && let Some(text) = not_on_gpu(run)
         {
@@ -133,11 +158,17 @@ pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Re
     reasons
 }
 
-fn reason(limit: Limit, judged: &Judgement, at: Evidence, before: Option<Evidence>) -> Reason {
+fn reason(
+    limit: Limit,
+    judged: &Judgement,
+    level: &LevelSummary,
+    before: Option<Evidence>,
+) -> Reason {
+    let at = Evidence::of(level);
     let missed = judged.of.saturating_sub(judged.met);
     let idle = at.gpu_percent.filter(|percent| *percent < BUSY);
     let (kind, text) = if at.failed > 0 && at.failed * 2 >= missed {
-        (ReasonKind::Errors, errors(&at))
+        (ReasonKind::Errors, errors(&at, &level.figures.errors))
     } else if let Some(percent) = idle {
         (ReasonKind::GpuIdle, gpu_idle(&at, percent))
     } else if let Some(before) = &before {
@@ -175,12 +206,16 @@ fn number(value: Option<f64>, unit: &str) -> String {
     }
 }
 
-fn errors(at: &Evidence) -> String {
+fn errors(at: &Evidence, kinds: &BTreeMap<String, u64>) -> String {
+    let kinds = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} × {kind}"));
     format!(
-        "requests fail: {} of {} at {}",
+        "requests fail: {} of {} at {}: {}",
         at.failed,
         at.requests,
-        users(at.users)
+        users(at.users),
+        kinds.collect::<Vec<_>>().join(", ")
     )
 }
 
@@ -266,6 +301,21 @@ fn not_on_gpu(run: &RunState) -> Option<String> {
             all as f64 / 1e9
         )
     })
+}
+
+/// The reasons as sentences, each with the limits that it ends.
+pub fn sentences(reasons: &[Reason]) -> Vec<String> {
+    let mut told: Vec<(Vec<String>, &str)> = Vec::new();
+    for reason in reasons {
+        let limit = reason.limit.to_string();
+        match told.iter_mut().find(|(_, text)| *text == reason.text) {
+            Some((limits, _)) => limits.push(limit),
+            None => told.push((vec![limit], &reason.text)),
+        }
+    }
+    let sentence =
+        |(limits, text): &(Vec<String>, &str)| format!("{}: {text}", limits.join(" and "));
+    told.iter().map(sentence).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ fn told(cases: &[Case], change: impl Fn(&mut LevelSummary)) -> Vec<Reason> {
         let mut figures = Figures {
             requests: 40,
             failed: *failed,
+            errors: BTreeMap::from([("http_503".to_owned(), *failed)]),
             system_tok_s: Some(*total),
             ..Figures::default()
         };
@@ -89,7 +90,10 @@ fn errors_and_an_idle_gpu_go_before() {
             (ReasonKind::Errors, Limit::Speed, 8)
         ]
     );
-    assert_eq!(reasons[0].text, "requests fail: 20 of 40 at 8 users");
+    assert_eq!(
+        reasons[0].text,
+        "requests fail: 20 of 40 at 8 users: 20 × http_503"
+    );
     let slow = [Case(1, 0.5, 5.0, 5.0, 0)];
     let idle = told(&slow, |level| {
         level.figures.gpu = Some(GpuFigures {

@@ -25,6 +25,33 @@ fn golden_markdown_of_a_large_simulated_run() {
     insta::assert_snapshot!(but_for_the_version(&text));
 }
 
+/// The page without its style and its drawings: these have tests of their own.
+fn bare(page: &str) -> String {
+    let without = |page: &str, from: &str, to: &str| {
+        let mut parts = page.split(from);
+        let mut bare = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (_, after) = part.split_once(to).unwrap();
+            bare.push_str(after);
+        }
+        bare
+    };
+    without(&without(page, "<style>", "</style>"), "<svg ", "</svg>")
+}
+
+#[test]
+fn golden_page_of_a_small_run() {
+    let page = Report::of(&timeline::run(false)).html().unwrap();
+    insta::assert_snapshot!(but_for_the_version(&bare(&page)));
+}
+
+#[test]
+fn golden_chart_of_a_small_run() {
+    let charts = Report::of(&timeline::run(false)).charts().unwrap();
+    let speed = charts.iter().find(|chart| chart.name == "speed").unwrap();
+    insta::assert_snapshot!(speed.svg());
+}
+
 #[test]
 fn golden_csv() {
     insta::assert_snapshot!(Report::of(&timeline::run(false)).csv().unwrap());

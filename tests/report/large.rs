@@ -1,6 +1,4 @@
-//! A run of very many requests: the report stays small, and is there at once.
-
-use std::time::{Duration, Instant};
+//! A run of very many requests: the report stays small. How quick it is, `cargo bench --bench history` says.
 
 use tokometer::event::{Event, RunEnd, What};
 use tokometer::report::Report;
@@ -40,16 +38,8 @@ pub(crate) fn events(requests: u64) -> Vec<Event> {
 
 #[test]
 fn twenty_thousand_requests_make_no_larger_report_than_a_few_hundred() {
-    let events = events(20_000);
-    let began = Instant::now();
-    let report = Report::of(&events);
+    let report = Report::of(&events(20_000));
     let page = report.html().unwrap();
-    // Far above what it takes even without optimisation on a busy machine: a guard against squares.
-    assert!(
-        began.elapsed() < Duration::from_mins(1),
-        "{:?}",
-        began.elapsed()
-    );
     assert!(page.len() < 600_000, "{} bytes", page.len());
     assert!(page.contains("20,000"));
 }

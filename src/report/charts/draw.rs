@@ -9,6 +9,8 @@ use super::paper::{Align, Letters, Paper, Trouble, page};
 const WIDTH: u32 = 860;
 /// Height of the title and the subtitle, pixels.
 const HEAD: f64 = 74.0;
+/// Height of a row of the legend, pixels.
+const LEGEND: f64 = 22.0;
 /// Height of a note, pixels.
 const NOTE: f64 = 17.0;
 /// Left and right of everything, pixels.
@@ -46,11 +48,13 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
         .div_ceil(columns);
     let panel_height = f64::from(figure.panel_height);
     let foot = 10.0 + NOTE * figure.notes.len() as f64;
-    let head_height = HEAD + if figure.legend.is_empty() { 0.0 } else { 26.0 };
+    let legend = legend(figure);
+    let rows_of_legend = legend.last().map_or(0.0, |(_, row)| row + 1.0);
+    let head_height = HEAD + rows_of_legend * LEGEND + if legend.is_empty() { 0.0 } else { 4.0 };
     let height = head_height + panel_height * f64::from(rows) + foot;
     let whole = u32::try_from(crate::units::floor_u64(height.ceil())).unwrap_or(WIDTH);
     page((WIDTH, whole), &figure.title, &figure.described, |paper| {
-        head(paper, figure)?;
+        head(paper, figure, &legend)?;
         let gaps = GAP * (f64::from(columns) - 1.0);
         let panel_width = (f64::from(WIDTH) - 2.0 * EDGE - gaps) / f64::from(columns);
         let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
@@ -82,17 +86,31 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
     })
 }
 
-fn head(paper: &Paper<'_>, figure: &Figure) -> Result<(), Trouble> {
+/// Where each name of the legend begins, and in which row: as many in a row as fit.
+fn legend(figure: &Figure) -> Vec<(f64, f64)> {
+    let (mut x, mut row) = (EDGE, 0.0);
+    let place = |(name, _): &(String, Colour)| {
+        let wide = 25.0 + name.chars().count() as f64 * 6.8;
+        if x > EDGE && x + wide > f64::from(WIDTH) - EDGE {
+            (x, row) = (EDGE, row + 1.0);
+        }
+        let place = (x, row);
+        x += wide + 18.0;
+        place
+    };
+    figure.legend.iter().map(place).collect()
+}
+
+fn head(paper: &Paper<'_>, figure: &Figure, legend: &[(f64, f64)]) -> Result<(), Trouble> {
     let title = Letters::new(19.0, Colour::Ink).bold();
     paper.text((EDGE, 29.0), &figure.title, title)?;
     let subtitle = Letters::new(12.5, Colour::Muted);
     paper.text((EDGE, 53.0), &figure.subtitle, subtitle)?;
-    let mut x = EDGE;
-    for (name, colour) in &figure.legend {
-        paper.path([(x, 78.0), (x + 18.0, 78.0)], *colour, 3.0, 1.0)?;
+    for ((name, colour), (x, row)) in figure.legend.iter().zip(legend) {
+        let y = 78.0 + row * LEGEND;
+        paper.path([(*x, y), (x + 18.0, y)], *colour, 3.0, 1.0)?;
         let letters = Letters::new(12.0, Colour::Ink);
-        paper.text((x + 25.0, 78.0), name, letters)?;
-        x += 25.0 + name.chars().count() as f64 * 6.8 + 18.0;
+        paper.text((x + 25.0, y), name, letters)?;
     }
     if figure.simulated {
         paper.simulated((f64::from(WIDTH) - EDGE, 18.0), 1.0)?;
@@ -274,12 +292,14 @@ fn values(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<
     Ok(())
 }
 
-/// Three significant digits, and no more decimals than two.
+/// Three significant digits for 1 and more, two below, and no more decimals than four.
 pub(super) fn decimals(value: f64) -> usize {
     match value.abs() {
         large if large >= 99.95 => 0,
         middle if middle >= 9.995 => 1,
-        _ => 2,
+        small if small >= 0.0995 || small <= 0.0 => 2,
+        small if small >= 0.009_95 => 3,
+        _ => 4,
     }
 }
 

@@ -201,7 +201,7 @@ impl<'a> Levels<'a> {
             let first = first.join(", ");
             notes.push(format!("Failed requests are left out: {first}{more}."));
         }
-        if self.about() {
+        if panels.iter().any(|panel| panel.y.title.contains('~')) {
             notes.push("~ estimates: the server did not count the tokens.".to_owned());
         }
         notes

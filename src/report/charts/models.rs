@@ -9,18 +9,15 @@ use crate::report::text::{clean, number};
 use crate::stats::figures::Figures;
 use crate::stats::summary::Summary;
 
-/// The longest name of a run at the end of its line, characters.
-const LONGEST: usize = 26;
+/// The longest name of a run in the legend, characters.
+const LONGEST: usize = 40;
 
-/// Speed, wait and energy of several runs by number of users, one line a run, under the names given.
-/// None where no run has a figure.
+/// Speed, wait, throughput and energy of several runs by number of users, one line a run, under the names
+/// given. None where no run has a figure.
 pub fn models(runs: &[(&str, &Summary)]) -> Result<Option<Chart>, ReportError> {
     let limits = runs.iter().find_map(|(_, run)| run.limits);
-    let speed = limits.map(|limits| {
-        let limit = limits.speed_tok_s;
-        (limit, format!("limit {limit}"))
-    });
-    let wait = limits.map(|limits| (limits.wait_s, format!("limit {} s", limits.wait_s)));
+    let speed = limits.map(|limits| limits.speed_tok_s);
+    let wait = limits.map(|limits| limits.wait_s);
     let panels: Vec<Panel> = [
         panel(runs, "mean speed, tokens/s", speed, |f| f.speed_tok_s.mean),
         panel(runs, "mean wait, seconds", wait, |f| f.ttft_s.mean),
@@ -33,73 +30,90 @@ pub fn models(runs: &[(&str, &Summary)]) -> Result<Option<Chart>, ReportError> {
     if panels.is_empty() {
         return Ok(None);
     }
+    let names = names(runs);
+    let lines = (0..).map(Colour::series);
+    let limited: Vec<&str> = panels
+        .iter()
+        .filter(|panel| panel.limit.is_some())
+        .filter_map(|panel| panel.y.title.split(',').next())
+        .collect();
+    let mut notes = Vec::new();
+    if let (Some(limits), false) = (limits, limited.is_empty()) {
+        notes.push(format!(
+            "Dashed: what the first run takes for good, speed ≥ {} tokens/s and wait ≤ {} s.",
+            limits.speed_tok_s, limits.wait_s
+        ));
+    }
     let figure = Figure {
         name: "models".to_owned(),
-        title: "Models side by side".to_owned(),
+        title: "Runs side by side".to_owned(),
         subtitle: format!("{} runs, by number of users", runs.len()),
-        legend: Vec::new(),
-        notes: Vec::new(),
-        described: described(&panels),
+        legend: names.iter().cloned().zip(lines).collect(),
+        notes,
+        described: described(&panels, &names),
+        columns: if panels.len() > 1 { 2 } else { 1 },
         panels,
-        columns: 1,
-        panel_height: 270,
+        panel_height: 290,
         simulated: runs.iter().any(|(_, run)| run.simulated),
     };
     Chart::of(&figure).map(Some)
 }
 
+/// How the runs are called; where only some are simulated, these say so.
+fn names(runs: &[(&str, &Summary)]) -> Vec<String> {
+    let mixed = runs.iter().any(|(_, run)| !run.simulated);
+    let name = |(name, run): &(&str, &Summary)| {
+        let name = crate::stats::plain::one_line(&clean(name), LONGEST);
+        if run.simulated && mixed {
+            format!("{name} (SIMULATED)")
+        } else {
+            name
+        }
+    };
+    runs.iter().map(name).collect()
+}
+
+/// A line a run, empty for one that does not know: lines and names are to stay in step.
 fn panel(
     runs: &[(&str, &Summary)],
     title: &str,
-    limit: Option<(f64, String)>,
+    limit: Option<f64>,
     figure: fn(&Figures) -> Option<f64>,
 ) -> Option<Panel> {
-    let lines: Vec<Line> = runs
-        .iter()
-        .enumerate()
-        .map(|(number, (name, run))| {
-            let name = crate::stats::plain::one_line(&clean(name), LONGEST);
-            let name = if run.simulated {
-                format!("{name} (SIMULATED)")
-            } else {
-                name
-            };
-            let levels = run.cycles.iter();
-            let places =
-                levels.filter_map(|level| Some((f64::from(level.users), figure(&level.figures)?)));
-            Line::through(name, Colour::series(number), Look::Dotted, places)
-        })
-        .filter(|line| !line.points.is_empty())
-        .collect();
-    let values: Vec<f64> = lines
-        .iter()
-        .flat_map(|line| &line.points)
-        .map(|point| point.y)
-        .collect();
+    let line = |(number, (_, run)): (usize, &(&str, &Summary))| {
+        let levels = run.cycles.iter();
+        let places =
+            levels.filter_map(|level| Some((f64::from(level.users), figure(&level.figures)?)));
+        Line::through("", Colour::series(number), Look::Dotted, places)
+    };
+    let lines: Vec<Line> = runs.iter().enumerate().map(line).collect();
+    let points = lines.iter().flat_map(|line| &line.points);
+    let values: Vec<f64> = points.map(|point| point.y).collect();
     let highest = values.iter().copied().reduce(f64::max)?;
-    let limit = limit.filter(|(limit, _)| *limit <= highest * 2.5);
-    let extent = values
-        .into_iter()
-        .chain(limit.iter().map(|(limit, _)| *limit));
+    // A limit far above everything would press the lines flat.
+    let limit = limit.filter(|limit| *limit <= highest * 2.5);
     let users = runs.iter().flat_map(|(_, run)| &run.cycles);
     let x = Axis::levels(users.map(|level| level.users));
-    let mut panel = Panel::new(x, Axis::values(title, extent)?);
+    let mut panel = Panel::new(x, Axis::values(title, values.into_iter().chain(limit))?);
+    panel.limit = limit
+        .filter(|limit| panel.y.holds(*limit))
+        .map(|limit| (limit, String::new()));
     panel.lines = lines;
-    panel.limit = limit;
     Some(panel)
 }
 
-fn described(panels: &[Panel]) -> String {
+fn described(panels: &[Panel], names: &[String]) -> String {
     let lines = panels
         .iter()
-        .flat_map(|panel| panel.lines.iter().map(move |line| (panel, line)));
-    let sentence = |(panel, line): (&Panel, &Line)| {
+        .flat_map(|panel| panel.lines.iter().zip(names).map(move |line| (panel, line)));
+    let known = lines.filter(|(_, (line, _))| !line.points.is_empty());
+    let sentence = |(panel, (line, name)): (&Panel, (&Line, &String))| {
         let values = line.points.iter().map(|point| {
             let value = number(Some(point.y), draw::decimals(point.y));
             format!("{value} at {:.0}", point.x)
         });
         let values = values.collect::<Vec<_>>().join(", ");
-        format!("{}, {}: {values}.", line.name, panel.y.title)
+        format!("{name}, {}: {values}.", panel.y.title)
     };
-    lines.map(sentence).collect::<Vec<_>>().join(" ")
+    known.map(sentence).collect::<Vec<_>>().join(" ")
 }

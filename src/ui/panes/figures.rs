@@ -4,7 +4,9 @@ use ratatui::style::Style;
 
 use crate::event::{CycleEnd, RequestRecord, Stamp};
 use crate::plan::{CycleShape, Limits};
+use crate::stats::dist::Dist;
 use crate::stats::state::{CycleState, RunState};
+use crate::stats::verdict::{Judgement, Level, LevelVerdict, Sample};
 use crate::ui::theme::Theme;
 
 /// How a figure stands to its limit.
@@ -63,64 +65,6 @@ impl Judged {
     }
 }
 
-/// Measured values in ascending order, and the percentiles that they can carry.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sample(Vec<f64>);
-
-impl Sample {
-    /// The finite ones of `values`.
-    pub fn new(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
-        values.sort_by(f64::total_cmp);
-        Self(values)
-    }
-
-    /// The values.
-    pub fn values(&self) -> &[f64] {
-        &self.0
-    }
-
-    /// How many there are.
-    pub fn n(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The arithmetic mean.
-    pub fn mean(&self) -> Option<f64> {
-        (!self.0.is_empty()).then(|| self.0.iter().sum::<f64>() / self.0.len() as f64)
-    }
-
-    /// The least.
-    pub fn min(&self) -> Option<f64> {
-        self.0.first().copied()
-    }
-
-    /// The largest.
-    pub fn max(&self) -> Option<f64> {
-        self.0.last().copied()
-    }
-
-    /// The percentile `p` (0–100) by linear interpolation between closest ranks; None where the
-    /// sample is too small to carry it: 20 values for the 5th and 95th, 100 for the 1st and 99th.
-    pub fn percentile(&self, p: f64) -> Option<f64> {
-        let tail = p.min(100.0 - p);
-        let needed = if tail < 5.0 {
-            100
-        } else if tail < 10.0 {
-            20
-        } else {
-            1
-        };
-        if self.n() < needed {
-            return None;
-        }
-        let rank = p / 100.0 * (self.n() - 1) as f64;
-        let low = crate::ui::draw::cells(rank, self.n() - 1);
-        let (a, b) = (self.0.get(low)?, self.0.get(low + 1).or(self.0.get(low))?);
-        Some(a + (b - a) * (rank - low as f64))
-    }
-}
-
 /// Whether the cycle goes on.
 pub fn is_running(run: &RunState, cycle: &CycleState) -> bool {
     cycle.end.is_none() && run.is_running()
@@ -172,8 +116,8 @@ pub fn throughput(run: &RunState, cycle: &CycleState) -> Option<f64> {
 }
 
 /// Waits so far, seconds.
-pub fn waits(cycle: &CycleState) -> Sample {
-    Sample::new(cycle.waits_s())
+pub fn waits(cycle: &CycleState) -> Dist {
+    Dist::of(cycle.waits_s())
 }
 
 /// The mean wait so far, seconds.
@@ -183,9 +127,16 @@ pub fn mean_wait_s(cycle: &CycleState) -> Option<f64> {
 }
 
 /// Speeds of the requests that ended well, tokens a second.
-pub fn speeds(cycle: &CycleState) -> Sample {
+pub fn speeds(cycle: &CycleState) -> Dist {
     let done = cycle.requests.iter().filter(|r| r.is_done());
-    Sample::new(done.filter_map(RequestRecord::speed_tok_s))
+    Dist::of(done.filter_map(RequestRecord::speed_tok_s))
+}
+
+/// The requests of a cycle that ended, and whether they met the limits, as far as it has come.
+pub fn judged(cycle: &CycleState, limits: &Limits) -> Judgement {
+    let samples = cycle.requests.iter().filter_map(Sample::of).collect();
+    let users = cycle.users;
+    LevelVerdict::of(&Level { users, samples }, limits).both
 }
 
 /// The share of the finished requests that met both limits, 0–1.
@@ -215,17 +166,6 @@ pub fn users(users: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_percentile_wants_a_sample_that_carries_it() {
-        let sample = Sample::new((0..20).map(f64::from));
-        assert_eq!(sample.percentile(50.0), Some(9.5));
-        assert_eq!(sample.percentile(95.0), Some(18.05));
-        assert_eq!(sample.percentile(99.0), None);
-        assert_eq!(Sample::new([1.0; 19]).percentile(95.0), None);
-        assert_eq!(Sample::new([f64::NAN]).percentile(50.0), None);
-        assert_eq!(Sample::new([3.0]).percentile(50.0), Some(3.0));
-    }
 
     #[test]
     fn a_figure_is_judged_against_its_limit() {

@@ -113,17 +113,30 @@ impl Facts {
         Line::from(spans)
     }
 
+    /// Fewer lines than facts: two of them share the last one.
+    fn joined(&self, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
+        let (whole, last): (&[&str], &str) = match most {
+            ..4 => (&["tok/s", "wait"], "users"),
+            4 => (&["tok/s", "wait", "within"], "users"),
+            _ => (&["tok/s", "wait", "within", "users"], "time"),
+        };
+        let mut lines: Vec<Line<'_>> = whole.iter().map(|label| self.line(label, cx)).collect();
+        let mut system = self.line("system", cx);
+        system.push_span(Span::raw(format!(" · {last} ")));
+        system
+            .spans
+            .extend(self.line(last, cx).spans.into_iter().skip(1));
+        lines.push(system);
+        lines
+    }
+
     /// The facts in as many lines as there are, two of them on one where there are few; a failure
     /// takes the place of the last ones.
     fn in_lines(&self, width: u16, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
         let labels = self.lines.iter().map(|(label, _)| *label);
         let mut lines: Vec<Line<'_>> = labels.map(|label| self.line(label, cx)).collect();
         if usize::from(most) < lines.len() {
-            let mut system = self.line("system", cx);
-            let users = self.line("users", cx);
-            system.push_span(Span::raw(" · users "));
-            system.spans.extend(users.spans.into_iter().skip(1));
-            lines = vec![self.line("tok/s", cx), self.line("wait", cx), system];
+            lines = self.joined(most, cx);
         }
         if let Some(failure) = &self.failure {
             let words = text::wrap(failure, usize::from(width));
@@ -158,6 +171,7 @@ fn lines(
     vec![
         ("tok/s", vec![per_user, speed_verdict(cx, judged)]),
         ("wait", wait(cx, cycle)),
+        ("within", within(cx, cycle)),
         ("system", vec![Span::raw(format!("{system} tok/s"))]),
         ("users", users),
         ("time", vec![Span::raw(time)]),
@@ -202,6 +216,22 @@ fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         Span::raw(format!("{mean} mean  ")),
         Span::styled(words, judged.style(cx.theme)),
     ]
+}
+
+/// How many of the requests met both limits, and what that says: the evidence, as it comes.
+fn within(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+    let judged = figures::judged(cycle, &cx.limits);
+    let share = judged.share.zip(judged.low).zip(judged.high);
+    let (Some(((share, low), high)), Some(state)) = (share, judged.state) else {
+        return vec![Span::styled("no request has ended yet", cx.theme.dim)];
+    };
+    let [share, low, high] = [share, low, high].map(|share| share * 100.0);
+    let counted = format!(
+        "{} of {}, {share:.0} % ({low:.0}–{high:.0})  ",
+        judged.met, judged.of
+    );
+    let state = Span::styled(state.to_string(), super::verdict::style(cx.theme, state));
+    vec![Span::raw(counted), state]
 }
 
 fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {

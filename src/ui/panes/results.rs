@@ -10,8 +10,11 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::figures::{self, Judged};
 use super::{cycles, verdict};
 use crate::event::{CycleEnd, RequestRecord};
+use crate::stats::dist::Dist;
 use crate::stats::physical::PhysicalLimit;
 use crate::stats::state::CycleState;
+use crate::stats::verdict::Verdict;
+use crate::stats::why::{sentences, why_of_run};
 use crate::ui::Cx;
 use crate::ui::draw::columns;
 use crate::ui::draw::frame::{self, Title};
@@ -45,8 +48,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
             return;
         }
-        let found = findings(cx, usize::from(inner.width));
         let rows = crate::units::u16_of(cx.run.cycles.len() + 1);
+        let below = inner.height.saturating_sub(rows);
+        let found = told(cx, usize::from(inner.width), below);
         let words = crate::units::u16_of(found.len()).min(inner.height.saturating_sub(3));
         let room = inner.height.saturating_sub(words);
         let beside = room.saturating_sub(CHARTS.0 + 1).max(4);
@@ -97,7 +101,7 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     let speeds = figures::speeds(cycle);
     let waits = figures::waits(cycle);
     let done = cycle.requests.iter().filter(|r| r.is_done());
-    let total = figures::Sample::new(done.clone().filter_map(RequestRecord::total_s));
+    let total = Dist::of(done.clone().filter_map(RequestRecord::total_s));
     let counted = done.clone().all(|r| r.server.output_tokens.is_some());
     let tokens = match (done.count(), counted) {
         (0, _) => text::UNKNOWN.to_owned(),
@@ -126,13 +130,13 @@ fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         Span::raw(cycle.users.to_string()),
         Span::raw(cycle.finished().to_string()),
         failed,
-        speed(speeds.mean()),
-        speed(speeds.percentile(5.0)),
-        speed(speeds.min()),
-        wait(waits.mean()),
-        wait(waits.percentile(95.0)),
-        wait(waits.max()),
-        Span::raw(text::seconds(total.mean())),
+        speed(speeds.mean),
+        speed(speeds.p5),
+        speed(speeds.min),
+        wait(waits.mean),
+        wait(waits.p95),
+        wait(waits.max),
+        Span::raw(text::seconds(total.mean)),
         Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
         Span::raw(tokens),
         Span::styled(format!("{sign}{share}"), judged),
@@ -164,7 +168,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
 
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
-        let value = figures::waits(cycle).mean();
+        let value = figures::waits(cycle).mean;
         Point {
             users: cycle.users,
             value,
@@ -275,8 +279,66 @@ fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
     })
 }
 
+/// The verdict with its evidence, as far as there is room for it in `below` lines with the charts, and what was
+/// found.
+fn told(cx: &Cx<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
+    let verdict = Verdict::of_whole_cycles(cx.run, &cx.limits);
+    let found = findings(cx);
+    let left = below.saturating_sub(crate::units::u16_of(found.len()));
+    // Charts that have no room anyway leave theirs.
+    let mut left = usize::from(left.checked_sub(CHARTS.0 + 1).unwrap_or(left));
+    let whole = sentence(&verdict.sentence, Style::new(), width);
+    let mut lines = if whole.len() <= left {
+        whole
+    } else {
+        vec![verdict::line(cx, &verdict, width)]
+    };
+    left = left.saturating_sub(lines.len());
+    let items = evidence(cx, &verdict, width).into_iter();
+    let fitting = items.take_while(|lines| {
+        let fits = lines.len() <= left;
+        left = left.saturating_sub(lines.len());
+        fits
+    });
+    lines.extend(fitting.flatten());
+    lines.extend(found);
+    lines
+}
+
+fn sentence(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
+    let words = text::wrap(text, width.saturating_sub(2)).into_iter();
+    words
+        .map(|words| Line::styled(format!(" {words}"), style))
+        .collect()
+}
+
+/// What the verdict rests on, each a sentence on its lines: the level that it speaks of and the one after it,
+/// repeats that disagree, and of a run that is over why it stops there.
+fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'static>>> {
+    let levels = [verdict.headline(), verdict.beyond()];
+    let mut told: Vec<(String, Style)> = levels
+        .into_iter()
+        .flatten()
+        .map(|level| (level.evidence.clone(), cx.theme.dim))
+        .collect();
+    let repeats = verdict.levels.iter().filter_map(|level| {
+        let repeats = level.repeats.as_ref().filter(|repeats| repeats.disagree)?;
+        let text = format!("! {}: {}", figures::users(level.users), repeats.text);
+        Some((text, cx.theme.warn))
+    });
+    told.extend(repeats);
+    if !cx.run.is_running() {
+        let reasons = sentences(&why_of_run(cx.run, verdict)).into_iter();
+        told.extend(reasons.map(|text| (format!("why it ends there, by {text}"), Style::new())));
+    }
+    let lines = told.into_iter();
+    lines
+        .map(|(text, style)| sentence(&text, style, width))
+        .collect()
+}
+
 /// What was found, in sentences.
-fn findings(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
+fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
     let whole = || {
         cx.run
             .cycles
@@ -302,8 +364,7 @@ fn findings(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
             figures::users(users)
         ));
     }
-    let mut lines = vec![verdict::line(cx, width)];
-    lines.extend(physical_limit(cx));
+    let mut lines: Vec<Line<'_>> = physical_limit(cx).into_iter().collect();
     if !told.is_empty() {
         lines.push(Line::raw(format!(" {}", told.join(" · "))));
     }

@@ -7,7 +7,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::figures::{self, Sample};
+use super::figures;
+use crate::stats::dist::Dist;
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
 use crate::ui::draw::axis::LogAxis;
@@ -28,8 +29,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
             return;
         };
-        let waits = figures::waits(cycle);
-        let legend = legend(cx, cycle, &waits, usize::from(inner.width));
+        let waits = cycle.waits_s();
+        let told = Dist::of(waits.iter().copied());
+        let legend = legend(cx, cycle, &told, usize::from(inner.width));
         let lines = crate::units::u16_of(legend.len()).min(if inner.height >= 5 { 2 } else { 1 });
         let [chart, words] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(lines)]).areas(inner);
@@ -41,7 +43,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
-fn histogram(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, waits: &Sample) {
+fn histogram(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, waits: &[f64]) {
     let gutter = 4;
     let [top, bars, ticks] = Layout::vertical([
         Constraint::Length(1),
@@ -57,10 +59,10 @@ fn histogram(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, waits: &Sample) {
     let wide = (bars.width / 24).max(1);
     let buckets = usize::from(bars.width / wide).max(1);
     let limit = cx.limits.wait_s;
-    let values = waits.values().iter().copied();
+    let values = waits.iter().copied();
     let axis = LogAxis::holding(values.chain([limit / 100.0, limit]), buckets);
     let mut counts = vec![0_u32; buckets];
-    for wait in waits.values() {
+    for wait in waits {
         if let Some(count) = counts.get_mut(axis.bucket(*wait)) {
             *count += 1;
         }
@@ -135,21 +137,19 @@ fn scale(buf: &mut Buffer, bars: Rect, gutter: u16, most: u32, cx: &Cx<'_>) {
 }
 
 /// What the sample can carry, in words, on lines of at most `room` columns.
-fn legend(cx: &Cx<'_>, cycle: &CycleState, waits: &Sample, room: usize) -> Vec<Line<'static>> {
+fn legend(cx: &Cx<'_>, cycle: &CycleState, waits: &Dist, room: usize) -> Vec<Line<'static>> {
     let waiting = cycle
         .in_flight
         .values()
         .filter(|live| live.first_token.is_none());
     let waiting = waiting.count();
-    let mut parts = vec![("n", waits.n().to_string())];
-    if waits.n() > 0 {
-        parts.push(("p50", text::seconds(waits.percentile(50.0))));
-        let tail = [("p95", 95.0), ("p99", 99.0)];
-        parts.extend(tail.iter().filter_map(|(name, p)| {
-            let value = waits.percentile(*p)?;
-            Some((*name, text::seconds(Some(value))))
-        }));
-        parts.push(("max", text::seconds(waits.max())));
+    let mut parts = vec![("n", waits.n.to_string())];
+    if waits.n > 0 {
+        parts.push(("p50", text::seconds(waits.p50)));
+        let tail = [("p95", waits.p95), ("p99", waits.p99)];
+        let carried = tail.iter().filter(|(_, value)| value.is_some());
+        parts.extend(carried.map(|(name, value)| (*name, text::seconds(*value))));
+        parts.push(("max", text::seconds(waits.max)));
     }
     if waiting > 0 {
         parts.push(("still waiting", waiting.to_string()));

@@ -1,35 +1,41 @@
-//! The running verdict, on one line: how many people the server carries, as far as it is known.
-
-use std::collections::BTreeMap;
+//! The running verdict, on one line: how many people the server carries, and how sure that is.
+//!
+//! By the share of good requests and, beside it, by the mean of each level. Only whole cycles count: a cycle
+//! that goes on, or was cut short, has shown its quick requests first.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::figures;
-use crate::event::{CycleEnd, RequestRecord};
-use crate::plan::Limits;
-use crate::stats::state::{CycleState, RunState};
+use crate::stats::verdict::{State, Verdict};
 use crate::ui::Cx;
 use crate::ui::draw::frame;
 use crate::ui::draw::text;
+use crate::ui::theme::Theme;
 
 /// Draws the line; it has no frame.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     frame::bare(frame, area, cx, |buf, area| {
-        let line = line(cx, usize::from(area.width));
+        let verdict = Verdict::of_whole_cycles(cx.run, &cx.limits);
+        let line = line(cx, &verdict, usize::from(area.width));
         line.render(Rect { height: 1, ..area }, buf);
     });
 }
 
-/// What the line tells beside the two numbers.
+/// What the line tells beside how many people, how sure, and how many by the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tell {
     /// Words around the figures.
     Words,
-    /// Where the limits fail.
-    Fails,
+    /// How many more requests would make it sure.
+    More,
+    /// The level at which it ends.
+    Ends,
+    /// Each limit by itself.
+    Each,
     /// How many requests failed.
     Failed,
     /// What is being measured now.
@@ -37,158 +43,160 @@ enum Tell {
 }
 
 /// From everything to the least.
-const FORMS: [&[Tell]; 6] = [
-    &[Tell::Words, Tell::Fails, Tell::Failed, Tell::Now],
-    &[Tell::Words, Tell::Fails, Tell::Failed],
-    &[Tell::Words, Tell::Fails],
-    &[Tell::Fails, Tell::Failed],
-    &[Tell::Fails],
+const FORMS: [&[Tell]; 11] = [
+    &[
+        Tell::Words,
+        Tell::More,
+        Tell::Ends,
+        Tell::Each,
+        Tell::Failed,
+        Tell::Now,
+    ],
+    &[
+        Tell::Words,
+        Tell::More,
+        Tell::Ends,
+        Tell::Each,
+        Tell::Failed,
+    ],
+    &[Tell::Words, Tell::More, Tell::Each, Tell::Failed],
+    &[Tell::Words, Tell::More, Tell::Each],
+    &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed, Tell::Now],
+    &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed],
+    &[Tell::Words, Tell::More, Tell::Failed, Tell::Now],
+    &[Tell::Words, Tell::More, Tell::Failed],
+    &[Tell::Words, Tell::More],
+    &[Tell::Words],
     &[],
 ];
 
 /// The verdict as a line of text, as much of it as stands in `width` columns.
-pub fn line(cx: &Cx<'_>, width: usize) -> Line<'static> {
-    let carried = Carried::by_mean(cx.run, &cx.limits);
-    let mut lines = FORMS.iter().map(|form| formed(cx, carried, form));
+pub fn line(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Line<'static> {
+    let mut lines = FORMS.iter().map(|form| formed(cx, verdict, form));
     let fitting = lines.find(|line| line.width() <= width);
-    fitting.unwrap_or_else(|| formed(cx, carried, &[]))
+    fitting.unwrap_or_else(|| formed(cx, verdict, &[]))
 }
 
-fn formed(cx: &Cx<'_>, carried: Carried, form: &[Tell]) -> Line<'static> {
+fn formed(cx: &Cx<'_>, verdict: &Verdict, form: &[Tell]) -> Line<'static> {
     let theme = cx.theme;
-    let (least, most) = (frame::at_least(theme), frame::at_most(theme));
-    let speed = text::plain(cx.limits.speed_tok_s);
-    let wait = text::plain(cx.limits.wait_s);
-    let (start, speed, wait) = if form.contains(&Tell::Words) {
-        let start = if cx.run.is_running() {
-            " so far: "
-        } else {
-            " by mean: "
-        };
-        (
-            start,
-            format!("{least} {speed} tok/s"),
-            format!("{most} {wait} s wait"),
-        )
-    } else {
-        (
-            " ",
-            format!("{least}{speed} tok/s"),
-            format!("{most}{wait} s"),
-        )
+    let words = form.contains(&Tell::Words);
+    let start = match (words, cx.run.is_running()) {
+        (false, _) => " ",
+        (true, true) => " so far: ",
+        (true, false) => " verdict: ",
     };
+    let by_share = verdict.by_share.both_users;
     let mut spans = vec![Span::raw(start)];
-    spans.extend(people(cx, carried.speed, &speed, form));
-    spans.push(Span::styled(" · ", theme.dim));
-    spans.extend(people(cx, carried.wait, &wait, form));
+    spans.push(people(theme, verdict, by_share, words));
+    spans.extend(sureness(theme, verdict, form));
+    if !verdict.levels.is_empty() {
+        let mean = if words { ", by mean " } else { " · mean " };
+        spans.push(Span::raw(mean));
+        spans.push(people(theme, verdict, verdict.by_mean.both_users, false));
+    }
+    if form.contains(&Tell::Each) {
+        spans.extend(each(cx, verdict));
+    }
     let failed: usize = cx.run.cycles.iter().map(figures::failed).sum();
     if form.contains(&Tell::Failed) && failed > 0 {
         spans.push(Span::styled(format!(" · ✘ {failed} failed"), theme.bad));
     }
     let current = cx.run.current().filter(|c| figures::is_running(cx.run, c));
     if let Some(cycle) = current.filter(|_| form.contains(&Tell::Now)) {
-        spans.push(Span::styled(
-            format!(" · measuring {}", cycle.users),
-            theme.dim,
-        ));
+        let words = format!(" · measuring {}", cycle.users);
+        spans.push(Span::styled(words, theme.dim));
     }
     Line::from(spans)
 }
 
-/// How many people one limit allows.
-fn people(cx: &Cx<'_>, held: Held, limit: &str, form: &[Tell]) -> Vec<Span<'static>> {
-    let theme = cx.theme;
-    let noun = |users: Option<u32>| match (form.contains(&Tell::Words), users) {
+/// How many people: `4 people`, `4+` where every level that ran carries, `fewer than 4`, `nobody`.
+fn people(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> Span<'static> {
+    let noun = |users: u32| match (words, users) {
         (false, _) => "",
-        (true, Some(1)) => " person",
+        (true, 1) => " person",
         (true, _) => " people",
     };
-    let (number, style) = match (held.most, held.fails_at) {
-        (None, None) => (text::UNKNOWN.to_owned(), theme.dim),
-        (None, Some(1)) => {
-            return vec![
-                Span::styled("nobody", theme.bad),
-                Span::raw(format!(" at {limit}")),
-            ];
-        }
-        (None, Some(at)) => (format!("fewer than {at}"), theme.bad),
-        (Some(most), None) => (format!("{most}+"), theme.headline),
-        (Some(most), Some(_)) => (most.to_string(), theme.headline),
+    let ends = verdict.levels.first().zip(verdict.levels.last());
+    let Some((smallest, largest)) = ends else {
+        let none = if words { "– people" } else { text::UNKNOWN };
+        return Span::styled(none, theme.dim);
     };
-    let counted = held.most.or(held.fails_at);
-    let mut spans = vec![
-        Span::styled(number, style),
-        Span::raw(format!("{} at {limit}", noun(counted))),
-    ];
-    if let (Some(_), Some(at), true) = (held.most, held.fails_at, form.contains(&Tell::Fails)) {
-        spans.push(Span::styled(format!(" (fails at {at})"), theme.dim));
+    match users {
+        None if smallest.users == 1 => Span::styled("nobody", theme.bad),
+        None => {
+            let fewest = smallest.users;
+            Span::styled(format!("fewer than {fewest}{}", noun(fewest)), theme.bad)
+        }
+        Some(users) => {
+            let more = if users == largest.users { "+" } else { "" };
+            Span::styled(format!("{users}{more}{}", noun(users)), theme.headline)
+        }
     }
+}
+
+/// In brackets how sure that is, what would make it so, and where it ends.
+fn sureness(theme: &Theme, verdict: &Verdict, form: &[Tell]) -> Vec<Span<'static>> {
+    let Some(level) = verdict.headline() else {
+        return Vec::new();
+    };
+    let Some(state) = level.both.state else {
+        return Vec::new();
+    };
+    let mut spans = vec![
+        Span::raw(" ("),
+        Span::styled(state.to_string(), style(theme, state)),
+    ];
+    let open = matches!(state, State::Likely | State::Unsure);
+    let more = level.both.more_to_hold.filter(|more| open && *more > 0);
+    if let Some(more) = more.filter(|_| form.contains(&Tell::More)) {
+        spans.push(Span::raw(format!(", {more} more to be sure")));
+    }
+    let beyond = verdict.beyond();
+    let ends = beyond.and_then(|level| Some((level.users, level.both.state?)));
+    if let Some((users, state)) = ends.filter(|_| form.contains(&Tell::Ends)) {
+        spans.push(Span::raw(format!("; {users} ")));
+        spans.push(Span::styled(state.to_string(), style(theme, state)));
+    }
+    spans.push(Span::raw(")"));
     spans
 }
 
-/// The largest level up to which a limit held at every measured one, and the first where it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Held {
-    /// Users; None where it held nowhere.
-    pub most: Option<u32>,
-    /// Users; None where it held everywhere.
-    pub fails_at: Option<u32>,
+/// What each limit allows by itself: by the share, and by the mean.
+fn each(cx: &Cx<'_>, verdict: &Verdict) -> Vec<Span<'static>> {
+    let (least, most) = (frame::at_least(cx.theme), frame::at_most(cx.theme));
+    let speed = text::plain(cx.limits.speed_tok_s);
+    let wait = text::plain(cx.limits.wait_s);
+    let (by_share, by_mean) = (verdict.by_share, verdict.by_mean);
+    let limits = [
+        (
+            format!("{least} {speed} tok/s"),
+            by_share.speed_users,
+            by_mean.speed_users,
+        ),
+        (
+            format!("{most} {wait} s wait"),
+            by_share.wait_users,
+            by_mean.wait_users,
+        ),
+    ];
+    let told = limits.into_iter().flat_map(|(limit, share, mean)| {
+        let number = |users| people(cx.theme, verdict, users, false);
+        [
+            Span::styled(" · ", cx.theme.dim),
+            Span::raw(format!("{limit}: ")),
+            number(share),
+            Span::styled(", mean ", cx.theme.dim),
+            number(mean),
+        ]
+    });
+    told.collect()
 }
 
-/// What the server carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Carried {
-    /// By the speed of the answers.
-    pub speed: Held,
-    /// By the wait for the first token.
-    pub wait: Held,
-}
-
-impl Carried {
-    /// By the mean of each level. Only whole cycles count: a cycle that goes on, or was cut short,
-    /// has shown its quick requests first. A level at which no request succeeded carries nobody.
-    pub fn by_mean(run: &RunState, limits: &Limits) -> Self {
-        let mut levels: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
-        for cycle in run.cycles.iter().filter(|c| c.end == Some(CycleEnd::Done)) {
-            levels.entry(cycle.users).or_default().push(cycle);
-        }
-        let mut carried = Self::default();
-        for (users, cycles) in &levels {
-            let done = || {
-                cycles
-                    .iter()
-                    .flat_map(|c| &c.requests)
-                    .filter(|r| r.is_done())
-            };
-            let speed = mean(done().filter_map(RequestRecord::speed_tok_s));
-            let wait = mean(done().filter_map(RequestRecord::ttft_s));
-            if done().next().is_some() || cycles.iter().any(|c| c.finished() > 0) {
-                let told = done().next().is_none();
-                carried
-                    .speed
-                    .take(*users, speed.map(|s| s >= limits.speed_tok_s), told);
-                carried
-                    .wait
-                    .take(*users, wait.map(|w| w <= limits.wait_s), told);
-            }
-        }
-        carried
+/// How a state looks.
+pub(super) fn style(theme: &Theme, state: State) -> Style {
+    match state {
+        State::Holds | State::Likely => theme.good,
+        State::Unsure => theme.warn,
+        State::Fails => theme.bad,
     }
-}
-
-impl Held {
-    /// Takes the next larger level; `holds` is None where it is not known, which fails if `dead`.
-    fn take(&mut self, users: u32, holds: Option<bool>, dead: bool) {
-        match holds {
-            _ if self.fails_at.is_some() => {}
-            Some(true) => self.most = Some(users),
-            Some(false) => self.fails_at = Some(users),
-            None if dead => self.fails_at = Some(users),
-            None => {}
-        }
-    }
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    figures::Sample::new(values).mean()
 }

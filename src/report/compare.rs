@@ -1,0 +1,233 @@
+//! Several runs side by side, as files: Markdown, one HTML page, JSON, and the chart of them all.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use strum::IntoEnumIterator as _;
+
+use super::charts::{Chart, models};
+use super::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Section, Table, heads, section};
+use super::text::{UNKNOWN, clean, number};
+use super::{ReportError, files, html, markdown};
+use crate::stats::compare::{Change, Comparison, LevelComparison, Metric, Row, RunHead, letter};
+use crate::stats::plain::json_lines;
+use crate::stats::summary::Summary;
+
+/// Marks a difference that can be chance.
+const CHANCE: &str = "≈";
+
+/// Writes below `out` the files `compare.md`, `compare.html`, `compare.json`, and where a run has a figure
+/// `models.svg` and `models.png`. `summaries` are those of the compared runs, in their order. Returns what was
+/// written.
+pub fn write(
+    comparison: &Comparison,
+    summaries: &[Summary],
+    out: &Path,
+) -> Result<Vec<PathBuf>, ReportError> {
+    fs::create_dir_all(out).map_err(files::io(out))?;
+    let names: Vec<String> = comparison.runs.iter().enumerate().map(name).collect();
+    let runs: Vec<(&str, &Summary)> = names.iter().map(String::as_str).zip(summaries).collect();
+    let charts: Vec<Chart> = models(&runs)?.into_iter().collect();
+    let content = content(comparison);
+    let texts = [
+        ("compare.md", markdown::write(&content, &charts, "")),
+        ("compare.html", html::write(&content, &charts)),
+        ("compare.json", json(comparison)?),
+    ];
+    let mut written = Vec::new();
+    for (name, text) in texts {
+        written.push(files::put(out.join(name), text.as_bytes())?);
+    }
+    for chart in &charts {
+        let path = |end: &str| out.join(format!("{}.{end}", chart.name));
+        written.push(files::put(path("svg"), chart.svg().as_bytes())?);
+        written.push(files::put(path("png"), &chart.png()?)?);
+    }
+    Ok(written)
+}
+
+/// The comparison as JSON, indented; nothing in it steers a terminal.
+pub fn json(comparison: &Comparison) -> Result<String, ReportError> {
+    json_lines(comparison).map_err(|error| ReportError::Table(error.to_string()))
+}
+
+/// "A deepseek-r1:7b".
+fn name((number, run): (usize, &RunHead)) -> String {
+    let model = if run.model.is_empty() {
+        UNKNOWN.to_owned()
+    } else {
+        clean(&run.model)
+    };
+    format!("{} {model}", letter(number))
+}
+
+fn content(comparison: &Comparison) -> Content {
+    let mut sections = vec![section(
+        "Runs",
+        vec![
+            Block::Table(runs(comparison)),
+            Block::Charts(vec!["models"]),
+        ],
+    )];
+    if !comparison.warnings.is_empty() {
+        let list = comparison.warnings.iter().map(|warning| clean(warning));
+        let lead = "The runs are not alike; what differs may be the cause of a difference:";
+        let blocks = vec![Block::Text(lead.to_owned()), Block::List(list.collect())];
+        sections.push(section("What else differs", blocks));
+    }
+    sections.push(differences(comparison));
+    let first = comparison.runs.first().map_or("", |run| run.model.as_str());
+    let same = comparison.runs.iter().all(|run| run.model == first);
+    let title = match comparison.runs.as_slice() {
+        runs if same => format!("{}, {} runs", clean(first), runs.len()),
+        [a, b] => format!("{} or {}?", clean(&a.model), clean(&b.model)),
+        runs => format!("{} runs side by side", runs.len()),
+    };
+    Content {
+        title,
+        subtitle: "Differences are against run A".to_owned(),
+        simulated: simulated(&comparison.runs),
+        headline: Vec::new(),
+        sections,
+        made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+fn simulated(runs: &[RunHead]) -> Option<&'static str> {
+    let mut made_up = runs.iter().map(|run| run.simulated);
+    match (
+        made_up.clone().any(|simulated| simulated),
+        made_up.all(|simulated| simulated),
+    ) {
+        (true, true) => Some(SIMULATED),
+        (true, false) => Some(PARTLY_SIMULATED),
+        _ => None,
+    }
+}
+
+fn runs(comparison: &Comparison) -> Table {
+    let users = |users: Option<u32>| users.map_or_else(|| "none".to_owned(), |u| u.to_string());
+    let row = |(number, run): (usize, &RunHead)| {
+        let share = run.by_share.as_ref().map(|share| {
+            let state = share.state.map_or_else(String::new, |s| format!(" ({s})"));
+            format!("{}{state}", users(share.both_users))
+        });
+        let mean = run.by_mean.as_ref().map(|mean| users(mean.both_users));
+        let unknown = || UNKNOWN.to_owned();
+        let model = clean(&run.model);
+        let started = run.started_at.map(|at| at.format("%Y-%m-%d %H:%M"));
+        vec![
+            letter(number),
+            if run.simulated {
+                format!("{model} (SIMULATED)")
+            } else {
+                model
+            },
+            run.server.as_deref().map_or_else(unknown, clean),
+            started.map_or_else(unknown, |at| at.to_string()),
+            share.unwrap_or_else(unknown),
+            mean.unwrap_or_else(unknown),
+            match (run.j_per_token, &run.energy_scope) {
+                (Some(joules), Some(scope)) => {
+                    format!("{} ({})", number_of(Metric::Energy, joules), clean(scope))
+                }
+                (joules, _) => joules.map_or_else(unknown, |j| number_of(Metric::Energy, j)),
+            },
+        ]
+    };
+    Table {
+        caption: "The runs; people served by share of the requests and by mean, energy of the whole run",
+        head: heads([
+            "Run", "Model", "Server", "Started", "People", "By mean", "J/token",
+        ]),
+        rows: comparison.runs.iter().enumerate().map(row).collect(),
+    }
+}
+
+fn differences(comparison: &Comparison) -> Section {
+    let tables: Vec<Block> = Metric::iter()
+        .filter_map(|metric| table(metric, comparison))
+        .map(Block::Table)
+        .collect();
+    if tables.is_empty() {
+        let none = "No level of these runs has a figure to compare.";
+        return section("Levels side by side", vec![Block::Text(none.to_owned())]);
+    }
+    let note = format!(
+        "In brackets the 95 % interval. {CHANCE} marks no difference that these samples can show. A difference \
+         without brackets has too few samples for an interval."
+    );
+    let mut blocks = vec![Block::Text(note)];
+    blocks.extend(tables);
+    section("Levels side by side", blocks)
+}
+
+/// One figure at every level that some run knows it at; None where none does.
+fn table(metric: Metric, comparison: &Comparison) -> Option<Table> {
+    let row = |level: &LevelComparison| -> Option<Vec<String>> {
+        let row = level.rows.iter().find(|row| row.metric == metric)?;
+        let mut cells = vec![level.users.to_string()];
+        cells.extend(row.values.iter().map(|value| shown(row, *value)));
+        cells.extend(
+            row.changes
+                .iter()
+                .map(|change| told(metric, change.as_ref())),
+        );
+        Some(cells)
+    };
+    let rows: Vec<Vec<String>> = comparison.levels.iter().filter_map(row).collect();
+    // Runs without a single failure need no table to say so.
+    let nothing = metric == Metric::Errors
+        && comparison
+            .levels
+            .iter()
+            .flat_map(|level| &level.rows)
+            .filter(|row| row.metric == metric)
+            .all(|row| row.values.iter().flatten().all(|value| *value <= 0.0));
+    let count = comparison.runs.len();
+    let mut head: Vec<Cow<'static, str>> = heads(["Users"]);
+    head.extend((0..count).map(|run| Cow::Owned(letter(run))));
+    head.extend((1..count).map(|run| Cow::Owned(format!("{} against A", letter(run)))));
+    (!rows.is_empty() && !nothing).then_some(Table {
+        caption: caption(metric),
+        head,
+        rows,
+    })
+}
+
+fn caption(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Speed => "Mean speed of one answer, tokens/s",
+        Metric::Wait => "Mean wait for the first token, seconds",
+        Metric::Total => "Mean of the whole request, seconds",
+        Metric::Throughput => "Throughput, all answers together, tokens/s",
+        Metric::Errors => "Failed requests, percent; differences in points",
+        Metric::Share => "Requests within the limits, percent; differences in points",
+        Metric::Energy => "Energy, joules per output token",
+    }
+}
+
+fn shown(row: &Row, value: Option<f64>) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), |value| number_of(row.metric, value))
+}
+
+fn number_of(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::Errors | Metric::Share => number(Some(value * 100.0), 1),
+        Metric::Energy => number(Some(value), if value < 0.0995 { 4 } else { 3 }),
+        _ => number(Some(value), 2),
+    }
+}
+
+fn told(metric: Metric, change: Option<&Change>) -> String {
+    let Some(change) = change else {
+        return UNKNOWN.to_owned();
+    };
+    let text = change.told(metric);
+    if change.shown || change.low.is_none() {
+        text
+    } else {
+        format!("{CHANCE} {text}")
+    }
+}
