@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use crate::event::Event;
 
 /// A block is as long as this, bytes, and up to the end of its last line.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 1 << 19;
 /// More parsers than this would wait for the one that folds.
 const MOST_PARSERS: usize = 4;
 
@@ -59,7 +59,8 @@ pub(super) fn scan(log: impl Read, mut each: impl FnMut(Event)) -> io::Result<Ve
             let Some(parser) = busy.pop_front() else {
                 return Ok(found.told());
             };
-            found.take(parser.results.recv().map_err(broken)?, &mut each);
+            let parsed = parser.results.recv().map_err(broken)?;
+            blocks.spare.push(found.take(parsed, &mut each));
             free.push_back(parser);
         }
     })
@@ -91,12 +92,14 @@ struct Parsed {
     torn: Option<u64>,
     unread: u64,
     first_unread: Option<(u64, serde_json::Error)>,
+    /// Where the block stood, for another one.
+    spent: Vec<u8>,
 }
 
 impl Block {
-    fn parse(&self) -> Parsed {
+    fn parse(self) -> Parsed {
         let mut parsed = Parsed::default();
-        for (number, line) in (self.line..).zip(self.text.split_inclusive(|byte| *byte == b'\n')) {
+        for (number, line) in (self.line..).zip(lines(&self.text)) {
             let whole = line.strip_suffix(b"\n");
             let content = whole.unwrap_or(line);
             if content.is_empty() {
@@ -111,8 +114,21 @@ impl Block {
                 }
             }
         }
+        parsed.spent = self.text;
         parsed
     }
+}
+
+/// The lines of a text, with their ends.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begin = 0;
+    let ends = memchr::memchr_iter(b'\n', text).map(|end| end + 1);
+    let last = (!text.is_empty() && !text.ends_with(b"\n")).then_some(text.len());
+    ends.chain(last).map(move |end| {
+        let line = text.get(begin..end).unwrap_or_default();
+        begin = end;
+        line
+    })
 }
 
 /// What of a log could not be read.
@@ -124,13 +140,15 @@ struct Unread {
 }
 
 impl Unread {
-    fn take(&mut self, parsed: Parsed, each: &mut impl FnMut(Event)) {
+    /// Hands on what was parsed; returns what another block can be read into.
+    fn take(&mut self, parsed: Parsed, each: &mut impl FnMut(Event)) -> Vec<u8> {
         parsed.events.into_iter().for_each(each);
         self.torn = self.torn.or(parsed.torn);
         self.lines += parsed.unread;
         if self.first.is_none() {
             self.first = parsed.first_unread;
         }
+        parsed.spent
     }
 
     fn told(self) -> Vec<String> {
@@ -153,6 +171,8 @@ struct Blocks<R> {
     log: R,
     /// The beginning of the line that the block before broke off in.
     rest: Vec<u8>,
+    /// Where blocks stood that are done with: new memory costs more than reading into it.
+    spare: Vec<Vec<u8>>,
     line: u64,
     is_over: bool,
 }
@@ -162,13 +182,17 @@ impl<R: Read> Blocks<R> {
         Self {
             log,
             rest: Vec::new(),
+            spare: Vec::new(),
             line: 1,
             is_over: false,
         }
     }
 
     fn next(&mut self) -> io::Result<Option<Block>> {
-        let mut text = std::mem::take(&mut self.rest);
+        let mut text = self.spare.pop().unwrap_or_default();
+        text.clear();
+        text.append(&mut self.rest);
+        text.reserve(BLOCK);
         while !self.is_over {
             let before = text.len();
             let read = self
@@ -180,7 +204,9 @@ impl<R: Read> Blocks<R> {
             // A line may be longer than a block.
             let new = text.get(before..).unwrap_or_default();
             if let Some(last) = memchr::memrchr(b'\n', new) {
-                self.rest = text.split_off(before + last + 1);
+                let end = before + last + 1;
+                self.rest.extend(text.get(end..).unwrap_or_default());
+                text.truncate(end);
                 break;
             }
         }
