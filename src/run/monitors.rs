@@ -210,7 +210,11 @@ impl State {
         }
         let worth_a_word = matches!(note.state, SourceState::Failing | SourceState::Unusable);
         if worth_a_word && self.warned.insert(note.source.clone()) {
-            let text = note.line().unwrap_or_else(|| note.source.clone());
+            let line = match note.source.as_str() {
+                ELSEWHERE => note.why.clone(),
+                _ => note.line(),
+            };
+            let text = line.unwrap_or_else(|| note.source.clone());
             self.warn(WarningKind::Monitor, text);
         }
         self.notes.insert(note.source.clone(), note.clone());
@@ -311,10 +315,10 @@ impl Watching {
         seconds > 0.0 && !state.simulated && state.power != Power::Never
     }
 
-    /// Measures the idle machine for `seconds`, or until that is skipped.
+    /// Measures the idle machine for `seconds`, or until that is skipped. That is told once a source has told
+    /// its power; where none does, nothing is.
     pub(crate) async fn idle(self, seconds: f64, skipped: CancellationToken) {
         let Some(shared) = &self.0 else { return };
-        shared.lock().fact(What::IdleStarted { seconds });
         tokio::select! {
             () = skipped.cancelled() => {}
             () = shared.measure(seconds) => {}
@@ -370,6 +374,7 @@ impl Shared {
         if self.lock().power != Power::Told {
             return;
         }
+        self.lock().fact(What::IdleStarted { seconds });
         let from = clock.now();
         let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         sleep_until(clock.instant(from) + span).await;

@@ -104,7 +104,7 @@ async fn a_skipped_idle_machine_has_no_power_and_does_not_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn where_nothing_tells_power_there_is_no_wait() {
-    let (watching, _timeline, _) = watching(false);
+    let (watching, timeline, _) = watching(false);
     assert!(watching.may_tell_power(10.0), "a source may yet tell it");
     assert!(!watching.may_tell_power(0.0));
     let begun = Instant::now();
@@ -124,6 +124,9 @@ async fn where_nothing_tells_power_there_is_no_wait() {
     watching.state().look_at(&nothing);
     assert!(!watching.may_tell_power(10.0));
     assert!(!Watching::default().may_tell_power(10.0));
+    let told = told(watching, timeline).await;
+    let is_idle = |what: &What| matches!(what, What::IdleStarted { .. });
+    assert!(!told.iter().any(is_idle), "no countdown to nothing");
 }
 
 #[tokio::test(start_paused = true)]

@@ -130,6 +130,8 @@ pub(crate) fn partly_measured() -> Story {
         let chip = GpuSample {
             source: "macmon".to_owned(),
             watts: Some(20.3),
+            soc_watts: Some(31.4),
+            system_watts: Some(44.0),
             scope: Some(PowerScope::Gpu),
             ..GpuSample::default()
         };
