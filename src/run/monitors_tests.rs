@@ -87,6 +87,25 @@ async fn the_idle_machine_is_measured_for_as_long_as_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_short_idle_waits_for_the_reading_that_tells_of_its_end() {
+    let (watching, timeline, clock) = watching(false);
+    watching.state().take(clock.now(), watts(60.0));
+    sleep(Duration::from_millis(500)).await;
+    let idle = watching.clone().idle(2.2, CancellationToken::new());
+    let later = async {
+        sleep(Duration::from_millis(500)).await;
+        readings(&watching, clock, 4).await;
+    };
+    tokio::join!(idle, later);
+    let told = told(watching, timeline).await;
+    let seconds = told.iter().find_map(|what| match what {
+        What::Baseline(baseline) => Some(baseline.seconds),
+        _ => None,
+    });
+    assert!((seconds.unwrap() - 2.2).abs() < 0.01, "{seconds:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_skipped_idle_machine_has_no_power_and_does_not_wait() {
     let (watching, timeline, clock) = watching(false);
     watching.state().take(clock.now(), watts(60.0));
