@@ -89,7 +89,7 @@ pub struct DoctorArgs {
     /// The report as JSON
     #[arg(long)]
     pub json: bool,
-    /// A server to look for beside the usual ones
+    /// The server to run against, looked for beside the usual ones; without it there the exit code is 1
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// Where the sources look.

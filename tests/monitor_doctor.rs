@@ -31,6 +31,15 @@ fn places(root: &Path) -> Places {
 }
 
 fn report(places: &Places, descriptors: (u64, u64), server: bool) -> Report {
+    asked_for(None, places, descriptors, server)
+}
+
+fn asked_for(
+    asked: Option<&str>,
+    places: &Places,
+    descriptors: (u64, u64),
+    server: bool,
+) -> Report {
     let probe = |url: &str| {
         if server && url.ends_with(":11434") {
             Ok("ollama 0.33.0".to_owned())
@@ -46,6 +55,7 @@ fn report(places: &Places, descriptors: (u64, u64), server: bool) -> Report {
             ("http://127.0.0.1:11434".to_owned(), "Ollama".to_owned()),
             ("http://127.0.0.1:8000".to_owned(), "vLLM".to_owned()),
         ],
+        asked: asked.map(str::to_owned),
         probe: &probe,
         descriptors: Some(descriptors),
         users: 256,
@@ -134,6 +144,9 @@ fn what_stands_in_the_way_of_a_run_is_not_ok() {
     let root = tempfile::tempdir().unwrap();
     let places = places(root.path());
     assert!(!report(&places, (1024, 4096), false).ok, "no server");
+    let asked = |url| asked_for(Some(url), &places, (1024, 4096), true).ok;
+    assert!(asked("http://127.0.0.1:11434"));
+    assert!(!asked("http://127.0.0.1:8000"), "another server is no help");
     let few = report(&places, (256, 256), true);
     assert!(!few.ok, "too few descriptors for 256 users");
     assert!(few.text().contains("no  256 now, 256 at most, 320 needed"));

@@ -221,6 +221,41 @@ fn processes_come_and_go() {
 }
 
 #[test]
+fn where_the_server_is_gone_no_other_takes_its_place() {
+    let folder = machine();
+    let root = folder.path();
+    put(root, 70, 1, "llama-server", "llama-server -np 8", 0);
+    let (mut table, pids) = table(&SysRoot::below(root), Some(11434), Some(NOBODY));
+    assert_eq!(table.sample().unwrap().1.unwrap().slots, Some(2));
+    fs::remove_dir_all(root.join("proc/40")).unwrap();
+    fs::remove_dir_all(root.join("proc/41")).unwrap();
+    let (rows, server) = table.sample().unwrap();
+    let role = |pid| row(&rows, pid).unwrap().role.clone();
+    assert_eq!(role(70).as_deref(), Some("client"));
+    assert_eq!(server, None, "its slots are not the target's");
+    assert!(pids.get().is_empty());
+    // It is started again.
+    put(root, 44, 1, "ollama", "ollama serve", 0);
+    fs::create_dir_all(root.join("proc/44/fd")).unwrap();
+    std::os::unix::fs::symlink("socket:[24513]", root.join("proc/44/fd/3")).unwrap();
+    until("it is the server", || {
+        let (rows, _) = table.sample().unwrap();
+        row(&rows, 44).unwrap().role.as_deref() == Some("server")
+    });
+}
+
+#[test]
+fn a_process_that_ended_is_none_although_nobody_buried_it() {
+    let folder = machine();
+    let root = folder.path();
+    let (mut table, _) = table(&SysRoot::below(root), Some(11434), Some(NOBODY));
+    assert!(row(&table.sample().unwrap().0, 41).is_some());
+    let stat = fs::read_to_string(root.join("proc/41/stat")).unwrap();
+    write(root, "proc/41/stat", &stat.replace(" S ", " Z "));
+    assert!(row(&table.sample().unwrap().0, 41).is_none());
+}
+
+#[test]
 fn a_program_that_becomes_another_is_seen_as_that() {
     let folder = machine();
     let root = folder.path();

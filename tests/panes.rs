@@ -9,8 +9,8 @@ use ratatui::layout::Rect;
 use rstest::rstest;
 use story::Story;
 use story::screen::{
-    PANES, Screen, finished, hostile, measured, pane, partly_measured, running, two_cards,
-    unmeasured,
+    PANES, Screen, broken_off, finished, hostile, measured, pane, partly_measured, running,
+    two_cards, unmeasured,
 };
 use tokometer::event::{CycleEnd, RunEnd};
 use tokometer::stats::state::RunState;
@@ -69,6 +69,12 @@ fn a_finished_sweep(#[case] name: &str, #[case] width: u16, #[case] height: u16)
         format!("finished_{name}_{width}x{height}"),
         terminal.backend()
     );
+}
+
+#[test]
+fn a_gap_is_told_beside_what_it_leaves_out() {
+    let terminal = broken_off().draw(pane("usage"), 90, 6);
+    insta::assert_snapshot!("broken_off_usage_90x6", terminal.backend());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
-use tokometer::event::{Event, RequestRecord, WarningKind, What};
+use tokometer::event::{Event, PowerScope, RequestRecord, WarningKind, What};
 use tokometer::stats::energy::MachineFigures;
 use tokometer::stats::state::RunState;
 use tokometer::stats::summary::Summary;
@@ -257,4 +257,23 @@ proptest! {
         prop_assert_eq!(one.to_json().unwrap(), shuffled(&turned).to_json().unwrap());
         check(&one);
     }
+}
+
+#[test]
+fn an_idle_of_another_scope_is_not_taken_off() {
+    // The baseline was measured when only the package told its power; then the GPU came.
+    let mut events = measured(false);
+    for event in &mut events {
+        if let What::Baseline(baseline) = &mut event.what {
+            baseline.scope = Some(PowerScope::Package);
+        }
+    }
+    let summary = summary(&events);
+    let energy = summary.energy.unwrap();
+    assert!(energy.gross_j_per_token.is_some());
+    assert_eq!((energy.net_j_per_token, energy.net_wh), (None, None));
+    assert_eq!(energy.baseline_watts, None);
+    let figures = &summary.cycles[1].figures;
+    assert_eq!(figures.machine.net_j_per_token, None);
+    assert!(figures.j_per_token.is_some());
 }

@@ -19,6 +19,10 @@ const USERS: u32 = 256;
 
 /// Examines this machine and prints the report; 0 where a run can be made, else 1.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
+    let asked = match asked(args) {
+        Ok(asked) => asked,
+        Err(error) => return Ok(super::usage(&error)),
+    };
     let runtime = super::screen_runtime()?;
     let probe = |url: &str| {
         let found = async { tokio::time::timeout(PROBE, crate::api::discover(url, None)).await };
@@ -34,7 +38,8 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
         sources: gpu::each_source(&places),
         tick: places.tick,
         patience: PATIENCE,
-        servers: servers(args),
+        servers: servers(asked.as_deref()),
+        asked,
         probe: &probe,
         descriptors: crate::platform::descriptor_limits(),
         users: USERS,
@@ -44,17 +49,23 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
     Ok(u8::from(!report.ok))
 }
 
-/// The address that was asked for, and those where servers usually are.
-fn servers(args: &DoctorArgs) -> Vec<(String, String)> {
-    let asked = match &args.url {
-        Some(url) => address::from_url(url).ok(),
+/// The address that was asked for: the one that a run would take.
+fn asked(args: &DoctorArgs) -> Result<Option<String>, address::AddressError> {
+    match &args.url {
+        Some(url) => address::from_url(url).map(Some),
         None => std::env::var("OLLAMA_HOST")
             .ok()
-            .and_then(|host| address::from_ollama_host(&host).ok()),
-    };
+            .filter(|host| !host.trim().is_empty())
+            .map(|host| address::from_ollama_host(&host))
+            .transpose(),
+    }
+}
+
+/// The address that was asked for, and those where servers usually are.
+fn servers(asked: Option<&str>) -> Vec<(String, String)> {
     let usual = USUAL_SERVERS.map(|(url, name)| (url.to_owned(), name.to_owned()));
     let mut all: Vec<(String, String)> = asked
-        .map(|url| (url, "asked for".to_owned()))
+        .map(|url| (url.to_owned(), "asked for".to_owned()))
         .into_iter()
         .collect();
     for (url, name) in usual {

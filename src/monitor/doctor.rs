@@ -35,6 +35,8 @@ pub struct Patient<'a> {
     pub patience: Duration,
     /// Addresses to look for servers at, each with who usually listens there.
     pub servers: Vec<(String, String)>,
+    /// The address of these that was asked for: without a server there no run can be made.
+    pub asked: Option<String>,
     /// Looks for a server at an address: its name and version, or what went wrong.
     pub probe: &'a dyn Fn(&str) -> Result<String, String>,
     /// The descriptor limit now, and the most it can be raised to.
@@ -52,7 +54,8 @@ pub struct Report {
     pub schema: &'static str,
     /// The version of tokometer.
     pub tokometer: &'static str,
-    /// Whether a run can be made here: a server was found, and descriptors suffice.
+    /// Whether a run can be made here: a server was found (the one that was asked for, if one was), and
+    /// descriptors suffice.
     pub ok: bool,
     /// The sources, those that measure first.
     pub sources: Vec<SourceReport>,
@@ -145,12 +148,16 @@ pub fn examine(patient: Patient<'_>) -> Report {
         hard,
         needed: u64::from(patient.users) + OWN_DESCRIPTORS,
     });
+    let is_wanted = |server: &ServerReport| {
+        let asked = patient.asked.as_ref().is_none_or(|url| *url == server.url);
+        asked && server.found.is_some()
+    };
     let sources = try_all(patient.sources, patient.tick, patient.patience);
     let enough = descriptors.as_ref().is_none_or(Descriptors::suffice);
     Report {
         schema: "tokometer/doctor/1",
         tokometer: env!("CARGO_PKG_VERSION"),
-        ok: enough && servers.iter().any(|server| server.found.is_some()),
+        ok: enough && servers.iter().any(is_wanted),
         sources,
         servers,
         descriptors,

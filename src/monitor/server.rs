@@ -161,7 +161,9 @@ pub fn waiting_hint(
                 "OLLAMA_NUM_PARALLEL={users} ollama serve answers them at once (it is 1 by default)"
             )
         }
-        (false, _) => format!("llama-server -np {users} answers them at once"),
+        (false, _) => {
+            format!("llama-server -np {users} answers them at once (all share the context of -c)")
+        }
     };
     Some(format!(
         "{slots} of {users} are answered at once, {waiting} wait in line: {change}"
@@ -199,6 +201,8 @@ mod tests {
         assert!(hint.contains("15 wait in line") && hint.contains("OLLAMA_NUM_PARALLEL=16"));
         let fixed = waiting_hint(16, Some(1), Some("qwen3next"), true).unwrap();
         assert!(!fixed.contains("OLLAMA_NUM_PARALLEL"));
+        let runner = waiting_hint(8, Some(4), None, false).unwrap();
+        assert!(runner.contains("llama-server -np 8") && runner.contains("share the context"));
         assert_eq!(waiting_hint(4, Some(4), None, true), None);
         assert_eq!(waiting_hint(4, None, None, true), None);
     }

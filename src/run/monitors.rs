@@ -5,18 +5,19 @@
 //! runner talks to it through [`Watching`] and waits for it twice only: for the power of the idle
 //! machine, which the screen counts down, and, briefly, for the last readings of a run.
 
+mod power;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Dialect, Target};
 use crate::event::{SourceNote, SourceState, Stamp, Warning, WarningKind, What};
 use crate::monitor::energy::meter::Meter;
-use crate::monitor::energy::{LEAST_SPAN_S, LONGEST_STEP_S, baseline};
 use crate::monitor::gpu::simulated::Load;
 use crate::monitor::server::waiting_hint;
 use crate::monitor::setup::Setup;
@@ -210,7 +211,11 @@ impl State {
         }
         let worth_a_word = matches!(note.state, SourceState::Failing | SourceState::Unusable);
         if worth_a_word && self.warned.insert(note.source.clone()) {
-            let text = note.line().unwrap_or_else(|| note.source.clone());
+            let line = match note.source.as_str() {
+                ELSEWHERE => note.why.clone(),
+                _ => note.line(),
+            };
+            let text = line.unwrap_or_else(|| note.source.clone());
             self.warn(WarningKind::Monitor, text);
         }
         self.notes.insert(note.source.clone(), note.clone());
@@ -311,10 +316,10 @@ impl Watching {
         seconds > 0.0 && !state.simulated && state.power != Power::Never
     }
 
-    /// Measures the idle machine for `seconds`, or until that is skipped.
+    /// Measures the idle machine for `seconds`, or until that is skipped. That is told once a source has told
+    /// its power; where none does, nothing is.
     pub(crate) async fn idle(self, seconds: f64, skipped: CancellationToken) {
         let Some(shared) = &self.0 else { return };
-        shared.lock().fact(What::IdleStarted { seconds });
         tokio::select! {
             () = skipped.cancelled() => {}
             () = shared.measure(seconds) => {}
@@ -328,16 +333,7 @@ impl Watching {
         let Some(clock) = shared.lock().reporter.as_ref().map(Reporter::clock) else {
             return;
         };
-        let end = clock.now();
-        let deadline = Instant::now() + LAST_SECOND;
-        let awaited = || {
-            let state = shared.lock();
-            let is_told = end.since(state.powered) <= LONGEST_STEP_S;
-            state.power == Power::Told && is_told && state.powered < end
-        };
-        while awaited() && Instant::now() < deadline {
-            sleep(Duration::from_millis(20)).await;
-        }
+        shared.reading_of(clock.now()).await;
     }
 
     /// Takes the last readings; after this nothing more is told.
@@ -355,38 +351,6 @@ impl Watching {
             sleep(Duration::from_millis(5)).await;
         }
         shared.lock().finish();
-    }
-}
-
-impl Shared {
-    async fn measure(&self, seconds: f64) {
-        let Some(clock) = self.lock().reporter.as_ref().map(Reporter::clock) else {
-            return;
-        };
-        let patience = Instant::now() + POWER_WAIT;
-        while self.lock().power == Power::Unknown && Instant::now() < patience {
-            sleep(LOOK).await;
-        }
-        if self.lock().power != Power::Told {
-            return;
-        }
-        let from = clock.now();
-        let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        sleep_until(clock.instant(from) + span).await;
-        let state = self.lock();
-        // Readings tell of the time before them: the last one is where the span ends.
-        let to = state.powered.min(clock.now());
-        let metered = (to.since(from) >= LEAST_SPAN_S)
-            .then(|| state.meter.between(from, to))
-            .flatten();
-        let idle = metered.and_then(|metered| baseline(&metered.energy, metered.scope));
-        match idle {
-            Some(idle) => state.fact(What::Baseline(idle)),
-            None => state.warn(
-                WarningKind::Monitor,
-                "the power of the idle machine could not be measured: too few readings".to_owned(),
-            ),
-        }
     }
 }
 

@@ -87,6 +87,25 @@ async fn the_idle_machine_is_measured_for_as_long_as_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_short_idle_waits_for_the_reading_that_tells_of_its_end() {
+    let (watching, timeline, clock) = watching(false);
+    watching.state().take(clock.now(), watts(60.0));
+    sleep(Duration::from_millis(500)).await;
+    let idle = watching.clone().idle(2.2, CancellationToken::new());
+    let later = async {
+        sleep(Duration::from_millis(500)).await;
+        readings(&watching, clock, 4).await;
+    };
+    tokio::join!(idle, later);
+    let told = told(watching, timeline).await;
+    let seconds = told.iter().find_map(|what| match what {
+        What::Baseline(baseline) => Some(baseline.seconds),
+        _ => None,
+    });
+    assert!((seconds.unwrap() - 2.2).abs() < 0.01, "{seconds:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_skipped_idle_machine_has_no_power_and_does_not_wait() {
     let (watching, timeline, clock) = watching(false);
     watching.state().take(clock.now(), watts(60.0));
@@ -104,7 +123,7 @@ async fn a_skipped_idle_machine_has_no_power_and_does_not_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn where_nothing_tells_power_there_is_no_wait() {
-    let (watching, _timeline, _) = watching(false);
+    let (watching, timeline, _) = watching(false);
     assert!(watching.may_tell_power(10.0), "a source may yet tell it");
     assert!(!watching.may_tell_power(0.0));
     let begun = Instant::now();
@@ -124,6 +143,9 @@ async fn where_nothing_tells_power_there_is_no_wait() {
     watching.state().look_at(&nothing);
     assert!(!watching.may_tell_power(10.0));
     assert!(!Watching::default().may_tell_power(10.0));
+    let told = told(watching, timeline).await;
+    let is_idle = |what: &What| matches!(what, What::IdleStarted { .. });
+    assert!(!told.iter().any(is_idle), "no countdown to nothing");
 }
 
 #[tokio::test(start_paused = true)]

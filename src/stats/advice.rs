@@ -28,7 +28,11 @@ pub(super) fn advice(run: &RunState) -> Vec<Warning> {
         .as_ref()
         .is_some_and(|info| info.imported.is_none())
     {
-        all.extend(run.cycles.iter().filter_map(slow_first));
+        // Where more ask than are answered at once, the first may simply have waited in line.
+        let slots = run.slots();
+        let in_line = |cycle: &CycleState| slots.is_some_and(|slots| cycle.users > slots);
+        let cycles = run.cycles.iter().filter(|cycle| !in_line(cycle));
+        all.extend(cycles.filter_map(slow_first));
     }
     all.extend(client_late(run));
     all.extend(token_counts(run));

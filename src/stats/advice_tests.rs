@@ -71,6 +71,20 @@ fn a_slow_first_request_needs_others_to_be_seen() {
 }
 
 #[test]
+fn a_first_request_that_waits_for_a_slot_is_not_cold() {
+    let with_slots = |slots| {
+        let mut run = run(requests(&[3.0, 0.5, 0.4, 0.5]));
+        if let Some(info) = &mut run.info {
+            info.target.slots = slots;
+        }
+        kinds(&run)
+    };
+    assert_eq!(with_slots(Some(3)), []);
+    assert_eq!(with_slots(Some(4)), [WarningKind::SlowFirst]);
+    assert_eq!(with_slots(None), [WarningKind::SlowFirst]);
+}
+
+#[test]
 fn a_client_that_takes_a_part_of_the_gap() {
     let mut requests = requests(&[0.4, 0.5]);
     for request in &mut requests {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::CycleMachine;
+use super::machine::{CycleMachine, comparable};
 use super::most::Together;
 use super::spread::Gpus;
 use super::state::{CycleState, RunState};
@@ -197,7 +197,7 @@ impl EnergySummary {
         let metered = run.machine.meter.between(Stamp(0), run.now)?;
         let whole = metered.energy;
         let in_cycles = of_cycles(&run.cycles);
-        let baseline = run.machine.baseline;
+        let baseline = comparable(run.machine.baseline, &metered);
         let cost = of_tokens(&run.cycles, baseline.as_ref());
         let gross = cost.gross_j_per_token;
         let price = run

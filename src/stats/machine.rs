@@ -149,6 +149,15 @@ impl CycleMachine {
     }
 }
 
+/// The power of the idle machine, where it covers what the energy covers: a source that came later may have
+/// another scope, and figures of different scopes are never subtracted.
+pub(super) fn comparable(
+    baseline: Option<EnergyBaseline>,
+    metered: &Metered,
+) -> Option<EnergyBaseline> {
+    baseline.filter(|idle| idle.scope == metered.scope)
+}
+
 impl RunState {
     /// Takes what a monitor told.
     pub(super) fn observe(&mut self, event: &Event) {
@@ -219,7 +228,9 @@ impl RunState {
             let metered = machine.meter.between(opened, cycle.ended.unwrap_or(at));
             let cost = |metered: &Metered| price.as_ref().map(|price| price.of(&metered.energy));
             cycle.machine.cost = metered.as_ref().and_then(cost);
-            cycle.machine.baseline = machine.baseline;
+            cycle.machine.baseline = metered
+                .as_ref()
+                .and_then(|m| comparable(machine.baseline, m));
             cycle.machine.energy = metered;
         }
     }

@@ -57,6 +57,7 @@ fn the_version_is_the_crates() {
 #[case(&["--share", "101%"], "between 0 % and 100 %")]
 #[case(&["--limit-speed", "NaN"], "more than 0")]
 #[case(&["--dialect", "grpc"], "ollama, openai")]
+#[case(&["doctor", "--url", "http://bad host"], "bad host")]
 #[case(&["--pull"], "--model")]
 #[case(&["--fault", "cut"], "--sim")]
 #[case(&["--sim", "--fault", "cat"], "slow-header")]

@@ -114,6 +114,12 @@ async fn processes_are_ordered_and_fill_the_screen() {
 #[tokio::test(start_paused = true)]
 async fn an_old_reading_and_its_reason_are_told() {
     let dash = measured(120, 40).await;
+    let told = readings().into_iter().rev();
+    let mut newest = told.map(|event| event.what);
+    let newest = newest.find(|what| matches!(what, What::Gpu(_))).unwrap();
+    let more = [67, 68].map(|second| story::event(second * 1000, newest.clone()));
+    dash.tell(News::Events(more.to_vec())).await;
+    assert!(dash.screen().contains("J/token"), "{}", dash.screen());
     let note = SourceNote {
         source: "apple".to_owned(),
         state: SourceState::Late,
@@ -121,8 +127,8 @@ async fn an_old_reading_and_its_reason_are_told() {
         mend: None,
     };
     let late = [
-        story::event(71_000, What::Source(note)),
-        story::event(71_000, What::LevelsChanged { upcoming: vec![16] }),
+        story::event(73_000, What::Source(note)),
+        story::event(73_000, What::LevelsChanged { upcoming: vec![16] }),
     ];
     dash.tell(News::Events(late.to_vec())).await;
     let screen = dash.screen();
@@ -130,6 +136,7 @@ async fn an_old_reading_and_its_reason_are_told() {
         screen.contains("5 s old") && screen.contains("apple: it does not answer"),
         "{screen}"
     );
+    assert!(!screen.contains("J/token"), "tokens go on, joules do not");
 }
 
 #[rstest]

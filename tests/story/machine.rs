@@ -1,7 +1,7 @@
 //! Runs whose machine is measured, wholly, partly, or not at all.
 
 use tokometer::event::{
-    EnergyBaseline, Event, GpuSample, LoadedModel, PowerScope, ProcessSample, ServerSample,
+    EnergyBaseline, Event, GpuSample, LoadedModel, PowerScope, ProcessSample, RunEnd, ServerSample,
     SourceNote, SourceState, Stamp, What,
 };
 
@@ -130,6 +130,8 @@ pub(crate) fn partly_measured() -> Story {
         let chip = GpuSample {
             source: "macmon".to_owned(),
             watts: Some(20.3),
+            soc_watts: Some(31.4),
+            system_watts: Some(44.0),
             scope: Some(PowerScope::Gpu),
             ..GpuSample::default()
         };
@@ -207,5 +209,23 @@ pub(crate) fn two_cards() -> Story {
         user: users,
         round: 0,
     });
+    story
+}
+
+/// A run that is over: of its second cycle only the first seconds were measured.
+pub(crate) fn broken_off() -> Story {
+    let mut story = Story::of(&[1, 4]);
+    story.cycle(1, &[4], 54.2, 0.41, 0);
+    story.cycle(4, &[], 20.7, 0.61, 0);
+    let left = std::cell::Cell::new(3_u32);
+    let mut story = over(story, |users| match (users, left.get()) {
+        (4, 0) => Vec::new(),
+        (4, more) => {
+            left.set(more - 1);
+            vec![What::Gpu(gpu(200.0))]
+        }
+        _ => vec![What::Gpu(gpu(200.0))],
+    });
+    story.end(RunEnd::Done);
     story
 }

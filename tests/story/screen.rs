@@ -4,6 +4,7 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 use tokometer::event::{FailureKind, RunEnd, Stamp, WarningKind, What};
+use tokometer::plan::Price;
 use tokometer::stats::state::RunState;
 use tokometer::ui::panes::requests_view::{Sort, Sorting};
 use tokometer::ui::panes::{
@@ -202,4 +203,16 @@ pub(crate) fn unmeasured() -> Screen {
 /// Two cards of which one has gone silent.
 pub(crate) fn two_cards() -> Screen {
     Screen::of(super::machine::two_cards().state())
+}
+
+/// A run with a gap in what was measured, and a price.
+pub(crate) fn broken_off() -> Screen {
+    let mut run = super::machine::broken_off().state();
+    if let Some(info) = &mut run.info {
+        info.plan.energy.price = Some(Price {
+            per_kwh: 0.7,
+            currency: "R$".to_owned(),
+        });
+    }
+    Screen::of(run)
 }

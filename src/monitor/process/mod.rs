@@ -107,6 +107,8 @@ pub struct Processes {
     search: Search,
     table: Box<dyn Table>,
     server: ServerPids,
+    /// Whether the process that listens on the target's port was ever seen.
+    met: bool,
 }
 
 impl Processes {
@@ -122,6 +124,7 @@ impl Processes {
             search,
             table,
             server,
+            met: false,
         })
     }
 
@@ -134,7 +137,13 @@ impl Processes {
         };
         let own = self.search.own_pid.unwrap_or_else(std::process::id);
         let processes = self.table.processes();
-        let chosen = choose(&processes, &listeners, self.search.matching.as_ref(), own);
+        let mut chosen = choose(&processes, &listeners, self.search.matching.as_ref(), own);
+        let listens = chosen.iter().any(|choice| listeners.contains(&choice.pid));
+        self.met |= listens;
+        if self.met && !listens {
+            // The server is gone. Others of such a name are not it.
+            roles::all_clients(&mut chosen);
+        }
         let rows: Vec<(Choice, Process)> = chosen
             .into_iter()
             .filter_map(|choice| {

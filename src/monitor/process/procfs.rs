@@ -239,11 +239,16 @@ fn stat(folder: &Path, buffer: &mut Vec<u8>) -> Option<Stat> {
     parse_stat(read(&folder.join("stat"), buffer)?)
 }
 
-/// The name stands in brackets and may hold brackets and spaces itself: it ends at the last one.
+/// The name stands in brackets and may hold brackets and spaces itself: it ends at the last one. A process that has
+/// ended, and that its parent has yet to bury, is none any more.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (before, after) = text.rsplit_once(')')?;
     let (_, name) = before.split_once('(')?;
     let fields: Vec<&str> = after.split_ascii_whitespace().collect();
+    let ended = matches!(fields.first(), Some(&("Z" | "X" | "x")));
+    if ended {
+        return None;
+    }
     let number = |field: usize| -> Option<u64> { fields.get(field - 3)?.parse().ok() };
     Some(Stat {
         name: name.to_owned(),
@@ -296,5 +301,6 @@ mod tests {
         assert_eq!((stat.cpu_ticks, stat.start), (200, 777));
         assert_eq!(stat.vsz_bytes, 905_216_000);
         assert!(parse_stat("4242 (cut off").is_none());
+        assert!(parse_stat(&line.replace(" S ", " Z ")).is_none(), "ended");
     }
 }

@@ -118,6 +118,15 @@ pub fn choose(
     family.in_order(&roles)
 }
 
+/// Makes clients of those that were taken for the server by their names.
+pub(super) fn all_clients(choices: &mut [Choice]) {
+    for choice in choices {
+        if choice.role != Role::Matched {
+            choice.role = Role::Client;
+        }
+    }
+}
+
 /// Whether a process is of a known server, by its name or its command line.
 fn is_known(process: &Process) -> bool {
     let known = |name: &str| {

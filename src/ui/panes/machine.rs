@@ -8,10 +8,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{GpuSample, PowerScope, SourceState, Stamp};
-use crate::monitor::energy::LEAST_SPAN_S;
+use crate::monitor::energy::{LEAST_COVERAGE, LEAST_SPAN_S};
 use crate::monitor::gpu;
 use crate::stats::energy::{ELSEWHERE, of_cycles, scope_words};
 use crate::stats::machine::{Series, Track};
+use crate::stats::state::CycleState;
 use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
 use crate::ui::draw::{gauge, sparkline, text};
@@ -38,8 +39,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
         for package in all.iter().filter(|s| s.scope == Some(PowerScope::Package)) {
             lines.push(gauge_of(cx, package, &POWER, "CPU", width));
         }
+        lines.extend(beside(cx, &gpus, width));
         lines.extend(energy(cx, width));
-        lines.extend(share(cx));
+        lines.extend(share(cx, width));
         let troubles = troubles(cx, &[], width, !all.is_empty());
         // Why a reading is old matters more than the reading; why there is not more of it, less.
         let is_old = newest_age(cx).is_some();
@@ -232,6 +234,24 @@ fn row(cx: &Cx<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<'static> 
     Line::from(spans)
 }
 
+/// What the chip and the machine draw as a whole, where a source tells it beside the GPU's power: on a chip that
+/// shares its memory the GPU is not all that computes.
+fn beside(cx: &Cx<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
+    let [gpu] = gpus else { return None };
+    let told = [("chip", gpu.soc_watts), ("machine", gpu.system_watts)];
+    let parts: Vec<String> = told
+        .into_iter()
+        .filter_map(|(name, watts)| Some(format!("{name} {}", text::number(Some(watts?), 1, " W"))))
+        .collect();
+    let words = text::fit(&parts.join(" · "), width.saturating_sub(WIDTHS.0)).into_owned();
+    (!parts.is_empty()).then(|| {
+        Line::from(vec![
+            Span::styled(format!("{:<7}", "all"), cx.theme.dim),
+            Span::styled(words, value_style(cx, gpu)),
+        ])
+    })
+}
+
 /// What the run's cycles cost so far, and a token of the shown one.
 fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
     let wh = of_cycles(&cx.run.cycles).map(|energy| energy.wh());
@@ -247,11 +267,10 @@ fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
         Some(cycle) => ("~", cycle.chunks),
         None => ("", 0),
     };
-    let told = metered.filter(|metered| tokens > 0 && metered.energy.span_s >= LEAST_SPAN_S);
-    let joules = told.map(|metered| {
-        let each = metered.energy.joules / tokens as f64;
-        format!("{about}{each:.2} J/token")
-    });
+    let joules = cycle
+        .filter(|_| tokens > 0)
+        .and_then(|cycle| joules_so_far(cx, cycle))
+        .map(|joules| format!("{about}{:.2} J/token", joules / tokens as f64));
     let parts = [
         wh.map(|wh| format!("{wh:.2} Wh")),
         joules,
@@ -267,12 +286,35 @@ fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
     ]))
 }
 
+/// The energy of a cycle up to now, joules; None where too little of it was measured. While it runs the last
+/// reading stands for the moments since, but not for longer: a source that is gone measures no more.
+fn joules_so_far(cx: &Cx<'_>, cycle: &CycleState) -> Option<f64> {
+    let energy = &cycle.machine.energy.as_ref()?.energy;
+    if cycle.ended.is_some() {
+        let told = energy.span_s >= LEAST_SPAN_S && energy.coverage() >= LEAST_COVERAGE;
+        return told.then_some(energy.joules);
+    }
+    let passed_s = cx.now.since(cycle.opened?);
+    let missing_s = passed_s - energy.covered_s;
+    let told = energy.span_s >= LEAST_SPAN_S
+        && (missing_s <= OLD_S || missing_s <= passed_s * (1.0 - LEAST_COVERAGE));
+    energy
+        .mean_watts()
+        .filter(|_| told)
+        .map(|watts| watts * passed_s)
+}
+
 /// How much of the model the GPU holds, where that is not all.
-fn share(cx: &Cx<'_>) -> Option<Line<'static>> {
-    let share = cx.run.gpu_share().filter(|share| *share < 0.999)?;
+fn share(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
+    let Some(share) = cx.run.gpu_share().filter(|share| *share < 0.999) else {
+        return Vec::new();
+    };
     let percent = share * 100.0;
     let words = format!("! {percent:.0} % of the model is on the GPU: the CPU computes the rest");
-    Some(Line::styled(words, cx.theme.warn))
+    let wrapped = text::wrap(&words, width).into_iter();
+    wrapped
+        .map(|line| Line::styled(line, cx.theme.warn))
+        .collect()
 }
 
 /// What is wrong with the sources, or why nothing is measured. `of` names the sources to tell of; none

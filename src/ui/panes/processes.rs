@@ -80,10 +80,12 @@ impl Sorting {
     }
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column::number("pid", 7, 0),
-    Column::words("name", 10, 0).growing(),
+    // Room for "ollama serve" and "llama-server".
+    Column::words("name", 12, 0).growing(),
     Column::words("role", 6, 3),
+    Column::number("-np", 3, 8),
     Column::number("thr", 4, 2),
     Column::number("fd", 5, 2),
     Column::number("RSS", 7, 1),
@@ -147,7 +149,7 @@ fn title(cx: &Cx<'_>, sort: Sorting) -> Title {
 }
 
 /// Windows knows handles and committed memory instead.
-fn columns(cx: &Cx<'_>) -> [Column; 10] {
+fn columns(cx: &Cx<'_>) -> [Column; 11] {
     let mut columns = COLUMNS;
     let os = cx
         .run
@@ -199,19 +201,19 @@ fn sorted(processes: &[ProcessSample], sort: Sorting) -> Vec<&ProcessSample> {
 fn cells(cx: &Cx<'_>, process: &ProcessSample) -> Vec<Span<'static>> {
     let count = |value: Option<u32>| text::count(value.map(u64::from));
     let role = process.role.as_deref().unwrap_or(text::UNKNOWN);
-    let name = text::safe(&process.name).into_owned();
-    let name = match process.slots {
-        Some(slots) => format!("{name} -np {slots}"),
-        None => name,
-    };
+    // A server's own word; of the others there is none to know.
+    let slots = process
+        .slots
+        .map_or_else(String::new, |slots| slots.to_string());
     let style = match role {
         "server" | "runner" => cx.theme.text,
         _ => cx.theme.dim,
     };
     let cells = [
         known_pid(process.pid).map_or_else(|| text::UNKNOWN.to_owned(), |pid| pid.to_string()),
-        name,
+        text::safe(&process.name).into_owned(),
         text::safe(role).into_owned(),
+        slots,
         count(process.threads),
         count(process.descriptors),
         text::bytes(process.rss_bytes),

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::results::{Point, chart};
+use crate::monitor::energy::LEAST_COVERAGE;
 use crate::stats::energy::{MachineFigures, scope_words};
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
@@ -31,6 +32,9 @@ const COLUMNS: [Column; 11] = [
 const CHART: (u16, u16) = (7, 16);
 /// Width at which a chart has room for a few levels.
 const ROOMY: u16 = 24;
+
+/// Above this share of the time that samples cover, nothing is missing but the ends.
+const WHOLE: f64 = 0.995;
 
 /// A figure of a cycle, in a chart.
 struct Chart {
@@ -70,12 +74,7 @@ const CHARTS: [Chart; 5] = [
 /// Draws the pane.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     let cycles = &cx.run.cycles;
-    let metered = cycles.iter().find_map(|c| c.machine.energy.as_ref());
-    let aside = metered.map_or_else(String::new, |metered| match metered.scope {
-        Some(scope) => format!("power of the {scope}"),
-        None => format!("power, {}", scope_words(metered)),
-    });
-    let title = Title::new("Machine by users").aside(aside);
+    let title = Title::new("Machine by users").aside(aside(cx));
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let known = |cycle: &CycleState| {
             let energy = cycle.machine.energy.is_some();
@@ -95,6 +94,45 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
+/// What the power covers, how much of the time was measured where that is not all, and what tokens cost.
+fn aside(cx: &Cx<'_>) -> String {
+    let cycles: Vec<&CycleState> = cx.run.cycles.iter().collect();
+    let Some(metered) = cycles.iter().find_map(|c| c.machine.energy.as_ref()) else {
+        return String::new();
+    };
+    let power = match metered.scope {
+        Some(scope) => format!("power of the {scope}"),
+        None => format!("power, {}", scope_words(metered)),
+    };
+    // The last reading of a cycle that runs is behind, and its tokens are still to be counted.
+    if cx.run.is_running() {
+        return power;
+    }
+    let all = MachineFigures::of(&cycles);
+    let covered = all.coverage.filter(|share| *share < WHOLE);
+    let covered =
+        covered.map(|share| format!("{} covered", text::number(Some(share * 100.0), 0, " %")));
+    let price = cx
+        .run
+        .info
+        .as_ref()
+        .and_then(|info| info.plan.energy.price.as_ref());
+    let cost = price.zip(all.gross_j_per_token).map(|(price, joules)| {
+        let million = price.of_million_tokens(joules);
+        let told = format!(
+            "{} {million:.2} a million tokens",
+            text::safe(&price.currency)
+        );
+        told.trim_start().to_owned()
+    });
+    let parts: Vec<String> = [covered, cost].into_iter().flatten().collect();
+    [power]
+        .into_iter()
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
 fn figures_of_cycles(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
     let cycles = &cx.run.cycles;
     let view = View {
@@ -112,10 +150,16 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
     let figures = MachineFigures::of(&[cycle]);
     // Energy per token of a cycle that runs would lack the tokens still to be counted.
     let told = |value: Option<f64>| value.filter(|_| cycle.ended.is_some());
+    let at_least = |told: String| format!("≥{}", told.replace(' ', ""));
+    // What was not measured is not in the energy.
+    let has_gap =
+        cycle.ended.is_some() && figures.coverage.is_some_and(|share| share < LEAST_COVERAGE);
+    let wh = text::number(figures.wh, 3, "");
+    let wh = if has_gap { at_least(wh) } else { wh };
     // A process that does not tell a figure is left out of it.
     let least = |name: &str, told: String| {
         if figures.partial.iter().any(|of| of == name) {
-            format!("≥{}", told.replace(' ', ""))
+            at_least(told)
         } else {
             told
         }
@@ -127,7 +171,7 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
         text::number(figures.mhz_mean, 0, ""),
         text::number(told(figures.gross_j_per_token), 3, ""),
         text::number(told(figures.net_j_per_token), 3, ""),
-        text::number(figures.wh, 3, ""),
+        wh,
         least("rss_max_bytes", text::bytes(figures.rss_max_bytes)),
         least("threads_max", text::count(figures.threads_max)),
         least("descriptors_max", text::count(figures.descriptors_max)),
