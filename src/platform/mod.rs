@@ -7,6 +7,7 @@ mod fault;
 mod priority;
 mod private;
 mod signals;
+mod threads;
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -17,6 +18,7 @@ pub use fault::fault;
 pub use priority::yield_to_the_load;
 pub use private::create_private_directory;
 pub use signals::shutdown_signal;
+pub use threads::thread_counts;
 
 /// What this process has spent so far: processor time of all its threads, and memory.
 pub fn client_cost(dropped_progress: u64) -> ClientCost {

@@ -64,14 +64,17 @@ impl Table for Native {
         let heavy = ProcessRefreshKind::nothing().with_memory().with_cpu();
         self.system
             .refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, heavy);
+        // The library counts threads only on Linux.
+        let threads = crate::platform::thread_counts(pids);
         wanted
             .iter()
-            .map(|pid| {
+            .zip(threads)
+            .map(|(pid, threads)| {
                 let Some(process) = self.system.process(*pid) else {
                     return Detail::default();
                 };
                 Detail {
-                    threads: process.tasks().map(|tasks| u32_of(tasks.len())),
+                    threads: threads.or_else(|| process.tasks().map(|tasks| u32_of(tasks.len()))),
                     descriptors: process.open_files().map(u32_of),
                     rss_bytes: Some(process.memory()),
                     vsz_bytes: Some(process.virtual_memory()),
