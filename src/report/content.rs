@@ -97,8 +97,10 @@ pub(super) fn of(report: &Report) -> Content {
                 details::durations(report),
                 details::gaps(report),
             ]
+            .into_iter()
+            .flatten()
             .map(Block::Table)
-            .into(),
+            .collect(),
         ),
         energy(report),
         gpu(report),
