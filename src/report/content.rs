@@ -107,6 +107,8 @@ pub(super) fn of(report: &Report) -> Content {
         processes(report),
     ];
     sections.extend(closing(report));
+    // A heading over nothing tells nothing.
+    sections.retain(|section| !section.blocks.is_empty());
     Content {
         title: format!("How fast is {model}?"),
         subtitle: subtitle(report),

@@ -19,6 +19,8 @@ const GAP_S: f64 = 2.5;
 const SETTLED_S: f64 = 5.0;
 /// Energy is added up at most this often, microseconds.
 const METER_US: u64 = 500_000;
+/// A cycle that runs is metered again once it is longer by this part.
+const METERED_TIMES: u64 = 300;
 
 /// What the monitors told so far.
 #[derive(Debug, Clone, Default)]
@@ -163,9 +165,15 @@ impl RunState {
                     cycle.gpus.take(sample);
                 }
                 // While a cycle runs once a reading of all devices; after it each may be the last.
-                let runs = self.current().is_some_and(|cycle| cycle.ended.is_none());
-                let due = |last: Stamp| at.0 >= last.0.saturating_add(METER_US);
-                if !runs || self.machine.metered.is_none_or(due) {
+                let running = self.current().filter(|cycle| cycle.ended.is_none());
+                let is_due = running.is_none_or(|cycle| {
+                    // Each time all of the cycle is gone through: the longer it is, the more seldom.
+                    let length = at.0.saturating_sub(cycle.started.0);
+                    let wait = METER_US.max(length / METERED_TIMES);
+                    let due = |last: Stamp| at.0 >= last.0.saturating_add(wait);
+                    self.machine.metered.is_none_or(due)
+                });
+                if is_due {
                     self.meter(at);
                 }
             }

@@ -14,6 +14,7 @@ mod directory;
 pub mod import;
 pub mod index;
 mod lock;
+mod log;
 mod read;
 mod recorder;
 mod resume;

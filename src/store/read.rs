@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::Path;
 
 use super::StoreError;
+use super::log::scan;
 use crate::event::{Event, RunInfo, Stamp, What};
 
 /// A run as it was found.
@@ -54,8 +55,7 @@ pub fn replay(
     let log = directory.join("events.jsonl");
     match File::open(&log) {
         Ok(file) => {
-            let lines = BufReader::with_capacity(1 << 20, file);
-            missing.extend(scan(lines, &mut pass).map_err(StoreError::io(log))?);
+            missing.extend(scan(file, &mut pass).map_err(StoreError::io(log))?);
         }
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
             missing.push("There is no events.jsonl: nothing of the run is left.".to_owned());
@@ -113,42 +113,6 @@ pub fn events_of(log: &[u8]) -> (Vec<Event>, Vec<String>) {
         Ok(missing) => (events, missing),
         Err(error) => (events, vec![error.to_string()]),
     }
-}
-
-/// Hands each event of a log to `each`. Returns in sentences what could not be read.
-fn scan(mut log: impl BufRead, mut each: impl FnMut(Event)) -> io::Result<Vec<String>> {
-    let mut missing = Vec::new();
-    let (mut unread, mut first_unread) = (0_u64, None);
-    let (mut number, mut line) = (0_u64, Vec::new());
-    loop {
-        line.clear();
-        if log.read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        number += 1;
-        let whole = line.strip_suffix(b"\n");
-        let content = whole.unwrap_or(&line);
-        if content.is_empty() {
-            continue;
-        }
-        match serde_json::from_slice(content) {
-            Ok(event) => each(event),
-            Err(_) if whole.is_none() => {
-                missing.push(format!("events.jsonl breaks off inside line {number}."));
-            }
-            Err(error) => {
-                unread += 1;
-                first_unread.get_or_insert((number, error));
-            }
-        }
-    }
-    if let Some((number, error)) = first_unread {
-        let lines = if unread == 1 { "line" } else { "lines" };
-        missing.push(format!(
-            "{unread} {lines} of events.jsonl cannot be read, the first is line {number}: {error}."
-        ));
-    }
-    Ok(missing)
 }
 
 /// How the sentence begins that tells of a log without its last event.

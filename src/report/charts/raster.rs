@@ -39,7 +39,20 @@ pub(crate) fn png(svg: &str, zoom: f32) -> Result<Vec<u8>, Trouble> {
         Transform::from_scale(zoom, zoom),
         &mut pixmap.as_mut(),
     );
-    pixmap.encode_png().map_err(|error| error.to_string())
+    packed(pixmap).map_err(|error| error.to_string())
+}
+
+/// The pixels as PNG, packed fast: packing them tightly took an eighth of the time of a long report.
+fn packed(pixmap: Pixmap) -> Result<Vec<u8>, png::EncodingError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, pixmap.width(), pixmap.height());
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixmap.take_demultiplied())?;
+    writer.finish()?;
+    Ok(file)
 }
 
 #[cfg(test)]
