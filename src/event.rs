@@ -293,6 +293,8 @@ pub enum WarningKind {
     OtherProcess,
     /// Repeats of a level disagree.
     Repeats,
+    /// A cycle ended before all its requests had.
+    CutShort,
     /// Anything else.
     Other,
 }

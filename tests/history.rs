@@ -161,7 +161,12 @@ fn the_command_lists_filters_and_deletes() {
     };
     insta::assert_snapshot!("runs_table", text(&[]));
     assert!(text(&["DEEPSEEK"]).contains("deepseek-r1:7b"));
-    assert!(text(&["qwen"]).starts_with("no runs in"));
+    let none = text(&["qwen"]);
+    assert!(
+        none.starts_with("no runs in")
+            && none.ends_with(" with \"qwen\" in name, model or server\n"),
+        "{none}"
+    );
     let json: serde_json::Value = serde_json::from_str(&text(&["--json"])).unwrap();
     assert_eq!(json[0]["simulated"], true);
     runs(&["--delete", "latest"]).code(2);
@@ -321,6 +326,31 @@ fn a_killed_run_goes_on_at_the_level_where_it_stopped() {
     let rows: usize = state.cycles.iter().map(|cycle| cycle.requests.len()).sum();
     assert_eq!(requests.lines().count(), rows + 1);
     assert!(list(root.path()).unwrap()[0].ended);
+}
+
+#[test]
+fn a_killed_run_is_listed_as_such_with_a_summary_too() {
+    let root = tempfile::tempdir().unwrap();
+    let path = killed(root.path());
+    let entry = list(root.path()).unwrap().remove(0);
+    assert!(!entry.ended);
+    let state = RunState::of(&store::read(&path).unwrap().events);
+    let summary = Summary::of(&state);
+    fs::write(path.join("summary.json"), summary.to_json().unwrap()).unwrap();
+    assert_eq!(list(root.path()).unwrap(), [entry]);
+    let runs = |root: &Path| {
+        let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
+        let command = command.arg("runs").arg("--runs-dir").arg(root);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let told = runs(root.path());
+    assert!(told.contains("ollama 0.33.0 [broken off]"), "{told}");
+    // Its second cycle is not whole: the verdict rests on the first alone, and the summary says so.
+    let judged = summary.verdict.unwrap();
+    let users: Vec<u32> = judged.levels.iter().map(|level| level.users).collect();
+    assert_eq!(users, [1]);
+    let cut = |warning: &str| warning.starts_with("A cycle of 2 users is not whole");
+    assert!(summary.warnings.iter().any(|w| cut(&w.text)));
 }
 
 #[test]

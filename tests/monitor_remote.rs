@@ -27,6 +27,7 @@ use tempfile::TempDir;
 use tokometer::event::{Event, SourceState, Stamp, What};
 use tokometer::plan::Limits;
 use tokometer::stats::state::RunState;
+use tokometer::stats::verdict::Verdict;
 use tokometer::ui::Cx;
 use tokometer::ui::panes::{machine, processes};
 use tokometer::ui::theme::Theme;
@@ -152,6 +153,7 @@ fn pane(events: &[Event], which: &str) -> String {
     let cx = Cx {
         run: &run,
         limits: Limits::default(),
+        verdict: &Verdict::of_whole_cycles(&run, &Limits::default()),
         theme: &theme,
         now: run.now,
         cycle: run.cycles.len().checked_sub(1),

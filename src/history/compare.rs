@@ -164,7 +164,7 @@ pub fn value(metric: Metric, value: Option<f64>) -> String {
     } else {
         value
     };
-    let digits = if metric == Metric::Energy { 3 } else { 2 };
+    let digits = metric.digits(value);
     format!("{value:.digits$}")
 }
 

@@ -51,7 +51,11 @@ pub fn run_runs(args: &RunsArgs) -> Result<u8> {
     if args.json {
         print(&json_lines(&entries)?);
     } else {
-        print(&text(&entries, &super::shown(&root)));
+        print(&text(
+            &entries,
+            &super::shown(&root),
+            args.filter.as_deref(),
+        ));
     }
     Ok(0)
 }
@@ -123,9 +127,10 @@ pub fn verdict(entry: &Entry) -> String {
     )
 }
 
-fn text(entries: &[Entry], root: &str) -> String {
+fn text(entries: &[Entry], root: &str, filter: Option<&str>) -> String {
     if entries.is_empty() {
-        return format!("no runs in {root}\n");
+        let filter = filter.map(|text| format!(" with {text:?} in name, model or server"));
+        return format!("no runs in {root}{}\n", filter.unwrap_or_default());
     }
     let head = [
         "run",
@@ -172,17 +177,15 @@ fn row(entry: &Entry) -> [String; 8] {
     if !entry.ended {
         marks.push("broken off");
     }
-    let server = entry.server.as_deref().unwrap_or("–");
-    let server = if marks.is_empty() {
-        server.to_owned()
-    } else {
-        format!("{server} [{}]", marks.join(", "))
-    };
+    let mut server = one_line(entry.server.as_deref().unwrap_or("–"), LONGEST);
+    if !marks.is_empty() {
+        server = format!("{server} [{}]", marks.join(", "));
+    }
     let speed = entry.speed_tok_s;
     [
         one_line(&entry.id, 100),
         one_line(&entry.model, LONGEST),
-        one_line(&server, LONGEST),
+        server,
         levels,
         entry.requests.to_string(),
         entry.failed.to_string(),

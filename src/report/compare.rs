@@ -213,11 +213,8 @@ fn shown(row: &Row, value: Option<f64>) -> String {
 }
 
 fn number_of(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Errors | Metric::Share => number(Some(value * 100.0), 1),
-        Metric::Energy => number(Some(value), if value < 0.0995 { 4 } else { 3 }),
-        _ => number(Some(value), 2),
-    }
+    let percent = if metric.is_share() { 100.0 } else { 1.0 };
+    number(Some(value * percent), metric.digits(value))
 }
 
 fn told(metric: Metric, change: Option<&Change>) -> String {

@@ -97,14 +97,18 @@ pub(super) fn of(report: &Report) -> Content {
                 details::durations(report),
                 details::gaps(report),
             ]
+            .into_iter()
+            .flatten()
             .map(Block::Table)
-            .into(),
+            .collect(),
         ),
         energy(report),
         gpu(report),
         processes(report),
     ];
     sections.extend(closing(report));
+    // A heading over nothing tells nothing.
+    sections.retain(|section| !section.blocks.is_empty());
     Content {
         title: format!("How fast is {model}?"),
         subtitle: subtitle(report),

@@ -1,7 +1,8 @@
 //! The detailed metrics of a report: every distribution of every level.
 //!
 //! What a sample cannot carry is unknown. An imported run is the exception: its percentiles were
-//! published, so they are reproduced from the raw samples and marked with their number ("of 32").
+//! published, so they are reproduced from the raw samples and marked with their number ("of 32"). A figure that
+//! no level knows has no rows: it is named once, among what is missing.
 
 use super::Report;
 use super::content::{Table, heads};
@@ -19,10 +20,24 @@ struct Detail {
     raw: Option<fn(&RequestRecord) -> Option<f64>>,
 }
 
-fn detailed(report: &Report, caption: &'static str, details: &[Detail]) -> Table {
+/// Whether any level knows it.
+fn is_known(report: &Report, detail: &Detail) -> bool {
+    let mut levels = report.summary.cycles.iter();
+    levels.any(|level| (detail.dist)(&level.figures).n > 0)
+}
+
+/// The figures that no level knows, by name.
+pub(super) fn unknown(report: &Report) -> Vec<&'static str> {
+    let details = WAITS.iter().chain(&DURATIONS).chain(&GAPS);
+    let unknown = details.filter(|detail| !is_known(report, detail));
+    unknown.map(|detail| detail.name).collect()
+}
+
+/// A row for each level and figure; None where nothing is known.
+fn detailed(report: &Report, caption: &'static str, details: &[Detail]) -> Option<Table> {
     let mut rows = Vec::new();
     for level in &report.summary.cycles {
-        for detail in details {
+        for detail in details.iter().filter(|detail| is_known(report, detail)) {
             let d = (detail.dist)(&level.figures);
             let raw = published(report, level.users, detail);
             let cell = |value, q| cell(value, &raw, q, detail.digits);
@@ -41,13 +56,13 @@ fn detailed(report: &Report, caption: &'static str, details: &[Detail]) -> Table
             ]);
         }
     }
-    Table {
+    (!rows.is_empty()).then(|| Table {
         caption,
         head: heads([
             "Users", "Metric", "n", "min", "p5", "mean", "p50", "p90", "p95", "p99", "max",
         ]),
         rows,
-    }
+    })
 }
 
 /// The raw samples of a level in an imported run, ascending; none in a run of tokometer's own.
@@ -74,62 +89,65 @@ fn cell(value: Option<f64>, raw: &[f64], q: f64, digits: usize) -> String {
     }
 }
 
-pub(super) fn waits(report: &Report) -> Table {
-    let details = [
-        Detail {
-            name: "TTFB",
-            digits: 3,
-            dist: |f| &f.ttfb_s,
-            raw: Some(RequestRecord::ttfb_s),
-        },
-        Detail {
-            name: "Wait (TTFT)",
-            digits: 3,
-            dist: |f| &f.ttft_s,
-            raw: Some(RequestRecord::ttft_s),
-        },
-        Detail {
-            name: "TTFA",
-            digits: 3,
-            dist: |f| &f.ttfa_s,
-            raw: Some(RequestRecord::ttfa_s),
-        },
-    ];
-    detailed(report, "Waits, seconds", &details)
+const WAITS: [Detail; 3] = [
+    Detail {
+        name: "TTFB",
+        digits: 3,
+        dist: |f| &f.ttfb_s,
+        raw: Some(RequestRecord::ttfb_s),
+    },
+    Detail {
+        name: "Wait (TTFT)",
+        digits: 3,
+        dist: |f| &f.ttft_s,
+        raw: Some(RequestRecord::ttft_s),
+    },
+    Detail {
+        name: "TTFA",
+        digits: 3,
+        dist: |f| &f.ttfa_s,
+        raw: Some(RequestRecord::ttfa_s),
+    },
+];
+
+pub(super) fn waits(report: &Report) -> Option<Table> {
+    detailed(report, "Waits, seconds", &WAITS)
 }
 
-pub(super) fn durations(report: &Report) -> Table {
-    let details = [
-        Detail {
-            name: "Duration, s",
-            digits: 2,
-            dist: |f| &f.total_s,
-            raw: Some(RequestRecord::total_s),
-        },
-        Detail {
-            name: "Speed, tokens/s",
-            digits: 2,
-            dist: |f| &f.speed_tok_s,
-            raw: Some(RequestRecord::speed_tok_s),
-        },
-    ];
-    detailed(report, "Durations and speeds", &details)
+const DURATIONS: [Detail; 2] = [
+    Detail {
+        name: "Duration, s",
+        digits: 2,
+        dist: |f| &f.total_s,
+        raw: Some(RequestRecord::total_s),
+    },
+    Detail {
+        name: "Speed, tokens/s",
+        digits: 2,
+        dist: |f| &f.speed_tok_s,
+        raw: Some(RequestRecord::speed_tok_s),
+    },
+];
+
+pub(super) fn durations(report: &Report) -> Option<Table> {
+    detailed(report, "Durations and speeds", &DURATIONS)
 }
 
-pub(super) fn gaps(report: &Report) -> Table {
-    let details = [
-        Detail {
-            name: "TPOT",
-            digits: 4,
-            dist: |f| &f.tpot_s,
-            raw: None,
-        },
-        Detail {
-            name: "ITL",
-            digits: 4,
-            dist: |f| &f.itl_s,
-            raw: None,
-        },
-    ];
-    detailed(report, "Time between tokens, seconds", &details)
+const GAPS: [Detail; 2] = [
+    Detail {
+        name: "TPOT",
+        digits: 4,
+        dist: |f| &f.tpot_s,
+        raw: None,
+    },
+    Detail {
+        name: "ITL",
+        digits: 4,
+        dist: |f| &f.itl_s,
+        raw: None,
+    },
+];
+
+pub(super) fn gaps(report: &Report) -> Option<Table> {
+    detailed(report, "Time between tokens, seconds", &GAPS)
 }

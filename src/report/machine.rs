@@ -83,7 +83,9 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
         .map(|((pid, _), trace)| {
             vec![
                 known_pid(*pid).map_or_else(|| UNKNOWN.to_owned(), |pid| pid.to_string()),
-                clean(&trace.name),
+                Some(clean(&trace.name))
+                    .filter(|name| !name.is_empty())
+                    .unwrap_or_else(|| UNKNOWN.to_owned()),
                 trace
                     .role
                     .as_deref()
@@ -153,6 +155,10 @@ pub(super) fn missing(report: &Report) -> Vec<String> {
         if gpus().all(|gpu| gpu.usage_percent.is_empty()) {
             add("GPU usage is not known.");
         }
+    }
+    let unknown = super::details::unknown(report);
+    if !unknown.is_empty() && !report.summary.cycles.is_empty() {
+        add(&format!("Known at no level: {}.", unknown.join("; ")));
     }
     if gathered.processes.is_empty() {
         add("No process was sampled: there is no chart of them.");

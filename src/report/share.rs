@@ -285,6 +285,9 @@ fn measured(report: &Report) -> Vec<String> {
             None => "answers of any length".to_owned(),
         });
     }
+    if summary.imported.is_some() {
+        parts.push("imported".to_owned());
+    }
     served.into_iter().chain([parts.join(" · ")]).collect()
 }
 

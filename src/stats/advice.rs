@@ -2,7 +2,7 @@
 
 use super::dist::percentile;
 use super::state::{CycleState, RunState};
-use crate::event::{RequestRecord, Warning, WarningKind};
+use crate::event::{CycleEnd, RequestRecord, Warning, WarningKind};
 use crate::units::counted;
 
 /// A load time above this, seconds, is no lookup of a model that is there.
@@ -38,6 +38,7 @@ pub(super) fn advice(run: &RunState) -> Vec<Warning> {
     all.extend(token_counts(run));
     all.extend(sampler_gaps(run));
     all.extend(other_processes(run));
+    all.extend(cut_short(run));
     all
 }
 
@@ -160,6 +161,23 @@ fn other_processes(run: &RunState) -> Option<Warning> {
             "{} on the GPU: speed and energy are not the server's alone. \
              Stop them and repeat.",
             counted(count, "other process computes", "other processes compute")
+        ),
+    })
+}
+
+/// The cycles that ended before all their requests had, or go on: the verdict leaves them out.
+fn cut_short(run: &RunState) -> Option<Warning> {
+    let cut = run
+        .cycles
+        .iter()
+        .filter(|cycle| cycle.end != Some(CycleEnd::Done));
+    let users: Vec<String> = cut.map(|cycle| cycle.users.to_string()).collect();
+    (!users.is_empty()).then(|| Warning {
+        kind: WarningKind::CutShort,
+        text: format!(
+            "A cycle of {} {} is not whole: the quick requests of a cycle end first, so the verdict leaves it out.",
+            users.join(", "),
+            if *users == ["1"] { "user" } else { "users" }
         ),
     })
 }

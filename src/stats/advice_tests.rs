@@ -1,12 +1,14 @@
 use super::*;
 use crate::event::{ClientCost, GpuSample, Imported, RunInfo, Stamp};
 use crate::stats::figures::tests::{answered, at};
+use crate::stats::verdict::Verdict;
 
 fn run(requests: Vec<RequestRecord>) -> RunState {
     let cycle = CycleState {
         users: 4,
         opened: Some(at(0.0)),
         ended: Some(at(100.0)),
+        end: Some(CycleEnd::Done),
         chunks: requests.iter().map(|r| u64::from(r.chunks)).sum(),
         requests,
         ..CycleState::default()
@@ -36,6 +38,23 @@ fn requests(waits: &[f64]) -> Vec<RequestRecord> {
 fn a_quiet_run_needs_no_advice() {
     assert_eq!(kinds(&run(requests(&[0.4, 0.5, 0.4, 0.5, 0.4]))), []);
     assert_eq!(kinds(&RunState::default()), []);
+}
+
+#[test]
+fn a_cycle_that_was_cut_short() {
+    for end in [None, Some(CycleEnd::Skipped), Some(CycleEnd::Stopped)] {
+        let mut cut = run(requests(&[0.4, 0.5]));
+        cut.cycles[0].end = end;
+        let told = advice(&cut);
+        assert_eq!(told[0].kind, WarningKind::CutShort);
+        assert!(told[0].text.starts_with("A cycle of 4 users is not whole"));
+        let verdict = Verdict::of_run(&cut).unwrap();
+        assert_eq!(verdict.by_share.both_users, None);
+        assert_eq!(verdict.sentence, "No verdict: no cycle is whole.");
+        cut.cycles[0].end = Some(CycleEnd::Done);
+        let verdict = Verdict::of_run(&cut).unwrap();
+        assert_eq!(verdict.by_share.both_users, Some(4));
+    }
 }
 
 #[test]

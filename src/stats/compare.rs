@@ -58,6 +58,17 @@ impl Metric {
         }
     }
 
+    /// Decimals with which a value is told: small waits and energies need more to be told apart.
+    pub fn digits(self, value: f64) -> usize {
+        match self {
+            Self::Wait | Self::Total if value.abs() < 1.0 => 3,
+            Self::Energy if value.abs() < 0.0995 => 4,
+            Self::Energy => 3,
+            Self::Errors | Self::Share => 1,
+            _ => 2,
+        }
+    }
+
     /// Whether it is a share of requests: its differences are percentage points.
     pub fn is_share(self) -> bool {
         matches!(self, Self::Errors | Self::Share)

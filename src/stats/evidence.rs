@@ -74,7 +74,7 @@ pub(super) fn headline(
     limits: &Limits,
 ) -> String {
     let (Some(smallest), Some(largest)) = (levels.first(), levels.last()) else {
-        return "No verdict: no request has ended yet.".to_owned();
+        return "No verdict: no cycle is whole.".to_owned();
     };
     let limits = format!(
         "wait ≤ {} s and speed ≥ {} tok/s for {} of the requests",

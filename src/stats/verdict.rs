@@ -188,25 +188,17 @@ impl Verdict {
         }
     }
 
-    /// The verdict on a run as it stands; None before its plan is known.
+    /// The verdict on a run as it stands, by the limits of its plan; None before that is known.
     pub fn of_run(run: &RunState) -> Option<Self> {
         let limits = run.info.as_ref()?.plan.limits;
-        Some(Self::of_cycles(&run.cycles, &limits, |_| true))
+        Some(Self::of_whole_cycles(run, &limits))
     }
 
-    /// The verdict while a run goes on: on its whole cycles. One that runs, or was cut short, has shown
-    /// its quick requests first.
+    /// The verdict on the whole cycles of a run. One that goes on, or was cut short, has shown its quick
+    /// requests first: those that waited longest are not among them.
     pub fn of_whole_cycles(run: &RunState, limits: &Limits) -> Self {
-        let whole = |cycle: &CycleState| cycle.end == Some(CycleEnd::Done);
-        Self::of_cycles(&run.cycles, limits, whole)
-    }
-
-    fn of_cycles(
-        cycles: &[CycleState],
-        limits: &Limits,
-        counts: impl Fn(&CycleState) -> bool,
-    ) -> Self {
-        let counted: Vec<&CycleState> = cycles.iter().filter(|cycle| counts(cycle)).collect();
+        let whole = |cycle: &&CycleState| cycle.end == Some(CycleEnd::Done);
+        let counted: Vec<&CycleState> = run.cycles.iter().filter(whole).collect();
         let mut verdict = Self::of(&levels(counted.iter().copied()), limits);
         for level in &mut verdict.levels {
             let mut cycles = counted.clone();

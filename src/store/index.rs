@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -23,6 +24,9 @@ use crate::stats::verdict::{ByMean, ByShare};
 const NAME: &str = "index.json";
 /// The name and version of its shape; another one is made again.
 const SCHEMA: &str = "tokometer/index/1";
+
+/// The part of a log in which its last event stands, bytes.
+const TAIL: u64 = 64 * 1024;
 
 /// One run of the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -336,9 +340,31 @@ fn entry(path: &Path, id: &str, trace: &Trace) -> Result<Entry, StoreError> {
         serde_json::from_slice::<Slim>(&bytes).ok()
     };
     match is_current.then(slim).flatten() {
-        Some(slim) => Ok(of_summary(id, slim)),
+        Some(slim) => Ok(Entry {
+            ended: has_end(path),
+            ..of_summary(id, slim)
+        }),
         None => of_log(path, id),
     }
+}
+
+/// Whether the log ends with the end of the run; a summary can be made of a run that was killed, too. Only
+/// its tail is read. Without a log there is nothing against it.
+fn has_end(path: &Path) -> bool {
+    let Ok(mut log) = fs::File::open(path.join("events.jsonl")) else {
+        return true;
+    };
+    let length = log.metadata().map_or(0, |metadata| metadata.len());
+    let mut tail = Vec::new();
+    // Quotes inside of texts are escaped: this is found in no answer.
+    let last = |tail: &str, event: &str| tail.rfind(&format!("\"event\":{{\"{event}\""));
+    log.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
+        .and_then(|_| log.read_to_end(&mut tail))
+        .is_ok_and(|_| {
+            let tail = String::from_utf8_lossy(&tail);
+            let ended = last(&tail, "run_ended");
+            ended.is_some() && ended > last(&tail, "continued")
+        })
 }
 
 fn of_summary(id: &str, slim: Slim) -> Entry {

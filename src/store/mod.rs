@@ -53,6 +53,14 @@ pub enum StoreError {
         /// Why it is none.
         reason: String,
     },
+    /// A folder that is to be imported and cannot.
+    #[error("{path} cannot be imported: {reason}", path = path.display())]
+    NoImport {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A run that is to go on and cannot.
     #[error("{path} cannot go on: {reason}", path = path.display())]
     CannotGoOn {

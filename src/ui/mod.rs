@@ -30,6 +30,7 @@ use crate::event::Stamp;
 use crate::history::replay::Opened;
 use crate::plan::{Limits, Plan};
 use crate::stats::state::{CycleState, RunState};
+use crate::stats::verdict::Verdict;
 
 pub use event_loop::{UiError, run};
 use theme::Theme;
@@ -112,6 +113,8 @@ pub struct Cx<'a> {
     pub run: &'a RunState,
     /// What a person would accept.
     pub limits: Limits,
+    /// The verdict on its whole cycles.
+    pub verdict: &'a Verdict,
     /// The styles.
     pub theme: &'a Theme,
     /// The instant the screen shows.

@@ -8,7 +8,9 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 use tokometer::history::replay::open;
 use tokometer::run::News;
+use tokometer::stats::verdict::Verdict;
 use tokometer::ui::Options;
+use tokometer::ui::layout::Pane;
 
 use crate::fixture::{Dash, ready, running};
 use crate::library::{ID, library, options};
@@ -95,6 +97,24 @@ async fn it_is_paused_wound_and_played_again() {
     assert!(dash.screen().contains("END 00:01:08/"), "{}", dash.screen());
     dash.keys("---------").await;
     assert_eq!(dash.asks(), [], "a replay asks the session for nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_verdict_follows_to_wherever_it_is_wound() {
+    let mut judged = Vec::new();
+    for script in ["<space>", "<end>", "<end><home>", "<end>[[", "<end>f[["] {
+        let (_root, dash) = replaying(120, 40).await;
+        dash.keys(script).await;
+        dash.keys("q").await;
+        let app = dash.end().await.unwrap();
+        let told = app.cx(Pane::Headline).verdict.clone();
+        assert_eq!(told, Verdict::of_whole_cycles(app.shown(), &app.limits()));
+        judged.push(told.levels.len());
+    }
+    assert!(
+        judged.contains(&0) && judged.iter().any(|levels| *levels > 1),
+        "{judged:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

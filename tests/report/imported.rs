@@ -56,6 +56,15 @@ fn the_study_comes_back_where_it_is_right_and_mended_where_it_is_wrong() {
     let run = import::import(&study, None).unwrap();
     let report = Report::of(&run.events);
     let text = report.markdown().unwrap();
+    // What no level knows is named once, not in a row for each.
+    assert!(
+        !text.contains("| 1 | TPOT |") && !text.contains("| 1 | TTFA |"),
+        "{text}"
+    );
+    assert!(
+        text.contains("- Known at no level: TTFA; TPOT; ITL.\n"),
+        "{text}"
+    );
     let waits = row(&text, "| 32 | Wait (TTFT) | 32 |");
     assert!(waits.contains("| 84.05"), "{waits}");
     assert!(waits.contains("| 227.131 | 234.898 of 32 |"), "{waits}");

@@ -6,6 +6,7 @@ use ratatui::{Frame, Terminal};
 use tokometer::event::{FailureKind, RunEnd, Stamp, WarningKind, What};
 use tokometer::plan::Price;
 use tokometer::stats::state::RunState;
+use tokometer::stats::verdict::Verdict;
 use tokometer::ui::panes::requests_view::{Sort, Sorting};
 use tokometer::ui::panes::{
     answer, cycles, headline, log, machine, processes, request_detail, requests, requests_view,
@@ -83,9 +84,11 @@ impl Screen {
         area: Rect,
     ) -> Terminal<TestBackend> {
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+        let limits = tokometer::plan::Limits::default();
         let cx = Cx {
             run: &self.run,
-            limits: tokometer::plan::Limits::default(),
+            verdict: &Verdict::of_whole_cycles(&self.run, &limits),
+            limits,
             theme: &self.theme,
             now: Stamp(self.run.now.0 + 40_000),
             cycle: self.cycle,

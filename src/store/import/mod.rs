@@ -52,7 +52,7 @@ pub fn import(directory: &Path, model: Option<&str>) -> Result<Import, StoreErro
         let told = told
             .first()
             .map_or_else(String::new, |one| format!(" ({one})"));
-        return Err(StoreError::NotARun {
+        return Err(StoreError::NoImport {
             path: directory.to_owned(),
             reason: format!("no request could be read from its test_results_N folders{told}"),
         });
@@ -122,7 +122,7 @@ fn level_folders(
     if found.is_empty() {
         let inside = foreign.iter().find(|(_, path)| holds_levels(path));
         let hint = inside.map_or_else(String::new, |(name, _)| format!("; try {name} in it"));
-        return Err(StoreError::NotARun {
+        return Err(StoreError::NoImport {
             path: directory.to_owned(),
             reason: format!("there is no folder test_results_N in it{hint}"),
         });

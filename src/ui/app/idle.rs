@@ -72,6 +72,7 @@ impl App {
         (run.events > 0).then(|| Cx {
             run,
             limits: self.limits(),
+            verdict: &self.judged.verdict,
             theme: &self.theme,
             now: Stamp(run.now.0.saturating_add(since)),
             cycle: None,

@@ -4,6 +4,7 @@
 //! - `idle`: what the machine does before a run
 //! - `preview`: the lanes of the preview and their time
 //! - `select`: which cycle, which request, how far panes are scrolled
+//! - `judged`: the verdict
 //! - `dialog`: questions; `facts`: what panes may ask
 //! - `runs`: the runs that were recorded, `archive`: what keys do with them; `replay`: one of them on the screen
 //! - `screen`: what is shown besides panes
@@ -21,6 +22,7 @@ mod archive;
 mod dialog;
 mod facts;
 mod idle;
+mod judged;
 mod news;
 mod pointer;
 mod preview;
@@ -51,6 +53,7 @@ use crate::ui::{AnswerView, Cx, Exit, Options, Shutdown};
 
 pub use dialog::Dialog;
 use idle::Idle;
+use judged::Judged;
 use preview::Preview;
 use replay::Replay;
 pub use replay::ReplayView;
@@ -135,6 +138,7 @@ pub struct App {
     idle: Idle,
     runs: Runs,
     replay: Option<Box<Replay>>,
+    judged: Judged,
     /// Effects that are asked for on the way.
     wanted: Vec<Effect>,
 }
@@ -184,6 +188,7 @@ impl App {
             idle: Idle::new(now),
             runs: Runs::default(),
             replay: None,
+            judged: Judged::default(),
             wanted: Vec::new(),
             options,
         };
@@ -217,6 +222,7 @@ impl App {
             Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
         };
         self.keep_view();
+        self.judge();
         self.heed_lanes();
         effects.extend(self.watch());
         effects.extend(self.observe());
@@ -358,6 +364,7 @@ impl App {
         Cx {
             run: shown,
             limits: self.limits(),
+            verdict: &self.judged.verdict,
             theme: &self.theme,
             now: self.pane_now(),
             cycle: self.shown_cycle_index(),

@@ -207,6 +207,7 @@ impl App {
             self.watched = None;
             let asks = self.watch();
             self.wanted.extend(asks);
+            self.judge();
         }
     }
 

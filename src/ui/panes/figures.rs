@@ -7,6 +7,7 @@ use crate::plan::{CycleShape, Limits};
 use crate::stats::dist::Dist;
 use crate::stats::state::{CycleState, RunState};
 use crate::stats::verdict::{Judgement, Level, LevelVerdict, Sample};
+use crate::ui::Cx;
 use crate::ui::theme::Theme;
 
 /// How a figure stands to its limit.
@@ -109,10 +110,17 @@ pub fn throughput(run: &RunState, cycle: &CycleState) -> Option<f64> {
     if is_running(run, cycle) {
         return cycle.current_system_tok_s();
     }
-    let done = || cycle.requests.iter().filter(|r| r.is_done());
-    let first = cycle.requests.iter().map(|r| r.sent).min()?;
-    let seconds = done().map(|r| r.ended).max()?.since(first);
-    (seconds > 0.0).then(|| cycle.output_tokens() as f64 / seconds)
+    // Once through the requests: there may be a hundred thousand.
+    let (mut first, mut last, mut tokens) = (None, None, 0_u64);
+    for request in &cycle.requests {
+        first = Some(first.map_or(request.sent, |first: Stamp| first.min(request.sent)));
+        if request.is_done() {
+            last = last.max(Some(request.ended));
+            tokens = tokens.saturating_add(request.output_tokens());
+        }
+    }
+    let seconds = last?.since(first?);
+    (seconds > 0.0).then(|| tokens as f64 / seconds)
 }
 
 /// Waits so far, seconds.
@@ -133,10 +141,17 @@ pub fn speeds(cycle: &CycleState) -> Dist {
 }
 
 /// The requests of a cycle that ended, and whether they met the limits, as far as it has come.
-pub fn judged(cycle: &CycleState, limits: &Limits) -> Judgement {
+///
+/// Of a whole cycle that is its level's only one the verdict knows it already.
+pub fn judged(cx: &Cx<'_>, cycle: &CycleState) -> Judgement {
+    let level = cx.verdict.levels.iter().find(|l| l.users == cycle.users);
+    let is_alone = cycle.end == Some(CycleEnd::Done);
+    if let Some(level) = level.filter(|level| is_alone && level.repeats.is_none()) {
+        return level.both;
+    }
     let samples = cycle.requests.iter().filter_map(Sample::of).collect();
     let users = cycle.users;
-    LevelVerdict::of(&Level { users, samples }, limits).both
+    LevelVerdict::of(&Level { users, samples }, &cx.limits).both
 }
 
 /// The share of the finished requests that met both limits, 0–1.

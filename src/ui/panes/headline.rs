@@ -220,7 +220,7 @@ fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
 
 /// How many of the requests met both limits, and what that says: the evidence, as it comes.
 fn within(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
-    let judged = figures::judged(cycle, &cx.limits);
+    let judged = figures::judged(cx, cycle);
     let share = judged.share.zip(judged.low).zip(judged.high);
     let (Some(((share, low), high)), Some(state)) = (share, judged.state) else {
         return vec![Span::styled("no request has ended yet", cx.theme.dim)];

@@ -102,7 +102,8 @@ fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
         | WarningKind::TokenCounts
         | WarningKind::SamplerGap
         | WarningKind::OtherProcess
-        | WarningKind::Repeats => ("!", theme.warn),
+        | WarningKind::Repeats
+        | WarningKind::CutShort => ("!", theme.warn),
         WarningKind::Monitor | WarningKind::Imported | WarningKind::Other => ("·", theme.text),
     }
 }

@@ -282,7 +282,7 @@ fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
 /// The verdict with its evidence, as far as there is room for it in `below` lines with the charts, and what was
 /// found.
 fn told(cx: &Cx<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
-    let verdict = Verdict::of_whole_cycles(cx.run, &cx.limits);
+    let verdict = cx.verdict;
     let found = findings(cx);
     let left = below.saturating_sub(crate::units::u16_of(found.len()));
     // Charts that have no room anyway leave theirs.
@@ -291,10 +291,10 @@ fn told(cx: &Cx<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
     let mut lines = if whole.len() <= left {
         whole
     } else {
-        vec![verdict::line(cx, &verdict, width)]
+        vec![verdict::line(cx, verdict, width)]
     };
     left = left.saturating_sub(lines.len());
-    let items = evidence(cx, &verdict, width).into_iter();
+    let items = evidence(cx, verdict, width).into_iter();
     let fitting = items.take_while(|lines| {
         let fits = lines.len() <= left;
         left = left.saturating_sub(lines.len());

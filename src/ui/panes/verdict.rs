@@ -19,8 +19,7 @@ use crate::ui::theme::Theme;
 /// Draws the line; it has no frame.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     frame::bare(frame, area, cx, |buf, area| {
-        let verdict = Verdict::of_whole_cycles(cx.run, &cx.limits);
-        let line = line(cx, &verdict, usize::from(area.width));
+        let line = line(cx, cx.verdict, usize::from(area.width));
         line.render(Rect { height: 1, ..area }, buf);
     });
 }
@@ -72,12 +71,13 @@ const FORMS: [&[Tell]; 11] = [
 
 /// The verdict as a line of text, as much of it as stands in `width` columns.
 pub fn line(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Line<'static> {
-    let mut lines = FORMS.iter().map(|form| formed(cx, verdict, form));
+    let failed = cx.run.cycles.iter().map(figures::failed).sum();
+    let mut lines = FORMS.iter().map(|form| formed(cx, verdict, failed, form));
     let fitting = lines.find(|line| line.width() <= width);
-    fitting.unwrap_or_else(|| formed(cx, verdict, &[]))
+    fitting.unwrap_or_else(|| formed(cx, verdict, failed, &[]))
 }
 
-fn formed(cx: &Cx<'_>, verdict: &Verdict, form: &[Tell]) -> Line<'static> {
+fn formed(cx: &Cx<'_>, verdict: &Verdict, failed: usize, form: &[Tell]) -> Line<'static> {
     let theme = cx.theme;
     let words = form.contains(&Tell::Words);
     let start = match (words, cx.run.is_running()) {
@@ -97,7 +97,6 @@ fn formed(cx: &Cx<'_>, verdict: &Verdict, form: &[Tell]) -> Line<'static> {
     if form.contains(&Tell::Each) {
         spans.extend(each(cx, verdict));
     }
-    let failed: usize = cx.run.cycles.iter().map(figures::failed).sum();
     if form.contains(&Tell::Failed) && failed > 0 {
         spans.push(Span::styled(format!(" · ✘ {failed} failed"), theme.bad));
     }
