@@ -105,6 +105,14 @@ impl RequestRecord {
         matches!(self.outcome, Outcome::Done { .. }).then(|| self.ended.since(self.sent))
     }
 
+    /// Response duration: first token → last token, seconds, without the wait; to the final chunk where the instant
+    /// of the last token is not known (imported runs). None for a request that did not finish.
+    pub fn response_s(&self) -> Option<f64> {
+        let last = self.last_token.unwrap_or(self.ended);
+        self.is_done()
+            .then(|| Some(last.since(self.first_token?)))?
+    }
+
     /// Output tokens, thinking included: the server's own count, else the count of non-empty chunks.
     pub fn output_tokens(&self) -> u64 {
         self.server

@@ -2,7 +2,7 @@
 
 use super::content::Table;
 
-const WORDS: [(&str, &str); 15] = [
+const WORDS: [(&str, &str); 16] = [
     ("Users", "requests kept in flight at once"),
     (
         "TTFB",
@@ -19,6 +19,10 @@ const WORDS: [(&str, &str); 15] = [
     (
         "Duration",
         "from the question sent to the end of the answer, seconds",
+    ),
+    (
+        "Response",
+        "from the first token to the last, seconds: the answer without its wait",
     ),
     (
         "TPOT",

@@ -114,12 +114,18 @@ pub(super) fn waits(report: &Report) -> Option<Table> {
     detailed(report, "Waits, seconds", &WAITS)
 }
 
-const DURATIONS: [Detail; 2] = [
+const DURATIONS: [Detail; 3] = [
     Detail {
         name: "Duration, s",
         digits: 2,
         dist: |f| &f.total_s,
         raw: Some(RequestRecord::total_s),
+    },
+    Detail {
+        name: "Response, s",
+        digits: 2,
+        dist: |f| &f.response_s,
+        raw: Some(RequestRecord::response_s),
     },
     Detail {
         name: "Speed, tokens/s",

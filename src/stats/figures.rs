@@ -41,6 +41,8 @@ pub struct Figures {
     pub ttfa_s: Dist,
     /// Sent → final chunk, seconds.
     pub total_s: Dist,
+    /// Response duration: first token → last token, seconds.
+    pub response_s: Dist,
     /// Gaps between successive token-bearing chunks, seconds (HdrHistogram, 3 significant digits).
     pub itl_s: Dist,
     /// TPOT: (last token − first token) / (output tokens − 1), seconds.
@@ -161,6 +163,7 @@ impl Figures {
         self.ttft_s = of(RequestRecord::ttft_s);
         self.ttfa_s = of(RequestRecord::ttfa_s);
         self.total_s = of(RequestRecord::total_s);
+        self.response_s = of(RequestRecord::response_s);
         self.tpot_s = of(RequestRecord::tpot_s);
         self.speed_tok_s = of(RequestRecord::speed_tok_s);
         self.queue_wait_s = of(RequestRecord::queue_wait_s);

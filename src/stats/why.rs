@@ -274,6 +274,7 @@ fn grown(limit: Limit, before: &Evidence, at: &Evidence) -> (ReasonKind, String)
         return (ReasonKind::Thrash, text);
     }
     let gain = match total {
+        Some(ratio) if ratio >= 2.0 => format!("grows only {ratio:.1} times"),
         Some(ratio) if ratio > 1.0 / FELL => format!("gains only {:.0} %", (ratio - 1.0) * 100.0),
         Some(_) => "stays".to_owned(),
         None => "is not known".to_owned(),
