@@ -6,19 +6,7 @@ use tokometer::event::{Event, What};
 
 use crate::headless::{levels, valid};
 use crate::process::{Place, patience};
-
-/// The first cycle ends well; in the second one request stops in the middle.
-const STALLS: [&str; 9] = [
-    "--sim",
-    "--time-scale=1000",
-    "--max-tokens=40",
-    "--users=1,2,4",
-    "--warmup=0",
-    "--rest=0s",
-    "--idle=0s",
-    "--fault=stall:every=2,after=5",
-    "--json",
-];
+use crate::signals::STALLS;
 
 /// Waits until the log says so: what is not on the disk yet dies with the process.
 fn until_logged(place: &Place, text: &str) {
@@ -37,7 +25,7 @@ fn count(events: &[Event], fits: impl Fn(&What) -> bool) -> usize {
 #[test]
 fn a_run_that_was_killed_goes_on_in_the_same_log() {
     let place = Place::new();
-    let process = place.start(&STALLS);
+    let process = place.start(&[&STALLS[..], &["--idle=0s", "--json"]].concat());
     process.says("cycle of 2 users");
     let path = place.run_path();
     let run = path.to_str().unwrap();
@@ -99,7 +87,7 @@ fn what_cannot_go_on_says_why() {
     let ended = place.run(&["resume", "nosuch"]);
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.err.contains("nosuch"), "{}", ended.err);
-    let process = place.start(&STALLS);
+    let process = place.start(&[&STALLS[..], &["--idle=0s", "--json"]].concat());
     process.says("cycle of 2 users");
     process.kill();
     let path = place.run_path();

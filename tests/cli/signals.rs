@@ -9,7 +9,7 @@ use crate::headless::{levels, valid};
 use crate::process::Place;
 
 /// The first cycle ends well; in the second one request stops in the middle.
-const STALLS: [&str; 7] = [
+pub(crate) const STALLS: [&str; 7] = [
     "--sim",
     "--time-scale=1000",
     "--max-tokens=40",

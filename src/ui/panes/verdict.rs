@@ -87,14 +87,23 @@ fn formed(cx: &Cx<'_>, verdict: &Verdict, failed: usize, form: &[Tell]) -> Line<
     };
     let by_share = verdict.by_share.both_users;
     let mut spans = vec![Span::raw(start)];
-    spans.push(people(theme, verdict, by_share, words));
+    if verdict.levels.is_empty() && words {
+        let unknown = if cx.run.is_running() {
+            "no cycle is over yet"
+        } else {
+            "none, no cycle is whole"
+        };
+        spans.push(Span::styled(unknown, theme.dim));
+    } else {
+        spans.push(people(theme, verdict, by_share, words));
+    }
     spans.extend(sureness(theme, verdict, form));
     if !verdict.levels.is_empty() {
         let mean = if words { ", by mean " } else { " · mean " };
         spans.push(Span::raw(mean));
         spans.push(people(theme, verdict, verdict.by_mean.both_users, false));
     }
-    if form.contains(&Tell::Each) {
+    if form.contains(&Tell::Each) && !verdict.levels.is_empty() {
         spans.extend(each(cx, verdict));
     }
     if form.contains(&Tell::Failed) && failed > 0 {
