@@ -37,3 +37,13 @@ pub fn counted(count: impl Into<u64>, one: &str, many: &str) -> String {
         count => format!("{count} {many}"),
     }
 }
+
+/// How many users a server carries: `4`, or `none`.
+pub fn carried(users: Option<u32>) -> String {
+    users.map_or_else(|| "none".to_owned(), |users| users.to_string())
+}
+
+/// So many users: `1 user`, `4 users`.
+pub fn users(count: u32) -> String {
+    counted(count, "user", "users")
+}

@@ -32,6 +32,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<u8> {
     let simulate = run.info.simulated && args.url.is_none();
     let mut plan = run.info.plan.clone();
     plan.levels.clone_from(&run.levels);
+    let runs = run.directory.parent().map(std::path::Path::to_owned);
     let options = SessionOptions {
         url,
         dialect: Some(run.info.target.dialect),
@@ -40,7 +41,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<u8> {
             faults: args.faults.clone(),
             ..SimConfig::default()
         },
-        runs: run.directory.parent().map(std::path::Path::to_owned),
+        runs: runs.clone(),
         reports: Some(write_reports),
     };
     let session = session::start_with(options, Some(args.sources.setup()))
@@ -51,8 +52,8 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<u8> {
             plan,
             simulated: simulate,
             model,
-            runs: run.directory.parent().map(std::path::Path::to_owned),
-            archive: run.directory.parent().map(std::path::Path::to_owned),
+            archive: runs.clone(),
+            runs,
             resume: Some(run.directory),
             ..looks(&args.look)
         };

@@ -6,6 +6,7 @@ use crate::event::{CycleEnd, Event, RequestRecord, RunEnd, Stamp, What};
 use crate::plan::{CycleShape, Plan};
 use crate::stats::dist::Dist;
 use crate::stats::state::{CycleState, RunState};
+use crate::units::users;
 
 /// Time between two lines of a cycle, microseconds.
 const EVERY_US: u64 = 5_000_000;
@@ -245,13 +246,4 @@ fn counts(cycle: &CycleState) -> String {
         .count();
     let failed = cycle.finished().saturating_sub(done);
     format!("{done} done, {failed} failed")
-}
-
-/// "1 user", "4 users".
-pub(super) fn users(users: u32) -> String {
-    if users == 1 {
-        "1 user".to_owned()
-    } else {
-        format!("{users} users")
-    }
 }

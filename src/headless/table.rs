@@ -4,7 +4,7 @@ mod machine;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{plain, progress};
+use super::plain;
 use crate::stats::figures::CountedBy;
 use crate::stats::summary::{LevelSummary, Summary};
 use crate::stats::why::sentences;
@@ -136,7 +136,7 @@ fn errors(levels: &[LevelSummary]) -> Vec<String> {
         let kinds: Vec<String> = kinds.map(|(kind, n)| format!("{n} × {kind}")).collect();
         let percent = level.figures.error_rate.unwrap_or(0.0) * 100.0;
         let kinds = kinds.join(", ");
-        let users = progress::users(level.users);
+        let users = crate::units::users(level.users);
         format!("failed at {users}: {kinds} ({percent:.1} %)")
     };
     failing.map(line).collect()

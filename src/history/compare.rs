@@ -16,6 +16,7 @@ use crate::stats::state::RunState;
 use crate::stats::summary::Summary;
 use crate::store::StoreError;
 use crate::store::index::find;
+use crate::units::carried;
 
 /// A condition is met.
 const MET: u8 = 3;
@@ -135,15 +136,14 @@ pub fn text(comparison: &Comparison) -> String {
 
 fn head(run: &RunHead) -> String {
     let simulated = if run.simulated { "  SIMULATED" } else { "" };
-    let users = |users: Option<u32>| users.map_or_else(|| "none".to_owned(), |n| n.to_string());
     let people = match (&run.by_share, &run.by_mean) {
         (Some(share), Some(mean)) => format!(
             "  people: {} ({}), by mean {}",
-            users(share.both_users),
+            carried(share.both_users),
             share
                 .state
                 .map_or_else(|| "–".to_owned(), |state| state.to_string()),
-            users(mean.both_users)
+            carried(mean.both_users)
         ),
         _ => String::new(),
     };

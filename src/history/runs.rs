@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{RunsDir, complain, print};
 use crate::stats::plain::{json_lines, one_line};
 use crate::store::index::{Entry, Found, delete, find, survey};
+use crate::units::carried;
 
 /// The longest name of a model or a server in the table, characters.
 const LONGEST: usize = 40;
@@ -113,7 +114,6 @@ pub fn matches(entry: &Entry, filter: &str) -> bool {
 
 /// How many users a run's server carries, in short: by the share of good requests and by the mean.
 pub fn verdict(entry: &Entry) -> String {
-    let users = |users: Option<u32>| users.map_or_else(|| "none".to_owned(), |n| n.to_string());
     let (Some(by_share), Some(by_mean)) = (&entry.by_share, &entry.by_mean) else {
         return "–".to_owned();
     };
@@ -122,8 +122,8 @@ pub fn verdict(entry: &Entry) -> String {
         .map_or_else(String::new, |state| format!(" ({state})"));
     format!(
         "{}{state}, by mean {}",
-        users(by_share.both_users),
-        users(by_mean.both_users)
+        carried(by_share.both_users),
+        carried(by_mean.both_users)
     )
 }
 

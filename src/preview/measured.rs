@@ -73,8 +73,7 @@ pub fn of_run(directory: &Path) -> io::Result<Vec<Script>> {
 fn script(kept: &Kept) -> Option<Script> {
     let name = match kept.users {
         None => format!("cycle {}", u64::from(kept.cycle) + 1),
-        Some(1) => "1 user".to_owned(),
-        Some(users) => format!("{users} users"),
+        Some(users) => crate::units::users(users),
     };
     let script = Script::recorded(&name, &kept.answer, kept.simulated);
     (!script.is_empty()).then_some(script)

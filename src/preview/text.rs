@@ -113,10 +113,7 @@ impl Script {
     /// What one request of so many users was answered, to be replayed as it came; None if its answer
     /// was not kept.
     pub fn measured(users: u32, record: &RequestRecord, simulated: bool) -> Option<Self> {
-        let name = match users {
-            1 => "1 user".to_owned(),
-            _ => format!("{users} users"),
-        };
+        let name = crate::units::users(users);
         let script = Self::recorded(&name, record.answer.as_ref()?, simulated);
         (!script.is_empty()).then_some(script)
     }

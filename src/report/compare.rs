@@ -13,6 +13,7 @@ use super::{ReportError, files, html, markdown};
 use crate::stats::compare::{Change, Comparison, LevelComparison, Metric, Row, RunHead, letter};
 use crate::stats::plain::json_lines;
 use crate::stats::summary::Summary;
+use crate::units::carried;
 
 /// Marks a difference that can be chance.
 const CHANCE: &str = "≈";
@@ -107,13 +108,12 @@ fn simulated(runs: &[RunHead]) -> Option<&'static str> {
 }
 
 fn runs(comparison: &Comparison) -> Table {
-    let users = |users: Option<u32>| users.map_or_else(|| "none".to_owned(), |u| u.to_string());
     let row = |(number, run): (usize, &RunHead)| {
         let share = run.by_share.as_ref().map(|share| {
             let state = share.state.map_or_else(String::new, |s| format!(" ({s})"));
-            format!("{}{state}", users(share.both_users))
+            format!("{}{state}", carried(share.both_users))
         });
-        let mean = run.by_mean.as_ref().map(|mean| users(mean.both_users));
+        let mean = run.by_mean.as_ref().map(|mean| carried(mean.both_users));
         let unknown = || UNKNOWN.to_owned();
         let model = clean(&run.model);
         let started = run.started_at.map(|at| at.format("%Y-%m-%d %H:%M"));

@@ -142,7 +142,7 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
     let mark = first.map_or("", tables::mark);
     let speed = first.and_then(|level| level.figures.speed_tok_s.mean);
     let of = first.map_or_else(String::new, |level| {
-        format!("mean at {}", super::text::users(level.users))
+        format!("mean at {}", crate::units::users(level.users))
     });
     let speed = Tile {
         name: "Speed",
@@ -194,7 +194,10 @@ fn people(summary: &Summary) -> Tile {
         (Some(_), Some(state), _) if beyond => state.to_string(),
         (Some(_), Some(state), _) => format!("{state}; no more were tried"),
         (None, Some(state), Some(users)) => {
-            format!("the smallest level, {}: {state}", super::text::users(users))
+            format!(
+                "the smallest level, {}: {state}",
+                crate::units::users(users)
+            )
         }
         _ => String::new(),
     };

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Report;
 use super::content::{Table, heads};
-use super::text::{UNKNOWN, bytes, clean, number, users};
+use super::text::{UNKNOWN, bytes, clean, number};
 use crate::event::known_pid;
 use crate::stats::spread::{GpuUse, Gpus, Span};
 use crate::stats::state::CycleState;
+use crate::units::users;
 
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {

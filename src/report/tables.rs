@@ -2,13 +2,14 @@
 
 use super::Report;
 use super::content::{Table, heads};
-use super::text::{UNKNOWN, bytes, clean, count, duration, number, percent, users};
+use super::text::{UNKNOWN, bytes, clean, count, duration, number, percent};
 use crate::event::RunEnd;
 use crate::plan::{CycleShape, Plan};
 use crate::stats::figures::{CountedBy, Figures};
 use crate::stats::state::Stage;
 use crate::stats::summary::{LevelSummary, Summary};
 use crate::stats::verdict::{Judgement, LevelVerdict, Verdict};
+use crate::units::users;
 
 /// `~` for figures that rest on estimated tokens.
 pub(super) fn mark(level: &LevelSummary) -> &'static str {

@@ -81,14 +81,6 @@ pub(crate) fn clean(text: &str) -> String {
         .collect()
 }
 
-/// "1 user", "4 users".
-pub(crate) fn users(users: u32) -> String {
-    match users {
-        1 => "1 user".to_owned(),
-        more => format!("{more} users"),
-    }
-}
-
 /// Text for HTML and SVG, in an element or a quoted attribute.
 pub(crate) fn escape_xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::CountedBy;
 use super::summary::LevelSummary;
+use crate::units::users;
 
 /// The knee must stand out of the straight line by this share of the whole gain.
 const STANDS_OUT: f64 = 0.1;
@@ -121,13 +122,6 @@ impl Findings {
             ));
         }
         sentences
-    }
-}
-
-fn users(users: u32) -> String {
-    match users {
-        1 => "1 user".to_owned(),
-        more => format!("{more} users"),
     }
 }
 

@@ -8,6 +8,7 @@ use super::figures::Figures;
 use super::state::{CycleState, RunState};
 use super::summary::LevelSummary;
 use super::verdict::{Judgement, LevelVerdict, State, Verdict};
+use crate::units::users;
 
 /// Below this usage, percent, a GPU is not what holds the answers up.
 const BUSY: f64 = 70.0;
@@ -187,14 +188,6 @@ fn reason(
         at,
         before,
         text,
-    }
-}
-
-/// "4 users", "1 user".
-fn users(users: u32) -> String {
-    match users {
-        1 => "1 user".to_owned(),
-        more => format!("{more} users"),
     }
 }
 

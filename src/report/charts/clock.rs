@@ -2,8 +2,8 @@
 
 use super::axis::Axis;
 use super::figure::Stretch;
-use crate::report::text::users;
 use crate::stats::state::RunState;
+use crate::units::users;
 
 /// A pause between cycles of more than this is cut out, seconds.
 const LONG_S: f64 = 300.0;

@@ -5,10 +5,10 @@ use super::figure::{Band, Figure, Line, Look, Panel, Point, Values};
 use super::palette::Colour;
 use super::{draw, subtitle};
 use crate::report::Report;
-use crate::report::text::users;
 use crate::stats::dist::Dist;
 use crate::stats::figures::{CountedBy, Figures};
 use crate::stats::summary::{LevelSummary, Summary};
+use crate::units::users;
 
 /// The largest level of the charts that leave the large ones out.
 const FEW: u32 = 32;

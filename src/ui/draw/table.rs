@@ -5,6 +5,7 @@ use ratatui::layout::{Constraint, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Row, Table, Widget};
+use strum::IntoEnumIterator;
 
 use super::text;
 use crate::ui::theme::Theme;
@@ -101,6 +102,35 @@ pub struct View<'a> {
     pub selected: Option<usize>,
     /// The row that the reader scrolled to.
     pub scroll: usize,
+}
+
+/// A column and a direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sorting<By> {
+    /// The column.
+    pub by: By,
+    /// Largest first. Unknown values stand last in both directions.
+    pub descending: bool,
+}
+
+impl<By> Sorting<By>
+where
+    By: Copy + PartialEq + Default + IntoEnumIterator<Iterator: Clone>,
+{
+    /// The column after this one, round again at the end.
+    pub fn next_column(self) -> By {
+        let next = By::iter().cycle().skip_while(|by| *by != self.by).nth(1);
+        next.unwrap_or_default()
+    }
+
+    /// The same column the other way.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self {
+            descending: !self.descending,
+            ..self
+        }
+    }
 }
 
 /// Draws the table. `row` makes the cells of a row, given the widths of all columns; it is asked

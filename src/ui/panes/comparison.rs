@@ -12,6 +12,7 @@ use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
 use crate::ui::draw::text;
 use crate::ui::theme::Theme;
+use crate::units::carried;
 
 /// Columns of the name of a figure, of a value and of a unit.
 const NAME: usize = 13;
@@ -64,14 +65,13 @@ pub fn lines(comparison: &Comparison, theme: &Theme, columns: usize) -> Vec<Line
 
 /// Which run a letter stands for.
 fn head(number: usize, run: &RunHead, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
-    let users = |users: Option<u32>| users.map_or_else(|| "none".to_owned(), |n| n.to_string());
     let mut words = format!("{} · {}", run.model, run.id);
     if let Some(server) = &run.server {
         words = format!("{words} · {server}");
     }
     if let (Some(share), Some(mean)) = (&run.by_share, &run.by_mean) {
         let state = share.state.map_or_else(String::new, |s| format!(" {s}"));
-        let (share, mean) = (users(share.both_users), users(mean.both_users));
+        let (share, mean) = (carried(share.both_users), carried(mean.both_users));
         words = format!("{words} · people {share}{state}, by mean {mean}");
     }
     let style = if run.simulated {

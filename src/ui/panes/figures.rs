@@ -172,12 +172,6 @@ pub fn elapsed_s(cycle: &CycleState, now: Stamp) -> f64 {
     cycle.ended.unwrap_or(now).since(from)
 }
 
-/// `1 user`, `16 users`.
-pub fn users(users: u32) -> String {
-    let plural = if users == 1 { "" } else { "s" };
-    format!("{users} user{plural}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,7 +27,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     let cycle = cycle(cx);
     let main = cycle.map_or_else(
         || "Speed".to_owned(),
-        |cycle| format!("Speed · {}", figures::users(cycle.users)),
+        |cycle| format!("Speed · {}", crate::units::users(cycle.users)),
     );
     let title = Title::new(main).aside(stage(cx));
     frame::pane(frame, area, cx, &title, |buf, inner| {
@@ -71,7 +71,10 @@ fn stage(cx: &Cx<'_>) -> String {
         Stage::Cycle => "running".to_owned(),
         Stage::Resting { until, next_users } => {
             let left = until.since(cx.now).ceil();
-            format!("rest {left:.0} s, then {}", figures::users(*next_users))
+            format!(
+                "rest {left:.0} s, then {}",
+                crate::units::users(*next_users)
+            )
         }
         Stage::Ended(RunEnd::Done) => "done".to_owned(),
         Stage::Ended(RunEnd::Stopped | RunEnd::Signal(_)) => "stopped".to_owned(),

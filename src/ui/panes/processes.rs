@@ -6,7 +6,6 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 use ratatui::widgets::{Paragraph, Widget};
-use strum::IntoEnumIterator;
 
 use super::machine;
 use super::requests_view::known_first;
@@ -49,33 +48,17 @@ pub enum Sort {
     Age,
 }
 
-/// A column and a direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sorting {
-    /// The column.
-    pub by: Sort,
-    /// Largest first. Unknown values stand last in both directions.
-    pub descending: bool,
-}
+/// The order of the table.
+pub type Sorting = table::Sorting<Sort>;
 
 impl Sorting {
     /// The column after this one, round again at the end; figures begin with the largest.
     #[must_use]
     pub fn next(self) -> Self {
-        let by = Sort::iter().cycle().skip_while(|by| *by != self.by).nth(1);
-        let by = by.unwrap_or_default();
+        let by = self.next_column();
         Self {
             by,
             descending: !matches!(by, Sort::Tree | Sort::Pid | Sort::Name),
-        }
-    }
-
-    /// The same column the other way.
-    #[must_use]
-    pub fn reversed(self) -> Self {
-        Self {
-            descending: !self.descending,
-            ..self
         }
     }
 }
@@ -232,6 +215,8 @@ fn cells(cx: &Cx<'_>, process: &ProcessSample) -> Vec<Span<'static>> {
 
 #[cfg(test)]
 mod tests {
+    use strum::IntoEnumIterator as _;
+
     use super::*;
 
     fn process(pid: u32, name: &str, rss_bytes: Option<u64>) -> ProcessSample {

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::entries::{self, Entry};
-use super::figures::{self, Judged};
+use super::figures::Judged;
 use crate::event::Phase;
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
@@ -53,7 +53,7 @@ pub(super) fn title(cycle: Option<&CycleState>) -> Title {
         return Title::new("Requests");
     };
     let (flying, ended) = (cycle.in_flight.len(), cycle.requests.len());
-    Title::new(format!("Requests · {}", figures::users(cycle.users)))
+    Title::new(format!("Requests · {}", crate::units::users(cycle.users)))
         .aside(format!("{flying} in flight · {ended} ended"))
 }
 

@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
-use strum::IntoEnumIterator;
 
 use super::entries::{self, Entry};
 use super::figures::Judged;
@@ -43,31 +42,15 @@ pub enum Sort {
     State,
 }
 
-/// A column and a direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sorting {
-    /// The column.
-    pub by: Sort,
-    /// Largest first. Unknown values stand last in both directions.
-    pub descending: bool,
-}
+/// The order of the table.
+pub type Sorting = table::Sorting<Sort>;
 
 impl Sorting {
     /// The same direction by the column after this one, round again at the end.
     #[must_use]
     pub fn next(self) -> Self {
-        let by = Sort::iter().cycle().skip_while(|by| *by != self.by).nth(1);
         Self {
-            by: by.unwrap_or_default(),
-            ..self
-        }
-    }
-
-    /// The same column the other way.
-    #[must_use]
-    pub fn reversed(self) -> Self {
-        Self {
-            descending: !self.descending,
+            by: self.next_column(),
             ..self
         }
     }
@@ -195,6 +178,8 @@ fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
 
 #[cfg(test)]
 mod tests {
+    use strum::IntoEnumIterator as _;
+
     use super::*;
 
     #[test]

@@ -67,7 +67,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
             Constraint::Length(words),
         ])
         .areas(inner);
-        figures_of_cycles(buf, cycles, cx);
+        by_cycle(buf, cycles, cx, &COLUMNS, |cycle| cells(cx, cycle));
         if !chart.is_empty() {
             let [speed, _, wait] = Layout::horizontal([
                 Constraint::Fill(1),
@@ -82,17 +82,23 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
-fn figures_of_cycles(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+/// A table with a row a cycle.
+pub(super) fn by_cycle(
+    buf: &mut Buffer,
+    area: Rect,
+    cx: &Cx<'_>,
+    columns: &[Column],
+    cells: impl Fn(&CycleState) -> Vec<Span<'static>>,
+) {
     let cycles = &cx.run.cycles;
     let view = View {
-        columns: &COLUMNS,
+        columns,
         len: cycles.len(),
         selected: cx.cycle.filter(|index| *index < cycles.len()),
         scroll: cx.scroll,
     };
     table::table(buf, area, cx.theme, view, |row, _| {
-        let cycle = cycles.get(row);
-        cycle.map(|cycle| cells(cx, cycle)).unwrap_or_default()
+        cycles.get(row).map(&cells).unwrap_or_default()
     });
 }
 
@@ -323,7 +329,7 @@ fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'stati
         .collect();
     let repeats = verdict.levels.iter().filter_map(|level| {
         let repeats = level.repeats.as_ref().filter(|repeats| repeats.disagree)?;
-        let text = format!("! {}: {}", figures::users(level.users), repeats.text);
+        let text = format!("! {}: {}", crate::units::users(level.users), repeats.text);
         Some((text, cx.theme.warn))
     });
     told.extend(repeats);
@@ -354,14 +360,14 @@ fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
         let speed = text::tok_s(Some(speed));
         told.push(format!(
             "fastest {speed} tok/s with {}",
-            figures::users(users)
+            crate::units::users(users)
         ));
     }
     if let Some((users, all)) = best(&|c| figures::throughput(cx.run, c)) {
         let all = text::tok_s(Some(all));
         told.push(format!(
             "most together {all} tok/s with {}",
-            figures::users(users)
+            crate::units::users(users)
         ));
     }
     let mut lines: Vec<Line<'_>> = physical_limit(cx).into_iter().collect();

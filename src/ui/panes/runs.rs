@@ -18,6 +18,7 @@ use crate::ui::draw::table::{self, Column, View};
 use crate::ui::draw::text;
 use crate::ui::panes::card::wrapped;
 use crate::ui::theme::Theme;
+use crate::units::carried;
 
 const COLUMNS: [Column; 10] = [
     Column::words("", 1, 0),
@@ -149,7 +150,7 @@ fn cells(
     let server = entry.server.as_deref().unwrap_or(text::UNKNOWN);
     let (people, style) = people(theme, entry);
     let mean = entry.by_mean.as_ref().filter(|_| entry.requests > 0);
-    let mean = mean.map(|mean| users(mean.both_users));
+    let mean = mean.map(|mean| carried(mean.both_users));
     let (notes, warned) = notes(theme, entry, is_recorded);
     vec![
         mark,
@@ -194,11 +195,6 @@ fn when(at: Option<DateTime<Utc>>) -> String {
     )
 }
 
-/// How many users, or that there are none.
-fn users(users: Option<u32>) -> String {
-    users.map_or_else(|| "none".to_owned(), |users| users.to_string())
-}
-
 /// How many people the server carries, by the share of good requests, and how sure that is.
 fn people(theme: &Theme, entry: &Entry) -> (String, Style) {
     let Some(by_share) = entry.by_share.as_ref().filter(|_| entry.requests > 0) else {
@@ -210,7 +206,7 @@ fn people(theme: &Theme, entry: &Entry) -> (String, Style) {
         Some(state @ State::Fails) => (format!(" {state}"), theme.bad),
         None => (String::new(), theme.text),
     };
-    (format!("{}{state}", users(by_share.both_users)), style)
+    (format!("{}{state}", carried(by_share.both_users)), style)
 }
 
 /// The levels from the smallest to the largest: `1–256`.

@@ -7,7 +7,6 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::figures;
 use crate::stats::dist::Dist;
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
@@ -21,7 +20,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     let cycle = cx.shown_cycle();
     let main = cycle.map_or_else(
         || "TTFB".to_owned(),
-        |cycle| format!("TTFB · {}", figures::users(cycle.users)),
+        |cycle| format!("TTFB · {}", crate::units::users(cycle.users)),
     );
     let title = Title::new(main).aside("at the first token");
     frame::pane(frame, area, cx, &title, |buf, inner| {

@@ -6,13 +6,13 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::results::{Point, chart};
+use super::results::{Point, by_cycle, chart};
 use crate::monitor::energy::LEAST_COVERAGE;
 use crate::stats::energy::{MachineFigures, scope_words};
 use crate::stats::state::CycleState;
 use crate::ui::Cx;
 use crate::ui::draw::frame::{self, Title};
-use crate::ui::draw::table::{self, Column, View};
+use crate::ui::draw::table::Column;
 use crate::ui::draw::text;
 
 const COLUMNS: [Column; 11] = [
@@ -89,7 +89,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
         let charts = if charts < CHART.0 { 0 } else { charts };
         let [figures, charts] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(charts)]).areas(inner);
-        figures_of_cycles(buf, figures, cx);
+        by_cycle(buf, figures, cx, &COLUMNS, cells);
         draw_charts(buf, charts, cx);
     });
 }
@@ -131,19 +131,6 @@ fn aside(cx: &Cx<'_>) -> String {
         .chain(parts)
         .collect::<Vec<_>>()
         .join(" · ")
-}
-
-fn figures_of_cycles(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
-    let cycles = &cx.run.cycles;
-    let view = View {
-        columns: &COLUMNS,
-        len: cycles.len(),
-        selected: cx.cycle.filter(|index| *index < cycles.len()),
-        scroll: cx.scroll,
-    };
-    table::table(buf, area, cx.theme, view, |row, _| {
-        cycles.get(row).map(cells).unwrap_or_default()
-    });
 }
 
 fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
