@@ -2,36 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+#[path = "monitor_fakes/pages.rs"]
+#[expect(dead_code, reason = "these tests say their own pages")]
+mod pages;
+
+use std::io::Write;
+use std::net::TcpListener;
 use std::time::Duration;
 
+use pages::{request, serve};
 use tokometer::event::{GpuSample, PowerScope, ProcessSample, ServerSample};
 use tokometer::monitor::exporter::{Dialect, Exporter, Page, dialects};
 use tokometer::monitor::gpu::ServerPids;
 use tokometer::monitor::server::ServerState;
 use tokometer::monitor::source::{Fault, FaultKind, Observation, Pace, Source};
-
-/// A server that gives every connection to `answer`. It ends with the test's process.
-fn serve(answer: impl Fn(TcpStream) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            answer(stream);
-        }
-    });
-    address
-}
-
-/// Reads the request, up to its empty line.
-fn request(stream: &mut TcpStream) -> String {
-    let (mut text, mut byte) = (Vec::new(), [0]);
-    while !text.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
-        text.push(byte[0]);
-    }
-    String::from_utf8_lossy(&text).into_owned()
-}
 
 fn page(body: &'static str) -> String {
     serve(move |mut stream| {

@@ -3,7 +3,7 @@
 //! - [`RunDirectory`]: a fresh directory with its `run.json`
 //! - [`Recorder`]: writes the timeline, the tables and the answers while the run goes on
 //! - [`import`]: reads another tool's files as a run
-//! - [`index`]: the list of runs; [`Resume`]: what is left of a run that was killed
+//! - [`index`]: the list of runs, each at a `glance`; [`Resume`]: what is left of a run that was killed
 //! - `read` and `replay`: open a run directory again, wherever its log was cut
 //!
 //! `events.jsonl` is the truth; everything else in a run directory can be made again from it. Writing
@@ -11,6 +11,7 @@
 
 mod appender;
 mod directory;
+mod glance;
 pub mod import;
 pub mod index;
 mod lock;

@@ -159,6 +159,16 @@ impl Dash {
         self.settle().await;
     }
 
+    /// The run is over, and nothing of it was written.
+    pub(crate) async fn finish(&self) {
+        self.tell(News::Finished {
+            directory: None,
+            error: None,
+            report: None,
+        })
+        .await;
+    }
+
     pub(crate) async fn send(&self, news: News) {
         self.news.as_ref().unwrap().send(news).await.unwrap();
     }
@@ -185,6 +195,13 @@ impl Dash {
     /// The screen, as text.
     pub(crate) fn screen(&self) -> String {
         self.backend.inner.lock().unwrap().to_string()
+    }
+
+    /// The screen must hold `text`.
+    #[track_caller]
+    pub(crate) fn shows(&self, text: &str) {
+        let screen = self.screen();
+        assert!(screen.contains(text), "{text} is not on\n{screen}");
     }
 
     /// The row of the screen that holds `text` at its left.

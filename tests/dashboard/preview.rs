@@ -59,12 +59,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
 async fn over(width: u16, height: u16) -> Dash {
     let dash = running(width, height, Options::default()).await;
     dash.tell(News::Events(story::over())).await;
-    dash.tell(News::Finished {
-        directory: None,
-        error: None,
-        report: None,
-    })
-    .await;
+    dash.finish().await;
     dash
 }
 

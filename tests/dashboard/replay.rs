@@ -49,52 +49,32 @@ async fn it_plays(#[case] width: u16, #[case] height: u16) {
 async fn it_is_paused_wound_and_played_again() {
     let (_root, mut dash) = replaying(120, 40).await;
     seconds(3).await;
-    assert!(
-        dash.screen().contains("▶ 1× 00:00:03/00:01:08"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("▶ 1× 00:00:03/00:01:08");
     dash.keys("<space>").await;
     let frames = dash.frames();
     seconds(60).await;
     assert_eq!(dash.frames(), frames, "a pause draws nothing");
-    assert!(dash.screen().contains("PAUSED 00:00:03/00:01:08"));
+    dash.shows("PAUSED 00:00:03/00:01:08");
     dash.keys("<right><right>]]").await;
-    assert!(
-        dash.screen().contains("PAUSED 00:00:44/"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("PAUSED 00:00:44/");
     // Back within the cycle, then to its start, then to the one before.
     dash.keys("<right><left>").await;
     assert_snapshot!("replay_scrubbed_back", dash.screen());
     dash.keys("<right>[").await;
-    assert!(
-        dash.screen().contains("PAUSED 00:00:44/"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("PAUSED 00:00:44/");
     dash.keys("[").await;
-    assert!(
-        dash.screen().contains("PAUSED 00:00:24/"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("PAUSED 00:00:24/");
     dash.keys("<end>").await;
-    assert!(dash.screen().contains("END 00:01:08/00:01:08"));
-    assert!(dash.screen().contains("space again"));
+    dash.shows("END 00:01:08/00:01:08");
+    dash.shows("space again");
     dash.keys("<home>").await;
-    assert!(dash.screen().contains("PAUSED 00:00:00/"));
+    dash.shows("PAUSED 00:00:00/");
     dash.keys("<end><space>").await;
-    assert!(
-        dash.screen().contains("▶ 1× 00:00:00/"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("▶ 1× 00:00:00/");
     dash.keys("+++++++++").await;
-    assert!(dash.screen().contains("▶ 100× "));
+    dash.shows("▶ 100× ");
     seconds(2).await;
-    assert!(dash.screen().contains("END 00:01:08/"), "{}", dash.screen());
+    dash.shows("END 00:01:08/");
     dash.keys("---------").await;
     assert_eq!(dash.asks(), [], "a replay asks the session for nothing");
 }
@@ -123,11 +103,7 @@ async fn every_view_shows_the_replay() {
     dash.keys("<end>2").await;
     assert_snapshot!("replay_results", dash.screen());
     dash.keys("3").await;
-    assert!(
-        dash.screen().contains("┌ Requests · 8 users"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("┌ Requests · 8 users");
     // The list of runs is a view like any other: the replay is still there after it.
     dash.keys("5").await;
     assert!(dash.screen().contains("┌ Runs") && dash.screen().contains(" REPLAY "));
@@ -142,7 +118,7 @@ async fn every_view_shows_the_replay() {
     assert!(!dash.screen().contains("1 user "), "{}", dash.screen());
     // With the lanes in hand, space is theirs.
     dash.keys("<enter><space>").await;
-    assert!(dash.screen().contains("▶ 1×"), "{}", dash.screen());
+    dash.shows("▶ 1×");
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +147,7 @@ async fn a_run_goes_on_behind_a_replay() {
     // What steers a run steers nothing here.
     dash.keys("nxrs m").await;
     assert_eq!(dash.asks(), []);
-    assert!(dash.screen().contains("no cycle yet"), "{}", dash.screen());
+    dash.shows("no cycle yet");
     // It ends while nobody looks.
     dash.tell(News::Events(story::over())).await;
     let directory = Some(root.path().join(ID));
@@ -204,11 +180,7 @@ async fn leaving_asks_while_a_run_goes_on_behind() {
     let root = library();
     let mut dash = running(80, 24, options(root.path())).await;
     dash.keys("5j<enter>q").await;
-    assert!(
-        dash.screen().contains("Stop the run and quit?"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("Stop the run and quit?");
     dash.keys("y").await;
     assert_eq!(dash.asks().len(), 1, "the run is stopped");
     assert!(dash.is_over());
@@ -220,8 +192,8 @@ async fn a_run_that_starts_behind_a_replay_is_not_shown_before_it_is_left() {
     dash.tell(News::Events(story::running(true))).await;
     assert!(!dash.screen().contains("SIMULATED"), "{}", dash.screen());
     dash.keys("<esc>1").await;
-    assert!(dash.screen().contains("SIMULATED"), "{}", dash.screen());
-    assert!(dash.screen().contains("users 8 ·"), "{}", dash.screen());
+    dash.shows("SIMULATED");
+    dash.shows("users 8 ·");
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,13 +201,9 @@ async fn a_run_that_was_broken_off_says_so_and_one_that_was_imported_too() {
     let root = library();
     let dash = ready(120, 40, options(root.path())).await;
     dash.keys("5jj<enter>").await;
-    assert!(dash.screen().contains("Not whole: "), "{}", dash.screen());
+    dash.shows("Not whole: ");
     dash.keys("<esc>G<enter>").await;
-    assert!(
-        dash.screen().contains("IMPORTED  REPLAY "),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("IMPORTED  REPLAY ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,15 +226,11 @@ async fn the_replay_of_the_command_needs_no_server() {
     );
     // Behind it there is nothing but the other runs.
     dash.keys("<esc>").await;
-    assert!(dash.screen().contains("Runs · 5"), "{}", dash.screen());
+    dash.shows("Runs · 5");
     dash.keys("1").await;
-    assert!(
-        dash.screen().contains("no run on the screen"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("no run on the screen");
     dash.keys("<esc>j<enter>").await;
-    assert!(dash.screen().contains(" REPLAY "), "{}", dash.screen());
+    dash.shows(" REPLAY ");
     dash.keys("q").await;
     assert!(dash.is_over(), "nothing is measured: it asks nothing");
 }
@@ -283,5 +247,5 @@ async fn deleting_the_replayed_run_ends_its_replay() {
 async fn a_tiny_terminal_says_that_it_is_a_replay() {
     let (_root, dash) = replaying(80, 24).await;
     dash.resize(20, 5).await;
-    assert!(dash.screen().contains("REPLAY"), "{}", dash.screen());
+    dash.shows("REPLAY");
 }

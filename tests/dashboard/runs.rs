@@ -44,7 +44,7 @@ async fn without_colour_and_in_ascii() {
             assert!(!dash.styles().contains(colour), "{colour} after {keys}");
         }
     }
-    assert!(dash.screen().contains(" REPLAY "), "{}", dash.screen());
+    dash.shows(" REPLAY ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,10 +56,10 @@ async fn no_run_and_no_place_for_runs_say_what_to_do() {
     // Keys for a run that is not there do nothing.
     dash.keys("<enter><space>cde<up><down>G/x<enter><esc>")
         .await;
-    assert!(dash.screen().contains("No run was recorded yet"));
+    dash.shows("No run was recorded yet");
     let dash = ready(80, 24, Options::default()).await;
     dash.keys("5").await;
-    assert!(dash.screen().contains("No place for runs is known"));
+    dash.shows("No place for runs is known");
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,14 +67,14 @@ async fn the_view_is_reached_from_every_screen_and_back() {
     let root = library();
     let mut dash = Dash::start(80, 24, options(root.path())).await;
     dash.keys("5").await;
-    assert!(dash.screen().contains("Runs · 5"), "{}", dash.screen());
+    dash.shows("Runs · 5");
     // What the session finds meanwhile waits behind the list.
     dash.tell(News::Found(story::server(false))).await;
-    assert!(dash.screen().contains("Runs · 5"));
+    dash.shows("Runs · 5");
     dash.keys("1").await;
-    assert!(dash.screen().contains("┌ Plan"), "{}", dash.screen());
+    dash.shows("┌ Plan");
     dash.keys("2").await;
-    assert!(dash.screen().contains("no run on the screen"));
+    dash.shows("no run on the screen");
     // Without a run there are three views.
     for text in ["tokens", "Runs · 5", "┌ Plan"] {
         dash.keys("<tab>").await;
@@ -92,11 +92,11 @@ async fn what_is_typed_filters() {
     dash.keys("5/LLAMA3").await;
     assert_snapshot!("runs_filter", dash.screen());
     dash.keys("<enter>").await;
-    assert!(dash.screen().contains("Runs · 1 of 5 · filter: LLAMA3"));
+    dash.shows("Runs · 1 of 5 · filter: LLAMA3");
     dash.keys("/<bs><bs><bs><bs><bs><bs>lost").await;
-    assert!(dash.screen().contains("UNREADABLE"));
+    dash.shows("UNREADABLE");
     dash.keys("zzz").await;
-    assert!(dash.screen().contains("No run contains this"));
+    dash.shows("No run contains this");
     // q is a letter like any other.
     dash.keys("q<esc>").await;
     assert!(!dash.is_over() && dash.screen().contains("Runs · 5 "));
@@ -107,15 +107,9 @@ async fn the_selection_moves_and_the_mouse_chooses() {
     let root = library();
     let dash = ready(80, 24, options(root.path())).await;
     dash.keys("5jj").await;
-    assert!(
-        dash.screen()
-            .contains(" 2026-11-19T23-59-59_llama3.2-latest ·")
-    );
+    dash.shows(" 2026-11-19T23-59-59_llama3.2-latest ·");
     dash.keys("G").await;
-    assert!(
-        dash.screen()
-            .contains(" 2025-01-30T20-42-28_deepseek-r1-7b ·")
-    );
+    dash.shows(" 2025-01-30T20-42-28_deepseek-r1-7b ·");
     dash.keys("g").await;
     assert!(dash.screen().contains(&format!(" {ID} ·")));
     let mouse = |kind, row| {
@@ -128,20 +122,11 @@ async fn the_selection_moves_and_the_mouse_chooses() {
     };
     let press = MouseEventKind::Down(MouseButton::Left);
     dash.input(mouse(press, 4)).await;
-    assert!(
-        dash.screen()
-            .contains(" 2026-11-20T08-15-00_deepseek-r1-7b ·")
-    );
+    dash.shows(" 2026-11-20T08-15-00_deepseek-r1-7b ·");
     dash.input(mouse(MouseEventKind::ScrollDown, 4)).await;
-    assert!(
-        dash.screen()
-            .contains(" 2025-01-30T20-42-28_deepseek-r1-7b ·")
-    );
+    dash.shows(" 2025-01-30T20-42-28_deepseek-r1-7b ·");
     dash.input(mouse(press, 20)).await;
-    assert!(
-        dash.screen()
-            .contains(" 2025-01-30T20-42-28_deepseek-r1-7b ·")
-    );
+    dash.shows(" 2025-01-30T20-42-28_deepseek-r1-7b ·");
 }
 
 #[rstest]
@@ -152,7 +137,7 @@ async fn marked_runs_are_compared(#[case] width: u16, #[case] height: u16) {
     let root = library();
     let dash = ready(width, height, options(root.path())).await;
     dash.keys("5c").await;
-    assert!(dash.screen().contains("Mark two runs or more"));
+    dash.shows("Mark two runs or more");
     dash.keys("m<space>").await;
     assert_snapshot!(format!("runs_marked_{width}x{height}"), dash.screen());
     dash.keys("c").await;
@@ -162,18 +147,14 @@ async fn marked_runs_are_compared(#[case] width: u16, #[case] height: u16) {
     dash.keys("<down>").await;
     assert_eq!(dash.screen(), end, "it scrolls to its end and no further");
     dash.keys("<esc>").await;
-    assert!(dash.screen().contains("2 marked"));
+    dash.shows("2 marked");
     // Three of them; then none is marked any more, then the list is left.
     dash.keys("mc").await;
-    assert!(
-        dash.screen().contains("Comparison · 3 runs"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("Comparison · 3 runs");
     dash.keys("<esc><esc>").await;
     assert!(!dash.screen().contains("marked"));
     dash.keys("<esc>").await;
-    assert!(dash.screen().contains("┌ Plan"));
+    dash.shows("┌ Plan");
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,10 +169,7 @@ async fn what_cannot_be_read_says_why_and_can_only_be_deleted() {
         assert!(dash.screen().contains(&told), "{}", dash.screen());
     }
     dash.keys("e").await;
-    assert!(
-        dash.screen()
-            .contains("no report of a run that cannot be read")
-    );
+    dash.shows("no report of a run that cannot be read");
     dash.keys("d<enter>").await;
     assert!(!root.path().join(BROKEN).exists());
 }
@@ -229,12 +207,8 @@ async fn a_run_is_deleted_after_a_question() {
     // Somebody else deleted the next one meanwhile.
     fs::remove_dir_all(root.path().join(BROKEN)).unwrap();
     dash.keys("dy").await;
-    assert!(
-        dash.screen().contains("It was not deleted"),
-        "{}",
-        dash.screen()
-    );
-    assert!(dash.screen().contains("Runs · 3 "), "{}", dash.screen());
+    dash.shows("It was not deleted");
+    dash.shows("Runs · 3 ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,23 +216,14 @@ async fn the_run_that_is_being_recorded_is_neither_deleted_nor_reported() {
     let root = library();
     let mut dash = running(80, 24, options(root.path())).await;
     dash.keys("5").await;
-    assert!(dash.screen().contains("recording"), "{}", dash.screen());
+    dash.shows("recording");
     dash.keys("d").await;
-    assert!(
-        dash.screen()
-            .contains("being recorded: it cannot be deleted")
-    );
+    dash.shows("being recorded: it cannot be deleted");
     dash.keys("e").await;
-    assert!(
-        dash.screen()
-            .contains("its report can be written when it is over")
-    );
+    dash.shows("its report can be written when it is over");
     // Nor through a replay of it; and it is not steered from the list.
     dash.keys("nxr+-<enter>e").await;
-    assert!(
-        dash.screen()
-            .contains("its report can be written when it is over")
-    );
+    dash.shows("its report can be written when it is over");
     assert!(root.path().join(ID).join("events.jsonl").exists());
     assert_eq!(dash.asks(), []);
     dash.keys("<esc>").await;
@@ -282,14 +247,14 @@ async fn a_report_is_written_where_the_run_is() {
     dash.keys("5e").await;
     let page = root.path().join(ID).join("report.html");
     assert!(fs::read_to_string(&page).unwrap().contains("<html"));
-    assert!(dash.screen().contains("Report: "), "{}", dash.screen());
+    dash.shows("Report: ");
     fs::remove_file(&page).unwrap();
     dash.keys("<enter>e").await;
     assert!(page.exists());
     // What cannot be written says so.
     fs::remove_dir_all(root.path().join(ID)).unwrap();
     dash.keys("e").await;
-    assert!(dash.screen().contains("No report: "), "{}", dash.screen());
+    dash.shows("No report: ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,20 +263,11 @@ async fn without_a_record_there_is_no_report_and_it_says_why() {
     dash.keys("<enter>").await;
     dash.tell(News::Events(story::running(false))).await;
     dash.keys("e").await;
-    assert!(
-        dash.screen().contains("when it is over"),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("when it is over");
     dash.tell(News::Events(story::over())).await;
-    dash.tell(News::Finished {
-        directory: None,
-        error: None,
-        report: None,
-    })
-    .await;
+    dash.finish().await;
     dash.keys("e").await;
-    assert!(dash.screen().contains("--no-record"), "{}", dash.screen());
+    dash.shows("--no-record");
 }
 
 #[tokio::test(start_paused = true)]
@@ -325,7 +281,7 @@ async fn whoever_goes_on_is_not_called_back_by_a_run_that_opens() {
         dash.type_at_once(key);
     }
     dash.settle().await;
-    assert!(dash.screen().contains("┌ Plan"), "{}", dash.screen());
+    dash.shows("┌ Plan");
     dash.keys("5q").await;
     assert!(dash.is_over());
     let app = dash.end().await.unwrap();
@@ -338,14 +294,10 @@ async fn a_place_that_cannot_be_read_is_told() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let dash = ready(80, 24, options(file.path())).await;
     dash.keys("5").await;
-    assert!(
-        dash.screen().contains("The runs cannot be listed: "),
-        "{}",
-        dash.screen()
-    );
+    dash.shows("The runs cannot be listed: ");
     let dash = ready(80, 24, options(&nowhere())).await;
     dash.keys("5").await;
-    assert!(dash.screen().contains("No run was recorded yet"));
+    dash.shows("No run was recorded yet");
 }
 
 /// The story says what a recorded run holds; the tests above rely on it.

@@ -1,0 +1,134 @@
+//! What a run amounts to at a glance, from its summary or, where there is none, from its log.
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::StoreError;
+use super::index::{Entry, Trace};
+use crate::event::Imported;
+use crate::stats::state::RunState;
+use crate::stats::summary::Summary;
+use crate::stats::verdict::{ByMean, ByShare};
+
+/// The part of a log in which its last event stands, bytes.
+const TAIL: u64 = 64 * 1024;
+
+/// The part of `summary.json` that an entry needs.
+#[derive(Debug, Deserialize)]
+struct Slim {
+    simulated: bool,
+    started_at: Option<DateTime<Utc>>,
+    target: Option<SlimTarget>,
+    #[serde(default)]
+    imported: Option<Imported>,
+    cycles: Vec<SlimCycle>,
+    verdict: Option<SlimVerdict>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimTarget {
+    model: String,
+    server: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimCycle {
+    users: u32,
+    requests: u64,
+    failed: u64,
+    speed_tok_s: SlimDist,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimDist {
+    mean: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlimVerdict {
+    by_mean: ByMean,
+    by_share: ByShare,
+}
+
+pub(super) fn entry(path: &Path, id: &str, trace: &Trace) -> Result<Entry, StoreError> {
+    // A log that is newer than the summary is that of a run that went on.
+    let is_current = match (trace.summary, trace.log) {
+        (Some((_, made)), Some((_, logged))) => made >= logged,
+        (summary, _) => summary.is_some(),
+    };
+    let slim = || {
+        let bytes = fs::read(path.join("summary.json")).ok()?;
+        serde_json::from_slice::<Slim>(&bytes).ok()
+    };
+    match is_current.then(slim).flatten() {
+        Some(slim) => Ok(Entry {
+            ended: has_end(path),
+            ..of_summary(id, slim)
+        }),
+        None => of_log(path, id),
+    }
+}
+
+/// Whether the log ends with the end of the run; a summary can be made of a run that was killed, too. Only
+/// its tail is read. Without a log there is nothing against it.
+fn has_end(path: &Path) -> bool {
+    let Ok(mut log) = fs::File::open(path.join("events.jsonl")) else {
+        return true;
+    };
+    let length = log.metadata().map_or(0, |metadata| metadata.len());
+    let mut tail = Vec::new();
+    // Quotes inside of texts are escaped: this is found in no answer.
+    let last = |tail: &str, event: &str| tail.rfind(&format!("\"event\":{{\"{event}\""));
+    log.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
+        .and_then(|_| log.read_to_end(&mut tail))
+        .is_ok_and(|_| {
+            let tail = String::from_utf8_lossy(&tail);
+            let ended = last(&tail, "run_ended");
+            ended.is_some() && ended > last(&tail, "continued")
+        })
+}
+
+fn of_summary(id: &str, slim: Slim) -> Entry {
+    let cycles = slim.cycles.iter();
+    let speeds = slim
+        .cycles
+        .iter()
+        .filter_map(|cycle| cycle.speed_tok_s.mean);
+    let target = slim.target;
+    Entry {
+        id: id.to_owned(),
+        started_at: slim.started_at,
+        server: target.as_ref().and_then(|target| target.server.clone()),
+        model: target.map_or_else(String::new, |target| target.model),
+        simulated: slim.simulated,
+        imported: slim.imported,
+        users: slim.cycles.iter().map(|cycle| cycle.users).collect(),
+        requests: slim.cycles.iter().map(|cycle| cycle.requests).sum(),
+        failed: cycles.map(|cycle| cycle.failed).sum(),
+        by_mean: slim.verdict.as_ref().map(|verdict| verdict.by_mean),
+        by_share: slim.verdict.as_ref().map(|verdict| verdict.by_share),
+        speed_tok_s: speeds.reduce(f64::max),
+        ended: true,
+        recording: false,
+    }
+}
+
+/// From the log itself; an error for a directory that is no run, or cannot be read.
+fn of_log(path: &Path, id: &str) -> Result<Entry, StoreError> {
+    let mut state = RunState::default();
+    super::replay(path, |event| state.apply(&event))?;
+    let wrong = |source| StoreError::Json {
+        path: path.to_owned(),
+        source,
+    };
+    let json = serde_json::to_vec(&Summary::of(&state)).map_err(wrong)?;
+    let slim = serde_json::from_slice::<Slim>(&json).map_err(wrong)?;
+    Ok(Entry {
+        ended: !state.is_running(),
+        ..of_summary(id, slim)
+    })
+}
