@@ -309,8 +309,8 @@ impl Recorder {
             }
         }
         if !table.is_empty() {
-            let written = write_whole(&self.path.join("cycles.csv"), &table);
-            self.note(written.map_err(|error| error.to_string()));
+            let written = self.cycles.replace(&table);
+            self.note(written);
         }
     }
 

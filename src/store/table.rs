@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::appender::Appender;
+use super::directory::write_whole;
 use super::tables::write_row;
 
 /// One CSV file. It is made with its first row.
@@ -43,6 +44,13 @@ impl Table {
         };
         file.flush().map_err(|error| told(&self.path, &error))
     }
+
+    /// Replaces all rows by `content`, whole or not at all. Rows may follow.
+    pub(super) fn replace(&mut self, content: &[u8]) -> Result<(), String> {
+        // Windows replaces no file that is open; and rows to come would end in the old one.
+        self.file = None;
+        write_whole(&self.path, content).map_err(|error| error.to_string())
+    }
 }
 
 fn told(path: &Path, error: &dyn std::fmt::Display) -> String {
@@ -55,4 +63,29 @@ fn growing(path: &Path) -> io::Result<(Appender<File>, bool)> {
     let file = OpenOptions::new().create(true).append(true).open(path)?;
     let is_empty = file.metadata()?.len() == 0;
     Ok((Appender::new(file), is_empty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[derive(Serialize)]
+    struct Row {
+        users: u32,
+    }
+
+    #[test]
+    fn rows_follow_what_replaced_the_rows_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cycles.csv");
+        let mut table = Table::new(path.clone());
+        table.row(&Row { users: 1 }).unwrap();
+        table.flush().unwrap();
+        table.row(&Row { users: 2 }).unwrap();
+        table.replace(b"users\n10\n20\n").unwrap();
+        table.row(&Row { users: 30 }).unwrap();
+        table.flush().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "users\n10\n20\n30\n");
+    }
 }
