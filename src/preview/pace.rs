@@ -197,11 +197,13 @@ mod tests {
 
     #[test]
     fn the_token_falls_due_at_its_instant_not_before() {
-        let pace = Pace::steady(9.1);
-        for count in 1..2_000 {
-            let at = pace.due_at(count).unwrap();
-            assert!(pace.due(at) >= count, "token {count} is late");
-            assert!(pace.due(at - 2) < count, "token {count} is early");
+        for tok_s in [0.05, 9.1] {
+            let pace = Pace::steady(tok_s);
+            for count in 1..2_000 {
+                let at = pace.due_at(count).unwrap();
+                assert!(pace.due(at) >= count, "token {count} is late");
+                assert!(pace.due(at - 2) < count, "token {count} is early");
+            }
         }
     }
 
