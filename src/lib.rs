@@ -10,24 +10,36 @@
 //!                 └── commands (start, pause, skip, repeat, stop) go the other way, to the runner
 //! ```
 //!
-//! Arrows point one way: `ui` knows `stats`, `stats` knows `event`, nobody knows `ui`.
+//! The rooms, by floor. A room may use any room on a lower floor, none on its own or above it.
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | 9 | [`cli`]: all of the command line, one file a command |
+//! | 8 | [`tui`]: the dashboard; [`headless`]: the printer |
+//! | 7 | [`report`]: reports, charts, cards; [`session`]: what finds a server and runs a plan; [`capture`]: pictures of screens |
+//! | 6 | [`load`]: the users that ask; [`probe`]: what is read from a machine; [`store`]: the run directory; [`sim`]: a simulated server |
+//! | 5 | [`metrics`]: folds over the timeline; [`dialect`]: how each server is spoken to |
+//! | 4 | [`event`]: the vocabulary of the timeline |
+//! | 3 | [`plan`]: what a run is asked to do |
+//! | 2 | [`text`]: sanitized text and numbers as people read them |
+//! | 1 | [`platform`]: what differs between operating systems, the only room with `cfg` |
 
-pub mod api;
+pub mod capture;
 pub mod cli;
-pub mod commands;
-pub mod config;
+pub mod dialect;
 pub mod event;
 pub mod headless;
-pub mod history;
-pub mod monitor;
-pub mod picture;
+pub mod load;
+pub mod metrics;
 pub mod plan;
 pub mod platform;
-pub mod preview;
+pub mod probe;
 pub mod report;
-pub mod run;
+pub mod session;
 pub mod sim;
-pub mod stats;
 pub mod store;
-pub mod ui;
-pub mod units;
+pub mod text;
+pub mod tui;
+
+#[cfg(test)]
+mod arrows;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tokometer::commands;
+use tokometer::cli;
 
 fn main() -> color_eyre::Result<ExitCode> {
     color_eyre::config::HookBuilder::default()
@@ -10,5 +10,5 @@ fn main() -> color_eyre::Result<ExitCode> {
         .add_issue_metadata("version", env!("CARGO_PKG_VERSION"))
         .issue_filter(|kind| matches!(kind, color_eyre::ErrorKind::NonRecoverable(_)))
         .install()?;
-    commands::execute_line(&std::env::args_os().collect::<Vec<_>>())
+    cli::execute_line(&std::env::args_os().collect::<Vec<_>>())
 }

@@ -5,9 +5,9 @@
 
 use std::sync::Mutex;
 
-use tokometer::api::decode::{Decoder, Wire};
+use tokometer::dialect::decode::{Decoder, Wire};
 use tokometer::event::{Answer, Stamp};
-use tokometer::run::tally::{Arrivals, Tally};
+use tokometer::load::token_stats::{Arrivals, Tally};
 
 const TOKENS: u64 = 10_000;
 /// Doublings of a text and of a few buffers; far from one a token.

@@ -67,13 +67,13 @@ fn prints_levels_side_by_side() {
 
 #[test]
 fn small_waits_can_be_told_apart() {
-    use tokometer::history::compare::value;
-    use tokometer::stats::compare::Metric;
-    assert_eq!(value(Metric::Wait, Some(0.0254)), "0.025");
-    assert_eq!(value(Metric::Wait, Some(84.053)), "84.05");
-    assert_eq!(value(Metric::Energy, Some(0.0031)), "0.0031");
-    assert_eq!(value(Metric::Share, Some(0.625)), "62.5");
-    assert_eq!(value(Metric::Speed, None), "–");
+    use tokometer::metrics::compare::written;
+    use tokometer::metrics::compare::Metric;
+    assert_eq!(written(Metric::Wait, Some(0.0254)), "0.025");
+    assert_eq!(written(Metric::Wait, Some(84.053)), "84.05");
+    assert_eq!(written(Metric::Energy, Some(0.0031)), "0.0031");
+    assert_eq!(written(Metric::Share, Some(0.625)), "62.5");
+    assert_eq!(written(Metric::Speed, None), "–");
 }
 
 /// The files that a comparison writes, and what it says on standard output.

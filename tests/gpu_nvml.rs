@@ -12,9 +12,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use tokometer::event::{GpuSample, PowerScope};
-use tokometer::monitor::gpu::nvml::Nvml;
-use tokometer::monitor::gpu::{Places, ServerPids, SysRoot, in_use};
-use tokometer::monitor::source::{Fault, FaultKind, Observation, Pace, Source};
+use tokometer::metrics::gpus::in_use;
+use tokometer::probe::gpu::nvml::Nvml;
+use tokometer::probe::gpu::{Places, ServerPids, SysRoot};
+use tokometer::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 use tree::write;
 
 /// A fake library of its own, in its own folder.

@@ -10,12 +10,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokometer::event::{GpuSample, PowerScope};
-use tokometer::monitor::gpu::amd::Amd;
-use tokometer::monitor::gpu::intel::Intel;
-use tokometer::monitor::gpu::jetson::Jetson;
-use tokometer::monitor::gpu::rapl::Rapl;
-use tokometer::monitor::gpu::{Places, SysRoot};
-use tokometer::monitor::source::{Fault, FaultKind, Observation, Pace, Source};
+use tokometer::probe::gpu::amd::Amd;
+use tokometer::probe::gpu::intel::Intel;
+use tokometer::probe::gpu::jetson::Jetson;
+use tokometer::probe::gpu::rapl::Rapl;
+use tokometer::probe::gpu::{Places, SysRoot};
+use tokometer::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 use tree::write;
 
 fn places(root: &Path) -> Places {

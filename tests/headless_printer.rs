@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use tokio::sync::mpsc;
-use tokometer::api::{Discovery, Model};
+use tokometer::dialect::Discovery;
+use tokometer::event::Model;
 use tokometer::event::{RunEnd, What};
-use tokometer::headless::{self, HeadlessOptions};
+use tokometer::headless;
+use tokometer::headless::HeadlessOptions;
+use tokometer::load::Command;
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
 use tokometer::plan::Plan;
-use tokometer::run::{Ask, Command, News};
-use tokometer::stats::state::RunState;
-use tokometer::stats::summary::Summary;
+use tokometer::session::{Ask, News};
 
 #[path = "timeline/measured.rs"]
 mod measured;

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use pretty_assertions::assert_eq;
 use tokometer::event::{CycleEnd, Event, RunEnd, RunInfo, What};
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
 use tokometer::plan::Plan;
-use tokometer::stats::state::RunState;
-use tokometer::stats::summary::Summary;
+use tokometer::store;
 use tokometer::store::index::{Found, delete, find, list, survey};
-use tokometer::store::{self, Recorder, Resume, RunDirectory};
+use tokometer::store::{Recorder, Resume, RunDirectory};
 
 mod timeline;
 

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use script::script;
 use tokometer::event::{GpuSample, RunClock};
-use tokometer::monitor::gpu::first_of::FirstOf;
-use tokometer::monitor::gpu::{Places, macmon, nvidia_smi, powermetrics, tegrastats};
-use tokometer::monitor::source::{FaultKind, Observation, Source};
-use tokometer::monitor::watch::{SourceState, SourceStatus, Watch};
+use tokometer::probe::gpu::first_of::FirstOf;
+use tokometer::probe::gpu::{Places, macmon, nvidia_smi, powermetrics, tegrastats};
+use tokometer::probe::sampler::{SourceState, SourceStatus, Watch};
+use tokometer::probe::source::{FaultKind, Observation, Source};
 use until::until;
 
 /// A quarter of the real second, so that hanging shows after less than one.

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use script::script;
-use tokometer::monitor::doctor::{Patient, Report, examine};
-use tokometer::monitor::gpu::{Places, SysRoot, each_source};
+use tokometer::probe::doctor::{Patient, Report, examine};
+use tokometer::probe::gpu::{Places, SysRoot, each_source};
 use tree::write;
 
 fn places(root: &Path) -> Places {

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use pages::{request, serve};
 use tokometer::event::{GpuSample, PowerScope, ProcessSample, ServerSample};
-use tokometer::monitor::exporter::{Dialect, Exporter, Page, dialects};
-use tokometer::monitor::gpu::ServerPids;
-use tokometer::monitor::server::ServerState;
-use tokometer::monitor::source::{Fault, FaultKind, Observation, Pace, Source};
+use tokometer::probe::exporter::{Dialect, Exporter, Page, dialects};
+use tokometer::probe::gpu::ServerPids;
+use tokometer::probe::server::ServerState;
+use tokometer::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 
 fn page(body: &'static str) -> String {
     serve(move |mut stream| {

@@ -17,11 +17,11 @@ use std::time::Duration;
 use ordinary::Ordinary;
 use script::script;
 use tokometer::event::{Event, What};
-use tokometer::monitor::gpu::Places;
-use tokometer::monitor::setup::Setup;
 use tokometer::plan::{EnergyPlan, Plan};
-use tokometer::run::session::{Session, SessionOptions, start_with};
-use tokometer::run::{Ask, News};
+use tokometer::probe::gpu::Places;
+use tokometer::probe::setup::Setup;
+use tokometer::session::serve::{Session, SessionOptions, start_with};
+use tokometer::session::{Ask, News};
 use tokometer::sim::SimConfig;
 use wait::until as until_true;
 

@@ -15,8 +15,8 @@ use std::process::{Child, Command, Stdio};
 
 use regex::Regex;
 use tokometer::event::ProcessSample;
-use tokometer::monitor::gpu::{ServerPids, SysRoot};
-use tokometer::monitor::process::{Processes, Search};
+use tokometer::probe::gpu::{ServerPids, SysRoot};
+use tokometer::probe::process::{Processes, Search};
 use tree::write;
 use until::until;
 

@@ -25,12 +25,12 @@ use ratatui::layout::Rect;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokometer::event::{Event, SourceState, Stamp, What};
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::verdict::Verdict;
 use tokometer::plan::Limits;
-use tokometer::stats::state::RunState;
-use tokometer::stats::verdict::Verdict;
-use tokometer::ui::Cx;
-use tokometer::ui::panes::{machine, processes};
-use tokometer::ui::theme::Theme;
+use tokometer::tui::Cx;
+use tokometer::tui::panes::{machine, processes};
+use tokometer::tui::theme::Theme;
 
 /// Power of the server's card, watts.
 const WATTS: f64 = 250.0;

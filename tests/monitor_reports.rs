@@ -1,11 +1,11 @@
 //! What commands print becomes samples, whatever the system, the version and the pieces it comes in.
 
 use tokometer::event::{GpuSample, PowerScope};
-use tokometer::monitor::command::Reports;
-use tokometer::monitor::gpu::macmon::Macmon;
-use tokometer::monitor::gpu::nvidia_smi::NvidiaSmi;
-use tokometer::monitor::gpu::powermetrics::Powermetrics;
-use tokometer::monitor::gpu::tegrastats::Tegrastats;
+use tokometer::probe::command::Reports;
+use tokometer::probe::gpu::macmon::Macmon;
+use tokometer::probe::gpu::nvidia_smi::NvidiaSmi;
+use tokometer::probe::gpu::powermetrics::Powermetrics;
+use tokometer::probe::gpu::tegrastats::Tegrastats;
 
 /// The samples that `reports` makes of `text`, fed in pieces of 1, 7, 64 bytes and whole: all the same.
 fn samples<R: Reports>(reports: impl Fn() -> R, text: &str) -> Vec<GpuSample> {

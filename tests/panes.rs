@@ -13,10 +13,10 @@ use story::screen::{
     two_cards, unmeasured,
 };
 use tokometer::event::{CycleEnd, RunEnd};
-use tokometer::stats::state::RunState;
-use tokometer::ui::AnswerView;
-use tokometer::ui::panes::requests_view::{Sort, Sorting};
-use tokometer::ui::panes::{answer, headline, requests, requests_view, verdict};
+use tokometer::metrics::state::RunState;
+use tokometer::tui::AnswerView;
+use tokometer::tui::panes::requests_view::{Sort, Sorting};
+use tokometer::tui::panes::{answer, headline, requests, requests_view, verdict};
 
 #[rstest]
 #[case("headline", 78, 5)]

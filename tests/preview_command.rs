@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use assert_cmd::cargo::CommandCargoExt as _;
 use rstest::rstest;
-use tokometer::preview::text::{Language, Script};
+use tokometer::tui::lanes::text::{Language, Script};
 
 fn tokometer(args: &[&str]) -> Command {
     let mut command = Command::cargo_bin("tokometer").unwrap();

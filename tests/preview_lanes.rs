@@ -14,11 +14,11 @@ use ratatui::layout::Rect;
 use strum::IntoEnumIterator;
 use tokometer::event::{Answer, Piece, Stamp};
 use tokometer::plan::Limits;
-use tokometer::preview::lane::Thinking;
-use tokometer::preview::lanes::{Action, FIRST_SPEEDS, Lanes};
-use tokometer::preview::pane;
-use tokometer::preview::text::{Language, Script};
-use tokometer::ui::theme::Theme;
+use tokometer::tui::lanes::lane::Thinking;
+use tokometer::tui::lanes::lanes::{Action, FIRST_SPEEDS, Lanes};
+use tokometer::tui::lanes::pane;
+use tokometer::tui::lanes::text::{Language, Script};
+use tokometer::tui::theme::Theme;
 
 const SECOND: u64 = 1_000_000;
 
@@ -255,7 +255,7 @@ fn the_next_text_is_for_the_steady_lanes() {
         let lengths = lanes
             .lanes()
             .iter()
-            .map(tokometer::preview::lane::Lane::of_tokens);
+            .map(tokometer::tui::lanes::lane::Lane::of_tokens);
         lengths.collect::<Vec<_>>()
     };
     let english = lengths(&lanes)[0];

@@ -24,16 +24,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use serde_json::Value;
+use tokometer::capture::color_scheme::Look;
+use tokometer::capture::{Format, Recorder};
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
-use tokometer::preview::app::App;
-use tokometer::preview::lanes::{FIRST_SPEEDS, Lanes};
-use tokometer::preview::play;
-use tokometer::preview::record::look::Look;
-use tokometer::preview::record::{Format, Recorder};
-use tokometer::preview::screen;
-use tokometer::preview::text::{Language, Script};
-use tokometer::ui::theme::Theme;
+use tokometer::tui::lanes::app::App;
+use tokometer::tui::lanes::lanes::{FIRST_SPEEDS, Lanes};
+use tokometer::tui::lanes::run_loop;
+use tokometer::tui::lanes::screen;
+use tokometer::tui::lanes::text::{Language, Script};
+use tokometer::tui::theme::Theme;
 
 const SIZE: (u16, u16) = (100, 30);
 
@@ -48,7 +48,7 @@ fn recorded(directory: &Path, name: &str) -> PathBuf {
     let path = directory.join(name);
     let recorder = Recorder::create(&path, Look::dark()).unwrap();
     let lasting = Some(Duration::from_secs(5));
-    let lasted = play::offline(app(), SIZE, recorder, lasting).unwrap();
+    let lasted = run_loop::offline(app(), SIZE, recorder, lasting).unwrap();
     assert_eq!(lasted, Duration::from_secs(5));
     path
 }
@@ -57,7 +57,7 @@ fn recorded(directory: &Path, name: &str) -> PathBuf {
 fn drawn(seconds: f64) -> Buffer {
     let mut app = app();
     app.lanes
-        .tick(Stamp(tokometer::units::floor_u64(seconds * 1e6)));
+        .tick(Stamp(tokometer::text::numbers::floor_u64(seconds * 1e6)));
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).unwrap();
     terminal.draw(|frame| screen::render(frame, &app)).unwrap();
     terminal.backend().buffer().clone()
@@ -198,7 +198,7 @@ fn a_recording_without_an_end_lasts_until_the_slowest_lane_is_through() {
     let texts = vec![Arc::new(Script::parse("short", "one two three four"))];
     let lanes = Lanes::new(&[2.0, 40.0], texts, Limits::default(), Stamp(0));
     let app = App::new(lanes, Theme::named("dark"));
-    let lasted = play::offline(app, SIZE, recorder, None).unwrap();
+    let lasted = run_loop::offline(app, SIZE, recorder, None).unwrap();
     assert_eq!(
         lasted,
         Duration::from_secs(4),

@@ -8,9 +8,10 @@ use std::path::Path;
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use tokometer::event::{Event, Stamp, What};
-use tokometer::stats::state::RunState;
-use tokometer::stats::summary::Summary;
-use tokometer::store::{self, Recorder, RunDirectory};
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
+use tokometer::store;
+use tokometer::store::{Recorder, RunDirectory};
 
 mod timeline;
 

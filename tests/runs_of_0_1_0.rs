@@ -17,8 +17,8 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokometer::stats::state::RunState;
-use tokometer::stats::summary::Summary;
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
 use tokometer::store;
 
 /// The runs, each after what it shows.

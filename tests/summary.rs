@@ -4,9 +4,9 @@
 
 use proptest::prelude::*;
 use tokometer::event::{Event, PowerScope, RequestRecord, WarningKind, What};
-use tokometer::stats::energy::MachineFigures;
-use tokometer::stats::state::RunState;
-use tokometer::stats::summary::Summary;
+use tokometer::metrics::level_energy::MachineFigures;
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
 
 #[path = "timeline/measured.rs"]
 mod measured;

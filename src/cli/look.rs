@@ -15,7 +15,7 @@ pub struct LookArgs {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
     /// Colours
-    #[arg(long, value_parser = crate::ui::theme::Theme::NAMES, help_heading = "Output")]
+    #[arg(long, value_parser = crate::tui::theme::Theme::NAMES, help_heading = "Output")]
     pub theme: Option<String>,
     /// Only ASCII characters
     #[arg(long, help_heading = "Output")]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use regex::Regex;
 
-use crate::monitor::gpu::{Places, SysRoot};
-use crate::monitor::setup::Setup;
 use crate::plan::{EnergyPlan, Price};
+use crate::probe::gpu::{Places, SysRoot};
+use crate::probe::setup::Setup;
 
 /// Where the sources of the monitors look.
 #[derive(Debug, Args, Clone, Default)]
@@ -74,10 +74,10 @@ pub struct MonitorArgs {
     #[command(flatten)]
     pub sources: SourceArgs,
     /// Measure the power of the idle machine this long before the first cycle; 0 for not at all
-    #[arg(long, value_parser = super::values::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
+    #[arg(long, value_parser = crate::cli::values::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
     pub idle: f64,
     /// What a kilowatt-hour costs, for example 0.70
-    #[arg(long, value_parser = super::values::factor, value_name = "PRICE", help_heading = "Monitors")]
+    #[arg(long, value_parser = crate::cli::values::factor, value_name = "PRICE", help_heading = "Monitors")]
     pub price: Option<f64>,
     /// The currency of the price, for example R$
     #[arg(
@@ -88,13 +88,13 @@ pub struct MonitorArgs {
     )]
     pub currency: Option<String>,
     /// Memory bandwidth of what computes, GB/s, where it is not found out
-    #[arg(long, value_parser = super::values::factor, value_name = "GB/S", help_heading = "Monitors")]
+    #[arg(long, value_parser = crate::cli::values::factor, value_name = "GB/S", help_heading = "Monitors")]
     pub bandwidth: Option<f64>,
     /// What the model reads from memory for each token, where that is not all of it: a mixture of experts
     /// reads only some of them (2.1GB, 1.2GiB, 4.7e9)
     #[arg(
         long,
-        value_parser = super::values::bytes,
+        value_parser = crate::cli::values::bytes,
         value_name = "SIZE",
         help_heading = "Monitors"
     )]

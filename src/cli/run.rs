@@ -3,13 +3,21 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use color_eyre::eyre::WrapErr as _;
 
-use super::values::{
+use crate::cli::display::{dashboard, looks, without_dashboard, write_reports};
+use crate::cli::output::{screen_runtime, usage};
+use crate::cli::values::{
     TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
 };
-use super::{LookArgs, MonitorArgs};
-use crate::api::Dialect;
+use crate::cli::{LookArgs, MonitorArgs};
+use crate::dialect::address;
+use crate::event::Dialect;
+use crate::headless::HeadlessOptions;
 use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
+use crate::session::serve::{self, SessionOptions};
+use crate::sim::SimConfig;
+use crate::tui;
 
 /// The flags of `run`.
 #[derive(Debug, Args, Clone)]
@@ -240,4 +248,64 @@ fn json_prompt(line: &str) -> Result<String, String> {
     prompt
         .map(str::to_owned)
         .ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
+}
+
+/// Benchmarks a server; returns the exit code.
+pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
+    let plan = match args.plan() {
+        Ok(plan) => plan,
+        Err(error) => return Ok(usage(&error)),
+    };
+    let url = if let Some(url) = &args.url {
+        address::from_url(url)
+    } else {
+        address::from_ollama_host(&std::env::var("OLLAMA_HOST").unwrap_or_default())
+    };
+    let url = match url {
+        Ok(url) => url,
+        Err(error) => return Ok(usage(&error)),
+    };
+    let root = crate::store::default_root(args.runs_dir.as_deref());
+    let (runs, archive) = if args.no_record {
+        // What was recorded before can be looked at all the same.
+        (None, root.ok())
+    } else {
+        let root = root?;
+        (Some(root.clone()), Some(root))
+    };
+    let simulator = SimConfig {
+        time_scale: args.time_scale,
+        faults: args.faults.clone(),
+        ..SimConfig::default()
+    };
+    let options = SessionOptions {
+        url,
+        dialect: args.dialect,
+        simulator,
+        runs: runs.clone(),
+        reports: Some(write_reports),
+    };
+    let session = serve::start_with(options, Some(args.monitors.sources.setup()))
+        .wrap_err("the threads of the load could not be started")?;
+    if args.look.wants_dashboard() {
+        let options = tui::Options {
+            plan,
+            simulated: args.sim,
+            model: args.model.clone(),
+            runs,
+            archive,
+            ..looks(&args.look)
+        };
+        screen_runtime()?.block_on(dashboard(options, session))
+    } else {
+        let options = HeadlessOptions {
+            plan,
+            model: args.model.clone(),
+            simulate: args.sim,
+            json: args.look.json,
+            pull: args.pull,
+            resume: None,
+        };
+        screen_runtime()?.block_on(without_dashboard(options, session))
+    }
 }

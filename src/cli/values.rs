@@ -19,7 +19,7 @@ pub(crate) fn users(text: &str) -> Result<u32, String> {
     }
 }
 
-pub(super) fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let time = match text.trim().parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()),
         Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string()),
@@ -28,7 +28,7 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
         .map_err(|why| format!("{why} (write 10s, 1m30s, 250ms)"))
 }
 
-pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn positive_seconds(text: &str) -> Result<f64, String> {
     let time = seconds(text)?;
     if time > 0.0 {
         Ok(time)
@@ -37,7 +37,7 @@ pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn time_out(text: &str) -> Result<TimeOut, String> {
+pub(crate) fn time_out(text: &str) -> Result<TimeOut, String> {
     if text == "none" {
         Ok(TimeOut(None))
     } else {
@@ -55,7 +55,7 @@ pub(crate) fn factor(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn time_scale(text: &str) -> Result<f64, String> {
+pub(crate) fn time_scale(text: &str) -> Result<f64, String> {
     let scale = factor(text)?;
     if (0.001..=1e6).contains(&scale) {
         Ok(scale)
@@ -64,7 +64,7 @@ pub(super) fn time_scale(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     let (number, unit) = match text.strip_suffix('%') {
         Some(percent) => (percent.trim(), 100.0),
         None => (text, 1.0),
@@ -95,7 +95,7 @@ const UNITS: [(&str, f64); 13] = [
 ];
 
 /// A size: bytes as a number, or with a unit.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let lower = text.trim().to_ascii_lowercase();
     let split = UNITS
         .iter()
@@ -105,7 +105,7 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     value
         .map(|number| number * factor)
         .filter(|bytes| bytes.is_finite() && *bytes >= 1.0)
-        .map(crate::units::floor_u64)
+        .map(crate::text::numbers::floor_u64)
         .ok_or_else(|| "a size is wanted, for example 4.7GB, 1.2GiB or 4.7e9".to_owned())
 }
 

@@ -11,13 +11,15 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use crate::api::{Discovery, Model};
+use crate::dialect::Discovery;
+use crate::event::Model;
 use crate::event::RunEnd;
+use crate::load::Command;
+use crate::metrics::state::{RunState, Stage};
+use crate::metrics::summary::Summary;
 use crate::plan::Plan;
-use crate::run::{Ask, Command, News};
-use crate::stats::plain::one_line;
-use crate::stats::state::{RunState, Stage};
-use crate::stats::summary::Summary;
+use crate::session::{Ask, News};
+use crate::text::sanitize::one_line;
 use progress::Progress;
 
 /// The longest text of a server that is printed, characters.

@@ -1,12 +1,12 @@
 //! The lines that a run prints while it goes on.
 
-use super::plain;
-use crate::api::Target;
+use crate::event::Target;
 use crate::event::{CycleEnd, Event, RequestRecord, RunEnd, Stamp, What};
+use crate::headless::plain;
+use crate::metrics::dist::Dist;
+use crate::metrics::state::{CycleState, RunState};
 use crate::plan::{CycleShape, Plan};
-use crate::stats::dist::Dist;
-use crate::stats::state::{CycleState, RunState};
-use crate::units::users;
+use crate::text::numbers::users;
 
 /// Time between two lines of a cycle, microseconds.
 const EVERY_US: u64 = 5_000_000;

@@ -9,9 +9,8 @@ mod private;
 mod signals;
 mod threads;
 
+use serde::{Deserialize, Serialize};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
-
-use crate::event::{ClientCost, Machine};
 
 pub use descriptors::{descriptor_limits, raise_descriptor_limit};
 pub use fault::fault;
@@ -20,14 +19,35 @@ pub use private::create_private_directory;
 pub use signals::shutdown_signal;
 pub use threads::thread_counts;
 
+/// The machine that runs the client.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Machine {
+    /// Operating system and its version.
+    pub os: Option<String>,
+    /// Processor architecture.
+    pub arch: String,
+    /// Processor name.
+    pub cpu: Option<String>,
+    /// Logical cores.
+    pub cores: Option<usize>,
+    /// Main memory, bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+/// What a process spent so far.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ProcessUsage {
+    /// Processor time of all its threads, seconds.
+    pub cpu_s: Option<f64>,
+    /// Resident memory, bytes.
+    pub rss_bytes: Option<u64>,
+}
+
 /// What this process has spent so far: processor time of all its threads, and memory.
-pub fn client_cost(dropped_progress: u64) -> ClientCost {
-    let mut cost = ClientCost {
-        dropped_progress,
-        ..ClientCost::default()
-    };
+pub fn own_usage() -> ProcessUsage {
+    let mut usage = ProcessUsage::default();
     let (Ok(pid), Ok(mut system)) = (sysinfo::get_current_pid(), System::new()) else {
-        return cost;
+        return usage;
     };
     let what = ProcessRefreshKind::nothing()
         .with_cpu()
@@ -35,10 +55,10 @@ pub fn client_cost(dropped_progress: u64) -> ClientCost {
         .without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, what);
     if let Some(process) = system.process(pid) {
-        cost.cpu_s = Some(process.accumulated_cpu_time() as f64 / 1e3);
-        cost.rss_bytes = Some(process.memory()).filter(|bytes| *bytes > 0);
+        usage.cpu_s = Some(process.accumulated_cpu_time() as f64 / 1e3);
+        usage.rss_bytes = Some(process.memory()).filter(|bytes| *bytes > 0);
     }
-    cost
+    usage
 }
 
 /// The machine that runs this process.

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use strum::IntoEnumIterator as _;
 
-use super::charts::{Chart, models};
-use super::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Section, Table, heads, section};
-use super::text::{UNKNOWN, clean, number};
-use super::{ReportError, files, html, markdown};
-use crate::stats::compare::{Change, Comparison, LevelComparison, Metric, Row, RunHead, letter};
-use crate::stats::plain::json_lines;
-use crate::stats::summary::Summary;
-use crate::units::carried;
+use crate::metrics::compare::{Change, Comparison, LevelComparison, Metric, Row, RunHead, letter};
+use crate::metrics::summary::Summary;
+use crate::report::charts::{Chart, models};
+use crate::report::content::{
+    Block, Content, PARTLY_SIMULATED, SIMULATED, Section, Table, heads, section,
+};
+use crate::report::text::{UNKNOWN, clean, number};
+use crate::report::{ReportError, files, html, markdown};
+use crate::text::numbers::carried;
+use crate::text::sanitize::json_lines;
 
 /// Marks a difference that can be chance.
 const CHANCE: &str = "≈";

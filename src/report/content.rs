@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::text::{UNKNOWN, clean, number};
-use super::{Report, definitions, details, machine, tables};
-use crate::stats::summary::Summary;
-use crate::stats::why::sentences;
+use crate::metrics::bottleneck::sentences;
+use crate::metrics::summary::Summary;
+use crate::report::text::{UNKNOWN, clean, number};
+use crate::report::{Report, definitions, details, machine, tables};
 
 /// A whole report.
 pub(super) struct Content {
@@ -142,7 +142,7 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
     let mark = first.map_or("", tables::mark);
     let speed = first.and_then(|level| level.figures.speed_tok_s.mean);
     let of = first.map_or_else(String::new, |level| {
-        format!("mean at {}", crate::units::users(level.users))
+        format!("mean at {}", crate::text::numbers::users(level.users))
     });
     let speed = Tile {
         name: "Speed",
@@ -196,7 +196,7 @@ fn people(summary: &Summary) -> Tile {
         (None, Some(state), Some(users)) => {
             format!(
                 "the smallest level, {}: {state}",
-                crate::units::users(users)
+                crate::text::numbers::users(users)
             )
         }
         _ => String::new(),

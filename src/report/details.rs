@@ -4,12 +4,12 @@
 //! published, so they are reproduced from the raw samples and marked with their number ("of 32"). A figure that
 //! no level knows has no rows: it is named once, among what is missing.
 
-use super::Report;
-use super::content::{Table, heads};
-use super::text::{count, number};
 use crate::event::RequestRecord;
-use crate::stats::dist::{Dist, percentile};
-use crate::stats::figures::Figures;
+use crate::metrics::dist::{Dist, percentile};
+use crate::metrics::level::Figures;
+use crate::report::Report;
+use crate::report::content::{Table, heads};
+use crate::report::text::{count, number};
 
 /// A distribution of a level.
 struct Detail {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::charts::Chart;
-use super::{Report, ReportError, content, html, markdown};
+use crate::report::charts::Chart;
+use crate::report::{Report, ReportError, content, html, markdown};
 
 /// Reads the run directory `directory` and writes below `out` (for a run's own report: the same
 /// directory) `report.md`, `report.html`, `cycles.csv`, `summary.json` and `charts/*.svg` and `*.png`.
@@ -13,7 +13,7 @@ pub fn write(directory: &Path, out: &Path) -> Result<Vec<PathBuf>, ReportError> 
     write_report(&Report::open(directory)?, out)
 }
 
-pub(super) fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let charts = report.charts()?;
     let content = content::of(report);
     let folder = out.join("charts");

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::series::{Even, Series};
 use crate::event::{Event, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp, What};
-use crate::stats::spread::Span;
-use crate::stats::state::RunState;
+use crate::metrics::spread::Span;
+use crate::metrics::state::RunState;
+use crate::report::series::{Even, Series};
 
 /// Requests of a cycle whose speed over time is kept.
 const TRACES: usize = 40;

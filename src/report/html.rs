@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::charts::Chart;
-use super::charts::palette::Colour;
-use super::content::{Block, Content, Section, Table, Tile};
-use super::markdown::named;
-use super::text::escape_xml;
+use crate::report::charts::Chart;
+use crate::report::charts::palette::Colour;
+use crate::report::content::{Block, Content, Section, Table, Tile};
+use crate::report::markdown::named;
+use crate::report::text::escape_xml;
 
 const STYLE: &str = include_str!("../../assets/report/style.css");
 

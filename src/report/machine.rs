@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Report;
-use super::content::{Table, heads};
-use super::text::{UNKNOWN, bytes, clean, number};
 use crate::event::known_pid;
-use crate::stats::spread::{GpuUse, Gpus, Span};
-use crate::stats::state::CycleState;
-use crate::units::users;
+use crate::metrics::spread::{GpuUse, Gpus, Span};
+use crate::metrics::state::CycleState;
+use crate::report::Report;
+use crate::report::content::{Table, heads};
+use crate::report::text::{UNKNOWN, bytes, clean, number};
+use crate::text::numbers::users;
 
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
@@ -157,7 +157,7 @@ pub(super) fn missing(report: &Report) -> Vec<String> {
             add("GPU usage is not known.");
         }
     }
-    let unknown = super::details::unknown(report);
+    let unknown = crate::report::details::unknown(report);
     if !unknown.is_empty() && !report.summary.cycles.is_empty() {
         add(&format!("Known at no level: {}.", unknown.join("; ")));
     }

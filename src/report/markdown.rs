@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::charts::Chart;
-use super::content::{Block, Content, Section, Table};
-use super::text::escape_markdown;
+use crate::report::charts::Chart;
+use crate::report::content::{Block, Content, Section, Table};
+use crate::report::text::escape_markdown;
 
 /// Writes the report; charts are linked as `NAME.svg` below `folder`, which ends with its slash or is empty.
 pub(super) fn write(content: &Content, charts: &[Chart], folder: &str) -> String {

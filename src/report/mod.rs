@@ -18,7 +18,6 @@
 //! The same log gives the same bytes, but for the line that names the version. It knows `stats` and
 //! `store`; no socket, no screen.
 
-pub mod args;
 pub mod charts;
 pub mod compare;
 mod content;
@@ -37,12 +36,12 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, RunInfo};
-use crate::stats::figures::Figures;
-use crate::stats::state::CycleState;
-use crate::stats::summary::Summary;
+use crate::metrics::level::Figures;
+use crate::metrics::state::CycleState;
+use crate::metrics::summary::Summary;
 use crate::store::{CycleRow, StoreError, replay, write_row};
 use charts::Chart;
-pub use files::write;
+pub use files::{write, write_report};
 pub(crate) use gather::Gathered;
 pub use share::{Show, share};
 

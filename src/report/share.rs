@@ -6,16 +6,18 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::charts::palette::Colour;
-use super::charts::paper::{Align, Letters, Paper, Trouble, page};
-use super::charts::{self, Space};
-use super::content::{self, Tile};
-use super::files::{io, put};
-use super::text::{bytes, clean, count, duration, escape_markdown, percent};
-use super::{Report, ReportError};
+use crate::metrics::level_energy::ELSEWHERE;
 use crate::plan::CycleShape;
-use crate::stats::energy::ELSEWHERE;
-use crate::stats::plain::one_line;
+use crate::report::charts;
+use crate::report::charts::Space;
+use crate::report::charts::palette::Colour;
+use crate::report::charts::paper::{Align, Letters, Paper, Trouble, page};
+use crate::report::content;
+use crate::report::content::Tile;
+use crate::report::files::{io, put};
+use crate::report::text::{bytes, clean, count, duration, escape_markdown, percent};
+use crate::report::{Report, ReportError};
+use crate::text::sanitize::one_line;
 
 /// The size of the card, pixels: what chats and social pages show whole.
 const SIZE: (u32, u32) = (1200, 630);
@@ -78,11 +80,7 @@ pub fn share(directory: &Path, out: &Path, show: Show) -> Result<Vec<PathBuf>, R
     write_card(&Report::open(directory)?, out, show)
 }
 
-pub(super) fn write_card(
-    report: &Report,
-    out: &Path,
-    show: Show,
-) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write_card(report: &Report, out: &Path, show: Show) -> Result<Vec<PathBuf>, ReportError> {
     let card = Card::of(report, show)?;
     std::fs::create_dir_all(out).map_err(io(out))?;
     Ok(vec![
@@ -180,7 +178,7 @@ impl Facts {
         let _ = write!(
             out,
             "{}\n\n",
-            super::markdown::table(&super::tables::short(&report.summary))
+            crate::report::markdown::table(&crate::report::tables::short(&report.summary))
         );
         for line in self.measured.iter().chain(&self.asked_for) {
             let _ = write!(out, "{}\n\n", escape_markdown(line));

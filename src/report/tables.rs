@@ -1,15 +1,15 @@
 //! The tables of a report.
 
-use super::Report;
-use super::content::{Table, heads};
-use super::text::{UNKNOWN, bytes, clean, count, duration, number, percent};
 use crate::event::RunEnd;
+use crate::metrics::level::{CountedBy, Figures};
+use crate::metrics::state::Stage;
+use crate::metrics::summary::{LevelSummary, Summary};
+use crate::metrics::verdict::{Judgement, LevelVerdict, Verdict};
 use crate::plan::{CycleShape, Plan};
-use crate::stats::figures::{CountedBy, Figures};
-use crate::stats::state::Stage;
-use crate::stats::summary::{LevelSummary, Summary};
-use crate::stats::verdict::{Judgement, LevelVerdict, Verdict};
-use crate::units::users;
+use crate::report::Report;
+use crate::report::content::{Table, heads};
+use crate::report::text::{UNKNOWN, bytes, clean, count, duration, number, percent};
+use crate::text::numbers::users;
 
 /// `~` for figures that rest on estimated tokens.
 pub(super) fn mark(level: &LevelSummary) -> &'static str {
@@ -225,7 +225,7 @@ fn shape(plan: &Plan) -> String {
 
 fn prompts(plan: &Plan) -> String {
     match plan.prompts.as_slice() {
-        [only] => format!("“{}”", crate::stats::plain::one_line(&clean(only), 120)),
+        [only] => format!("“{}”", crate::text::sanitize::one_line(&clean(only), 120)),
         more => format!("{}, taken in turn", more.len()),
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers and text as a report writes them.
 
-use crate::stats::plain::one_line;
+use crate::text::sanitize::one_line;
 
 /// Stands for what is not known.
 pub(crate) const UNKNOWN: &str = "–";
@@ -53,7 +53,7 @@ pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
         return format!("{seconds:.1} s");
     }
-    let whole = crate::units::floor_u64(seconds.round());
+    let whole = crate::text::numbers::floor_u64(seconds.round());
     let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
     if hours > 0 {
         format!("{hours}:{minutes:02}:{seconds:02} h")

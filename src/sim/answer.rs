@@ -1,12 +1,12 @@
 //! One answer on its way out: tokens become lines when they are due, faults strike at their token,
 //! and the last line closes it.
 
-use super::draft::Extent;
-use super::fault::FaultKind;
-use super::hub::Ticket;
-use super::reply::{Refusal, SimBody, error_json, json_body};
-use super::wire::{Closing, Lines, Style};
-use super::words::Words;
+use crate::sim::draft::Extent;
+use crate::sim::fault::FaultKind;
+use crate::sim::reply::{Refusal, SimBody, error_json, json_body};
+use crate::sim::shared_state::Ticket;
+use crate::sim::wire::{Closing, Lines, Style};
+use crate::sim::words::Words;
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::{Response, StatusCode};
 use std::future::pending;

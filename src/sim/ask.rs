@@ -1,9 +1,9 @@
 //! What a client asks of `/api/chat` and `/api/generate`, and how it is told what is wrong with it.
 
-use super::reply::Refusal;
-use super::shelf::Keep;
-use super::wire::Style;
-use crate::units::floor_u64;
+use crate::sim::model_store::Keep;
+use crate::sim::reply::Refusal;
+use crate::sim::wire::Style;
+use crate::text::numbers::floor_u64;
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -1,11 +1,11 @@
 //! What the server has: `/api/tags`, `/api/ps`, `/api/show`, in Ollama's order of keys.
 
-use super::ask::read;
-use super::hub::Hub;
-use super::profile::ModelSpec;
-use super::reply::{Refusal, SimBody, json};
-use super::shelf::Shelved;
-use super::wire::rfc3339;
+use crate::sim::ask::read;
+use crate::sim::model_store::Shelved;
+use crate::sim::profile::ModelSpec;
+use crate::sim::reply::{Refusal, SimBody, json};
+use crate::sim::shared_state::Hub;
+use crate::sim::wire::rfc3339;
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as value};

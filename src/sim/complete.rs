@@ -1,13 +1,13 @@
 //! `/api/chat` and `/api/generate`: from the request's bytes to an answer that begins.
 
-use super::answer::{Answer, Plan, cut};
-use super::ask::{Ask, read};
-use super::draft::{Draft, prompt_tokens};
-use super::fault::{Fault, FaultKind};
-use super::hub::Hub;
-use super::reply::{Refusal, SimBody, json_body, stream};
-use super::shelf::Keep;
-use super::wire::{Lines, Style};
+use crate::sim::answer::{Answer, Plan, cut};
+use crate::sim::ask::{Ask, read};
+use crate::sim::draft::{Draft, prompt_tokens};
+use crate::sim::fault::{Fault, FaultKind};
+use crate::sim::model_store::Keep;
+use crate::sim::reply::{Refusal, SimBody, json_body, stream};
+use crate::sim::shared_state::Hub;
+use crate::sim::wire::{Lines, Style};
 use hyper::{Response, StatusCode};
 use std::future::pending;
 use std::io;

@@ -1,10 +1,10 @@
 //! What chance decides about one request before it starts: how long its answer is, how much of it
 //! is thinking, how fast it comes. All of it from the seed and the request's number.
 
-use super::chance::Chance;
-use super::engine::Job;
-use super::profile::Profile;
-use crate::units::{floor_u64, u32_of};
+use crate::sim::chance::Chance;
+use crate::sim::engine::Job;
+use crate::sim::profile::Profile;
+use crate::text::numbers::{floor_u64, u32_of};
 use std::time::Duration;
 
 /// The unclipped fate of one request.

@@ -12,7 +12,7 @@
 //! tokens. A request whose speed is `f` times the usual makes a token every `1/f` of work, whatever
 //! happens to the others: nothing is ever rescheduled, and nothing drifts.
 
-use super::profile::Profile;
+use crate::sim::profile::Profile;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;

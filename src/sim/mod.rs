@@ -27,13 +27,13 @@ mod complete;
 mod draft;
 mod engine;
 mod fault;
-mod hub;
+mod model_store;
 mod profile;
 mod pull;
 mod reply;
 mod routes;
 mod server;
-mod shelf;
+mod shared_state;
 mod wire;
 mod words;
 

@@ -1,10 +1,10 @@
 //! `/api/pull`: a download that takes its time and says how far it is.
 
-use super::ask::read;
-use super::catalog::Named;
-use super::hub::Hub;
-use super::reply::{Refusal, SimBody, error_json, json, json_text, stream};
-use crate::units::floor_u64;
+use crate::sim::ask::read;
+use crate::sim::catalog::Named;
+use crate::sim::reply::{Refusal, SimBody, error_json, json, json_text, stream};
+use crate::sim::shared_state::Hub;
+use crate::text::numbers::floor_u64;
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, unfold};
 use hyper::{Response, StatusCode};

@@ -1,6 +1,6 @@
 //! Answers in Ollama's shapes: JSON, plain text, errors, and the body types behind them.
 
-use super::answer::Answer;
+use crate::sim::answer::Answer;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
 use http_body_util::Full;

@@ -1,11 +1,11 @@
 //! Which path is answered by whom.
 
-use super::catalog::{ps, show, tags};
-use super::complete::{Stop, complete};
-use super::hub::Hub;
-use super::pull::pull;
-use super::reply::{Refusal, SimBody, json, text};
-use super::wire::Style;
+use crate::sim::catalog::{ps, show, tags};
+use crate::sim::complete::{Stop, complete};
+use crate::sim::pull::pull;
+use crate::sim::reply::{Refusal, SimBody, json, text};
+use crate::sim::shared_state::Hub;
+use crate::sim::wire::Style;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;

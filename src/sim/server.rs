@@ -1,9 +1,9 @@
 //! The simulator's handle and its sockets: a thread of its own, loopback only.
 
-use super::SimConfig;
-use super::hub::{Hub, drive};
-use super::profile::ProfileError;
-use super::routes::serve;
+use crate::sim::SimConfig;
+use crate::sim::profile::ProfileError;
+use crate::sim::routes::serve;
+use crate::sim::shared_state::{Hub, drive};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;

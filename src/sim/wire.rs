@@ -1,7 +1,7 @@
 //! The lines of an answer, as Ollama writes them: byte for byte, with its order of keys and its
 //! time stamps (RFC 3339 with nanoseconds, zeros at the end left out).
 
-use super::words::Token;
+use crate::sim::words::Token;
 use bytes::{BufMut, BytesMut};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::fmt::Write;

@@ -1,7 +1,7 @@
 //! What the simulated model says: sentences about time, a word a token, in an order that a seed
 //! decides. They need no escaping in JSON, but for the line breaks between paragraphs.
 
-use super::chance::Chance;
+use crate::sim::chance::Chance;
 
 /// One token of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

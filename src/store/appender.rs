@@ -8,14 +8,14 @@ const MOST_WAITING: usize = 64 << 20;
 /// Appends lines to a file. What could not be written waits for the next try, from the very byte at
 /// which the last one stopped, so that no line is torn by an error that passes.
 #[derive(Debug)]
-pub(super) struct Appender<W> {
+pub(crate) struct Appender<W> {
     file: W,
     waiting: Vec<u8>,
     lost: u64,
 }
 
 impl<W: Write> Appender<W> {
-    pub(super) fn new(file: W) -> Self {
+    pub(crate) fn new(file: W) -> Self {
         Self {
             file,
             waiting: Vec::new(),
@@ -24,7 +24,7 @@ impl<W: Write> Appender<W> {
     }
 
     /// Takes what `write` writes, which is whole lines or, where it fails, nothing.
-    pub(super) fn append<E>(
+    pub(crate) fn append<E>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -39,7 +39,7 @@ impl<W: Write> Appender<W> {
     }
 
     /// Hands what waits to the system.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         let mut written = 0;
         let mut result = Ok(());
         while let Some(rest) = self.waiting.get(written..).filter(|rest| !rest.is_empty()) {
@@ -61,12 +61,12 @@ impl<W: Write> Appender<W> {
     }
 
     /// Lines that were lost because too much waited.
-    pub(super) fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.lost
     }
 
     /// Bytes that wait.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 }

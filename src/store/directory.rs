@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use serde::Serialize;
 
-use super::StoreError;
 use crate::event::RunInfo;
+use crate::store::StoreError;
 
 /// Runs of one model that may start in the same second.
 const MOST_OF_A_NAME: u32 = 10_000;
@@ -89,7 +89,7 @@ pub fn default_root(asked: Option<&Path>) -> Result<PathBuf, StoreError> {
 }
 
 /// Writes `value` as JSON, whole or not at all.
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
     let json = serde_json::to_vec_pretty(value).map_err(|source| StoreError::Json {
         path: path.to_owned(),
         source,
@@ -98,7 +98,7 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Stor
 }
 
 /// Writes a file, whole or not at all: what stood there before stands until the new one is complete.
-pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     let part = PathBuf::from(name);

@@ -7,12 +7,12 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::StoreError;
-use super::index::{Entry, Trace};
 use crate::event::Imported;
-use crate::stats::state::RunState;
-use crate::stats::summary::Summary;
-use crate::stats::verdict::{ByMean, ByShare};
+use crate::metrics::state::RunState;
+use crate::metrics::summary::Summary;
+use crate::metrics::verdict::{ByMean, ByShare};
+use crate::store::StoreError;
+use crate::store::index::{Entry, Trace};
 
 /// The part of a log in which its last event stands, bytes.
 const TAIL: u64 = 64 * 1024;
@@ -54,7 +54,7 @@ struct SlimVerdict {
     by_share: ByShare,
 }
 
-pub(super) fn entry(path: &Path, id: &str, trace: &Trace) -> Result<Entry, StoreError> {
+pub(crate) fn entry(path: &Path, id: &str, trace: &Trace) -> Result<Entry, StoreError> {
     // A log that is newer than the summary is that of a run that went on.
     let is_current = match (trace.summary, trace.log) {
         (Some((_, made)), Some((_, logged))) => made >= logged,
@@ -120,7 +120,7 @@ fn of_summary(id: &str, slim: Slim) -> Entry {
 /// From the log itself; an error for a directory that is no run, or cannot be read.
 fn of_log(path: &Path, id: &str) -> Result<Entry, StoreError> {
     let mut state = RunState::default();
-    super::replay(path, |event| state.apply(&event))?;
+    crate::store::replay(path, |event| state.apply(&event))?;
     let wrong = |source| StoreError::Json {
         path: path.to_owned(),
         source,

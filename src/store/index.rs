@@ -12,11 +12,11 @@ use std::time::UNIX_EPOCH;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
-use super::directory::write_json;
-use super::glance::entry;
 use crate::event::Imported;
-use crate::stats::verdict::{ByMean, ByShare};
+use crate::metrics::verdict::{ByMean, ByShare};
+use crate::store::StoreError;
+use crate::store::directory::write_json;
+use crate::store::glance::entry;
 
 /// The name of the file beside the runs.
 const NAME: &str = "index.json";
@@ -101,9 +101,9 @@ impl Found {
 
 /// The files that an entry was made from, as they were: size in bytes and time in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Trace {
-    pub(super) summary: Option<(u64, u64)>,
-    pub(super) log: Option<(u64, u64)>,
+pub(crate) struct Trace {
+    pub(crate) summary: Option<(u64, u64)>,
+    pub(crate) log: Option<(u64, u64)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -141,7 +141,7 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
         };
         match entry {
             Ok(mut entry) => {
-                entry.recording = !entry.ended && super::is_being_written(&path);
+                entry.recording = !entry.ended && crate::store::is_being_written(&path);
                 runs.insert(id, (trace, entry));
             }
             Err(error) if is_meant_as_run(&path) => unreadable.push(Found::Unreadable {
@@ -245,7 +245,7 @@ pub fn delete(root: &Path, id: &str) -> Result<(), StoreError> {
             reason: "only runs are deleted".to_owned(),
         });
     }
-    if super::is_being_written(&path) {
+    if crate::store::is_being_written(&path) {
         return Err(StoreError::Busy(path));
     }
     fs::remove_dir_all(&path).map_err(StoreError::io(path))
@@ -285,4 +285,13 @@ fn trace(path: &Path) -> Trace {
         summary: of("summary.json"),
         log: of("events.jsonl"),
     }
+}
+
+/// Whether a run has `filter` in its name, model or server; upper and lower case are the same.
+pub fn matches(entry: &Entry, filter: &str) -> bool {
+    let wanted = filter.to_lowercase();
+    let server = entry.server.as_deref().unwrap_or_default();
+    [entry.id.as_str(), entry.model.as_str(), server]
+        .iter()
+        .any(|text| text.to_lowercase().contains(&wanted))
 }

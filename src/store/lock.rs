@@ -3,14 +3,14 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
+use crate::store::StoreError;
 
 /// The file that a recorder holds locked. The lock goes with its process, however that ends.
 const NAME: &str = ".lock";
 
 /// The right to write a run directory, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     path: PathBuf,
     _held: Option<File>,
 }
@@ -18,7 +18,7 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the right to write `directory`; an error while another process has it. A file system that
     /// knows no locks gives it to everybody.
-    pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn take(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(NAME);
         let file = File::create(&path).map_err(StoreError::io(&path))?;
         match file.try_lock() {

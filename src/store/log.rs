@@ -17,7 +17,7 @@ const BLOCK: usize = 1 << 19;
 const MOST_PARSERS: usize = 4;
 
 /// Hands each event of a log to `each`. Returns in sentences what could not be read.
-pub(super) fn scan(log: impl Read, mut each: impl FnMut(Event)) -> io::Result<Vec<String>> {
+pub(crate) fn scan(log: impl Read, mut each: impl FnMut(Event)) -> io::Result<Vec<String>> {
     let mut blocks = Blocks::of(log);
     let mut found = Unread::default();
     let Some(first) = blocks.next()? else {

@@ -16,6 +16,7 @@ pub mod import;
 pub mod index;
 mod lock;
 mod log;
+pub mod opened;
 mod read;
 mod recorder;
 mod resume;

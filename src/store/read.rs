@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use super::StoreError;
-use super::log::scan;
 use crate::event::{Event, RunInfo, Stamp, What};
+use crate::store::StoreError;
+use crate::store::log::scan;
 
 /// A run as it was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +116,7 @@ pub fn events_of(log: &[u8]) -> (Vec<Event>, Vec<String>) {
 }
 
 /// How the sentence begins that tells of a log without its last event.
-pub(super) const NO_END: &str = "The run has no end";
+pub(crate) const NO_END: &str = "The run has no end";
 
 /// What a log leaves open.
 #[derive(Debug, Default)]

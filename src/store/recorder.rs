@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::StoreError;
-use super::appender::Appender;
-use super::directory::{RunDirectory, write_json, write_whole};
-use super::lock::Lock;
-use super::resume::{Resume, answered, close_torn_line};
-use super::samples::{During, GpuRow, ProcessRow};
-use super::table::Table;
-use super::tables::{CycleRow, RequestRow, write_row};
 use crate::event::{Answer, Event, RequestRecord, RunInfo, Stamp, Warning, WarningKind, What};
-use crate::stats::figures::Figures;
-use crate::stats::state::RunState;
-use crate::stats::summary::Summary;
+use crate::metrics::level::Figures;
+use crate::metrics::state::RunState;
+use crate::metrics::summary::Summary;
+use crate::store::StoreError;
+use crate::store::appender::Appender;
+use crate::store::directory::{RunDirectory, write_json, write_whole};
+use crate::store::lock::Lock;
+use crate::store::resume::{Resume, answered, close_torn_line};
+use crate::store::samples::{During, GpuRow, ProcessRow};
+use crate::store::table::Table;
+use crate::store::tables::{CycleRow, RequestRow, write_row};
 
 /// What is recorded reaches the system at most this much later, microseconds.
 const FLUSH_US: u64 = 250_000;

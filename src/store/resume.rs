@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::read::NO_END;
-use super::{StoreError, read};
 use crate::event::{CycleEnd, Event, RunEnd, RunInfo, Stamp, What};
-use crate::stats::state::{RunState, Stage};
+use crate::metrics::state::{RunState, Stage};
+use crate::store::read::NO_END;
+use crate::store::{StoreError, read};
 
 /// A run that can go on.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Resume {
             path: directory.to_owned(),
             reason: reason.to_owned(),
         };
-        if super::is_being_written(directory) {
+        if crate::store::is_being_written(directory) {
             return Err(StoreError::Busy(directory.to_owned()));
         }
         if recovered.info.imported.is_some() {
@@ -111,7 +111,7 @@ fn left(state: &RunState) -> Vec<u32> {
 }
 
 /// Cuts a file after its last whole line: a line that was torn by the end of its writer is gone anyway.
-pub(super) fn close_torn_line(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn close_torn_line(path: &Path) -> Result<(), StoreError> {
     let cut = || -> std::io::Result<()> {
         let mut file = match OpenOptions::new().read(true).write(true).open(path) {
             Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -137,7 +137,7 @@ pub(super) fn close_torn_line(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The cycles whose first answer is kept already.
-pub(super) fn answered(directory: &Path) -> Vec<u32> {
+pub(crate) fn answered(directory: &Path) -> Vec<u32> {
     let entries = fs::read_dir(directory.join("answers"));
     let names = entries
         .into_iter()

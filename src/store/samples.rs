@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::tables::cell;
 use crate::event::{GpuSample, ProcessSample, Stamp, known_pid};
+use crate::store::tables::cell;
 
 /// A row of `gpu.csv`. An empty cell is a figure that is not known.
 #[derive(Debug, Serialize)]
-pub(super) struct GpuRow<'a> {
+pub(crate) struct GpuRow<'a> {
     simulated: bool,
     t_s: f64,
     cycle: Option<u32>,
@@ -32,7 +32,7 @@ pub(super) struct GpuRow<'a> {
 
 /// A row of `processes.csv`.
 #[derive(Debug, Serialize)]
-pub(super) struct ProcessRow {
+pub(crate) struct ProcessRow {
     simulated: bool,
     t_s: f64,
     cycle: Option<u32>,
@@ -54,15 +54,15 @@ pub(super) struct ProcessRow {
 
 /// Where in the run a reading was taken.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct During {
+pub(crate) struct During {
     /// Whether the server is simulated.
-    pub(super) simulated: bool,
+    pub(crate) simulated: bool,
     /// The cycle that had load, and its users.
-    pub(super) cycle: Option<(u32, u32)>,
+    pub(crate) cycle: Option<(u32, u32)>,
 }
 
 impl<'a> GpuRow<'a> {
-    pub(super) fn of(at: Stamp, sample: &'a GpuSample, during: During) -> Self {
+    pub(crate) fn of(at: Stamp, sample: &'a GpuSample, during: During) -> Self {
         Self {
             simulated: during.simulated || sample.simulated,
             t_s: at.secs(),
@@ -73,7 +73,7 @@ impl<'a> GpuRow<'a> {
             watts: sample.watts,
             window_s: sample.window_s,
             energy_counter_j: sample.energy_counter_j,
-            scope: sample.scope.map(crate::stats::energy::scope_key),
+            scope: sample.scope.map(crate::metrics::level_energy::scope_key),
             mhz: sample.mhz,
             usage_percent: sample.usage_percent,
             vram_used_bytes: sample.vram_used_bytes,
@@ -89,7 +89,7 @@ impl<'a> GpuRow<'a> {
 }
 
 impl ProcessRow {
-    pub(super) fn of(at: Stamp, process: &ProcessSample, during: During) -> Self {
+    pub(crate) fn of(at: Stamp, process: &ProcessSample, during: During) -> Self {
         Self {
             simulated: during.simulated,
             t_s: at.secs(),

@@ -6,24 +6,24 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::appender::Appender;
-use super::directory::write_whole;
-use super::tables::write_row;
+use crate::store::appender::Appender;
+use crate::store::directory::write_whole;
+use crate::store::tables::write_row;
 
 /// One CSV file. It is made with its first row.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     path: PathBuf,
     file: Option<Appender<File>>,
 }
 
 impl Table {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, file: None }
     }
 
     /// Takes a row.
-    pub(super) fn row(&mut self, row: &impl Serialize) -> Result<(), String> {
+    pub(crate) fn row(&mut self, row: &impl Serialize) -> Result<(), String> {
         let headed = self.file.is_none() && {
             let opened = growing(&self.path);
             let (file, is_empty) = opened.map_err(|error| told(&self.path, &error))?;
@@ -38,7 +38,7 @@ impl Table {
     }
 
     /// Hands what waits to the system.
-    pub(super) fn flush(&mut self) -> Result<(), String> {
+    pub(crate) fn flush(&mut self) -> Result<(), String> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };

@@ -3,16 +3,16 @@
 use serde::Serialize;
 
 use crate::event::{Outcome, RequestRecord};
-use crate::stats::dist::Dist;
-use crate::stats::figures::Figures;
-use crate::stats::plain::one_line;
+use crate::metrics::dist::Dist;
+use crate::metrics::level::Figures;
+use crate::text::sanitize::one_line;
 
 /// The longest message kept in a cell, characters.
 const LONGEST: usize = 500;
 
 /// A row of `requests.csv`. An empty cell is a figure that is not known.
 #[derive(Debug, Serialize)]
-pub(super) struct RequestRow {
+pub(crate) struct RequestRow {
     simulated: bool,
     cycle: u32,
     users: Option<u32>,
@@ -51,7 +51,7 @@ pub(super) struct RequestRow {
 }
 
 impl RequestRow {
-    pub(super) fn of(record: &RequestRecord, users: Option<u32>, simulated: bool) -> Self {
+    pub(crate) fn of(record: &RequestRecord, users: Option<u32>, simulated: bool) -> Self {
         let (outcome, failure, message, reason) = match &record.outcome {
             Outcome::Done { reason } => ("done", None, None, reason.as_deref().map(cell)),
             Outcome::Failed { kind, message } => {
@@ -217,7 +217,7 @@ impl CycleRow {
 }
 
 /// Text of a server for a cell: on one line, and never a formula of the spreadsheet that opens it.
-pub(super) fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let line = one_line(text, LONGEST);
     if line.starts_with(['=', '+', '-', '@']) {
         format!("'{line}")

@@ -14,20 +14,21 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use tokio::time::Instant;
-use tokometer::api::decode::{Decoder, Sink, Wire};
-use tokometer::api::{Dialect, Discovery, Model, Target};
+use tokometer::dialect::Discovery;
+use tokometer::dialect::decode::{Decoder, Sink, Wire};
 use tokometer::event::{
-    Answer, Event, InFlight, Machine, Outcome, Phase, RequestRecord, RunInfo, ServerFigures, Stamp,
-    What,
+    Answer, Event, InFlight, Outcome, Phase, RequestRecord, RunInfo, ServerFigures, Stamp, What,
 };
-use tokometer::monitor::gpu::{ServerPids, SysRoot};
-use tokometer::monitor::process::{Processes, Search};
+use tokometer::event::{Dialect, Model, Target};
+use tokometer::load::token_stats::{Arrivals, Tally};
+use tokometer::metrics::state::RunState;
 use tokometer::plan::Plan;
-use tokometer::run::News;
-use tokometer::run::tally::{Arrivals, Tally};
-use tokometer::stats::state::RunState;
-use tokometer::ui::app::{App, Msg};
-use tokometer::ui::{Options, render};
+use tokometer::platform::Machine;
+use tokometer::probe::gpu::{ServerPids, SysRoot};
+use tokometer::probe::process::{Processes, Search};
+use tokometer::session::News;
+use tokometer::tui::app::{App, Msg};
+use tokometer::tui::{Options, render};
 
 fn main() {
     divan::main();

@@ -15,11 +15,12 @@ mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokometer::api::Dialect;
+use tokometer::event::Dialect;
 use tokometer::event::{Event, Outcome, RequestRecord, What};
 use tokometer::plan::{Api, Plan};
-use tokometer::run::session::{self, SessionOptions};
-use tokometer::run::{Ask, News};
+use tokometer::session::serve;
+use tokometer::session::serve::SessionOptions;
+use tokometer::session::{Ask, News};
 
 use server::{Pace, ReplayServer, capture};
 

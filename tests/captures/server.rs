@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokometer::api::Dialect;
+use tokometer::event::Dialect;
 
 /// How the bytes of the capture are cut, and how long to wait between two pieces.
 #[derive(Debug, Clone, Copy)]

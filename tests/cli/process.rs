@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use assert_cmd::assert::OutputAssertExt as _;
 use tempfile::TempDir;
-use tokometer::store::{self, Recovered};
+use tokometer::store;
+use tokometer::store::Recovered;
 
 /// Where nobody listens.
 pub(crate) const NOBODY: &str = "127.0.0.1:1";

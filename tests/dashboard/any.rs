@@ -14,14 +14,14 @@ use tokio::time::Instant;
 use tokometer::event::{
     CycleEnd, Event, InFlight, Phase, RunEnd, Stamp, Warning, WarningKind, What,
 };
-use tokometer::run::{AnswerText, News};
-use tokometer::stats::compare::Comparison;
-use tokometer::stats::state::RunState;
+use tokometer::metrics::compare::Comparison;
+use tokometer::metrics::state::RunState;
+use tokometer::session::{AnswerText, News};
 use tokometer::store::index::Found;
-use tokometer::ui::Options;
-use tokometer::ui::app::{App, Msg};
-use tokometer::ui::errands::Told;
-use tokometer::ui::render::render;
+use tokometer::tui::Options;
+use tokometer::tui::app::{App, Msg};
+use tokometer::tui::background::Told;
+use tokometer::tui::render::render;
 
 use crate::{fixture, library, story};
 

@@ -14,9 +14,9 @@ use ratatui::layout::{Position, Size};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use tokometer::run::{Ask, News};
-use tokometer::ui::app::App;
-use tokometer::ui::{Options, Shutdown, UiError, run};
+use tokometer::session::{Ask, News};
+use tokometer::tui::app::App;
+use tokometer::tui::{Options, Shutdown, UiError, run};
 
 use crate::story;
 

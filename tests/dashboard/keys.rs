@@ -6,10 +6,11 @@ use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventK
 use insta::assert_snapshot;
 use tokio::time::sleep;
 use tokometer::event::What;
-use tokometer::run::{AnswerText, Ask, Command, News};
-use tokometer::ui::layout::{Pane, View};
-use tokometer::ui::panes::requests_view::Sort;
-use tokometer::ui::{Exit, Options, UiError};
+use tokometer::load::Command;
+use tokometer::session::{AnswerText, Ask, News};
+use tokometer::tui::layout::{Pane, View};
+use tokometer::tui::panes::requests_view::Sort;
+use tokometer::tui::{Exit, Options, UiError};
 
 use crate::fixture::{Dash, ready, running};
 use crate::story;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokometer::event::{Answer, Event, Imported, Piece, RunInfo, What};
-use tokometer::history::replay::Opened;
 use tokometer::store::index::{Entry, Found};
+use tokometer::store::opened::Opened;
 use tokometer::store::{Recorder, RunDirectory};
-use tokometer::ui::Options;
+use tokometer::tui::Options;
 
 use crate::story;
 

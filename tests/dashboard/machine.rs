@@ -5,8 +5,9 @@ use rstest::rstest;
 use tokometer::event::{
     Event, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, SourceState, What,
 };
-use tokometer::run::{Ask, Command, News};
-use tokometer::ui::Options;
+use tokometer::load::Command;
+use tokometer::session::{Ask, News};
+use tokometer::tui::Options;
 
 use crate::fixture::{Dash, ready, running};
 use crate::story;

@@ -9,9 +9,10 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use tokio::time::sleep;
 use tokometer::event::{Answer, CycleEnd, Event, Piece, What};
-use tokometer::preview::lanes::Lanes;
-use tokometer::run::{Ask, Command, News};
-use tokometer::ui::Options;
+use tokometer::load::Command;
+use tokometer::session::{Ask, News};
+use tokometer::tui::Options;
+use tokometer::tui::lanes::lanes::Lanes;
 
 use crate::fixture::{Dash, ready, running};
 use crate::story;

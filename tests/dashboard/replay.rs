@@ -6,11 +6,11 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use tempfile::TempDir;
 use tokio::time::sleep;
-use tokometer::history::replay::open;
-use tokometer::run::News;
-use tokometer::stats::verdict::Verdict;
-use tokometer::ui::Options;
-use tokometer::ui::layout::Pane;
+use tokometer::metrics::verdict::Verdict;
+use tokometer::session::News;
+use tokometer::store::opened::open;
+use tokometer::tui::Options;
+use tokometer::tui::layout::Pane;
 
 use crate::fixture::{Dash, ready, running};
 use crate::library::{ID, library, options};

@@ -6,9 +6,9 @@ use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventK
 use insta::assert_snapshot;
 use rstest::rstest;
 use tokometer::event::What;
-use tokometer::run::{Ask, News};
-use tokometer::ui::Options;
-use tokometer::ui::layout::{Pane, View};
+use tokometer::session::{Ask, News};
+use tokometer::tui::Options;
+use tokometer::tui::layout::{Pane, View};
 
 use crate::fixture::{Dash, ready, running};
 use crate::library::{BROKEN, ID, library, nowhere, options};
@@ -313,7 +313,7 @@ fn the_library_holds_what_it_says() {
     assert_eq!((ids[0], ids[3]), (ID, BROKEN));
     let broken_off = runs[2].run().unwrap();
     assert!(!broken_off.ended && runs[0].run().unwrap().ended);
-    let opened = tokometer::history::replay::open(&root.path().join(ID)).unwrap();
+    let opened = tokometer::store::opened::open(&root.path().join(ID)).unwrap();
     assert_eq!(opened.answers.len(), 1);
     let answered = opened.events.iter().filter(
         |event| matches!(&event.what, What::RequestEnded(record) if record.answer.is_some()),

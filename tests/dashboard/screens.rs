@@ -3,7 +3,7 @@
 
 use insta::assert_snapshot;
 use rstest::rstest;
-use tokometer::ui::Options;
+use tokometer::tui::Options;
 
 use crate::fixture::running;
 

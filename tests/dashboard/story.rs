@@ -1,12 +1,14 @@
 //! A server, and a run against it: cycles of 1, 2 and 4 users over, 8 users in the middle.
 
 use chrono::{DateTime, Utc};
-use tokometer::api::{Dialect, Discovery, Model};
+use tokometer::dialect::Discovery;
 use tokometer::event::{
-    CycleEnd, Event, FailureKind, InFlight, Machine, Outcome, Phase, RequestRecord, RunEnd,
-    RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, FailureKind, InFlight, Outcome, Phase, RequestRecord, RunEnd, RunInfo,
+    ServerFigures, Stamp, Warning, WarningKind, What,
 };
+use tokometer::event::{Dialect, Model};
 use tokometer::plan::Plan;
+use tokometer::platform::Machine;
 
 const SECOND: u64 = 1_000_000;
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use tokometer::event::{Event, RunEnd, What};
+use tokometer::load::Command;
+use tokometer::metrics::state::{RunState, Stage};
 use tokometer::plan::{CycleShape, Plan};
-use tokometer::run::{Ask, Command};
+use tokometer::session::Ask;
 use tokometer::sim::Simulator;
-use tokometer::stats::state::{RunState, Stage};
 
 use crate::bench::{Bench, fast, plan};
 

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokometer::api::{Dialect, Discovery, Model};
+use tokometer::dialect::Discovery;
+use tokometer::event::{Dialect, Model};
 use tokometer::event::{Event, RequestRecord, RunEnd, WarningKind, What};
+use tokometer::load::Command;
+use tokometer::metrics::state::{RunState, Stage};
 use tokometer::plan::{CycleShape, Plan, Timeouts};
-use tokometer::run::session::{self, Session, SessionOptions};
-use tokometer::run::{AnswerText, Ask, Command, News};
+use tokometer::session::serve;
+use tokometer::session::serve::{Session, SessionOptions};
+use tokometer::session::{AnswerText, Ask, News};
 use tokometer::sim::{Profile, SimConfig};
-use tokometer::stats::state::{RunState, Stage};
 
 /// The longest that any wait may take; only a test that fails takes it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

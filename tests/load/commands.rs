@@ -1,8 +1,9 @@
 //! Commands while a cycle runs, or is about to.
 
-use tokometer::api::{Dialect, Model};
 use tokometer::event::{CycleEnd, RunEnd, What};
-use tokometer::run::{Ask, Command, News};
+use tokometer::event::{Dialect, Model};
+use tokometer::load::Command;
+use tokometer::session::{Ask, News};
 
 use crate::bench::{Bench, fast, is_end, is_start, outcome, plan, waves};
 use crate::says::{answer, begin, end, holding};
@@ -245,7 +246,7 @@ async fn a_session_that_nobody_asks_any_more_stops_its_run() {
     }
     bench.start(waves(2, &[1])).await;
     bench.until(2, is_start).await;
-    let tokometer::run::session::Session { asks, news, work } = bench.session;
+    let tokometer::session::serve::Session { asks, news, work } = bench.session;
     drop((asks, news));
     tokio::time::timeout(crate::bench::PATIENCE, work.finish())
         .await

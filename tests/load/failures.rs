@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
-use tokometer::api::Dialect;
+use tokometer::event::Dialect;
 use tokometer::event::{CycleEnd, WarningKind, What};
 use tokometer::plan::{CycleShape, Plan, Timeouts};
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use tokometer::event::{CycleEnd, WarningKind, What};
+use tokometer::load::Command;
 use tokometer::plan::{CycleShape, Plan};
-use tokometer::run::Command;
 
 use crate::bench::{Bench, fast, is_end, outcome, plan, waves};
 use crate::says::{HEAD, answer, begin, chunk, done, end, holding, say, token};

@@ -3,8 +3,8 @@
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use tokometer::event::{CycleEnd, RunEnd, WarningKind, What};
+use tokometer::load::Command;
 use tokometer::plan::{CycleShape, Plan};
-use tokometer::run::Command;
 
 use crate::bench::{Bench, is_end, is_start, outcome, plan, warmed};
 use crate::says::{answer, answer_after, holding};

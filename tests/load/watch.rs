@@ -2,7 +2,8 @@
 
 use tokio_util::sync::CancellationToken;
 use tokometer::event::What;
-use tokometer::run::{AnswerText, Command};
+use tokometer::load::Command;
+use tokometer::session::AnswerText;
 
 use crate::bench::{Bench, is_end, is_start, plan, waves};
 use crate::says::{HEAD, chunk, done, say, thought, token};

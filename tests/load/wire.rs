@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokometer::api::Dialect;
+use tokometer::event::Dialect;
 use tokometer::plan::{Api, CycleShape, Plan, Think};
 
 use crate::bench::{Bench, outcome, plan};

@@ -1,9 +1,10 @@
 //! A made-up run with everything a report can show: many levels, failures, GPU and process samples.
 
 use tokometer::event::{
-    Event, GpuSample, Machine, PowerScope, ProcessSample, RequestRecord, RunEnd, RunInfo, What,
+    Event, GpuSample, PowerScope, ProcessSample, RequestRecord, RunEnd, RunInfo, What,
 };
 use tokometer::plan::Plan;
+use tokometer::platform::Machine;
 
 use crate::timeline;
 
@@ -107,7 +108,7 @@ fn pace(event: &mut Event, requests: &[RequestRecord]) {
             .first_token
             .map_or(0.0, |first| event.at.since(first));
         let tokens = streamed * record.speed_tok_s().unwrap_or(0.0);
-        now.tokens = u32::try_from(tokometer::units::floor_u64(tokens)).unwrap();
+        now.tokens = u32::try_from(tokometer::text::numbers::floor_u64(tokens)).unwrap();
     }
 }
 
@@ -127,7 +128,7 @@ fn request(
     }
     let first = sent + wait;
     let tokens = tokens.floor();
-    let count = u32::try_from(tokometer::units::floor_u64(tokens)).unwrap();
+    let count = u32::try_from(tokometer::text::numbers::floor_u64(tokens)).unwrap();
     let last = first + (tokens - 1.0) / speed;
     RequestRecord {
         user,
@@ -146,7 +147,7 @@ fn samples(dice: &mut Dice, end: f64, events: &[Event]) -> Vec<Event> {
         })
         .collect();
     let mut out = Vec::new();
-    for second in 0..tokometer::units::floor_u64(end) {
+    for second in 0..tokometer::text::numbers::floor_u64(end) {
         let at = second as f64;
         let latest = cycles.iter().rev().find(|(since, _)| *since <= at);
         let busy = latest.is_some_and(|(_, busy)| *busy);

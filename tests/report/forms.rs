@@ -1,8 +1,8 @@
 //! Markdown, CSV, JSON and HTML of fixed events.
 
 use tokometer::event::{Event, Warning, WarningKind, What};
+use tokometer::metrics::summary::Summary;
 use tokometer::report::Report;
-use tokometer::stats::summary::Summary;
 
 use crate::{big, timeline};
 

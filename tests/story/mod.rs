@@ -6,13 +6,14 @@ pub(crate) mod screen;
 
 use std::sync::Arc;
 
-use tokometer::api::{Dialect, Model, Target};
 use tokometer::event::{
-    CycleEnd, Event, FailureKind, InFlight, Machine, Outcome, Phase, RequestRecord, RunEnd,
-    RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, FailureKind, InFlight, Outcome, Phase, RequestRecord, RunEnd, RunInfo,
+    ServerFigures, Stamp, Warning, WarningKind, What,
 };
+use tokometer::event::{Dialect, Model, Target};
+use tokometer::metrics::state::RunState;
 use tokometer::plan::Plan;
-use tokometer::stats::state::RunState;
+use tokometer::platform::Machine;
 
 /// A run in the making.
 pub(crate) struct Story {
@@ -24,7 +25,7 @@ pub(crate) struct Story {
 }
 
 fn micros(seconds: f64) -> u64 {
-    tokometer::units::floor_u64(seconds * 1e6)
+    tokometer::text::numbers::floor_u64(seconds * 1e6)
 }
 
 impl Story {
@@ -220,7 +221,7 @@ fn in_flight(records: &[RequestRecord], now: u64) -> Vec<InFlight> {
     let stand = |r: &RequestRecord| {
         let first = r.first_token?.0;
         let share = now.saturating_sub(first) as f64 / r.last_token?.since(r.first_token?) / 1e6;
-        let tokens = tokometer::units::floor_u64(f64::from(r.chunks) * share.min(1.0));
+        let tokens = tokometer::text::numbers::floor_u64(f64::from(r.chunks) * share.min(1.0));
         Some(InFlight {
             id: r.id,
             tokens: u32::try_from(tokens).ok()?,

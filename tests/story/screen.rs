@@ -4,16 +4,16 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 use tokometer::event::{FailureKind, RunEnd, Stamp, WarningKind, What};
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::verdict::Verdict;
 use tokometer::plan::Price;
-use tokometer::stats::state::RunState;
-use tokometer::stats::verdict::Verdict;
-use tokometer::ui::panes::requests_view::{Sort, Sorting};
-use tokometer::ui::panes::{
-    answer, cycles, headline, log, machine, processes, request_detail, requests, requests_view,
-    results, ttfb, usage, verdict,
+use tokometer::tui::panes::requests_view::{Sort, Sorting};
+use tokometer::tui::panes::{
+    answer, cycles, headline, log, machine, machine_by_level, processes, request_detail, requests,
+    requests_view, results, ttfb, verdict,
 };
-use tokometer::ui::theme::Theme;
-use tokometer::ui::{AnswerView, Cx};
+use tokometer::tui::theme::Theme;
+use tokometer::tui::{AnswerView, Cx};
 
 use super::Story;
 

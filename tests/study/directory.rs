@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use tokometer::stats::state::RunState;
-use tokometer::stats::summary::Summary;
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
 use tokometer::store::import::{import, record};
 
 use crate::{folded, small};

@@ -8,10 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tokometer::event::{RequestRecord, WarningKind, What};
-use tokometer::stats::dist::percentile;
-use tokometer::stats::figures::CountedBy;
-use tokometer::stats::state::RunState;
-use tokometer::stats::summary::{LevelSummary, Summary};
+use tokometer::metrics::dist::percentile;
+use tokometer::metrics::level::CountedBy;
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::{LevelSummary, Summary};
 use tokometer::store::import::{Import, import};
 
 /// The study's data of one model, which is not part of this repository.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
 use tempfile::TempDir;
 use tokometer::event::{RunEnd, What};
-use tokometer::store::{self, Recovered};
+use tokometer::store;
+use tokometer::store::Recovered;
 
 use crate::seen::{Eyes, patience};
 

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use chrono::{TimeZone, Utc};
-use tokometer::api::{Dialect, Model, Target};
 use tokometer::event::{
-    Answer, ClientCost, CycleEnd, Event, FailureKind, InFlight, Machine, Outcome, Phase, Piece,
+    Answer, ClientCost, CycleEnd, Event, FailureKind, InFlight, Outcome, Phase, Piece,
     RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
 };
+use tokometer::event::{Dialect, Model, Target};
 use tokometer::plan::Plan;
+use tokometer::platform::Machine;
 
 /// The instant this many seconds into the run.
 pub(crate) fn at(seconds: f64) -> Stamp {
-    Stamp(tokometer::units::floor_u64((seconds * 1e6).round()))
+    Stamp(tokometer::text::numbers::floor_u64((seconds * 1e6).round()))
 }
 
 pub(crate) fn event(seconds: f64, what: What) -> Event {
@@ -174,7 +175,7 @@ pub(crate) fn cycle(number: u32, users: u32, start: f64, requests: &[RequestReco
         .iter()
         .map(|r| r.ended.secs())
         .fold(start, f64::max);
-    for tenths in 0..tokometer::units::floor_u64((end - start - 0.1) * 10.0) {
+    for tenths in 0..tokometer::text::numbers::floor_u64((end - start - 0.1) * 10.0) {
         let now = start + 0.2 + tenths as f64 / 10.0;
         events.push(progress(number, now, requests));
     }
@@ -194,7 +195,7 @@ fn progress(cycle: u32, now: f64, requests: &[RequestRecord]) -> Event {
             .map_or(0.0, |first| at(now).since(first));
         InFlight {
             id: request.id,
-            tokens: u32::try_from(tokometer::units::floor_u64(streamed * 20.0)).unwrap(),
+            tokens: u32::try_from(tokometer::text::numbers::floor_u64(streamed * 20.0)).unwrap(),
             phase: Phase::Thinking,
         }
     });

@@ -1,9 +1,9 @@
 //! What the machine did, in the table and below it; nothing where nothing was measured.
 
-use super::plain;
-use crate::stats::energy::{EnergySummary, MachineFigures};
-use crate::stats::physical::PhysicalLimit;
-use crate::stats::summary::{LevelSummary, Summary};
+use crate::headless::table::plain;
+use crate::metrics::bandwidth_limit::PhysicalLimit;
+use crate::metrics::level_energy::{EnergySummary, MachineFigures};
+use crate::metrics::summary::{LevelSummary, Summary};
 
 /// A column: its head, and its cell.
 type Column = (&'static str, fn(&MachineFigures) -> Option<String>);

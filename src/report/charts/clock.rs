@@ -1,9 +1,9 @@
 //! The time that charts show: the run's own, with long pauses between cycles cut out.
 
-use super::axis::Axis;
-use super::figure::Stretch;
-use crate::stats::state::RunState;
-use crate::units::users;
+use crate::metrics::state::RunState;
+use crate::report::charts::axis::Axis;
+use crate::report::charts::figure::Stretch;
+use crate::text::numbers::users;
 
 /// A pause between cycles of more than this is cut out, seconds.
 const LONG_S: f64 = 300.0;

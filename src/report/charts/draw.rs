@@ -1,9 +1,9 @@
 //! Puts a figure on paper.
 
-use super::axis::Axis;
-use super::figure::{Figure, Line, Look, Panel, Values};
-use super::palette::Colour;
-use super::paper::{Align, Letters, Paper, Trouble, page};
+use crate::report::charts::axis::Axis;
+use crate::report::charts::figure::{Figure, Line, Look, Panel, Values};
+use crate::report::charts::palette::Colour;
+use crate::report::charts::paper::{Align, Letters, Paper, Trouble, page};
 
 /// Width of every chart, pixels.
 const WIDTH: u32 = 860;
@@ -52,7 +52,7 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
     let rows_of_legend = legend.last().map_or(0.0, |(_, row)| row + 1.0);
     let head_height = HEAD + rows_of_legend * LEGEND + if legend.is_empty() { 0.0 } else { 4.0 };
     let height = head_height + panel_height * f64::from(rows) + foot;
-    let whole = u32::try_from(crate::units::floor_u64(height.ceil())).unwrap_or(WIDTH);
+    let whole = u32::try_from(crate::text::numbers::floor_u64(height.ceil())).unwrap_or(WIDTH);
     page((WIDTH, whole), &figure.title, &figure.described, |paper| {
         head(paper, figure, &legend)?;
         let gaps = GAP * (f64::from(columns) - 1.0);

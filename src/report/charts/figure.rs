@@ -1,7 +1,7 @@
 //! A chart as data: what stands in it. `draw` puts it on paper.
 
-use super::axis::Axis;
-use super::palette::Colour;
+use crate::report::charts::axis::Axis;
+use crate::report::charts::palette::Colour;
 
 /// One chart: panels under one title.
 #[derive(Debug, Clone)]

@@ -1,14 +1,14 @@
 //! What changes with the number of users.
 
-use super::axis::Axis;
-use super::figure::{Band, Figure, Line, Look, Panel, Point, Values};
-use super::palette::Colour;
-use super::{draw, subtitle};
+use crate::metrics::dist::Dist;
+use crate::metrics::level::{CountedBy, Figures};
+use crate::metrics::summary::{LevelSummary, Summary};
 use crate::report::Report;
-use crate::stats::dist::Dist;
-use crate::stats::figures::{CountedBy, Figures};
-use crate::stats::summary::{LevelSummary, Summary};
-use crate::units::users;
+use crate::report::charts::axis::Axis;
+use crate::report::charts::figure::{Band, Figure, Line, Look, Panel, Point, Values};
+use crate::report::charts::palette::Colour;
+use crate::report::charts::{draw, subtitle};
+use crate::text::numbers::users;
 
 /// The largest level of the charts that leave the large ones out.
 const FEW: u32 = 32;

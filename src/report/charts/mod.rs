@@ -17,8 +17,8 @@ pub(crate) mod paper;
 mod raster;
 mod time;
 
-use super::{Report, ReportError};
-use crate::stats::summary::Summary;
+use crate::metrics::summary::Summary;
+use crate::report::{Report, ReportError};
 pub use models::models;
 pub(crate) use raster::png;
 
@@ -114,10 +114,13 @@ fn subtitle(summary: &Summary) -> String {
         return String::new();
     };
     let parts = [
-        Some(super::text::clean(&target.model)),
-        target.quantisation.as_deref().map(super::text::clean),
-        target.server.as_deref().map(super::text::clean),
+        Some(crate::report::text::clean(&target.model)),
+        target
+            .quantisation
+            .as_deref()
+            .map(crate::report::text::clean),
+        target.server.as_deref().map(crate::report::text::clean),
     ];
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-    crate::stats::plain::one_line(&line, 96)
+    crate::text::sanitize::one_line(&line, 96)
 }

@@ -1,13 +1,13 @@
 //! Several runs in one chart.
 
-use super::axis::Axis;
-use super::figure::{Figure, Line, Look, Panel};
-use super::palette::Colour;
-use super::{Chart, draw};
+use crate::metrics::level::Figures;
+use crate::metrics::summary::Summary;
 use crate::report::ReportError;
+use crate::report::charts::axis::Axis;
+use crate::report::charts::figure::{Figure, Line, Look, Panel};
+use crate::report::charts::palette::Colour;
+use crate::report::charts::{Chart, draw};
 use crate::report::text::{clean, number};
-use crate::stats::figures::Figures;
-use crate::stats::summary::Summary;
 
 /// The longest name of a run in the legend, characters.
 const LONGEST: usize = 40;
@@ -63,7 +63,7 @@ pub fn models(runs: &[(&str, &Summary)]) -> Result<Option<Chart>, ReportError> {
 fn names(runs: &[(&str, &Summary)]) -> Vec<String> {
     let mixed = runs.iter().any(|(_, run)| !run.simulated);
     let name = |(name, run): &(&str, &Summary)| {
-        let name = crate::stats::plain::one_line(&clean(name), LONGEST);
+        let name = crate::text::sanitize::one_line(&clean(name), LONGEST);
         if run.simulated && mixed {
             format!("{name} (SIMULATED)")
         } else {

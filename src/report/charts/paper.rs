@@ -7,9 +7,9 @@ use plotters::prelude::{DrawingArea, IntoDrawingArea as _};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
 
-use super::palette::Colour;
+use crate::report::charts::palette::Colour;
 use crate::report::text::escape_xml;
-use crate::units::floor_u64;
+use crate::text::numbers::floor_u64;
 
 /// Units of the drawing in a pixel.
 const FINE: f64 = 10.0;

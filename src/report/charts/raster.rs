@@ -6,7 +6,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{Options, Tree};
 
-use super::paper::Trouble;
+use crate::report::charts::paper::Trouble;
 
 static REGULAR: &[u8] = include_bytes!("../../../assets/report/Inter-Regular.otf");
 static SEMIBOLD: &[u8] = include_bytes!("../../../assets/report/Inter-SemiBold.otf");

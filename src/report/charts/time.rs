@@ -1,15 +1,15 @@
 //! What changes over the run.
 
-use super::axis::Axis;
-use super::clock::Clock;
-use super::figure::{Figure, Line, Look, Panel, Stretch, Values};
-use super::palette::Colour;
-use super::subtitle;
 use crate::report::Report;
+use crate::report::charts::axis::Axis;
+use crate::report::charts::clock::Clock;
+use crate::report::charts::figure::{Figure, Line, Look, Panel, Stretch, Values};
+use crate::report::charts::palette::Colour;
+use crate::report::charts::subtitle;
 use crate::report::gather::{GpuTrace, ProcessTrace, Tracked};
 use crate::report::series::thin;
 use crate::report::text::{clean, number};
-use crate::stats::plain::one_line;
+use crate::text::sanitize::one_line;
 
 /// Points of a line over the whole run.
 const POINTS: usize = 500;

@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::rows::{DurationRow, GpuRow, Problems, ProcessRow, RequestRow, read};
+use crate::store::import::rows::{DurationRow, GpuRow, Problems, ProcessRow, RequestRow, read};
 
 /// What a folder tells.
 #[derive(Debug, Clone)]
-pub(super) struct LevelFolder {
-    pub(super) users: u32,
-    pub(super) repeats: Vec<Repeat>,
-    pub(super) gpu: Vec<GpuRow>,
-    pub(super) processes: Vec<ProcessRow>,
+pub(crate) struct LevelFolder {
+    pub(crate) users: u32,
+    pub(crate) repeats: Vec<Repeat>,
+    pub(crate) gpu: Vec<GpuRow>,
+    pub(crate) processes: Vec<ProcessRow>,
 }
 
 /// One run of the level.
 #[derive(Debug, Clone)]
-pub(super) struct Repeat {
+pub(crate) struct Repeat {
     /// When its last request was over; None where no file tells.
-    pub(super) end: Option<DateTime<Utc>>,
-    pub(super) rows: Vec<RequestRow>,
+    pub(crate) end: Option<DateTime<Utc>>,
+    pub(crate) rows: Vec<RequestRow>,
 }
 
 impl Repeat {
     /// First sent → last end, seconds.
-    pub(super) fn length_s(&self) -> f64 {
+    pub(crate) fn length_s(&self) -> f64 {
         let lengths = self.rows.iter().map(RequestRow::whole_s);
         lengths.fold(0.0, f64::max)
     }
@@ -39,7 +39,7 @@ impl Repeat {
 }
 
 impl LevelFolder {
-    pub(super) fn read(users: u32, path: &Path, problems: &mut Problems) -> Self {
+    pub(crate) fn read(users: u32, path: &Path, problems: &mut Problems) -> Self {
         let folder = format!("test_results_{users}");
         let named = |file: &str| (path.join(file), format!("{folder}/{file}"));
         let (file, name) = named("request_summary.csv");
@@ -82,7 +82,7 @@ fn split(rows: Vec<RequestRow>, users: u32, name: &str, problems: &mut Problems)
         }
     }
     for repeat in &repeats {
-        let found = crate::units::u32_of(repeat.rows.len());
+        let found = crate::text::numbers::u32_of(repeat.rows.len());
         if found != users {
             let line = repeat.rows.first().map_or(0, |row| row.line);
             problems.add(format!(

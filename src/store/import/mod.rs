@@ -21,8 +21,8 @@ mod timeline;
 use std::fs;
 use std::path::Path;
 
-use super::{RunDirectory, StoreError};
 use crate::event::{Event, RunInfo, What};
+use crate::store::{RunDirectory, StoreError};
 use folder::LevelFolder;
 use rows::Problems;
 
@@ -65,7 +65,7 @@ pub fn import(directory: &Path, model: Option<&str>) -> Result<Import, StoreErro
 /// Writes an import below `root`, as a run directory like any other. Returns where it is.
 pub fn record(import: &Import, root: &Path) -> Result<std::path::PathBuf, StoreError> {
     let directory = RunDirectory::create(root, &import.info)?;
-    let mut recorder = super::Recorder::open(&directory)?;
+    let mut recorder = crate::store::Recorder::open(&directory)?;
     for event in &import.events {
         let event = match &event.what {
             What::RunStarted(_) => Event {

@@ -11,84 +11,84 @@ const TOLD_OF_A_FILE: usize = 3;
 
 /// What could not be read.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     sentences: Vec<String>,
 }
 
 impl Problems {
-    pub(super) fn add(&mut self, sentence: String) {
+    pub(crate) fn add(&mut self, sentence: String) {
         self.sentences.push(sentence);
     }
 
-    pub(super) fn into_sentences(self) -> Vec<String> {
+    pub(crate) fn into_sentences(self) -> Vec<String> {
         self.sentences
     }
 }
 
 /// A row of `request_summary.csv`; times in seconds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct RequestRow {
-    pub(super) line: u64,
-    pub(super) id: u64,
-    pub(super) ttfb_s: f64,
-    pub(super) wait_s: f64,
+pub(crate) struct RequestRow {
+    pub(crate) line: u64,
+    pub(crate) id: u64,
+    pub(crate) ttfb_s: f64,
+    pub(crate) wait_s: f64,
     /// First token → end.
-    pub(super) total_s: f64,
-    pub(super) chunks: u32,
-    pub(super) status_code: u16,
-    pub(super) status: String,
+    pub(crate) total_s: f64,
+    pub(crate) chunks: u32,
+    pub(crate) status_code: u16,
+    pub(crate) status: String,
 }
 
 impl RequestRow {
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.status == "Completed" && (200..300).contains(&self.status_code)
     }
 
     /// Sent → end, seconds.
-    pub(super) fn whole_s(&self) -> f64 {
+    pub(crate) fn whole_s(&self) -> f64 {
         self.wait_s + self.total_s
     }
 }
 
 /// A row of `duration_metrics.csv`: one finished run.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct DurationRow {
-    pub(super) line: u64,
-    pub(super) end: DateTime<Utc>,
+pub(crate) struct DurationRow {
+    pub(crate) line: u64,
+    pub(crate) end: DateTime<Utc>,
     /// The longest `TotalDuration`, seconds.
-    pub(super) max_s: f64,
+    pub(crate) max_s: f64,
 }
 
 /// A row of `gpu_metrics.csv`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct GpuRow {
-    pub(super) at: DateTime<Utc>,
-    pub(super) usage_percent: Option<f64>,
-    pub(super) watts: Option<f64>,
-    pub(super) mhz: Option<f64>,
+pub(crate) struct GpuRow {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) usage_percent: Option<f64>,
+    pub(crate) watts: Option<f64>,
+    pub(crate) mhz: Option<f64>,
 }
 
 /// A row of a `process_PID_metrics.csv`; sizes in bytes.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct ProcessRow {
-    pub(super) at: DateTime<Utc>,
-    pub(super) pid: u32,
-    pub(super) cpu_percent: Option<f64>,
-    pub(super) memory_percent: Option<f64>,
-    pub(super) threads: Option<u32>,
-    pub(super) descriptors: Option<u32>,
-    pub(super) vsz_bytes: Option<u64>,
-    pub(super) rss_bytes: Option<u64>,
+pub(crate) struct ProcessRow {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) pid: u32,
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) memory_percent: Option<f64>,
+    pub(crate) threads: Option<u32>,
+    pub(crate) descriptors: Option<u32>,
+    pub(crate) vsz_bytes: Option<u64>,
+    pub(crate) rss_bytes: Option<u64>,
 }
 
 /// The names of the columns that a row needs, and how it is made from their cells.
-pub(super) trait Row: Sized {
+pub(crate) trait Row: Sized {
     const COLUMNS: &'static [&'static str];
     fn parse(cells: &Cells<'_>) -> Result<Self, String>;
 }
 
 /// The cells of one line.
-pub(super) struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     record: &'a StringRecord,
     columns: &'a [usize],
     names: &'static [&'static str],
@@ -108,7 +108,7 @@ impl Cells<'_> {
     }
 
     fn wrong(&self, column: usize, what: &str, text: &str) -> String {
-        let text = crate::stats::plain::one_line(text, 40);
+        let text = crate::text::sanitize::one_line(text, 40);
         format!("{} is {what}: \"{text}\"", self.name(column))
     }
 
@@ -213,10 +213,10 @@ impl Row for ProcessRow {
         // `ps` counts in KiB.
         let kibibytes = |column| -> Result<Option<u64>, String> {
             let kib = cells.maybe(column)?;
-            Ok(kib.map(|kib| crate::units::floor_u64(kib * 1024.0)))
+            Ok(kib.map(|kib| crate::text::numbers::floor_u64(kib * 1024.0)))
         };
         let count = |column| -> Result<Option<u32>, String> {
-            let number = cells.maybe(column)?.map(crate::units::floor_u64);
+            let number = cells.maybe(column)?.map(crate::text::numbers::floor_u64);
             Ok(number.and_then(|number| u32::try_from(number).ok()))
         };
         Ok(Self {
@@ -233,7 +233,7 @@ impl Row for ProcessRow {
 }
 
 /// The rows of a file. `name` is how the file is called in messages.
-pub(super) fn read<R: Row>(path: &Path, name: &str, problems: &mut Problems) -> Vec<R> {
+pub(crate) fn read<R: Row>(path: &Path, name: &str, problems: &mut Problems) -> Vec<R> {
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     let opened = File::open(path).map_err(|error| format!("{name}: {error}"));
     let done = opened.and_then(|file| read_lines(file, name, &mut rows, &mut wrong));

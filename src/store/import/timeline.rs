@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Import;
-use super::folder::LevelFolder;
-use super::rows::{GpuRow, Problems, ProcessRow, RequestRow};
-use crate::api::{Dialect, Model, Target};
 use crate::event::{
-    CycleEnd, Event, FailureKind, GpuSample, Imported, Machine, Outcome, PowerScope, ProcessSample,
+    CycleEnd, Event, FailureKind, GpuSample, Imported, Outcome, PowerScope, ProcessSample,
     RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
 };
+use crate::event::{Dialect, Model, Target};
 use crate::plan::Plan;
+use crate::platform::Machine;
 use crate::store::directory_name;
+use crate::store::import::Import;
+use crate::store::import::folder::LevelFolder;
+use crate::store::import::rows::{GpuRow, Problems, ProcessRow, RequestRow};
 
 /// The source that the samples of an import name.
 const SOURCE: &str = "study:gpu";
@@ -41,7 +42,7 @@ impl Clock {
     }
 }
 
-pub(super) fn timeline(
+pub(crate) fn timeline(
     levels: &[LevelFolder],
     folder: String,
     model: String,
@@ -97,7 +98,7 @@ fn sampled(levels: &[LevelFolder]) -> impl Iterator<Item = DateTime<Utc>> {
 }
 
 fn length(seconds: f64) -> TimeDelta {
-    let micros = i64::try_from(crate::units::floor_u64((seconds * 1e6).round()));
+    let micros = i64::try_from(crate::text::numbers::floor_u64((seconds * 1e6).round()));
     TimeDelta::microseconds(micros.unwrap_or(i64::MAX / 1024))
 }
 
@@ -221,7 +222,7 @@ fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64)
 
 fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
     let after = |seconds: f64| {
-        let micros = crate::units::floor_u64((seconds * 1e6).round());
+        let micros = crate::text::numbers::floor_u64((seconds * 1e6).round());
         Stamp(sent.0.saturating_add(micros))
     };
     let done = row.is_done();

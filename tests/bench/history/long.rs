@@ -102,7 +102,7 @@ fn record(number: u32, requests: u32) -> RequestRecord {
     // As many different gaps as a real answer of 256 tokens has.
     let gap = (last - first) / 255.0 * 1e6;
     let gaps = (0..90_u64).flat_map(|step| {
-        let micros = tokometer::units::floor_u64(gap * (0.55 + step as f64 * 0.01));
+        let micros = tokometer::text::numbers::floor_u64(gap * (0.55 + step as f64 * 0.01));
         [micros / 10 * 10, if step % 6 == 0 { 3 } else { 2 }]
     });
     RequestRecord {
@@ -129,7 +129,7 @@ fn progress(second: u32, records: &[RequestRecord]) -> Event {
         let share = at.since(first) / record.ended.since(first);
         InFlight {
             id: record.id,
-            tokens: u32::try_from(tokometer::units::floor_u64(256.0 * share)).unwrap(),
+            tokens: u32::try_from(tokometer::text::numbers::floor_u64(256.0 * share)).unwrap(),
             phase: Phase::Answering,
         }
     });

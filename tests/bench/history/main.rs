@@ -27,7 +27,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokometer::report;
-use tokometer::store::{self, index};
+use tokometer::store;
+use tokometer::store::index;
 
 fn main() {
     let args: Vec<String> = std::env::args()

@@ -14,9 +14,10 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokometer::event::{RequestRecord, What};
 use tokometer::plan::{CycleShape, Plan};
-use tokometer::run::session::{self, Session, SessionOptions};
-use tokometer::run::{Ask, News};
-use tokometer::ui;
+use tokometer::session::serve;
+use tokometer::session::serve::{Session, SessionOptions};
+use tokometer::session::{Ask, News};
+use tokometer::tui;
 
 /// Processor time of this process, seconds.
 fn cpu_s() -> f64 {

@@ -1,0 +1,118 @@
+//! The 256 colours of a GIF: fixed before its first frame, so that frames can be written as they come.
+
+use std::collections::HashMap;
+
+use crate::capture::color_scheme::{Ink, Look, Rgb, mix};
+
+/// Steps from the ground to the text at the edge of a glyph; more cost colours and bytes.
+pub(crate) const STEPS: u8 = 3;
+
+/// The index that leaves a pixel as it was.
+pub(crate) const KEEP: u8 = 255;
+
+/// The colours of a look, with what lies between them and the ground, and a cube for the rest.
+#[derive(Debug)]
+pub(crate) struct Palette {
+    colours: Vec<Rgb>,
+    found: HashMap<Rgb, u8>,
+}
+
+impl Palette {
+    pub(crate) fn of(look: &Look) -> Self {
+        let mut colours = vec![look.ground];
+        for text in look.ansi.into_iter().chain([look.text]) {
+            let dim = mix(look.ground, text, 170);
+            for step in 1..=STEPS {
+                colours.push(mix(look.ground, text, coverage(step)));
+                colours.push(mix(look.ground, dim, coverage(step)));
+            }
+        }
+        let levels = [0_u8, 64, 128, 191, 255];
+        for red in levels {
+            for green in levels {
+                colours.extend(levels.map(|blue| [red, green, blue]));
+            }
+        }
+        colours.truncate(usize::from(KEEP));
+        Self {
+            colours,
+            found: HashMap::new(),
+        }
+    }
+
+    /// All of it as the file wants it, 256 colours.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.colours.concat();
+        bytes.resize(256 * 3, 0);
+        bytes
+    }
+
+    /// The colours from the ground to the text of an ink, in [`STEPS`] steps.
+    pub(crate) fn ramp(&mut self, ink: &Ink) -> [u8; STEPS as usize + 1] {
+        let mut ramp = [0; STEPS as usize + 1];
+        for (index, step) in ramp.iter_mut().zip(0..) {
+            *index = self.index(mix(ink.ground, ink.text, coverage(step)));
+        }
+        ramp
+    }
+
+    /// The nearest colour.
+    fn index(&mut self, colour: Rgb) -> u8 {
+        if let Some(&index) = self.found.get(&colour) {
+            return index;
+        }
+        let far = |of: &Rgb| -> u32 {
+            let channels = of.iter().zip(colour);
+            channels.map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
+        };
+        let nearest = self
+            .colours
+            .iter()
+            .zip(0..=u8::MAX)
+            .min_by_key(|(of, _)| far(of));
+        let index = nearest.map_or(0, |(_, index)| index);
+        self.found.insert(colour, index);
+        index
+    }
+}
+
+/// The share of text at a step, 0–255.
+fn coverage(step: u8) -> u8 {
+    step * (u8::MAX / STEPS)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
+mod tests {
+    use super::*;
+    use ratatui::buffer::Cell;
+    use ratatui::style::{Color, Style};
+
+    #[test]
+    fn the_colours_of_a_theme_are_exact_and_the_rest_near() {
+        for look in [Look::dark(), Look::light()] {
+            let mut palette = Palette::of(&look);
+            assert_eq!(palette.bytes().len(), 768);
+            for colour in look.ansi.into_iter().chain([look.text, look.ground]) {
+                let index = palette.index(colour);
+                assert_ne!(index, KEEP);
+                assert_eq!(palette.colours[usize::from(index)], colour);
+            }
+            let near = palette.index([250, 3, 130]);
+            assert_eq!(palette.colours[usize::from(near)], [255, 0, 128]);
+        }
+    }
+
+    #[test]
+    fn a_ramp_goes_from_ground_to_text() {
+        let look = Look::dark();
+        let mut palette = Palette::of(&look);
+        let mut cell = Cell::new("x");
+        cell.set_style(Style::new().fg(Color::Cyan));
+        let ramp = palette.ramp(&look.ink(&cell));
+        let colours = ramp.map(|index| palette.colours[usize::from(index)]);
+        assert_eq!(colours[0], look.ground);
+        assert_eq!(colours[3], look.ansi[6]);
+        assert!(colours.windows(2).all(|two| two[0][1] < two[1][1]));
+    }
+}

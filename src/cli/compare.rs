@@ -1,0 +1,186 @@
+//! `tokometer compare RUN RUN…`: runs against each other.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use color_eyre::eyre::Result;
+
+use crate::cli::output::{RunsDir, complain, print};
+pub use crate::metrics::compare::letter;
+use crate::metrics::compare::{Comparison, Row, RunHead, told, written};
+use crate::metrics::condition::Condition;
+use crate::metrics::state::RunState;
+use crate::metrics::summary::Summary;
+use crate::report;
+use crate::store::StoreError;
+use crate::store::index::find;
+use crate::text::numbers::carried;
+use crate::text::sanitize::one_line;
+
+/// A condition is met.
+const MET: u8 = 3;
+
+/// The flags of `compare`.
+#[derive(Debug, Args, Clone)]
+pub struct CompareArgs {
+    /// The runs: paths, names, the beginning of a name, or `latest`; differences are against the first
+    #[arg(value_name = "RUN", num_args = 2.., required = true)]
+    pub runs: Vec<String>,
+    /// The comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write it below DIR as compare.md, compare.html and compare.json, with a chart of all runs as models.svg and
+    /// models.png
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Exit with 3 if a level changed so, for example 'speed < -5%', 'wait > 0.5', 'errors > 1%' (repeatable);
+    /// speed, wait, total, throughput, errors, share, energy
+    #[arg(long, value_name = "CONDITION", allow_hyphen_values = true)]
+    pub fail_if: Vec<Condition>,
+    /// Where runs are kept
+    #[command(flatten)]
+    pub runs_dir: RunsDir,
+}
+
+/// Compares, prints, and returns the exit code: 0 done, 1 not possible, 3 a condition is met.
+pub fn run_compare(args: &CompareArgs) -> Result<u8> {
+    let root = args.runs_dir.root()?;
+    let mut states = Vec::new();
+    for name in &args.runs {
+        match open(&root, name) {
+            Ok(state) => states.push(state),
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                return Ok(1);
+            }
+        }
+    }
+    let summaries: Vec<Summary> = states.iter().map(Summary::of).collect();
+    let comparison = Comparison::with(&states.iter().collect::<Vec<_>>(), &summaries);
+    if args.json {
+        print(&report::compare::json(&comparison)?);
+    } else {
+        print(&text(&comparison));
+    }
+    if let Some(out) = &args.out {
+        match report::compare::write(&comparison, &summaries, out) {
+            Ok(written) => {
+                for path in &written {
+                    complain(&format!("wrote {}", crate::cli::output::shown(path)));
+                }
+            }
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                return Ok(1);
+            }
+        }
+    }
+    Ok(check(&args.fail_if, &comparison))
+}
+
+fn open(root: &Path, name: &str) -> Result<RunState, StoreError> {
+    let path = find(root, name)?;
+    let mut state = RunState::default();
+    let (_, missing) = crate::store::replay(&path, |event| state.apply(&event))?;
+    for sentence in missing {
+        complain(&format!(
+            "warning: {}: {sentence}",
+            crate::cli::output::shown(&path)
+        ));
+    }
+    Ok(state)
+}
+
+fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
+    let mut code = 0;
+    for condition in conditions {
+        match condition.check(comparison) {
+            None => {
+                complain(
+                    "error: a condition cannot be checked: no level has its figure in two runs",
+                );
+                code = code.max(1);
+            }
+            Some(met) => {
+                for place in &met {
+                    complain(&format!(
+                        "failed: {} (run {})",
+                        place.text,
+                        letter(place.run)
+                    ));
+                    code = MET;
+                }
+            }
+        }
+    }
+    code
+}
+
+/// The comparison as text.
+pub fn text(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    for (number, run) in comparison.runs.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{}  {}", letter(number), head(run));
+    }
+    for warning in &comparison.warnings {
+        let _ = writeln!(out, "warning: {warning}");
+    }
+    for level in &comparison.levels {
+        let users = if level.users == 1 { "user" } else { "users" };
+        let _ = writeln!(out, "\n{} {users}", level.users);
+        for row in &level.rows {
+            out.push_str(&line(row));
+        }
+    }
+    out
+}
+
+fn head(run: &RunHead) -> String {
+    let simulated = if run.simulated { "  SIMULATED" } else { "" };
+    let people = match (&run.by_share, &run.by_mean) {
+        (Some(share), Some(mean)) => format!(
+            "  people: {} ({}), by mean {}",
+            carried(share.both_users),
+            share
+                .state
+                .map_or_else(|| "–".to_owned(), |state| state.to_string()),
+            carried(mean.both_users)
+        ),
+        _ => String::new(),
+    };
+    let server = run.server.as_deref().unwrap_or("–");
+    one_line(
+        &format!("{}  {}  {server}{simulated}{people}", run.id, run.model),
+        300,
+    )
+}
+
+fn line(row: &Row) -> String {
+    let values = row
+        .values
+        .iter()
+        .map(|known| format!("{:>10}", written(row.metric, *known)));
+    let values: Vec<String> = values.collect();
+    let mut line = format!(
+        "  {:<11}{} {}",
+        row.metric.to_string(),
+        values.join(" "),
+        row.metric.unit()
+    );
+    for (number, change) in row.changes.iter().enumerate() {
+        let told = change
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), |c| told(row.metric, c));
+        // With two runs there is only one difference to tell.
+        let of = if row.changes.len() > 1 {
+            format!("{}: ", letter(number + 1))
+        } else {
+            String::new()
+        };
+        let _ = write!(line, "   {of}{told}");
+    }
+    line.push('\n');
+    line
+}

@@ -1,0 +1,119 @@
+//! The two ways to follow a session: the dashboard, or the printer.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use color_eyre::eyre::{Result, WrapErr as _};
+use crossterm::event::EventStream;
+use tokio::sync::mpsc;
+
+use crate::cli::LookArgs;
+use crate::cli::output::{complain, shown, signal_code};
+use crate::headless::{self, HeadlessOptions};
+use crate::load::Command;
+use crate::platform::shutdown_signal;
+use crate::session::serve::Session;
+use crate::session::{Ask, News};
+use crate::tui::terminal::Screen;
+use crate::tui::{self, Exit, Shutdown};
+
+/// The reports of a run that is over, beside its log.
+pub(crate) fn write_reports(directory: &Path) -> Result<PathBuf, String> {
+    let written = crate::report::write(directory, directory);
+    let page = written.map(|_| directory.join("report.html"));
+    page.map_err(|error| error.to_string())
+}
+
+/// The options of a dashboard that looks so.
+pub(crate) fn looks(args: &LookArgs) -> tui::Options {
+    let defaults = tui::Options::default();
+    tui::Options {
+        theme: args.theme.clone().unwrap_or(defaults.theme),
+        ascii: args.ascii,
+        mouse: !args.no_mouse,
+        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        ..defaults
+    }
+}
+
+pub(crate) async fn dashboard(options: tui::Options, session: Session) -> Result<u8> {
+    let Session { asks, news, work } = session;
+    crate::platform::yield_to_the_load();
+    let code = on_screen(options, news, asks).await;
+    work.finish().await;
+    code
+}
+
+/// Shows the dashboard until it is left, and returns the exit code.
+pub(crate) async fn on_screen(
+    options: tui::Options,
+    news: mpsc::Receiver<News>,
+    asks: mpsc::Sender<Ask>,
+) -> Result<u8> {
+    let signal = shutdown_signal();
+    let shutdown = async {
+        match signal.await {
+            Ok(signal) => Shutdown { signal },
+            // Without signals there is still the keyboard.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let mut screen = Screen::open(options.mouse).wrap_err("the terminal cannot be used")?;
+    let keys = EventStream::new();
+    let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
+    drop(screen);
+    Ok(match left {
+        Ok(app) => {
+            if let Some(directory) = app.measured_directory() {
+                point_at(&directory);
+            }
+            match app.exit() {
+                Some(Exit::Signal(signal)) => signal_code(signal),
+                _ => 0,
+            }
+        }
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            1
+        }
+    })
+}
+
+/// Says where the files of the last run are, once the dashboard is gone from the screen.
+fn point_at(directory: &Path) {
+    let page = directory.join("report.html");
+    let lines = [("run directory", directory), ("report", page.as_path())];
+    for (what, path) in lines.iter().filter(|(_, path)| path.exists()) {
+        let path = shown(path);
+        // A closed output is nobody's loss.
+        let _closed = writeln!(std::io::stdout(), "{what}: {path}");
+    }
+}
+
+pub(crate) async fn without_dashboard(options: HeadlessOptions, session: Session) -> Result<u8> {
+    let Session { asks, news, work } = session;
+    if !options.simulate {
+        // Only a session that is gone does not hear this, and then the news say so.
+        let _gone = asks.send(Ask::Search).await;
+    }
+    let teller = asks.clone();
+    let mut out = std::io::stdout();
+    let mut err = std::io::stderr();
+    let printing = headless::run(news, asks, options, &mut out, &mut err);
+    let mut printing = std::pin::pin!(printing);
+    let code = tokio::select! {
+        code = &mut printing => code,
+        Ok(signal) = shutdown_signal() => {
+            let _gone = teller.send(Ask::Run(Command::Signal(signal))).await;
+            // What was measured is printed and written first; a second signal does not wait for it.
+            tokio::select! {
+                _ = &mut printing => {}
+                _ = shutdown_signal() => {}
+            }
+            signal_code(signal)
+        }
+    };
+    drop(teller);
+    work.finish().await;
+    Ok(code)
+}

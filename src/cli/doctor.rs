@@ -1,0 +1,152 @@
+//! `tokometer doctor`: what can be measured here, and what mends the rest.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use clap::Args;
+use color_eyre::eyre::{Result, WrapErr as _};
+
+use crate::cli::PlaceArgs;
+use crate::cli::output::{screen_runtime, usage};
+use crate::dialect::{DiscoverError, address};
+use crate::probe::doctor::{Patient, Report, USUAL_SERVERS, examine};
+use crate::probe::gpu;
+
+/// The flags of `doctor`.
+#[derive(Debug, Args, Clone)]
+pub struct DoctorArgs {
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The server to run against, looked for beside the usual ones; without it there the exit code is 1
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Where the sources look.
+    #[command(flatten)]
+    pub places: PlaceArgs,
+}
+
+/// How long the slowest source is waited for.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How long a server may take to say who it is.
+const PROBE: Duration = Duration::from_secs(2);
+/// The largest level of the study.
+const USERS: u32 = 256;
+
+/// Examines this machine and prints the report; 0 where a run can be made, else 1.
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
+    let asked = match asked(args) {
+        Ok(asked) => asked,
+        Err(error) => return Ok(usage(&error)),
+    };
+    let runtime = screen_runtime()?;
+    let probe = |url: &str| {
+        let found =
+            async { tokio::time::timeout(PROBE, crate::dialect::discover(url, None)).await };
+        match runtime.block_on(found) {
+            Ok(Ok(found)) => Ok(found.server.unwrap_or_else(|| found.dialect.to_string())),
+            Ok(Err(DiscoverError::NoAnswer(why))) => Err(why),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer within {} s", PROBE.as_secs())),
+        }
+    };
+    let places = args.places.places();
+    let report = examine(Patient {
+        sources: gpu::each_source(&places),
+        tick: places.tick,
+        patience: PATIENCE,
+        servers: servers(asked.as_deref()),
+        asked,
+        probe: &probe,
+        descriptors: crate::platform::descriptor_limits(),
+        users: USERS,
+        terminal: terminal(),
+    });
+    print(&report, args.json)?;
+    Ok(u8::from(!report.ok))
+}
+
+/// The address that was asked for: the one that a run would take.
+fn asked(args: &DoctorArgs) -> Result<Option<String>, address::AddressError> {
+    match &args.url {
+        Some(url) => address::from_url(url).map(Some),
+        None => std::env::var("OLLAMA_HOST")
+            .ok()
+            .filter(|host| !host.trim().is_empty())
+            .map(|host| address::from_ollama_host(&host))
+            .transpose(),
+    }
+}
+
+/// The address that was asked for, and those where servers usually are.
+fn servers(asked: Option<&str>) -> Vec<(String, String)> {
+    let usual = USUAL_SERVERS.map(|(url, name)| (url.to_owned(), name.to_owned()));
+    let mut all: Vec<(String, String)> = asked
+        .map(|url| (url.to_owned(), "asked for".to_owned()))
+        .into_iter()
+        .collect();
+    for (url, name) in usual {
+        if all.iter().all(|(known, _)| *known != url) {
+            all.push((url, name));
+        }
+    }
+    all
+}
+
+/// What the terminal can do, as far as it tells.
+fn terminal() -> Vec<(String, String)> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let is_terminal = std::io::stdout().is_terminal();
+    let term = variable("TERM");
+    let colours = match (variable("COLORTERM"), term.as_deref()) {
+        _ if variable("NO_COLOR").is_some() => "none (NO_COLOR)",
+        (Some(depth), _) if depth == "truecolor" || depth == "24bit" => "16 million",
+        (_, Some(term)) if term.contains("256") => "256",
+        (_, Some("dumb") | None) => "none",
+        _ => "16",
+    };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable);
+    let unicode = locale.as_deref().map(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    });
+    let size = crossterm::terminal::size()
+        .ok()
+        .filter(|_| is_terminal)
+        .map(|(columns, rows)| format!("{columns}×{rows} (120×30 shows all panes)"));
+    let mut facts = vec![
+        (
+            "output".to_owned(),
+            if is_terminal {
+                "a terminal"
+            } else {
+                "no terminal: no dashboard"
+            }
+            .to_owned(),
+        ),
+        (
+            "type".to_owned(),
+            term.unwrap_or_else(|| "unknown".to_owned()),
+        ),
+        ("colours".to_owned(), colours.to_owned()),
+    ];
+    facts.extend(size.map(|size| ("size".to_owned(), size)));
+    facts.extend(unicode.map(|unicode| ("unicode".to_owned(), yes_no(unicode))));
+    facts
+}
+
+fn print(report: &Report, json: bool) -> Result<()> {
+    let text = if json {
+        let mut text = serde_json::to_string_pretty(report).wrap_err("the report as JSON")?;
+        text.push('\n');
+        text
+    } else {
+        report.text()
+    };
+    // A reader that has seen enough is no failure.
+    let _enough = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}

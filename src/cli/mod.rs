@@ -1,0 +1,149 @@
+//! Commands and flags.
+
+pub mod compare;
+pub mod config;
+pub mod display;
+mod doctor;
+pub mod import;
+mod look;
+mod monitor;
+pub mod output;
+pub mod preview;
+pub mod preview_args;
+pub mod preview_mode;
+pub mod preview_plain;
+pub mod replay;
+pub mod report;
+mod resume;
+mod run;
+pub mod runs;
+pub mod screenshot;
+mod simulate;
+mod values;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use color_eyre::eyre::Result;
+
+use config::ConfigError;
+use output::{USAGE, complain};
+
+pub use doctor::DoctorArgs;
+pub use look::LookArgs;
+pub use monitor::{MonitorArgs, PlaceArgs, SourceArgs};
+pub use resume::ResumeArgs;
+pub use run::{PlanError, RunArgs};
+pub use simulate::SimulateArgs;
+pub(crate) use values::{factor, users};
+
+/// A speedometer for language-model servers: watch a benchmark of your own model, live.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
+#[command(after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do; without a command: run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The flags of `run`.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  tokometer                                 look for Ollama here, open the dashboard
+  tokometer --sim                           try it with the simulated server
+  tokometer preview --speed 9,20,55,100     what tokens per second feel like
+  tokometer --users 1,4,16 --waves 3        three rounds at 1, 4 and 16 users
+  tokometer --url http://box:8080 --dialect openai
+  tokometer --json > run.json               no dashboard, the summary as JSON
+
+Defaults of your own: tokometer.toml in your folder of settings (~/.config/tokometer), or the file that
+TOKOMETER_CONFIG names; its keys are the flags of `run`: users = [1, 4], limit-wait = \"5s\".
+
+Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not go on,
+2 wrong usage, 3 a condition of `compare --fail-if` is met, 128+n ended by signal n.";
+
+/// What tokometer can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Benchmark a server (the same as no command at all)
+    Run(Box<RunArgs>),
+    /// Go on with a run that was killed or stopped, at the level where it was
+    Resume(Box<ResumeArgs>),
+    /// Feel token speeds: lanes of text side by side, at any speed or as it was measured
+    Preview(Box<preview_args::PreviewArgs>),
+    /// Picture of the dashboard during a run of the simulated server: .svg, or a recording .gif or .cast
+    Screenshot(Box<screenshot::ScreenshotArgs>),
+    /// Be a simulated Ollama server, for trying out clients and tokometer itself
+    Simulate(SimulateArgs),
+    /// Say what can be measured here, what not, why, and what mends it
+    Doctor(DoctorArgs),
+    /// Write a run's report: Markdown, HTML, CSV, JSON and charts
+    Report(report::ReportArgs),
+    /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
+    Share(report::ShareArgs),
+    /// Import the folders of the study's own tool (`test_results_N`) as a run
+    Import(import::ImportArgs),
+    /// List the runs that were recorded, or delete one
+    Runs(runs::RunsArgs),
+    /// Play a recorded run in the dashboard, at its own pace or faster; no server is needed
+    Replay(replay::ReplayArgs),
+    /// Hold runs against each other, level by level
+    Compare(compare::CompareArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs what this command line asks for; its first word is the program's name.
+pub fn execute_line(arguments: &[OsString]) -> Result<ExitCode> {
+    match config::parse(arguments) {
+        Ok(cli) => execute(cli),
+        // Help is one of these; it goes to standard output, and is no failure.
+        Err(ConfigError::Usage(error)) => error.exit(),
+        Err(ConfigError::File(problems)) => {
+            for problem in problems.lines() {
+                complain(&format!("error: {problem}"));
+            }
+            Ok(ExitCode::from(USAGE))
+        }
+    }
+}
+
+/// Runs what the command line asks for.
+pub fn execute(cli: Cli) -> Result<ExitCode> {
+    let code = match cli.command {
+        None => run::run(&cli.run)?,
+        Some(Command::Run(args)) => run::run(&args)?,
+        Some(Command::Resume(args)) => resume::resume(&args)?,
+        Some(Command::Simulate(args)) => simulate::simulate(&args)?,
+        Some(Command::Doctor(args)) => doctor::doctor(&args)?,
+        Some(Command::Report(args)) => report::run_report(&args)?,
+        Some(Command::Share(args)) => report::run_share(&args)?,
+        Some(Command::Preview(args)) => preview::execute(&args)?,
+        Some(Command::Screenshot(args)) => screenshot::execute(&args)?,
+        Some(Command::Import(args)) => import::run_import(&args)?,
+        Some(Command::Runs(args)) => runs::run_runs(&args)?,
+        Some(Command::Replay(args)) => replay::run_replay(&args)?,
+        Some(Command::Compare(args)) => compare::run_compare(&args)?,
+        Some(Command::Completions { shell }) => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
+            // A reader that has seen enough is no failure.
+            let _enough = std::io::stdout().write_all(&out);
+            0
+        }
+    };
+    Ok(ExitCode::from(code))
+}

@@ -1,0 +1,63 @@
+//! What every command needs to say something: standard output, complaints, exit codes, where runs are.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use color_eyre::eyre::{Result, WrapErr as _};
+
+use crate::text::sanitize::one_line;
+
+/// Wrong usage.
+pub(crate) const USAGE: u8 = 2;
+
+/// Says what was wrong with the command line.
+pub(crate) fn usage(what: &dyn std::fmt::Display) -> u8 {
+    complain(&format!(
+        "error: {what}\n\nFor more information, try '--help'."
+    ));
+    USAGE
+}
+
+/// A line on standard error; one that is closed is no failure.
+pub(crate) fn complain(line: &str) {
+    let line = one_line(line, 1000);
+    let _closed = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The runtime of everything that draws or prints; the load has its own.
+pub(crate) fn screen_runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.wrap_err("no runtime for the screen")
+}
+
+/// The exit code of a program that signal `number` ended.
+pub(crate) fn signal_code(number: i32) -> u8 {
+    u8::try_from(number).map_or(1, |number| number.saturating_add(128))
+}
+
+/// Where runs are.
+#[derive(Debug, Args, Clone, Default)]
+pub struct RunsDir {
+    /// Where runs are kept [default: the platform's data folder, tokometer/runs]
+    #[arg(long, value_name = "DIR", env = "TOKOMETER_RUNS_DIR")]
+    pub runs_dir: Option<PathBuf>,
+}
+
+impl RunsDir {
+    pub(crate) fn root(&self) -> Result<PathBuf> {
+        Ok(crate::store::default_root(self.runs_dir.as_deref())?)
+    }
+}
+
+/// Text for standard output; a reader that has seen enough is no failure.
+pub(crate) fn print(text: &str) {
+    let _enough = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// A path on one line, harmless for a terminal.
+pub(crate) fn shown(path: &Path) -> String {
+    one_line(&path.display().to_string(), 1000)
+}

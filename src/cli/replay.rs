@@ -1,0 +1,101 @@
+//! `tokometer replay RUN`: a recorded run in the dashboard, as if it happened now; no server is needed.
+
+use clap::Args;
+use color_eyre::eyre::Result;
+use tokio::sync::mpsc;
+
+use crate::cli::LookArgs;
+use crate::cli::display::{looks, on_screen};
+use crate::cli::output::screen_runtime;
+use crate::cli::output::{RunsDir, complain, print};
+use crate::headless::summary_text;
+use crate::report::Report;
+use crate::store::index::find;
+use crate::store::opened::open;
+use crate::tui;
+use crate::tui::player::PACES;
+
+/// The flags of `replay`.
+#[derive(Debug, Args, Clone)]
+pub struct ReplayArgs {
+    /// The run: a path, a name, the beginning of a name, or `latest`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// How many times faster than it was, 1 to 100; + and - change it
+    #[arg(long, value_name = "X", value_parser = pace, default_value = "1")]
+    pub speed: f64,
+    /// Where runs are kept
+    #[command(flatten)]
+    pub runs_dir: RunsDir,
+    /// How it is shown
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// Opens the dashboard, or prints the summary where there is no screen for one; returns the exit code.
+pub fn run_replay(args: &ReplayArgs) -> Result<u8> {
+    let root = args.runs_dir.root()?;
+    let directory = match find(&root, &args.run) {
+        Ok(directory) => directory,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    if !args.look.wants_dashboard() {
+        return Ok(match Report::open(&directory) {
+            Ok(report) => tell(&report, args.look.json)?,
+            Err(error) => refuse(&error),
+        });
+    }
+    let opened = match open(&directory) {
+        Ok(opened) => opened,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    let options = tui::Options {
+        archive: Some(root),
+        replay: Some(Box::new(opened)),
+        pace: args.speed,
+        ..looks(&args.look)
+    };
+    // Nobody measures: nothing is told, and nothing heard.
+    let (_silent, news) = mpsc::channel(1);
+    let (asks, _unheard) = mpsc::channel(1);
+    screen_runtime()?.block_on(on_screen(options, news, asks))
+}
+
+fn tell(report: &Report, json: bool) -> Result<u8> {
+    for sentence in &report.missing {
+        complain(&format!("warning: {sentence}"));
+    }
+    print(&if json {
+        report.json()?
+    } else {
+        summary_text(&report.summary)
+    });
+    Ok(0)
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> u8 {
+    complain(&format!("error: {error}"));
+    1
+}
+
+fn pace(text: &str) -> Result<f64, String> {
+    let (slowest, fastest) = PACES;
+    match text.trim_end_matches(['x', '×']).parse::<f64>() {
+        Ok(pace) if (slowest..=fastest).contains(&pace) => Ok(pace),
+        _ => Err(format!("between {slowest} and {fastest}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_has_bounds() {
+        assert_eq!(pace("10"), Ok(10.0));
+        assert_eq!(pace("2.5x"), Ok(2.5));
+        for wrong in ["0", "0.5", "101", "fast", "NaN", "-3"] {
+            assert!(pace(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `tokometer runs`: what was recorded.
+
+use clap::Args;
+use color_eyre::eyre::Result;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::cli::output::{RunsDir, complain, print};
+use crate::store::index::{Entry, Found, delete, find, matches, survey};
+use crate::text::numbers::carried;
+use crate::text::sanitize::{json_lines, one_line};
+
+/// The longest name of a model or a server in the table, characters.
+const LONGEST: usize = 40;
+
+/// The flags of `runs`.
+#[derive(Debug, Args, Clone)]
+pub struct RunsArgs {
+    /// Only runs whose name, model or server contains this
+    #[arg(value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// The list as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Delete this run with all its files; it must be confirmed with --yes
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["filter", "json"])]
+    pub delete: Option<String>,
+    /// Yes, delete it
+    #[arg(long, requires = "delete")]
+    pub yes: bool,
+    /// Where runs are kept
+    #[command(flatten)]
+    pub runs_dir: RunsDir,
+}
+
+/// Lists or deletes, and returns the exit code: 0 done, 1 not possible, 2 not confirmed.
+pub fn run_runs(args: &RunsArgs) -> Result<u8> {
+    let root = args.runs_dir.root()?;
+    if let Some(name) = &args.delete {
+        return Ok(delete_run(&root, name, args.yes));
+    }
+    let found = match survey(&root) {
+        Ok(found) => found,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return Ok(1);
+        }
+    };
+    let mut entries = readable(found);
+    if let Some(filter) = &args.filter {
+        entries.retain(|entry| matches(entry, filter));
+    }
+    if args.json {
+        print(&json_lines(&entries)?);
+    } else {
+        print(&text(
+            &entries,
+            &crate::cli::output::shown(&root),
+            args.filter.as_deref(),
+        ));
+    }
+    Ok(0)
+}
+
+/// The runs; those that cannot be read are told on standard error.
+fn readable(found: Vec<Found>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for found in found {
+        match found {
+            Found::Run(entry) => entries.push(*entry),
+            Found::Unreadable { id, reason, .. } => {
+                complain(&format!("warning: {id} cannot be read: {reason}"));
+            }
+        }
+    }
+    entries
+}
+
+fn delete_run(root: &std::path::Path, name: &str, sure: bool) -> u8 {
+    let path = match find(root, name) {
+        Ok(path) => path,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return 1;
+        }
+    };
+    let id = path.file_name().map(|id| id.to_string_lossy().into_owned());
+    let id = id.unwrap_or_default();
+    if !sure {
+        complain(&format!(
+            "{id} would be deleted with all its files; say --yes"
+        ));
+        return 2;
+    }
+    match delete(root, &id) {
+        Ok(()) => {
+            print(&format!("deleted {}\n", one_line(&id, 200)));
+            0
+        }
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            1
+        }
+    }
+}
+
+/// How many users a run's server carries, in short: by the share of good requests and by the mean.
+pub fn verdict(entry: &Entry) -> String {
+    let (Some(by_share), Some(by_mean)) = (&entry.by_share, &entry.by_mean) else {
+        return "–".to_owned();
+    };
+    let state = by_share
+        .state
+        .map_or_else(String::new, |state| format!(" ({state})"));
+    format!(
+        "{}{state}, by mean {}",
+        carried(by_share.both_users),
+        carried(by_mean.both_users)
+    )
+}
+
+fn text(entries: &[Entry], root: &str, filter: Option<&str>) -> String {
+    if entries.is_empty() {
+        let filter = filter.map(|text| format!(" with {text:?} in name, model or server"));
+        return format!("no runs in {root}{}\n", filter.unwrap_or_default());
+    }
+    let head = [
+        "run",
+        "model",
+        "server",
+        "levels",
+        "requests",
+        "failed",
+        "best tok/s",
+        "people",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(entries.iter().map(row));
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.width()).max().unwrap_or(0)
+        })
+        .collect();
+    let line = |row: &[String; 8]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+            let blanks = width.saturating_sub(cell.width());
+            format!("{cell}{}", " ".repeat(blanks))
+        });
+        let line: Vec<String> = cells.collect();
+        format!("{}\n", line.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn row(entry: &Entry) -> [String; 8] {
+    let levels = match (entry.users.first(), entry.users.last()) {
+        (Some(first), Some(last)) if first != last => format!("{first}–{last}"),
+        (Some(only), _) => only.to_string(),
+        _ => "–".to_owned(),
+    };
+    let mut marks = Vec::new();
+    if entry.simulated {
+        marks.push("SIMULATED");
+    }
+    if entry.imported.is_some() {
+        marks.push("imported");
+    }
+    if !entry.ended {
+        marks.push("broken off");
+    }
+    let mut server = one_line(entry.server.as_deref().unwrap_or("–"), LONGEST);
+    if !marks.is_empty() {
+        server = format!("{server} [{}]", marks.join(", "));
+    }
+    let speed = entry.speed_tok_s;
+    [
+        one_line(&entry.id, 100),
+        one_line(&entry.model, LONGEST),
+        server,
+        levels,
+        entry.requests.to_string(),
+        entry.failed.to_string(),
+        speed.map_or_else(|| "–".to_owned(), |speed| format!("{speed:.1}")),
+        verdict(entry),
+    ]
+}

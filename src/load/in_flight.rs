@@ -1,0 +1,244 @@
+//! Where the requests in flight stand: written by the users' tasks, read ten times a second.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::event::{Answer, InFlight, Phase, Piece};
+use crate::text::numbers::u32_of;
+
+/// Text kept of an answer whose pieces are kept too, bytes.
+const KEPT_WITH_TIMES: usize = 256 << 10;
+/// Text kept of any other answer, bytes. What comes after is measured, but not kept.
+const KEPT: usize = 24 << 10;
+/// Ended answers that can still be looked at.
+const ENDED: usize = 256;
+
+/// One user's current request.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    id: AtomicU64,
+    tokens: AtomicU32,
+    phase: AtomicU8,
+    answer: Mutex<Answer>,
+}
+
+const FREE: u8 = 0;
+const QUEUED: u8 = 1;
+const THINKING: u8 = 2;
+const ANSWERING: u8 = 3;
+
+impl Slot {
+    /// A new request begins.
+    pub(crate) fn begin(&self, id: u64) {
+        *self.answer() = Answer::default();
+        self.tokens.store(0, Ordering::Relaxed);
+        self.id.store(id, Ordering::Relaxed);
+        self.phase.store(QUEUED, Ordering::Release);
+    }
+
+    /// The request has so many tokens, the last of them thinking or not.
+    pub(crate) fn publish(&self, tokens: u32, thinking: bool) {
+        self.tokens.store(tokens, Ordering::Relaxed);
+        self.phase.store(
+            if thinking { THINKING } else { ANSWERING },
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The request is over; its answer.
+    pub(crate) fn end(&self) -> Answer {
+        self.phase.store(FREE, Ordering::Relaxed);
+        std::mem::take(&mut *self.answer())
+    }
+
+    /// The answer so far. Not to be held across an await.
+    pub(crate) fn answer(&self) -> MutexGuard<'_, Answer> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this request is in flight here.
+    fn holds(&self, id: u64) -> bool {
+        self.in_flight().is_some_and(|request| request.id == id)
+    }
+
+    fn in_flight(&self) -> Option<InFlight> {
+        let phase = match self.phase.load(Ordering::Acquire) {
+            QUEUED => Phase::Queued,
+            THINKING => Phase::Thinking,
+            ANSWERING => Phase::Answering,
+            _ => return None,
+        };
+        let id = self.id.load(Ordering::Relaxed);
+        Some(InFlight {
+            id,
+            tokens: self.tokens.load(Ordering::Relaxed),
+            phase,
+        })
+    }
+}
+
+/// Adds a part to an answer. With `times` each part is a piece with its time; without, parts of a
+/// kind run together.
+pub(crate) fn append(answer: &mut Answer, text: &str, thinking: bool, at_us: u64, times: bool) {
+    let limit = if times { KEPT_WITH_TIMES } else { KEPT };
+    if answer.text.len() + text.len() > limit {
+        return;
+    }
+    answer.text.push_str(text);
+    let piece = Piece {
+        end: u32_of(answer.text.len()),
+        at_us,
+        thinking,
+    };
+    match answer.pieces.last_mut() {
+        Some(last) if !times && last.thinking == thinking => *last = piece,
+        _ => answer.pieces.push(piece),
+    }
+}
+
+/// The users of a cycle.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    slots: Vec<Arc<Slot>>,
+}
+
+impl Board {
+    /// A board for so many users.
+    pub(crate) fn new(users: u32) -> Self {
+        Self {
+            slots: (0..users).map(|_| Arc::default()).collect(),
+        }
+    }
+
+    /// The slot of each user.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Arc<Slot>> + '_ {
+        self.slots.iter().map(Arc::clone)
+    }
+
+    /// Where every request in flight stands.
+    pub(crate) fn in_flight(&self) -> Vec<InFlight> {
+        self.slots
+            .iter()
+            .filter_map(|slot| slot.in_flight())
+            .collect()
+    }
+
+    fn find(&self, id: u64) -> Option<&Slot> {
+        let holds = |slot: &&Arc<Slot>| slot.holds(id);
+        self.slots.iter().find(holds).map(|slot| &**slot)
+    }
+}
+
+/// The answers that can be looked at: of the requests in flight, and the last ones that ended.
+#[derive(Debug, Default)]
+pub(crate) struct Gallery {
+    board: Mutex<Arc<Board>>,
+    ended: Mutex<VecDeque<(u64, Arc<Answer>)>>,
+}
+
+impl Gallery {
+    /// How many requests are in flight.
+    pub(crate) fn in_flight(&self) -> u32 {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        let board = Arc::clone(&board);
+        u32_of(board.in_flight().len())
+    }
+
+    /// Another cycle begins.
+    pub(crate) fn show(&self, board: &Arc<Board>) {
+        *self.board.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(board);
+    }
+
+    /// Keeps an ended answer.
+    pub(crate) fn keep(&self, id: u64, answer: Arc<Answer>) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.len() >= ENDED {
+            ended.pop_front();
+        }
+        ended.push_back((id, answer));
+    }
+
+    /// Calls `look` with the answer of a request, if it is still there.
+    pub(crate) fn look<R>(&self, id: u64, look: impl FnOnce(&Answer) -> R) -> Option<R> {
+        let board = Arc::clone(&self.board.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(slot) = board.find(id) {
+            let answer = slot.answer();
+            // It may have ended just now; its answer is then among those that ended, or soon will be.
+            if slot.holds(id) {
+                return Some(look(&answer));
+            }
+        }
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, answer) = ended.iter().rev().find(|(ended, _)| *ended == id)?;
+        Some(look(answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_kind_run_together_unless_times_are_kept() {
+        for (times, pieces) in [(false, 2), (true, 4)] {
+            let mut answer = Answer::default();
+            for (text, thinking, at) in [
+                ("a", true, 1),
+                ("b", true, 2),
+                ("c", false, 3),
+                ("d", false, 4),
+            ] {
+                append(&mut answer, text, thinking, at, times);
+            }
+            assert_eq!(answer.text, "abcd");
+            assert_eq!(answer.pieces.len(), pieces);
+            assert_eq!(
+                answer.pieces.last(),
+                Some(&Piece {
+                    end: 4,
+                    at_us: 4,
+                    thinking: false
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn text_beyond_the_limit_is_not_kept() {
+        let mut answer = Answer::default();
+        let part = "x".repeat(1000);
+        for _ in 0..100 {
+            append(&mut answer, &part, false, 0, false);
+        }
+        assert!(answer.text.len() <= KEPT && answer.text.len() + 1000 > KEPT);
+    }
+
+    #[test]
+    fn a_free_slot_is_not_in_flight() {
+        let board = Board::new(2);
+        let slot = board.slots().next().unwrap();
+        slot.begin(7);
+        slot.publish(3, true);
+        let expected = InFlight {
+            id: 7,
+            tokens: 3,
+            phase: Phase::Thinking,
+        };
+        assert_eq!(board.in_flight(), [expected]);
+        append(&mut slot.answer(), "hm", true, 0, false);
+        let gallery = Gallery::default();
+        gallery.show(&Arc::new(board));
+        assert_eq!(
+            gallery.look(7, |answer| answer.text.clone()).as_deref(),
+            Some("hm")
+        );
+        let answer = slot.end();
+        assert_eq!(gallery.look(7, |answer| answer.text.clone()), None);
+        gallery.keep(7, Arc::new(answer));
+        assert_eq!(
+            gallery.look(7, |answer| answer.text.clone()).as_deref(),
+            Some("hm")
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! The load: cycles of users that ask, measured at the socket.
+//!
+//! - `runner`: a state machine of cycles that obeys [`Command`]s
+//! - `request`: one request and its record; `attempt`: one attempt of it, with its `timers` and `failures`
+//! - `socket`: the connection that stamps
+//! - `users`: who asks; `pause`: when nobody may
+//! - `in_flight`: where the requests in flight are, for progress
+//! - `timeline`: the one stream of events, from its makers to its readers
+
+mod attempt;
+mod connections;
+pub mod descriptors;
+mod failures;
+mod hopeless;
+pub(crate) mod in_flight;
+pub(crate) mod pause;
+pub(crate) mod request;
+pub(crate) mod runner;
+mod socket;
+pub mod timeline;
+mod timers;
+pub mod token_stats;
+mod users;
+pub(crate) mod warmup;
+
+/// What a user can tell a run that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Finish what is in flight, start nothing new; again to go on.
+    TogglePause,
+    /// Give up this cycle, go on to the next.
+    Skip,
+    /// Run the current (or, between cycles, the last) level once more, next.
+    Repeat,
+    /// Stop the run; what was measured stays.
+    Stop,
+    /// Stop because of a signal.
+    Signal(i32),
+    /// Add a level to those to come (kept in ascending order); one that is there already stays once.
+    AddLevel(u32),
+    /// Take a level from those to come.
+    RemoveLevel(u32),
+    /// Show the answer of this request while it streams.
+    Watch(u64),
+}

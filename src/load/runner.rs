@@ -1,0 +1,418 @@
+//! The runner: a state machine of cycles that obeys commands.
+//!
+//! ```text
+//!   warm up ──> connect ──> cycle ──> rest ──> connect ──> … ──> ended
+//!                  │          │ ▲      │ n: at once
+//!                  └── n, x ──┘ └ space: nothing new starts
+//! ```
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{ClientCost, CycleEnd, RunEnd, WarningKind, What};
+use crate::plan::Plan;
+
+use crate::load::Command;
+use crate::load::descriptors::make_room;
+use crate::load::in_flight::Board;
+use crate::load::pause::Pause;
+use crate::load::request::Load;
+use crate::load::socket::Connection;
+use crate::load::users::{Score, User};
+use crate::load::{connections, hopeless, warmup};
+
+/// How often progress is reported.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// What the runner asks of whoever watches the machine during a run.
+pub(crate) trait MachineWatch: Clone + Send + Sync + 'static {
+    /// A cycle of so many users begins.
+    fn cycle(&self, users: u32);
+    /// Whether there is reason to measure the idle machine for `seconds`.
+    fn may_tell_power(&self, seconds: f64) -> bool;
+    /// Measures the idle machine for `seconds`, or until that is skipped.
+    fn idle(self, seconds: f64, skipped: CancellationToken) -> impl Future<Output = ()> + Send;
+    /// Waits for the reading that covers the last second, where power is known.
+    fn last_reading(&self) -> impl Future<Output = ()> + Send;
+    /// Takes the last readings; nothing is reported after this.
+    fn stop(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// One run, from its first event to its last.
+pub(crate) struct Runner<W> {
+    load: Arc<Load>,
+    plan: Plan,
+    loader: Option<warmup::Loader>,
+    commands: mpsc::Receiver<Command>,
+    watching: W,
+    upcoming: VecDeque<u32>,
+    paused: watch::Sender<Pause>,
+    cycle: u32,
+    last_users: Option<u32>,
+    /// The most users for whom there is room.
+    room: u32,
+    stop: Option<RunEnd>,
+}
+
+impl<W: MachineWatch> Runner<W> {
+    /// A run of `plan`. `loader` loads the model, where the dialect has such a request.
+    pub(crate) fn new(
+        load: Arc<Load>,
+        plan: Plan,
+        loader: Option<warmup::Loader>,
+        commands: mpsc::Receiver<Command>,
+        watching: W,
+    ) -> Self {
+        Self {
+            load,
+            upcoming: plan.levels.iter().copied().collect(),
+            room: plan.levels.iter().copied().max().unwrap_or(0),
+            plan,
+            loader,
+            commands,
+            watching,
+            paused: watch::Sender::default(),
+            cycle: 0,
+            last_users: None,
+            stop: None,
+        }
+    }
+
+    /// The same run, which has had `cycle` cycles.
+    pub(crate) fn beginning_at_cycle(self, cycle: u32) -> Self {
+        Self { cycle, ..self }
+    }
+
+    /// Runs to the end; reports every event but the first, which its caller reports.
+    pub(crate) async fn run(mut self) -> RunEnd {
+        let why = if let Err(why) = self.warm_up().await {
+            RunEnd::Failed(why)
+        } else {
+            self.idle().await;
+            self.cycles().await
+        };
+        if why == RunEnd::Done {
+            self.watching.last_reading().await;
+        }
+        self.report_cost();
+        self.watching.stop().await;
+        self.load.reporter.fact(What::RunEnded { why: why.clone() });
+        why
+    }
+
+    async fn warm_up(&mut self) -> Result<(), String> {
+        let load = Arc::clone(&self.load);
+        let (loader, warmup) = (self.loader.take(), self.plan.warmup);
+        let cancel = CancellationToken::new();
+        let warm = warmup::warm_up(
+            load,
+            loader,
+            warmup,
+            self.paused.subscribe(),
+            cancel.clone(),
+        );
+        let result = self.obey_while(&cancel, warm).await;
+        result.unwrap_or(Ok(()))
+    }
+
+    /// Before the first cycle: the power of a machine that has the model in memory and nothing to do.
+    async fn idle(&mut self) {
+        let watching = self.watching.clone();
+        let seconds = self.plan.energy.idle_s;
+        if self.stop.is_some() || !watching.may_tell_power(seconds) {
+            return;
+        }
+        let over = CancellationToken::new();
+        let idle = watching.idle(seconds, over.clone());
+        self.obey_while(&over, idle).await;
+    }
+
+    async fn cycles(&mut self) -> RunEnd {
+        while self.stop.is_none() {
+            let Some(users) = self.upcoming.pop_front() else {
+                break;
+            };
+            let (end, score) = self.run_cycle(users).await;
+            if end == CycleEnd::Done && self.plan.stop_when_hopeless {
+                self.drop_hopeless(users, &score);
+            }
+            if self.stop.is_none() && !self.upcoming.is_empty() {
+                self.rest().await;
+            }
+        }
+        self.stop.take().unwrap_or(RunEnd::Done)
+    }
+
+    /// One cycle: connections, users, the end.
+    async fn run_cycle(&mut self, users: u32) -> (CycleEnd, Score) {
+        let cycle = self.cycle;
+        self.cycle += 1;
+        self.last_users = Some(users);
+        if users > self.room {
+            make_room(users, self.load.serves_itself, &self.load.reporter);
+            self.room = users;
+        }
+        self.load.reporter.fact(What::CycleStarted { cycle, users });
+        self.watching.cycle(users);
+        let cancel = CancellationToken::new();
+        let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
+        let mut score = Score::default();
+        if let Some(connections) = self.obey_while(&cancel, opening).await {
+            self.ask_all(cycle, connections, &cancel, &mut score).await;
+        }
+        let why = match (&self.stop, cancel.is_cancelled()) {
+            (Some(_), _) => CycleEnd::Stopped,
+            (None, true) => CycleEnd::Skipped,
+            (None, false) => CycleEnd::Done,
+        };
+        self.report_failures(users, &score);
+        self.report_cost();
+        self.load.reporter.fact(What::CycleEnded { cycle, why });
+        (why, score)
+    }
+
+    /// Lets every user of a cycle ask, until all have what they came for.
+    async fn ask_all(
+        &mut self,
+        cycle: u32,
+        connections: Vec<Option<Connection>>,
+        cancel: &CancellationToken,
+        score: &mut Score,
+    ) {
+        let users = crate::text::numbers::u32_of(connections.len());
+        let board = Arc::new(Board::new(users));
+        self.load.gallery.show(&board);
+        let began = Instant::now();
+        let paused_before = self.paused.borrow().spent(began);
+        let shape = self.plan.shape;
+        let limits = self.plan.limits;
+        let mut tasks = JoinSet::new();
+        for ((number, slot), connection) in (0..).zip(board.slots()).zip(connections) {
+            let user = User {
+                load: Arc::clone(&self.load),
+                cycle,
+                number,
+                users,
+                shape,
+                began,
+                paused_before,
+                limits,
+                paused: self.paused.subscribe(),
+                cancel: cancel.clone(),
+            };
+            tasks.spawn(user.ask(slot, connection, self.plan.max_tokens));
+        }
+        let progress = report_progress(Arc::clone(&self.load), cycle, Arc::clone(&board));
+        let all = async {
+            tokio::select! {
+                biased;
+                broken = gather(&mut tasks, score) => broken,
+                () = progress => Ok(()),
+            }
+        };
+        if let Some(Err(why)) = self.obey_while(cancel, all).await {
+            // Facts are lost: nothing that followed could be trusted.
+            self.stop_because(RunEnd::Failed(why), cancel);
+            let _rest = gather(&mut tasks, score).await;
+        }
+    }
+
+    /// Waits for `work` and obeys commands meanwhile. Skipping or stopping cancels `cancel`; the work
+    /// then ends by itself, soon. None if it was cancelled before it gave anything.
+    async fn obey_while<T>(
+        &mut self,
+        cancel: &CancellationToken,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command, cancel),
+                    // Nobody is left to stop it: the run goes on to its end.
+                    None => return Some(work.await),
+                },
+                done = &mut work => return Some(done),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, cancel: &CancellationToken) {
+        match command {
+            Command::TogglePause => {
+                self.paused
+                    .send_modify(|pause| pause.toggle(Instant::now()));
+                let is_on = self.paused.borrow().is_on();
+                self.load
+                    .reporter
+                    .fact(if is_on { What::Paused } else { What::Resumed });
+            }
+            Command::Skip => cancel.cancel(),
+            Command::Repeat => {
+                if let Some(users) = self.last_users {
+                    self.upcoming.push_front(users);
+                    self.report_levels();
+                }
+            }
+            Command::Stop => self.stop_because(RunEnd::Stopped, cancel),
+            Command::Signal(number) => self.stop_because(RunEnd::Signal(number), cancel),
+            Command::AddLevel(users) => self.add_level(users),
+            Command::RemoveLevel(users) => {
+                self.upcoming.retain(|level| *level != users);
+                self.report_levels();
+            }
+            Command::Watch(_) => {}
+        }
+    }
+
+    fn stop_because(&mut self, why: RunEnd, cancel: &CancellationToken) {
+        // What came first is the reason; leaving sends a stop behind a signal.
+        self.stop.get_or_insert(why);
+        cancel.cancel();
+    }
+
+    fn add_level(&mut self, users: u32) {
+        if users == 0 || self.upcoming.contains(&users) {
+            return;
+        }
+        let larger = self.upcoming.iter().position(|level| *level > users);
+        self.upcoming
+            .insert(larger.unwrap_or(self.upcoming.len()), users);
+        self.report_levels();
+    }
+
+    fn report_levels(&self) {
+        let upcoming = self.upcoming.iter().copied().collect();
+        self.load.reporter.fact(What::LevelsChanged { upcoming });
+    }
+
+    fn drop_hopeless(&mut self, users: u32, score: &Score) {
+        let larger = |level: &u32| *level > users;
+        if !self.upcoming.iter().any(larger) {
+            return;
+        }
+        if let Some(text) = hopeless::why(users, score, self.plan.limits, &self.upcoming) {
+            self.upcoming.retain(|level| !larger(level));
+            self.report_levels();
+            self.load.warn(WarningKind::Hopeless, text);
+        }
+    }
+
+    /// The pause between two cycles; a paused run stays in it.
+    async fn rest(&mut self) {
+        let Some(next_users) = self.upcoming.front().copied() else {
+            return;
+        };
+        let seconds = self.plan.rest_s;
+        self.load.reporter.fact(What::RestStarted {
+            seconds,
+            next_users,
+        });
+        let until = Instant::now() + Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let over = CancellationToken::new();
+        let mut paused = self.paused.subscribe();
+        let skipped = over.clone();
+        let rest = async move {
+            tokio::select! {
+                () = sleep_until(until) => {}
+                () = skipped.cancelled() => {}
+            }
+            tokio::select! {
+                _ = paused.wait_for(|pause| !pause.is_on()) => {}
+                () = skipped.cancelled() => {}
+            }
+        };
+        self.obey_while(&over, rest).await;
+    }
+
+    fn report_failures(&self, users: u32, score: &Score) {
+        if score.failed > 0 {
+            let kinds: Vec<String> = score
+                .failures
+                .iter()
+                .map(|(kind, count)| format!("{count} × {kind}"))
+                .collect();
+            let text = format!(
+                "{}: {} of {} requests failed ({})",
+                crate::text::numbers::counted(users, "user", "users"),
+                score.failed,
+                score.finished(),
+                kinds.join(", "),
+            );
+            self.load.warn(WarningKind::Failures, text);
+        }
+    }
+
+    fn report_cost(&self) {
+        let cost = client_cost(self.load.reporter.dropped());
+        self.load.reporter.fact(What::Client(cost));
+    }
+}
+
+/// Waits for all users; stops at the first that broke down.
+async fn gather(tasks: &mut JoinSet<Score>, score: &mut Score) -> Result<(), String> {
+    while let Some(done) = tasks.join_next().await {
+        match done {
+            Ok(done) => score.add(&done),
+            Err(error) if error.is_panic() => {
+                return Err(format!("a worker of the load broke down: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reports where the requests stand, ten times a second, for ever.
+async fn report_progress(load: Arc<Load>, cycle: u32, board: Arc<Board>) {
+    let mut tick = interval(PROGRESS);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tick.tick().await;
+        load.reporter.progress(What::Progress {
+            cycle,
+            requests: board.in_flight(),
+        });
+    }
+}
+
+fn client_cost(dropped_progress: u64) -> ClientCost {
+    let usage = crate::platform::own_usage();
+    ClientCost {
+        cpu_s: usage.cpu_s,
+        rss_bytes: usage.rss_bytes,
+        dropped_progress,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_that_breaks_down_is_told_and_the_others_are_still_counted() {
+        let mut tasks = JoinSet::new();
+        let one = || Score {
+            answered: 1,
+            ..Score::default()
+        };
+        tasks.spawn(async move { one() });
+        let mut score = Score::default();
+        assert_eq!(gather(&mut tasks, &mut score).await, Ok(()));
+        tasks.spawn(async { panic!("a fault on purpose") });
+        let why = gather(&mut tasks, &mut score).await.unwrap_err();
+        assert!(why.starts_with("a worker of the load broke down"), "{why}");
+        assert!(why.contains("a fault on purpose"), "{why}");
+        tasks.spawn(async move { one() });
+        assert_eq!(gather(&mut tasks, &mut score).await, Ok(()));
+        assert_eq!(score.answered, 2);
+    }
+}

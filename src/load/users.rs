@@ -1,0 +1,203 @@
+//! A user: asks, reads the answer, asks again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{Outcome, RequestRecord, What};
+use crate::plan::{CycleShape, Limits};
+use crate::text::numbers::u32_of;
+
+use crate::load::in_flight::Slot;
+use crate::load::pause::Pause;
+use crate::load::request::{Job, Load, Seat};
+use crate::load::socket::Connection;
+use crate::load::token_stats::Tally;
+
+/// Tokens for which room is made where an answer has no limit.
+const UNLIMITED: u32 = 1024;
+
+/// How long a user waits after a failed request before it asks again; twice as long after each that
+/// follows, up to [`LONGEST_BREATH`]. A server that refuses at once would else be asked, and every
+/// failure be kept, thousands of times a second.
+const BREATH: Duration = Duration::from_millis(100);
+const LONGEST_BREATH: Duration = Duration::from_millis(1600);
+
+/// One of the users of a cycle.
+pub(crate) struct User {
+    pub(crate) load: Arc<Load>,
+    pub(crate) cycle: u32,
+    pub(crate) number: u32,
+    pub(crate) users: u32,
+    pub(crate) shape: CycleShape,
+    pub(crate) began: Instant,
+    /// The time the run had been paused when the cycle began.
+    pub(crate) paused_before: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) paused: watch::Receiver<Pause>,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl User {
+    /// Asks until the cycle is over for this user; nobody waits for anybody else.
+    pub(crate) async fn ask(
+        mut self,
+        slot: Arc<Slot>,
+        connection: Option<Connection>,
+        max_tokens: Option<u32>,
+    ) -> Score {
+        let tally = Tally::with_capacity(max_tokens.unwrap_or(UNLIMITED));
+        let mut seat = Seat {
+            connection,
+            slot,
+            tally,
+        };
+        let mut score = Score::default();
+        let mut round = 0;
+        let mut failures = 0;
+        while self.may_ask(round, failures).await {
+            break_down_if_told(self.cycle);
+            let job = Job {
+                cycle: self.cycle,
+                user: self.number,
+                round,
+                prompt: self.prompt(round),
+                // The first answer of each cycle can be played back.
+                times: self.number == 0 && round == 0,
+                announce: true,
+            };
+            let record = self.load.ask(&mut seat, job, &self.cancel).await;
+            score.count(&record, self.limits);
+            failures = record.failure().map_or(0, |_| failures + 1);
+            self.load
+                .reporter
+                .fact_at(record.ended, What::RequestEnded(Box::new(record)));
+            round += 1;
+        }
+        score
+    }
+
+    /// Waits while the run is paused; false once there is nothing more to ask.
+    async fn may_ask(&mut self, round: u32, failures: u32) -> bool {
+        if self.cancel.is_cancelled() || !self.wants_more(round) {
+            return false;
+        }
+        if failures > 0 {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return false,
+                () = tokio::time::sleep(breath(failures)) => {}
+            }
+        }
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return false,
+            _ = self.paused.wait_for(|pause| !pause.is_on()) => {}
+        }
+        self.wants_more(round)
+    }
+
+    /// Whether the cycle is not over yet for this user. Its clock stands still while the run is paused.
+    fn wants_more(&self, round: u32) -> bool {
+        let paused = self.paused.borrow().spent(Instant::now());
+        let paused = paused.saturating_sub(self.paused_before);
+        let elapsed = self.began.elapsed().saturating_sub(paused);
+        asks_again(self.shape, round, elapsed)
+    }
+
+    /// Users take the prompts in turn, and each goes on from its own.
+    fn prompt(&self, round: u32) -> u32 {
+        let prompts = u32_of(self.load.bodies.len()).max(1);
+        round.wrapping_mul(self.users).wrapping_add(self.number) % prompts
+    }
+}
+
+/// Panics where a test asks for it, once there is something to lose: after the first cycle.
+fn break_down_if_told(cycle: u32) {
+    let told = cycle > 0 && crate::platform::fault("panic-in-worker");
+    assert!(!told, "a test told this worker to break down");
+}
+
+/// The wait after so many failures in a row.
+fn breath(failures: u32) -> Duration {
+    let doubled = 1u32.checked_shl(failures.saturating_sub(1));
+    BREATH
+        .saturating_mul(doubled.unwrap_or(u32::MAX))
+        .min(LONGEST_BREATH)
+}
+
+/// What came of the requests of a cycle, as far as the runner has to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Score {
+    /// Requests that ended well.
+    pub(crate) answered: u64,
+    /// Requests that failed.
+    pub(crate) failed: u64,
+    /// Requests whose wait was short enough.
+    pub(crate) wait_met: u64,
+    /// Requests whose speed was high enough.
+    pub(crate) speed_met: u64,
+    /// Failed requests by kind.
+    pub(crate) failures: BTreeMap<String, u64>,
+}
+
+impl Score {
+    /// Requests that ended, well or badly.
+    pub(crate) fn finished(&self) -> u64 {
+        self.answered + self.failed
+    }
+
+    pub(crate) fn count(&mut self, record: &RequestRecord, limits: Limits) {
+        match &record.outcome {
+            Outcome::Done { .. } => {
+                self.answered += 1;
+                self.wait_met += u64::from(record.ttft_s().is_some_and(|s| s <= limits.wait_s));
+                // An answer too short to have a speed is not too slow.
+                let fast = record
+                    .speed_tok_s()
+                    .is_none_or(|speed| speed >= limits.speed_tok_s);
+                self.speed_met += u64::from(fast);
+            }
+            Outcome::Failed { kind, .. } => {
+                self.failed += 1;
+                *self.failures.entry(kind.to_string()).or_default() += 1;
+            }
+            Outcome::Cancelled => {}
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.failed += other.failed;
+        self.wait_met += other.wait_met;
+        self.speed_met += other.speed_met;
+        for (kind, count) in &other.failures {
+            *self.failures.entry(kind.clone()).or_default() += count;
+        }
+    }
+}
+
+/// How a user of a cycle decides whether to ask once more.
+fn asks_again(shape: CycleShape, round: u32, elapsed: Duration) -> bool {
+    match shape {
+        CycleShape::Waves(waves) => round < waves,
+        CycleShape::DurationS(seconds) => elapsed.as_secs_f64() < seconds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_after_failures_doubles_up_to_its_longest() {
+        let waits: Vec<u128> = [1, 2, 3, 5, 6, 40, u32::MAX]
+            .map(|failures| breath(failures).as_millis())
+            .to_vec();
+        assert_eq!(waits, [100, 200, 400, 1600, 1600, 1600, 1600]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Before the first cycle: the model is loaded, then warmed.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::dialect::DiscoverError;
+use crate::event::{WarningKind, What};
+
+use crate::load::pause::Pause;
+use crate::load::request::{Job, Load, Seat};
+use crate::load::token_stats::Tally;
+
+/// Loads the model into the server's memory; gives the server's own load time, seconds.
+pub(crate) type Loader = Pin<Box<dyn Future<Output = Result<Option<f64>, DiscoverError>> + Send>>;
+
+/// Loads the model and sends the warm-up requests. An error means that the run cannot go on.
+pub(crate) async fn warm_up(
+    load: Arc<Load>,
+    loader: Option<Loader>,
+    warmup: u32,
+    mut paused: watch::Receiver<Pause>,
+    cancel: CancellationToken,
+) -> Result<(), String> {
+    if let Some(loader) = loader {
+        let began = load.reporter.clock().now();
+        let answer = tokio::select! {
+            answer = loader => answer,
+            () = cancel.cancelled() => return Ok(()),
+        };
+        match answer {
+            Ok(server_s) => {
+                let took_s = load.reporter.clock().now().since(began);
+                load.reporter.fact(What::ModelLoaded { took_s, server_s });
+            }
+            Err(error) => return Err(format!("the model could not be loaded: {error}")),
+        }
+    }
+    let mut seat = Seat {
+        connection: None,
+        slot: Arc::default(),
+        tally: Tally::default(),
+    };
+    for number in 1..=warmup {
+        let job = Job {
+            cycle: u32::MAX,
+            user: 0,
+            round: 0,
+            prompt: 0,
+            times: false,
+            announce: false,
+        };
+        if !may_go_on(&mut paused, &cancel).await {
+            break;
+        }
+        let record = load.ask(&mut seat, job, &cancel).await;
+        if cancel.is_cancelled() {
+            break;
+        }
+        let error = record
+            .failure()
+            .map(|(kind, message)| format!("{kind}: {message}"));
+        if let Some(error) = &error {
+            load.warn(
+                WarningKind::WarmupFailed,
+                format!("warm-up request {number} failed: {error}"),
+            );
+        }
+        load.reporter.fact(What::WarmedUp {
+            number,
+            of: warmup,
+            ttft_s: record.ttft_s(),
+            error,
+        });
+    }
+    // A paused run does not begin its first cycle.
+    may_go_on(&mut paused, &cancel).await;
+    Ok(())
+}
+
+/// Waits while the run is paused; false once it is cancelled.
+async fn may_go_on(paused: &mut watch::Receiver<Pause>, cancel: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => false,
+        _ = paused.wait_for(|pause| !pause.is_on()) => true,
+    }
+}

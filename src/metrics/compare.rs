@@ -1,0 +1,298 @@
+//! Two or more runs side by side, level by level, with the differences that their samples can show.
+//!
+//! Intervals are 95 %. Means are compared between requests (Welch); where both runs have three repeats of a
+//! level or more, between repeats, which also knows what changes from one repeat to the next. Shares are
+//! compared by Newcombe's interval. Throughput and energy are one figure a repeat.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::config_diff::unlike;
+use crate::metrics::difference::{between_means, between_shares, change};
+use crate::metrics::state::RunState;
+use crate::metrics::summary::{LevelSummary, Summary};
+use crate::metrics::verdict::{ByMean, ByShare};
+
+/// The name and version of the object's shape.
+pub const SCHEMA: &str = "tokometer/comparison/1";
+
+/// What is compared.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumIter,
+    strum::EnumString,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Metric {
+    /// Mean speed of an answer, tokens a second.
+    Speed,
+    /// Mean wait, seconds.
+    Wait,
+    /// Mean of the whole request, seconds.
+    Total,
+    /// All users together, tokens a second.
+    Throughput,
+    /// Failed requests, share.
+    Errors,
+    /// Requests that met every limit, share.
+    Share,
+    /// Energy per output token, joules.
+    Energy,
+}
+
+impl Metric {
+    /// The unit of its values.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Speed | Self::Throughput => "tok/s",
+            Self::Wait | Self::Total => "s",
+            Self::Errors | Self::Share => "%",
+            Self::Energy => "J/token",
+        }
+    }
+
+    /// Decimals with which a value is told: small waits and energies need more to be told apart.
+    pub fn digits(self, value: f64) -> usize {
+        match self {
+            Self::Wait | Self::Total if value.abs() < 1.0 => 3,
+            Self::Energy if value.abs() < 0.0995 => 4,
+            Self::Energy => 3,
+            Self::Errors | Self::Share => 1,
+            _ => 2,
+        }
+    }
+
+    /// Whether it is a share of requests: its differences are percentage points.
+    pub fn is_share(self) -> bool {
+        matches!(self, Self::Errors | Self::Share)
+    }
+}
+
+/// Runs side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The runs; differences are against the first.
+    pub runs: Vec<RunHead>,
+    /// What else is different: hardware, prompts, plan.
+    pub warnings: Vec<String>,
+    /// Levels that any of them ran, smallest first.
+    pub levels: Vec<LevelComparison>,
+}
+
+/// One of the runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// The run.
+    pub id: String,
+    /// The model.
+    pub model: String,
+    /// The server's name and version.
+    pub server: Option<String>,
+    /// Wall-clock time of its start.
+    pub started_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Whether the server was simulated.
+    pub simulated: bool,
+    /// How many users, by the mean.
+    pub by_mean: Option<ByMean>,
+    /// How many users, by the share of good requests.
+    pub by_share: Option<ByShare>,
+    /// Energy per output token of the whole run, idle included, joules.
+    pub j_per_token: Option<f64>,
+    /// What that energy covers.
+    pub energy_scope: Option<String>,
+}
+
+/// One level of all runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LevelComparison {
+    /// Users.
+    pub users: u32,
+    /// A row for each figure that at least one run knows.
+    pub rows: Vec<Row>,
+}
+
+/// One figure of one level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Which.
+    pub metric: Metric,
+    /// The value of each run; shares are 0–1.
+    pub values: Vec<Option<f64>>,
+    /// How each run after the first differs from the first; absent where one of them does not know.
+    pub changes: Vec<Option<Change>>,
+}
+
+/// How a run differs from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The difference, in the unit of the values.
+    pub absolute: f64,
+    /// As a share of the first run's value (0.1 for 10 % more); for shares, the same as `absolute`.
+    pub by: f64,
+    /// Lower end of the interval of `by`; absent where the samples are too small for one.
+    pub low: Option<f64>,
+    /// Upper end of it.
+    pub high: Option<f64>,
+    /// Whether the interval leaves out 0: the samples show a difference.
+    pub shown: bool,
+}
+
+impl Change {
+    /// The change with its sign and, where there is one, its interval: `+12.3 % (+8.1 to +16.4)`; shares in
+    /// points.
+    pub fn told(&self, metric: Metric) -> String {
+        let unit = if metric.is_share() { "points" } else { "%" };
+        let by = format!("{:+.1} {unit}", self.by * 100.0);
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => {
+                format!("{by} ({:+.1} to {:+.1})", low * 100.0, high * 100.0)
+            }
+            _ => by,
+        }
+    }
+}
+
+/// How a run is called beside others: A, B, C…
+pub fn letter(run: usize) -> String {
+    let letters = ('A'..='Z').nth(run);
+    letters.map_or_else(|| format!("run {}", run + 1), String::from)
+}
+
+impl Comparison {
+    /// Compares runs; the first is what the others are held against.
+    pub fn of(runs: &[&RunState]) -> Self {
+        let summaries: Vec<Summary> = runs.iter().map(|run| Summary::of(run)).collect();
+        Self::with(runs, &summaries)
+    }
+
+    /// The same, of runs whose summaries are at hand, in their order.
+    pub fn with(runs: &[&RunState], summaries: &[Summary]) -> Self {
+        let mut users: Vec<u32> = summaries
+            .iter()
+            .flat_map(|summary| summary.cycles.iter().map(|level| level.users))
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        let heads = runs.iter().zip(summaries);
+        Self {
+            schema: SCHEMA.to_owned(),
+            runs: heads.map(|(run, summary)| head(run, summary)).collect(),
+            warnings: unlike(runs),
+            levels: users
+                .iter()
+                .map(|users| level(*users, runs, summaries))
+                .collect(),
+        }
+    }
+}
+
+fn head(run: &RunState, summary: &Summary) -> RunHead {
+    let target = summary.target.as_ref();
+    let verdict = summary.verdict.as_ref();
+    let energy = summary.energy.as_ref();
+    RunHead {
+        id: run
+            .info
+            .as_ref()
+            .map_or_else(String::new, |info| info.id.clone()),
+        model: target.map_or_else(String::new, |target| target.model.clone()),
+        server: target.and_then(|target| target.server.clone()),
+        started_at: summary.started_at,
+        simulated: summary.simulated,
+        by_mean: verdict.map(|verdict| verdict.by_mean),
+        by_share: verdict.map(|verdict| verdict.by_share),
+        j_per_token: energy.and_then(|energy| energy.gross_j_per_token),
+        energy_scope: energy.and_then(|energy| energy.scope.clone()),
+    }
+}
+
+fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparison {
+    use strum::IntoEnumIterator as _;
+    let levels: Vec<Option<&LevelSummary>> = summaries
+        .iter()
+        .map(|summary| summary.cycles.iter().find(|level| level.users == users))
+        .collect();
+    let rows = Metric::iter().filter_map(|metric| {
+        let values: Vec<Option<f64>> = levels
+            .iter()
+            .map(|level| level.and_then(|level| value(metric, level)))
+            .collect();
+        let against = |(run, value): (&&RunState, &Option<f64>)| {
+            let (first, was) = (runs.first()?, values.first().copied().flatten()?);
+            let is = (*value)?;
+            Some(difference(metric, users, [first, run], [was, is]))
+        };
+        let others = runs.iter().zip(&values).skip(1);
+        let changes = others.map(against).collect();
+        let known = values.iter().any(Option::is_some);
+        known.then_some(Row {
+            metric,
+            values,
+            changes,
+        })
+    });
+    LevelComparison {
+        users,
+        rows: rows.collect(),
+    }
+}
+
+fn value(metric: Metric, level: &LevelSummary) -> Option<f64> {
+    let figures = &level.figures;
+    match metric {
+        Metric::Speed => figures.speed_tok_s.mean,
+        Metric::Wait => figures.ttft_s.mean,
+        Metric::Total => figures.total_s.mean,
+        Metric::Throughput => figures.system_tok_s,
+        Metric::Errors => figures.error_rate,
+        Metric::Share => figures.attainment,
+        Metric::Energy => figures.j_per_token,
+    }
+}
+
+fn difference(metric: Metric, users: u32, runs: [&RunState; 2], values: [f64; 2]) -> Change {
+    let [was, is] = values;
+    let interval = if metric.is_share() {
+        between_shares(metric, users, runs)
+    } else {
+        between_means(metric, users, runs)
+    };
+    change(metric, was, is, interval)
+}
+
+/// A value as it stands in the table; `–` where it is not known.
+pub fn written(metric: Metric, value: Option<f64>) -> String {
+    let Some(value) = value else {
+        return "–".to_owned();
+    };
+    let value = if metric.is_share() {
+        value * 100.0
+    } else {
+        value
+    };
+    let digits = metric.digits(value);
+    format!("{value:.digits$}")
+}
+
+/// A difference with its interval, and whether the samples show one.
+pub fn told(metric: Metric, change: &Change) -> String {
+    let text = change.told(metric);
+    match change.low {
+        Some(_) if change.shown => text,
+        Some(_) => format!("{text}: no difference that these samples can show"),
+        None => format!("{text} (too few samples for an interval)"),
+    }
+}
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;

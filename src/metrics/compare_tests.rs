@@ -1,0 +1,168 @@
+use super::*;
+use crate::event::{FailureKind, RunInfo};
+use crate::metrics::condition::Condition;
+use crate::metrics::level::tests::{answered, failed};
+use crate::metrics::state::CycleState;
+
+fn info() -> RunInfo {
+    serde_json::from_str(include_str!("../../tests/fixtures/run-info.json")).unwrap()
+}
+
+/// A run with a cycle for each `(users, speeds)`: answers of 101 tokens, each after a wait of 1 s.
+fn run(cycles: &[(u32, &[f64])]) -> RunState {
+    let cycle = |(number, (users, speeds)): (u32, &(u32, &[f64]))| {
+        let one = |(id, speed): (u64, &f64)| answered(id, 0, 0.0, 1.0, 1.0 + 100.0 / speed, 101);
+        CycleState {
+            cycle: number,
+            users: *users,
+            requests: (0..).zip(speeds.iter()).map(one).collect(),
+            ..CycleState::default()
+        }
+    };
+    RunState {
+        info: Some(info()),
+        cycles: (0..).zip(cycles).map(cycle).collect(),
+        ..RunState::default()
+    }
+}
+
+fn change(comparison: &Comparison, users: u32, metric: Metric) -> Option<Change> {
+    let level = comparison
+        .levels
+        .iter()
+        .find(|level| level.users == users)?;
+    let row = level.rows.iter().find(|row| row.metric == metric)?;
+    row.changes.first().copied()?
+}
+
+#[test]
+fn a_difference_is_signed_and_has_its_interval() {
+    let before = run(&[(4, &[20.0, 20.5, 19.5, 20.0]), (8, &[10.0, 14.0])]);
+    let after = run(&[(4, &[18.0, 18.4, 17.6, 18.0]), (8, &[10.5, 13.0])]);
+    let comparison = Comparison::of(&[&before, &after]);
+    let at_4 = change(&comparison, 4, Metric::Speed).unwrap();
+    assert!((at_4.by + 0.1).abs() < 1e-4, "{at_4:?}");
+    assert!(at_4.shown && at_4.high.unwrap() < 0.0);
+    let at_8 = change(&comparison, 8, Metric::Speed).unwrap();
+    assert!(!at_8.shown && at_8.low.unwrap() < 0.0 && at_8.high.unwrap() > 0.0);
+    let back = Comparison::of(&[&after, &before]);
+    assert!(change(&back, 4, Metric::Speed).unwrap().by > 0.0);
+    assert!(comparison.warnings.is_empty(), "{:?}", comparison.warnings);
+    // One figure for the whole level: known, without an interval.
+    let total = change(&comparison, 4, Metric::Throughput).unwrap();
+    assert!(total.by < 0.0 && total.low.is_none() && !total.shown);
+}
+
+#[test]
+fn a_run_against_itself_shows_nothing() {
+    let one = run(&[(4, &[20.0, 21.0, 19.0])]);
+    let comparison = Comparison::of(&[&one, &one]);
+    for row in &comparison.levels[0].rows {
+        let change = row.changes[0].unwrap();
+        assert!(!change.shown && change.by.abs() < 1e-12, "{row:?}");
+    }
+}
+
+#[test]
+fn levels_of_one_run_alone_have_no_difference() {
+    let comparison = Comparison::of(&[&run(&[(4, &[20.0])]), &run(&[(8, &[20.0])])]);
+    let users: Vec<u32> = comparison.levels.iter().map(|level| level.users).collect();
+    assert_eq!(users, [4, 8]);
+    assert_eq!(change(&comparison, 4, Metric::Speed), None);
+    let speed: Condition = "speed < 0%".parse().unwrap();
+    assert_eq!(speed.check(&comparison), None);
+}
+
+#[test]
+fn three_repeats_are_compared_as_repeats() {
+    // Within a repeat all are alike; between them they differ as much as the runs do.
+    let a = run(&[(4, &[20.0; 20]), (4, &[22.0; 20]), (4, &[24.0; 20])]);
+    let b = run(&[(4, &[21.0; 20]), (4, &[23.0; 20]), (4, &[25.0; 20])]);
+    let repeats = change(&Comparison::of(&[&a, &b]), 4, Metric::Speed).unwrap();
+    assert!(!repeats.shown, "{repeats:?}");
+    // Throughput is one figure a repeat: with three, it has an interval too.
+    assert!(
+        change(&Comparison::of(&[&a, &b]), 4, Metric::Throughput)
+            .unwrap()
+            .low
+            .is_some()
+    );
+    let two = |n: usize| {
+        let (mut a, mut b) = (a.clone(), b.clone());
+        a.cycles.truncate(n);
+        b.cycles.truncate(n);
+        change(&Comparison::of(&[&a, &b]), 4, Metric::Speed).unwrap()
+    };
+    assert!(two(1).shown, "one repeat: its requests are compared");
+}
+
+#[test]
+fn shares_differ_in_points() {
+    let mut broken = run(&[(4, &[30.0; 20])]);
+    for id in 0..10 {
+        let failure = failed(100 + id, FailureKind::Http(503), 0.0, 1.0);
+        broken.cycles[0].requests.push(failure);
+    }
+    let comparison = Comparison::of(&[&run(&[(4, &[30.0; 30])]), &broken]);
+    let errors = change(&comparison, 4, Metric::Errors).unwrap();
+    assert!((errors.by - 1.0 / 3.0).abs() < 1e-12 && errors.shown);
+    let points: Condition = "errors > 30%".parse().unwrap();
+    let met = points.check(&comparison).unwrap();
+    assert_eq!(met.len(), 1);
+    assert_eq!(
+        met[0].text,
+        "errors > 30%: errors changed by +33.3 points at 4 users"
+    );
+}
+
+#[test]
+fn what_differs_besides_is_named() {
+    let one = run(&[(4, &[20.0])]);
+    let mut other = one.clone();
+    let info = other.info.as_mut().unwrap();
+    info.plan.prompts = vec!["Why is the sky blue?".to_owned()];
+    info.machine.cpu = Some("Apple M2 Pro".to_owned());
+    info.plan.max_tokens = None;
+    let warnings = Comparison::of(&[&one, &other, &other]).warnings;
+    assert_eq!(
+        warnings,
+        [
+            "The hardware (machine of the client) differs: aarch64 | Apple M2 Pro, aarch64",
+            "The prompt differs: What is time? | Why is the sky blue?",
+            "The longest answer differs: 256 | no limit",
+        ]
+    );
+}
+
+#[test]
+fn conditions() {
+    let slower = Comparison::of(&[&run(&[(4, &[20.0, 20.0])]), &run(&[(4, &[18.0, 18.0])])]);
+    let met = |text: &str| -> usize {
+        let condition: Condition = text.parse().unwrap();
+        condition.check(&slower).unwrap().len()
+    };
+    assert_eq!(met("speed < -5%"), 1);
+    assert_eq!(met("speed<-11%"), 0);
+    assert_eq!(met("speed < -1.9"), 1, "in tokens a second");
+    assert_eq!(met("speed < -2.1"), 0);
+    assert_eq!(met("total > +5 %"), 1);
+    assert_eq!(met("wait > 0%"), 0);
+    assert_eq!(met("wait >= 0%"), 1);
+    assert_eq!(met("speed < \u{2212}5%"), 1, "a minus is a minus");
+    for wrong in [
+        "speed",
+        "speed = 5%",
+        "pace < 5%",
+        "speed < five",
+        "speed < ",
+        "< 5%",
+        "speed < NaN",
+    ] {
+        assert!(wrong.parse::<Condition>().is_err(), "{wrong}");
+    }
+    let error = "pace < 5%".parse::<Condition>().unwrap_err();
+    assert!(
+        error.contains("speed, wait, total, throughput, errors, share, energy"),
+        "{error}"
+    );
+}

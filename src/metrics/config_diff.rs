@@ -1,0 +1,145 @@
+//! What else is different between runs that are compared: hardware, server, prompts, plan.
+
+use crate::event::RunInfo;
+use crate::metrics::state::RunState;
+use crate::plan::CycleShape;
+use crate::platform::Machine;
+use crate::text::sanitize::one_line;
+
+/// In sentences, each naming what differs between the first run and another.
+pub(crate) fn unlike(runs: &[&RunState]) -> Vec<String> {
+    let mut all = Vec::new();
+    let Some((first, others)) = runs.split_first() else {
+        return all;
+    };
+    for other in others {
+        if let (Some(a), Some(b)) = (&first.info, &other.info) {
+            for sentence in hardware(first, other, a, b).into_iter().chain(plans(a, b)) {
+                if !all.contains(&sentence) {
+                    all.push(sentence);
+                }
+            }
+        }
+    }
+    all
+}
+
+fn differs(what: &str, a: &str, b: &str) -> Option<String> {
+    let (a, b) = (one_line(a, 80), one_line(b, 80));
+    (a != b).then(|| format!("{what} differs: {a} | {b}"))
+}
+
+fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec<String> {
+    let (gpus_a, gpus_b) = (gpus(first), gpus(other));
+    let known = !gpus_a.is_empty() && !gpus_b.is_empty();
+    let source = |info: &RunInfo| {
+        if info.simulated {
+            "simulated"
+        } else if info.imported.is_some() {
+            "imported: pieces of the stream counted as tokens"
+        } else {
+            "measured"
+        }
+    };
+    let model = |info: &RunInfo| {
+        let model = &info.target.model;
+        let quantisation = model.quantisation.as_deref().unwrap_or("–");
+        format!("{} {quantisation}", model.name)
+    };
+    let server = |info: &RunInfo| info.target.server.clone().unwrap_or_else(|| "–".to_owned());
+    let slots = |info: &RunInfo| {
+        let slots = info.target.slots.map(|slots| slots.to_string());
+        slots.unwrap_or_else(|| "–".to_owned())
+    };
+    [
+        differs("Where the numbers come from", source(a), source(b)),
+        differs("The model", &model(a), &model(b)),
+        differs(
+            "The hardware (machine of the client)",
+            &machine(&a.machine),
+            &machine(&b.machine),
+        ),
+        known
+            .then(|| differs("The hardware (GPU)", &gpus_a, &gpus_b))
+            .flatten(),
+        differs("The server", &server(a), &server(b)),
+        differs("The number of slots", &slots(a), &slots(b)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn machine(machine: &Machine) -> String {
+    let cores = machine.cores.map(|cores| format!("{cores} cores"));
+    let memory = machine
+        .memory_bytes
+        .map(|bytes| format!("{:.0} GB", bytes as f64 / 1e9));
+    let arch = Some(machine.arch.clone()).filter(|arch| !arch.is_empty());
+    let parts: Vec<String> = [machine.cpu.clone(), arch, cores, memory]
+        .into_iter()
+        .flatten()
+        .collect();
+    if parts.is_empty() {
+        "–".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+fn gpus(run: &RunState) -> String {
+    let names = run
+        .gpus
+        .values()
+        .filter_map(|(_, sample)| sample.name.clone());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names.join(", ")
+}
+
+fn length(shape: CycleShape) -> String {
+    match shape {
+        CycleShape::Waves(1) => "each user asks once".to_owned(),
+        CycleShape::Waves(times) => format!("each user asks {times} times"),
+        CycleShape::DurationS(seconds) => format!("{seconds} s"),
+    }
+}
+
+fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
+    let (p, q) = (&a.plan, &b.plan);
+    let tokens = |most: Option<u32>| most.map_or_else(|| "no limit".to_owned(), |n| n.to_string());
+    let prompts = |prompts: &[String]| {
+        let first = prompts.first().map_or("–", String::as_str);
+        match prompts.len() {
+            0 | 1 => first.to_owned(),
+            more => format!("{more} prompts, the first: {first}"),
+        }
+    };
+    let limits = |plan: &crate::plan::Plan| {
+        let limits = &plan.limits;
+        format!(
+            "wait ≤ {} s, speed ≥ {} tok/s, share {:.0} %",
+            limits.wait_s,
+            limits.speed_tok_s,
+            limits.share * 100.0
+        )
+    };
+    let told = differs("The prompt", &prompts(&p.prompts), &prompts(&q.prompts));
+    // Two long lists of prompts may begin alike.
+    let prompt = told.or_else(|| (p.prompts != q.prompts).then(|| "The prompts differ".to_owned()));
+    [
+        prompt,
+        differs(
+            "The longest answer",
+            &tokens(p.max_tokens),
+            &tokens(q.max_tokens),
+        ),
+        differs("The length of a cycle", &length(p.shape), &length(q.shape)),
+        differs("The endpoint", &p.api.to_string(), &q.api.to_string()),
+        differs("Thinking", &p.think.to_string(), &q.think.to_string()),
+        differs("What counts as good", &limits(p), &limits(q)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,253 @@
+//! One cycle of a run as it stands.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::event::{CycleEnd, Event, InFlight, Phase, RequestRecord, Stamp, What};
+use crate::metrics::machine::CycleMachine;
+
+/// One cycle.
+#[derive(Debug, Clone, Default)]
+pub struct CycleState {
+    /// Its number in the run.
+    pub cycle: u32,
+    /// Requests kept in flight.
+    pub users: u32,
+    /// When its connections began to be opened.
+    pub started: Stamp,
+    /// When its load began.
+    pub opened: Option<Stamp>,
+    /// When it ended.
+    pub ended: Option<Stamp>,
+    /// Why it ended.
+    pub end: Option<CycleEnd>,
+    /// Connect times, seconds.
+    pub connect_s: Vec<f64>,
+    /// Connections that could not be opened.
+    pub connect_failed: u32,
+    /// Requests that have ended, in the order of their ends.
+    pub requests: Vec<RequestRecord>,
+    /// Requests in flight, by id.
+    pub in_flight: BTreeMap<u64, Live>,
+    /// Throughput of the whole cycle over time: tokens in each second since its load began.
+    pub tokens_per_second: Vec<f64>,
+    /// What the machine did in it.
+    pub machine: CycleMachine,
+    /// Non-empty chunks so far, ended requests and those in flight.
+    pub chunks: u64,
+    /// Chunk counts at the latest progress, for the current speed: stamp and chunks.
+    pub(crate) recent: Vec<(Stamp, u64, u32)>,
+    /// Chunks of ended requests.
+    pub(crate) ended_chunks: u64,
+}
+
+/// One request in flight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Live {
+    /// The request.
+    pub id: u64,
+    /// The user that asks.
+    pub user: u32,
+    /// Which of the user's requests.
+    pub round: u32,
+    /// When it was sent.
+    pub sent: Stamp,
+    /// When its first token arrived.
+    pub first_token: Option<Stamp>,
+    /// Non-empty chunks so far.
+    pub tokens: u32,
+    /// What it is doing.
+    pub phase: Phase,
+}
+
+impl Live {
+    /// Speed so far, tokens a second since the first token, at the instant `now`.
+    pub fn speed_tok_s(&self, now: Stamp) -> Option<f64> {
+        let seconds = now.since(self.first_token?);
+        (self.tokens >= 2 && seconds > 0.0).then(|| f64::from(self.tokens - 1) / seconds)
+    }
+}
+
+impl CycleState {
+    pub(crate) fn apply(&mut self, event: &Event) {
+        match &event.what {
+            What::ConnectionsOpened {
+                connect_us, failed, ..
+            } => {
+                self.opened = Some(event.at);
+                self.connect_s = connect_us
+                    .iter()
+                    .map(|micros| *micros as f64 / 1e6)
+                    .collect();
+                self.connect_failed = *failed;
+            }
+            What::RequestStarted {
+                id, user, round, ..
+            } => {
+                let live = Live {
+                    id: *id,
+                    user: *user,
+                    round: *round,
+                    sent: event.at,
+                    first_token: None,
+                    tokens: 0,
+                    phase: Phase::Queued,
+                };
+                self.in_flight.insert(*id, live);
+            }
+            What::FirstToken { id, thinking, .. } => {
+                if let Some(live) = self.in_flight.get_mut(id) {
+                    live.first_token = Some(event.at);
+                    live.tokens = live.tokens.max(1);
+                    live.phase = if *thinking {
+                        Phase::Thinking
+                    } else {
+                        Phase::Answering
+                    };
+                }
+            }
+            What::Progress { requests, .. } => self.progress(event.at, requests),
+            What::RequestEnded(record) => self.end_request(event.at, record),
+            What::CycleEnded { why, .. } => {
+                self.ended = Some(event.at);
+                self.end = Some(*why);
+                self.in_flight.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn progress(&mut self, at: Stamp, requests: &[InFlight]) {
+        for now in requests {
+            if let Some(live) = self.in_flight.get_mut(&now.id) {
+                live.tokens = live.tokens.max(now.tokens);
+                live.phase = now.phase;
+            }
+        }
+        self.count(at);
+    }
+
+    fn end_request(&mut self, at: Stamp, record: &RequestRecord) {
+        self.in_flight.remove(&record.id);
+        self.ended_chunks += u64::from(record.chunks);
+        self.requests.push(record.clone());
+        // Older answers are on disk; here they would only grow.
+        let old = self.requests.len().checked_sub(ANSWERS_KEPT + 1);
+        if let Some(old) = old.and_then(|old| self.requests.get_mut(old)) {
+            old.answer = None;
+        }
+        self.count(at);
+    }
+
+    /// Brings the token count, and with it the series over time, up to `at`.
+    fn count(&mut self, at: Stamp) {
+        let live: u64 = self
+            .in_flight
+            .values()
+            .map(|live| u64::from(live.tokens))
+            .sum();
+        let total = (self.ended_chunks + live).max(self.chunks);
+        let new = total - self.chunks;
+        self.chunks = total;
+        let second = usize::try_from(crate::text::numbers::floor_u64(
+            at.since(self.opened.unwrap_or(self.started)),
+        ));
+        let second = second.unwrap_or(usize::MAX).min(MAX_SECONDS);
+        if self.tokens_per_second.len() <= second {
+            self.tokens_per_second.resize(second + 1, 0.0);
+        }
+        if let Some(bucket) = self.tokens_per_second.get_mut(second) {
+            *bucket += new as f64;
+        }
+        let streaming = self
+            .in_flight
+            .values()
+            .filter(|live| live.first_token.is_some())
+            .count();
+        self.recent
+            .push((at, total, crate::text::numbers::u32_of(streaming)));
+        let horizon = at.0.saturating_sub(RECENT_US);
+        let stale = self
+            .recent
+            .iter()
+            .take_while(|(stamp, _, _)| stamp.0 < horizon)
+            .count();
+        self.recent
+            .drain(..stale.min(self.recent.len().saturating_sub(2)));
+    }
+
+    /// Throughput of the whole cycle over the last two seconds, tokens a second.
+    pub fn current_system_tok_s(&self) -> Option<f64> {
+        let (first, last) = (self.recent.first()?, self.recent.last()?);
+        let seconds = last.0.since(first.0);
+        (seconds > 0.2).then(|| (last.1 - first.1) as f64 / seconds)
+    }
+
+    /// Mean speed of the requests that are answering now, tokens a second each; of the ended ones
+    /// where none is.
+    pub fn current_speed_tok_s(&self, now: Stamp) -> Option<f64> {
+        let live: Vec<f64> = self
+            .in_flight
+            .values()
+            .filter_map(|live| live.speed_tok_s(now))
+            .collect();
+        mean(&live).or_else(|| self.mean_speed_tok_s())
+    }
+
+    /// Mean speed of the requests that ended well, tokens a second.
+    pub fn mean_speed_tok_s(&self) -> Option<f64> {
+        let ended: Vec<f64> = self
+            .requests
+            .iter()
+            .filter(|r| r.is_done())
+            .filter_map(RequestRecord::speed_tok_s)
+            .collect();
+        mean(&ended)
+    }
+
+    /// Waits (TTFT) so far, seconds: of every request whose first token came.
+    pub fn waits_s(&self) -> Vec<f64> {
+        let ended = self.requests.iter().filter_map(RequestRecord::ttft_s);
+        let live = self
+            .in_flight
+            .values()
+            .filter_map(|live| live.first_token.map(|t| t.since(live.sent)));
+        ended.chain(live).collect()
+    }
+
+    /// Requests that ended, cancelled ones left out.
+    pub fn finished(&self) -> usize {
+        self.requests
+            .iter()
+            .filter(|r| r.is_done() || r.failure().is_some())
+            .count()
+    }
+
+    /// Failed requests by kind.
+    pub fn failures(&self) -> BTreeMap<String, usize> {
+        let mut kinds: HashMap<String, usize> = HashMap::new();
+        for (kind, _) in self.requests.iter().filter_map(RequestRecord::failure) {
+            *kinds.entry(kind.to_string()).or_default() += 1;
+        }
+        kinds.into_iter().collect()
+    }
+
+    /// Output tokens of the ended requests.
+    pub fn output_tokens(&self) -> u64 {
+        self.requests
+            .iter()
+            .filter(|r| r.is_done())
+            .map(RequestRecord::output_tokens)
+            .sum()
+    }
+}
+
+/// How far the current throughput looks back.
+const RECENT_US: u64 = 2_000_000;
+/// Answers of ended requests kept in a cycle.
+const ANSWERS_KEPT: usize = 256;
+/// The longest series kept: a day.
+const MAX_SECONDS: usize = 86_400;
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

@@ -1,0 +1,240 @@
+//! The run as it stands: a fold over its events.
+
+use std::collections::BTreeMap;
+
+use crate::event::{
+    ClientCost, CycleEnd, Event, GpuSample, ProcessSample, RunEnd, RunInfo, Stamp, Warning,
+    WarningKind, What,
+};
+pub use crate::metrics::cycle::{CycleState, Live};
+use crate::metrics::machine::MachineState;
+
+/// Everything known of a run so far. `RunState::default()`, then [`RunState::apply`] for each event.
+#[derive(Debug, Clone, Default)]
+pub struct RunState {
+    /// What was asked; None before the first event.
+    pub info: Option<RunInfo>,
+    /// The stamp of the latest event.
+    pub now: Stamp,
+    /// What the run is doing.
+    pub stage: Stage,
+    /// The user paused it.
+    pub paused: bool,
+    /// Users of each cycle still to come.
+    pub upcoming: Vec<u32>,
+    /// The cycles so far, the current one last.
+    pub cycles: Vec<CycleState>,
+    /// Warnings, in order, with their stamps.
+    pub warnings: Vec<(Stamp, Warning)>,
+    /// How long the model took to load, seconds: as the client saw it, and as the server says.
+    pub load_s: Option<(f64, Option<f64>)>,
+    /// The latest client cost.
+    pub client: Option<ClientCost>,
+    /// The latest sample of each GPU source.
+    pub gpus: BTreeMap<String, (Stamp, GpuSample)>,
+    /// The latest process table.
+    pub processes: Option<(Stamp, Vec<ProcessSample>)>,
+    /// What else the machine and the server told, over time.
+    pub machine: MachineState,
+    /// Events that have been applied.
+    pub events: u64,
+}
+
+/// What a run is doing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Stage {
+    /// Nothing yet.
+    #[default]
+    Idle,
+    /// The model is being loaded and warmed.
+    Warming {
+        /// Warm-up requests over, and how many there are.
+        done: u32,
+        /// How many there are.
+        of: u32,
+    },
+    /// Nothing is asked: the power of the idle machine is measured.
+    Idling {
+        /// When that ends, at the latest.
+        until: Stamp,
+    },
+    /// Connections of the current cycle are being opened.
+    Connecting,
+    /// The current cycle runs.
+    Cycle,
+    /// Between two cycles.
+    Resting {
+        /// When the rest ends.
+        until: Stamp,
+        /// The level that comes next.
+        next_users: u32,
+    },
+    /// Over.
+    Ended(RunEnd),
+}
+
+impl RunState {
+    /// The state after all of `events`.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event);
+        }
+        state
+    }
+
+    /// The current cycle, or the last one.
+    pub fn current(&self) -> Option<&CycleState> {
+        self.cycles.last()
+    }
+
+    /// The cycle with this number.
+    pub fn cycle_mut(&mut self, cycle: u32) -> Option<&mut CycleState> {
+        self.cycles
+            .iter_mut()
+            .rev()
+            .find(|state| state.cycle == cycle)
+    }
+
+    /// Whether the run goes on.
+    pub fn is_running(&self) -> bool {
+        !matches!(self.stage, Stage::Idle | Stage::Ended(_))
+    }
+
+    /// Whether the server is simulated.
+    pub fn is_simulated(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.simulated)
+    }
+
+    /// Takes one more event into the state. Events of unknown cycles are ignored.
+    pub fn apply(&mut self, event: &Event) {
+        self.events += 1;
+        let before = self.now;
+        self.now = self.now.max(event.at);
+        match &event.what {
+            What::RunStarted(info) => {
+                self.upcoming.clone_from(&info.plan.levels);
+                self.stage = Stage::Warming {
+                    done: 0,
+                    of: info.plan.warmup,
+                };
+                self.info = Some((**info).clone());
+            }
+            What::ModelLoaded { took_s, server_s } => self.load_s = Some((*took_s, *server_s)),
+            What::WarmedUp { number, of, .. } => {
+                self.stage = Stage::Warming {
+                    done: *number,
+                    of: *of,
+                }
+            }
+            What::CycleStarted { cycle, users } => self.start_cycle(event.at, *cycle, *users),
+            What::RestStarted {
+                seconds,
+                next_users,
+            } => {
+                self.stage = Stage::Resting {
+                    until: after(event.at, *seconds),
+                    next_users: *next_users,
+                };
+            }
+            What::Paused => self.paused = true,
+            What::Resumed => self.paused = false,
+            What::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
+            What::Warning(warning) => self.warnings.push((event.at, warning.clone())),
+            What::Client(cost) => self.client = Some(*cost),
+            What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
+            What::RunEnded { why } => {
+                self.stage = Stage::Ended(why.clone());
+                self.meter(event.at);
+            }
+            What::IdleStarted { seconds } => {
+                let until = after(event.at, *seconds);
+                self.stage = Stage::Idling { until };
+            }
+            What::Gpu(_)
+            | What::Processes(_)
+            | What::Server(_)
+            | What::Source(_)
+            | What::Baseline(_) => self.observe(event),
+            What::ConnectionsOpened { .. }
+            | What::RequestStarted { .. }
+            | What::FirstToken { .. }
+            | What::Progress { .. }
+            | What::RequestEnded(_)
+            | What::CycleEnded { .. } => self.apply_to_cycle(event),
+        }
+    }
+
+    /// The run goes on at `at`, after it was broken off at `before`.
+    fn go_on(&mut self, at: Stamp, before: Stamp, gap_s: f64, levels: &[u32]) {
+        let mut lost = 0;
+        for cycle in self.cycles.iter_mut().filter(|cycle| cycle.ended.is_none()) {
+            lost += cycle.in_flight.len();
+            cycle.ended = Some(before);
+            cycle.end = Some(CycleEnd::Stopped);
+            cycle.in_flight.clear();
+        }
+        self.machine.meter.interrupt(at);
+        self.upcoming = levels.to_vec();
+        self.paused = false;
+        let of = self.info.as_ref().map_or(0, |info| info.plan.warmup);
+        self.stage = Stage::Warming { done: 0, of };
+        let lost = match lost {
+            0 => "nothing was in flight".to_owned(),
+            1 => "the request then in flight is lost".to_owned(),
+            more => format!("the {more} requests then in flight are lost"),
+        };
+        let text = format!(
+            "The run was broken off at {:.1} s and went on {gap_s:.0} s later: {lost}.",
+            before.secs(),
+        );
+        let kind = WarningKind::Other;
+        self.warnings.push((at, Warning { kind, text }));
+    }
+
+    /// Whether another tool made the run.
+    pub fn is_imported(&self) -> bool {
+        let info = self.info.as_ref();
+        info.is_some_and(|info| info.imported.is_some())
+    }
+
+    fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {
+        self.stage = Stage::Connecting;
+        // The level that runs is no longer to come.
+        if self.upcoming.first() == Some(&users) {
+            self.upcoming.remove(0);
+        }
+        self.cycles.push(CycleState {
+            cycle,
+            users,
+            started: at,
+            ..CycleState::default()
+        });
+    }
+
+    fn apply_to_cycle(&mut self, event: &Event) {
+        let number = match &event.what {
+            What::ConnectionsOpened { cycle, .. }
+            | What::RequestStarted { cycle, .. }
+            | What::FirstToken { cycle, .. }
+            | What::Progress { cycle, .. }
+            | What::CycleEnded { cycle, .. } => *cycle,
+            What::RequestEnded(record) => record.cycle,
+            _ => return,
+        };
+        if matches!(event.what, What::ConnectionsOpened { .. }) {
+            self.stage = Stage::Cycle;
+        }
+        if let Some(cycle) = self.cycle_mut(number) {
+            cycle.apply(event);
+        }
+        if matches!(event.what, What::CycleEnded { .. }) {
+            self.meter(event.at);
+        }
+    }
+}
+
+/// The instant `seconds` after `at`.
+fn after(at: Stamp, seconds: f64) -> Stamp {
+    Stamp(at.0.saturating_add(crate::text::numbers::floor_u64(seconds * 1e6)))
+}

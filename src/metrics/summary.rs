@@ -1,0 +1,272 @@
+//! `summary.json`: what a run amounts to, for machines. The schema is `assets/summary.schema.json`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Dialect, Target};
+use crate::event::{Imported, RunEnd, Warning, WarningKind};
+pub use crate::metrics::bandwidth_limit::PhysicalLimit;
+use crate::metrics::bottleneck;
+use crate::metrics::bottleneck::Reason;
+use crate::metrics::dist::Dist;
+use crate::metrics::findings::Findings;
+use crate::metrics::level::Figures;
+pub use crate::metrics::level_energy::EnergySummary;
+use crate::metrics::state::{CycleState, RunState, Stage};
+use crate::metrics::verdict::Verdict;
+use crate::metrics::warnings;
+use crate::plan::Limits;
+use crate::text::sanitize::json_lines;
+
+/// The name and version of the object's shape.
+pub const SCHEMA: &str = "tokometer/summary/1";
+
+/// What a run amounts to. Units stand in the names; what is not known is null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The version of tokometer that made the run.
+    pub tokometer: String,
+    /// Whether the server was simulated.
+    pub simulated: bool,
+    /// Wall-clock time of the start.
+    pub started_at: Option<DateTime<Utc>>,
+    /// The server and the model.
+    pub target: Option<TargetSummary>,
+    /// Where it was imported from; absent for a run of tokometer itself.
+    pub imported: Option<Imported>,
+    /// What a person would accept.
+    pub limits: Option<Limits>,
+    /// One entry a level, smallest first.
+    pub cycles: Vec<LevelSummary>,
+    /// Energy of the whole run.
+    pub energy: Option<EnergySummary>,
+    /// The speed of a single stream against what the memory allows.
+    pub physical_limit: Option<PhysicalLimit>,
+    /// How many users the server carries.
+    pub verdict: Option<Verdict>,
+    /// Why it stops there; empty where every level meets the limits.
+    pub why: Vec<Reason>,
+    /// What stands out.
+    pub findings: Findings,
+    /// What the client itself spent.
+    pub client: ClientSummary,
+    /// What a reader of the numbers should know.
+    pub warnings: Vec<WarningSummary>,
+}
+
+/// The server and the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetSummary {
+    /// How the server was spoken to.
+    pub dialect: Dialect,
+    /// Its base address.
+    pub url: String,
+    /// The model.
+    pub model: String,
+    /// The server's name and version.
+    pub server: Option<String>,
+    /// Requests it answers at once.
+    pub slots: Option<u32>,
+    /// Size of the model, bytes.
+    pub size_bytes: Option<u64>,
+    /// Quantisation of the model.
+    pub quantisation: Option<String>,
+    /// Parameter count of the model.
+    pub parameters: Option<String>,
+    /// Family of the model.
+    pub family: Option<String>,
+    /// Context length, tokens.
+    pub context_tokens: Option<u64>,
+    /// How long the client waited for the model to load, seconds.
+    pub load_s: Option<f64>,
+    /// The server's own load time, seconds.
+    pub server_load_s: Option<f64>,
+}
+
+/// One level: its figures, repeats folded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LevelSummary {
+    /// Requests kept in flight.
+    pub users: u32,
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// The figures of each repeat, in order; empty where the level ran once.
+    pub repeats: Vec<Figures>,
+}
+
+/// What the client itself spent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ClientSummary {
+    /// Processor time, all threads, seconds.
+    pub cpu_s: Option<f64>,
+    /// Resident memory, bytes.
+    pub rss_bytes: Option<u64>,
+    /// The most that client and network can have added to a TTFT, seconds: the median of
+    /// (total duration − the server's own total duration), where the server tells its own.
+    pub ttft_overhead_s: Option<f64>,
+    /// Progress events that a full channel dropped.
+    pub dropped_progress: Option<u64>,
+}
+
+/// A warning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WarningSummary {
+    /// Its kind.
+    pub kind: WarningKind,
+    /// The sentence.
+    pub text: String,
+    /// When it came, seconds since the start of the run; absent for one that the summary itself adds.
+    pub at_s: Option<f64>,
+}
+
+impl Summary {
+    /// What the run amounts to, as it stands.
+    pub fn of(run: &RunState) -> Self {
+        let info = run.info.as_ref();
+        let limits = info.map(|info| info.plan.limits);
+        let levels = levels(run);
+        let verdict = Verdict::of_run(run);
+        let mut warnings = warnings(run);
+        let doubts = warnings::advice(run).into_iter();
+        let doubts = doubts.chain(verdict.as_ref().and_then(warnings::disagreement));
+        warnings.extend(doubts.map(|Warning { kind, text }| WarningSummary {
+            kind,
+            text,
+            at_s: None,
+        }));
+        Self {
+            schema: SCHEMA.to_owned(),
+            tokometer: info
+                .map_or(env!("CARGO_PKG_VERSION"), |i| &i.tokometer)
+                .to_owned(),
+            simulated: run.is_simulated(),
+            started_at: info.map(|info| info.started_at),
+            target: info.map(|info| target(&info.target, run)),
+            imported: info.and_then(|info| info.imported.clone()),
+            limits,
+            why: verdict
+                .as_ref()
+                .map_or_else(Vec::new, |verdict| bottleneck::why(run, &levels, verdict)),
+            findings: Findings::of(&levels),
+            cycles: levels,
+            energy: EnergySummary::of(run),
+            physical_limit: PhysicalLimit::of(run),
+            verdict,
+            client: client(run),
+            warnings,
+        }
+    }
+
+    /// The object as JSON, indented, and safe for a terminal: whatever could steer one is escaped.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        json_lines(self)
+    }
+
+    /// Requests that ended as they should, in the whole run.
+    pub fn succeeded(&self) -> u64 {
+        let figures = self.cycles.iter().map(|level| &level.figures);
+        figures.map(|f| f.requests.saturating_sub(f.failed)).sum()
+    }
+}
+
+fn target(target: &Target, run: &RunState) -> TargetSummary {
+    let (model, load_s) = (&target.model, run.load_s);
+    TargetSummary {
+        dialect: target.dialect,
+        url: target.url.clone(),
+        model: model.name.clone(),
+        server: target.server.clone(),
+        slots: run.slots(),
+        size_bytes: model.size_bytes,
+        quantisation: model.quantisation.clone(),
+        parameters: model.parameters.clone(),
+        family: model.family.clone(),
+        context_tokens: model.context,
+        load_s: load_s.map(|(client, _)| client),
+        server_load_s: load_s.and_then(|(_, server)| server),
+    }
+}
+
+fn levels(run: &RunState) -> Vec<LevelSummary> {
+    let mut by_users: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
+    for cycle in &run.cycles {
+        by_users.entry(cycle.users).or_default().push(cycle);
+    }
+    let summary = |(users, mut cycles): (u32, Vec<&CycleState>)| {
+        cycles.sort_by_key(|cycle| cycle.cycle);
+        let alone = cycles.iter().filter(|_| cycles.len() > 1);
+        LevelSummary {
+            users,
+            figures: Figures::of_run(&cycles, run),
+            repeats: alone.map(|cycle| Figures::of_run(&[cycle], run)).collect(),
+        }
+    };
+    by_users.into_iter().map(summary).collect()
+}
+
+fn client(run: &RunState) -> ClientSummary {
+    let requests = run.cycles.iter().flat_map(|cycle| &cycle.requests);
+    let overheads = requests.filter_map(|request| {
+        let server = request.server.total_s?;
+        request.total_s().map(|total| (total - server).max(0.0))
+    });
+    ClientSummary {
+        cpu_s: run.client.and_then(|cost| cost.cpu_s),
+        rss_bytes: run.client.and_then(|cost| cost.rss_bytes),
+        ttft_overhead_s: Dist::of(overheads).p50,
+        dropped_progress: run.client.map(|cost| cost.dropped_progress),
+    }
+}
+
+fn warnings(run: &RunState) -> Vec<WarningSummary> {
+    let mut all = Vec::new();
+    let mut add = |kind, text: String| {
+        all.push(WarningSummary {
+            kind,
+            text,
+            at_s: None,
+        });
+    };
+    let told = |kind| run.warnings.iter().any(|(_, warning)| warning.kind == kind);
+    if run.is_simulated() && !told(WarningKind::Simulated) {
+        let text = "SIMULATED: the server was tokometer's own simulator; no model was measured.";
+        add(WarningKind::Simulated, text.to_owned());
+    }
+    if let Some(text) = unfinished(run) {
+        add(WarningKind::Other, text);
+    }
+    if let Some(text) = PhysicalLimit::of(run).and_then(|limit| limit.warning()) {
+        add(WarningKind::Impossible, text);
+    }
+    all.extend(
+        run.warnings
+            .iter()
+            .map(|(at, Warning { kind, text })| WarningSummary {
+                kind: *kind,
+                text: text.clone(),
+                at_s: Some(at.secs()),
+            }),
+    );
+    all
+}
+
+/// Why the run is not whole; None if it is.
+fn unfinished(run: &RunState) -> Option<String> {
+    let text = match &run.stage {
+        Stage::Ended(RunEnd::Done) => return None,
+        Stage::Ended(RunEnd::Stopped) => {
+            "The run was stopped before its last cycle was over.".to_owned()
+        }
+        Stage::Ended(RunEnd::Signal(number)) => format!("Signal {number} stopped the run."),
+        Stage::Ended(RunEnd::Failed(why)) => format!("The run could not go on: {why}"),
+        _ => "The run has no end: it goes on, or its log breaks off.".to_owned(),
+    };
+    Some(format!(
+        "{text} The figures are those of the part that ran."
+    ))
+}

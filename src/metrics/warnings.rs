@@ -1,0 +1,205 @@
+//! What casts doubt on the numbers of a run, and what to do about it, as far as its events tell.
+
+use crate::event::{CycleEnd, RequestRecord, Warning, WarningKind};
+use crate::metrics::dist::percentile;
+use crate::metrics::state::{CycleState, RunState};
+use crate::text::numbers::counted;
+
+/// A load time above this, seconds, is no lookup of a model that is there.
+const COLD_S: f64 = 1.0;
+/// The first request is slow if it waited this many times as long as the median of the others…
+const SLOW_TIMES: f64 = 3.0;
+/// …and this much longer, seconds.
+const SLOW_S: f64 = 0.5;
+/// Others that the first request can be compared with.
+const FEWEST_OTHERS: usize = 3;
+/// The client's own work may take this share of the gap between tokens.
+const CLIENT_SHARE: f64 = 0.01;
+/// Server and client may count this share of the tokens differently.
+const COUNT_SHARE: f64 = 0.02;
+
+/// The warnings that follow from what was measured.
+pub(crate) fn advice(run: &RunState) -> Vec<Warning> {
+    let mut all = Vec::new();
+    all.extend(cold_load(run));
+    // The requests of an import are in the order of their ends: none of them is the first.
+    if run
+        .info
+        .as_ref()
+        .is_some_and(|info| info.imported.is_none())
+    {
+        // Where more ask than are answered at once, the first may simply have waited in line.
+        let slots = run.slots();
+        let in_line = |cycle: &CycleState| slots.is_some_and(|slots| cycle.users > slots);
+        let cycles = run.cycles.iter().filter(|cycle| !in_line(cycle));
+        all.extend(cycles.filter_map(slow_first));
+    }
+    all.extend(client_late(run));
+    all.extend(token_counts(run));
+    all.extend(sampler_gaps(run));
+    all.extend(other_processes(run));
+    all.extend(cut_short(run));
+    all
+}
+
+fn done(run: &RunState) -> impl Iterator<Item = &RequestRecord> {
+    let requests = run.cycles.iter().flat_map(|cycle| &cycle.requests);
+    requests.filter(|request| request.is_done())
+}
+
+fn cold_load(run: &RunState) -> Option<Warning> {
+    let loads = done(run).filter_map(|request| request.server.load_s);
+    let cold: Vec<f64> = loads.filter(|load| *load > COLD_S).collect();
+    let longest = cold.iter().copied().reduce(f64::max)?;
+    Some(Warning {
+        kind: WarningKind::ColdLoad,
+        text: format!(
+            "{} waited for the model to be loaded, up to {longest:.1} s: these waits are not the \
+             server's under load. Keep the model in memory (keep_alive) and warm up first.",
+            counted(cold.len() as u64, "request", "requests")
+        ),
+    })
+}
+
+fn slow_first(cycle: &CycleState) -> Option<Warning> {
+    let waits = cycle.requests.iter().filter(|request| request.is_done());
+    let mut waits: Vec<(u64, f64)> = waits
+        .filter_map(|request| Some((request.id, request.ttft_s()?)))
+        .collect();
+    waits.sort_by_key(|(id, _)| *id);
+    let (first, others) = waits.split_first()?;
+    if others.len() < FEWEST_OTHERS {
+        return None;
+    }
+    let mut sorted: Vec<f64> = others.iter().map(|(_, wait)| *wait).collect();
+    sorted.sort_by(f64::total_cmp);
+    let median = percentile(&sorted, 0.5)?;
+    let slow = first.1 > median * SLOW_TIMES && first.1 > median + SLOW_S;
+    slow.then(|| Warning {
+        kind: WarningKind::SlowFirst,
+        text: format!(
+            "The first request at {} waited {:.2} s, the others {median:.2} s (median): something was \
+             still cold. Raise --warmup.",
+            counted(cycle.users, "user", "users"),
+            first.1
+        ),
+    })
+}
+
+fn client_late(run: &RunState) -> Option<Warning> {
+    let spent = run.client?.cpu_s?;
+    let (mut gaps, mut micros_sum) = (0_u64, 0_u64);
+    for pair in done(run).flat_map(|request| request.itl_us.chunks_exact(2)) {
+        if let &[micros, count] = pair {
+            gaps = gaps.saturating_add(count);
+            micros_sum = micros_sum.saturating_add(micros.saturating_mul(count));
+        }
+    }
+    let chunks: u64 = run.cycles.iter().map(|cycle| cycle.chunks).sum();
+    if gaps == 0 || chunks == 0 {
+        return None;
+    }
+    let mean_s = micros_sum as f64 / 1e6 / gaps as f64;
+    let own_s = spent / chunks as f64;
+    (own_s > mean_s * CLIENT_SHARE).then(|| Warning {
+        kind: WarningKind::ClientLate,
+        text: format!(
+            "The client spent {:.0} µs of processor time a token, {:.1} % of the gap between tokens: \
+             speeds may be the client's. Use fewer users, or run it on another machine.",
+            own_s * 1e6,
+            own_s / mean_s * 100.0
+        ),
+    })
+}
+
+fn token_counts(run: &RunState) -> Option<Warning> {
+    let (mut server, mut chunks) = (0_u64, 0_u64);
+    for request in done(run) {
+        if let Some(tokens) = request.server.output_tokens {
+            server += tokens;
+            chunks += u64::from(request.chunks);
+        }
+    }
+    let differ = server.abs_diff(chunks) as f64 > server as f64 * COUNT_SHARE;
+    (server > 0 && differ).then(|| Warning {
+        kind: WarningKind::TokenCounts,
+        text: format!(
+            "The server counts {server} output tokens, {chunks} pieces came: gaps are between pieces, \
+             speeds are by the server's count."
+        ),
+    })
+}
+
+fn sampler_gaps(run: &RunState) -> Option<Warning> {
+    let gaps = run.cycles.iter().flat_map(|cycle| {
+        let from = cycle.opened.unwrap_or(cycle.started);
+        let meter = &run.machine.meter;
+        meter.gaps(from, cycle.ended.unwrap_or(run.now))
+    });
+    let gaps: Vec<f64> = gaps.map(|(_, seconds)| seconds).collect();
+    let longest = gaps.iter().copied().reduce(f64::max)?;
+    Some(Warning {
+        kind: WarningKind::SamplerGap,
+        text: format!(
+            "Samples of the GPU are missing {} within cycles, up to {longest:.1} s: energy leaves \
+             these out.",
+            counted(gaps.len() as u64, "time", "times")
+        ),
+    })
+}
+
+fn other_processes(run: &RunState) -> Option<Warning> {
+    let others = run
+        .gpus
+        .values()
+        .filter(|(_, sample)| sample.serves != Some(false));
+    let others = others.filter_map(|(_, sample)| sample.other_processes);
+    let count = others.sum::<u32>();
+    (count > 0).then(|| Warning {
+        kind: WarningKind::OtherProcess,
+        text: format!(
+            "{} on the GPU: speed and energy are not the server's alone. \
+             Stop them and repeat.",
+            counted(count, "other process computes", "other processes compute")
+        ),
+    })
+}
+
+/// The cycles that ended before all their requests had, or go on: the verdict leaves them out.
+fn cut_short(run: &RunState) -> Option<Warning> {
+    let cut = run
+        .cycles
+        .iter()
+        .filter(|cycle| cycle.end != Some(CycleEnd::Done));
+    let users: Vec<String> = cut.map(|cycle| cycle.users.to_string()).collect();
+    (!users.is_empty()).then(|| Warning {
+        kind: WarningKind::CutShort,
+        text: format!(
+            "A cycle of {} {} is not whole: the quick requests of a cycle end first, so the verdict leaves it out.",
+            users.join(", "),
+            if *users == ["1"] { "user" } else { "users" }
+        ),
+    })
+}
+
+/// The repeats that disagree, for the summary.
+pub(crate) fn disagreement(verdict: &crate::metrics::verdict::Verdict) -> Option<Warning> {
+    let levels = verdict.levels.iter();
+    let marked: Vec<String> = levels
+        .filter(|level| level.repeats.as_ref().is_some_and(|r| r.disagree))
+        .map(|level| level.users.to_string())
+        .collect();
+    (!marked.is_empty()).then(|| Warning {
+        kind: WarningKind::Repeats,
+        text: format!(
+            "Repeats disagree at {} {}: they stand on both sides of a limit, or differ by more than chance. \
+             Repeat these levels on a quiet machine.",
+            marked.join(", "),
+            if *marked == ["1"] { "user" } else { "users" }
+        ),
+    })
+}
+
+#[cfg(test)]
+#[path = "warnings_tests.rs"]
+mod tests;

@@ -1,0 +1,158 @@
+use super::*;
+use crate::event::{ClientCost, GpuSample, Imported, RunInfo, Stamp};
+use crate::metrics::level::tests::{answered, at};
+use crate::metrics::verdict::Verdict;
+
+fn run(requests: Vec<RequestRecord>) -> RunState {
+    let cycle = CycleState {
+        users: 4,
+        opened: Some(at(0.0)),
+        ended: Some(at(100.0)),
+        end: Some(CycleEnd::Done),
+        chunks: requests.iter().map(|r| u64::from(r.chunks)).sum(),
+        requests,
+        ..CycleState::default()
+    };
+    RunState {
+        cycles: vec![cycle],
+        info: Some(info()),
+        ..RunState::default()
+    }
+}
+
+fn info() -> RunInfo {
+    let json = include_str!("../../tests/fixtures/run-info.json");
+    serde_json::from_str(json).unwrap()
+}
+
+fn kinds(run: &RunState) -> Vec<WarningKind> {
+    advice(run).iter().map(|warning| warning.kind).collect()
+}
+
+fn requests(waits: &[f64]) -> Vec<RequestRecord> {
+    let one = |(id, wait): (u64, &f64)| answered(id, 0, 0.0, *wait, wait + 10.0, 200);
+    (1..).zip(waits).map(one).collect()
+}
+
+#[test]
+fn a_quiet_run_needs_no_advice() {
+    assert_eq!(kinds(&run(requests(&[0.4, 0.5, 0.4, 0.5, 0.4]))), []);
+    assert_eq!(kinds(&RunState::default()), []);
+}
+
+#[test]
+fn a_cycle_that_was_cut_short() {
+    for end in [None, Some(CycleEnd::Skipped), Some(CycleEnd::Stopped)] {
+        let mut cut = run(requests(&[0.4, 0.5]));
+        cut.cycles[0].end = end;
+        let told = advice(&cut);
+        assert_eq!(told[0].kind, WarningKind::CutShort);
+        assert!(told[0].text.starts_with("A cycle of 4 users is not whole"));
+        let verdict = Verdict::of_run(&cut).unwrap();
+        assert_eq!(verdict.by_share.both_users, None);
+        assert_eq!(verdict.sentence, "No verdict: no cycle is whole.");
+        cut.cycles[0].end = Some(CycleEnd::Done);
+        let verdict = Verdict::of_run(&cut).unwrap();
+        assert_eq!(verdict.by_share.both_users, Some(4));
+    }
+}
+
+#[test]
+fn a_model_that_was_loaded_within_a_cycle() {
+    let mut cold = requests(&[0.4, 0.5]);
+    cold[0].server.load_s = Some(4.2);
+    cold[1].server.load_s = Some(0.03);
+    let told = advice(&run(cold));
+    assert_eq!(told[0].kind, WarningKind::ColdLoad);
+    assert!(
+        told[0]
+            .text
+            .starts_with("1 request waited for the model to be loaded, up to 4.2 s")
+    );
+}
+
+#[test]
+fn a_slow_first_request_needs_others_to_be_seen() {
+    assert_eq!(
+        kinds(&run(requests(&[3.0, 0.5, 0.4, 0.5]))),
+        [WarningKind::SlowFirst]
+    );
+    assert_eq!(kinds(&run(requests(&[3.0, 0.5, 0.4]))), []);
+    assert_eq!(kinds(&run(requests(&[0.5, 3.0, 3.0, 3.0]))), []);
+    let mut imported = run(requests(&[3.0, 0.5, 0.4, 0.5]));
+    if let Some(info) = &mut imported.info {
+        info.imported = Some(Imported {
+            tool: "a tool".to_owned(),
+            folder: "here".to_owned(),
+        });
+    }
+    assert_eq!(kinds(&imported), []);
+}
+
+#[test]
+fn a_first_request_that_waits_for_a_slot_is_not_cold() {
+    let with_slots = |slots| {
+        let mut run = run(requests(&[3.0, 0.5, 0.4, 0.5]));
+        if let Some(info) = &mut run.info {
+            info.target.slots = slots;
+        }
+        kinds(&run)
+    };
+    assert_eq!(with_slots(Some(3)), []);
+    assert_eq!(with_slots(Some(4)), [WarningKind::SlowFirst]);
+    assert_eq!(with_slots(None), [WarningKind::SlowFirst]);
+}
+
+#[test]
+fn a_client_that_takes_a_part_of_the_gap() {
+    let mut requests = requests(&[0.4, 0.5]);
+    for request in &mut requests {
+        request.itl_us = vec![50_000, 199];
+    }
+    let mut late = run(requests);
+    let cost = |cpu_s| ClientCost {
+        cpu_s: Some(cpu_s),
+        ..ClientCost::default()
+    };
+    late.client = Some(cost(0.19)); // 475 µs a token
+    assert_eq!(kinds(&late), []);
+    late.client = Some(cost(0.21)); // 525 µs: over 1 % of 50 ms
+    assert_eq!(kinds(&late), [WarningKind::ClientLate]);
+}
+
+#[test]
+fn counts_that_differ() {
+    let mut two = requests(&[0.4, 0.5]);
+    two[0].chunks = 197;
+    assert_eq!(kinds(&run(two.clone())), []);
+    two[0].chunks = 100;
+    assert_eq!(kinds(&run(two)), [WarningKind::TokenCounts]);
+}
+
+#[test]
+fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
+    let mut gappy = run(requests(&[0.4]));
+    let mut sample = GpuSample {
+        source: "a".to_owned(),
+        watts: Some(10.0),
+        ..GpuSample::default()
+    };
+    for second in [1.0, 2.0, 9.0, 10.0, 110.0] {
+        gappy.machine.meter.push(at(second), &sample);
+    }
+    let told = advice(&gappy);
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0]
+            .text
+            .contains("missing 1 time within cycles, up to 7.0 s"),
+        "{}",
+        told[0].text
+    );
+    sample.other_processes = Some(2);
+    gappy.gpus.insert("a".to_owned(), (Stamp(0), sample));
+    assert_eq!(
+        kinds(&gappy),
+        [WarningKind::SamplerGap, WarningKind::OtherProcess]
+    );
+}

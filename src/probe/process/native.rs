@@ -1,0 +1,113 @@
+//! The process table where there is no `/proc`: by the sysinfo library. It knows no listeners, so
+//! names decide there.
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+use crate::probe::process::{Detail, Process, Table};
+use crate::probe::source::{Fault, FaultKind};
+use crate::text::numbers::u32_of;
+
+/// The processes by the system's own ways.
+pub(crate) struct Native {
+    system: System,
+    processes: Vec<Process>,
+}
+
+impl Native {
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let mut system =
+            System::new().map_err(|error| Fault::new(FaultKind::Died, format!("{error:?}")))?;
+        system.refresh_memory();
+        Ok(Self {
+            system,
+            processes: Vec::new(),
+        })
+    }
+}
+
+impl Table for Native {
+    fn refresh(&mut self) -> Result<(), Fault> {
+        let light = ProcessRefreshKind::nothing()
+            .without_tasks()
+            .with_cmd(UpdateKind::OnlyIfNotSet);
+        self.system
+            .refresh_processes_specifics(ProcessesToUpdate::All, true, light);
+        self.processes = self
+            .system
+            .processes()
+            .iter()
+            .map(|(pid, process)| Process {
+                pid: pid.as_u32(),
+                parent: process.parent().map(Pid::as_u32),
+                name: process.name().to_string_lossy().into_owned(),
+                args: process
+                    .cmd()
+                    .iter()
+                    .map(|arg| arg.to_string_lossy().into_owned())
+                    .collect(),
+            })
+            .collect();
+        self.processes.sort_unstable_by_key(|process| process.pid);
+        Ok(())
+    }
+
+    fn processes(&self) -> Vec<&Process> {
+        self.processes.iter().collect()
+    }
+
+    fn listeners(&mut self, _: u16) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn details(&mut self, pids: &[u32]) -> Vec<Detail> {
+        let wanted: Vec<Pid> = pids.iter().map(|pid| Pid::from_u32(*pid)).collect();
+        let heavy = ProcessRefreshKind::nothing().with_memory().with_cpu();
+        self.system
+            .refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, heavy);
+        // The library counts threads only on Linux.
+        let threads = crate::platform::thread_counts(pids);
+        wanted
+            .iter()
+            .zip(threads)
+            .map(|(pid, threads)| {
+                let Some(process) = self.system.process(*pid) else {
+                    return Detail::default();
+                };
+                Detail {
+                    threads: threads.or_else(|| process.tasks().map(|tasks| u32_of(tasks.len()))),
+                    descriptors: process.open_files().map(u32_of),
+                    rss_bytes: Some(process.memory()),
+                    vsz_bytes: Some(process.virtual_memory()),
+                    cpu_percent: Some(f64::from(process.cpu_usage())),
+                    age_s: Some(process.run_time() as f64),
+                }
+            })
+            .collect()
+    }
+
+    fn memory(&self) -> Option<u64> {
+        Some(self.system.total_memory()).filter(|bytes| *bytes > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_sees_this_very_process() {
+        let mut table = Native::new().unwrap();
+        table.refresh().unwrap();
+        let own = std::process::id();
+        let me = table
+            .processes()
+            .into_iter()
+            .find(|p| p.pid == own)
+            .unwrap();
+        assert!(me.parent.is_some() && !me.args.is_empty());
+        let detail = table.details(&[own, u32::MAX]);
+        assert!(detail[0].rss_bytes.unwrap() > 1 << 20);
+        assert_eq!(detail[1], Detail::default());
+        assert!(table.memory().is_some());
+    }
+}

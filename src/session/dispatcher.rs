@@ -1,0 +1,191 @@
+//! The reader of the timeline that hands it on: first to the screen, then to the recorder.
+//!
+//! It has a thread of its own, so neither a slow disk nor a frozen screen can delay a stamp.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::event::{Event, RunClock, Warning, What};
+use crate::store::{Recorder, Recording};
+
+use crate::load::timeline::Timeline;
+use crate::session::News;
+
+/// How often what waits is flushed and offered again.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Starts the thread. It ends when every maker of events is gone and everything is written; it then
+/// gives the run directory, if there is one.
+pub(crate) fn spawn(
+    timeline: Timeline,
+    recorder: Option<Recorder>,
+    news: mpsc::Sender<News>,
+    clock: RunClock,
+) -> std::io::Result<JoinHandle<Option<PathBuf>>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name("timeline".to_owned())
+        .spawn(move || {
+            crate::platform::yield_to_the_load();
+            let hub = Hub {
+                recorder,
+                waiting: Vec::new(),
+                news,
+                clock,
+                dropped: timeline.dropped(),
+            };
+            runtime.block_on(hub.run(timeline))
+        })
+}
+
+struct Hub {
+    recorder: Option<Recorder>,
+    /// Events that the screen has not taken yet.
+    waiting: Vec<Event>,
+    news: mpsc::Sender<News>,
+    clock: RunClock,
+    /// Progress that a full channel dropped.
+    dropped: Arc<AtomicU64>,
+}
+
+impl Hub {
+    async fn run(mut self, mut timeline: Timeline) -> Option<PathBuf> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut batch = Vec::new();
+        loop {
+            let more = tokio::select! {
+                biased;
+                more = timeline.next(&mut batch) => Some(more),
+                _ = tick.tick() => None,
+            };
+            match more {
+                Some(true) => self.take(&mut batch),
+                Some(false) => break,
+                None => self.tick(),
+            }
+        }
+        self.finish().await
+    }
+
+    fn take(&mut self, batch: &mut Vec<Event>) {
+        self.waiting.extend(batch.iter().cloned());
+        self.offer();
+        if let Some(recorder) = &mut self.recorder {
+            let warning = recorder.record(batch, self.clock.now());
+            self.tell(warning);
+        }
+        batch.clear();
+    }
+
+    fn tick(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            let warning = recorder.tick(self.clock.now());
+            self.tell(warning);
+        }
+        self.offer();
+    }
+
+    /// The recorder's trouble reaches the screen even when it cannot reach the disk.
+    fn tell(&mut self, warning: Option<Warning>) {
+        if let Some(warning) = warning {
+            self.waiting.push(Event {
+                at: self.clock.now(),
+                what: What::Warning(warning),
+            });
+        }
+    }
+
+    /// Gives the screen what waits for it, if it has room.
+    fn offer(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let news = News::Events(std::mem::take(&mut self.waiting));
+        // If nobody reads any more, nothing is missed.
+        if let Err(TrySendError::Full(News::Events(events))) = self.news.try_send(news) {
+            self.keep_facts(events);
+        }
+    }
+
+    /// Keeps what the screen must not miss until it has room; progress would only pile up.
+    fn keep_facts(&mut self, mut events: Vec<Event>) {
+        let all = events.len();
+        events.retain(|event| !matches!(event.what, What::Progress { .. }));
+        let dropped = all.saturating_sub(events.len());
+        self.dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+        self.waiting = events;
+    }
+
+    async fn finish(mut self) -> Option<PathBuf> {
+        let recording = self.recorder.take().map(Recorder::finish);
+        let (directory, warning) = match recording {
+            Some(Recording { directory, warning }) => (Some(directory), warning),
+            None => (None, None),
+        };
+        self.tell(warning);
+        if !self.waiting.is_empty() {
+            // Nobody reads any more: then nothing is missed.
+            let _gone = self.news.send(News::Events(self.waiting)).await;
+        }
+        directory
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::timeline::timeline;
+
+    #[tokio::test]
+    async fn a_screen_that_stands_still_misses_progress_and_no_fact() {
+        let (news, mut told) = mpsc::channel(1);
+        let clock = RunClock::start();
+        let (reporter, timeline) = timeline(clock);
+        let mut hub = Hub {
+            recorder: None,
+            waiting: Vec::new(),
+            news,
+            clock,
+            dropped: timeline.dropped(),
+        };
+        let event = |what| Event {
+            at: clock.now(),
+            what,
+        };
+        let progress = || What::Progress {
+            cycle: 0,
+            requests: Vec::new(),
+        };
+        // The first batch finds room; the others wait.
+        for _ in 0..4 {
+            hub.take(&mut vec![
+                event(progress()),
+                event(What::Paused),
+                event(progress()),
+            ]);
+        }
+        assert_eq!(reporter.dropped(), 6);
+        assert_eq!(hub.waiting.len(), 3);
+        let mut facts = 0;
+        let mut count = |news: News| match news {
+            News::Events(events) => {
+                facts += events.iter().filter(|e| e.what == What::Paused).count();
+            }
+            other => panic!("{other:?}"),
+        };
+        count(told.recv().await.unwrap());
+        hub.offer();
+        count(told.recv().await.unwrap());
+        assert_eq!(facts, 4);
+        assert!(hub.waiting.is_empty());
+    }
+}

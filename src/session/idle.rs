@@ -1,0 +1,143 @@
+//! What the machine does while nothing runs: the sources of a run, told to the screen alone.
+//!
+//! A thread of its own looks after them, as in a run. Nothing of it is recorded; before a run starts it has
+//! ended, so that nothing is measured twice at once.
+
+use std::collections::BTreeMap;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use crate::event::{Event, RunClock, SourceNote, SourceState, What};
+use crate::metrics::level_energy::ELSEWHERE;
+use crate::probe::gpu::simulated::Load;
+use crate::probe::sampler::Watch;
+use crate::probe::setup::Setup;
+use crate::probe::source::Pace;
+
+use crate::session::News;
+
+/// How often the sources are looked after.
+const LOOK: Duration = Duration::from_millis(250);
+/// Readings that wait for a screen that stands still; then it misses some.
+const MOST: usize = 1024;
+/// How long an end is waited for; a thread that looks up an address may take longer, and has nothing to end.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The sources at work. Dropping it ends them without waiting for it.
+pub(crate) struct Idle {
+    /// The server whose machine it is.
+    pub(crate) url: String,
+    pace: Pace,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Idle {
+    /// Starts the thread for the server at `url`. Without a thread nothing is told.
+    pub(crate) fn start(
+        mut setup: Setup,
+        url: &str,
+        simulated: bool,
+        news: mpsc::Sender<News>,
+    ) -> Self {
+        url.clone_into(&mut setup.target);
+        setup.simulated = simulated.then(Load::default);
+        let pace = Pace::new(LOOK);
+        let until = pace.clone();
+        let thread = std::thread::Builder::new()
+            .name("idle".to_owned())
+            .spawn(move || look_after(setup, &until, &news));
+        Self {
+            url: url.to_owned(),
+            pace,
+            thread: thread.ok(),
+        }
+    }
+
+    /// Ends every source, and the commands they run.
+    pub(crate) async fn end(mut self) {
+        self.pace.stop();
+        if let Some(thread) = self.thread.take() {
+            let joined = tokio::task::spawn_blocking(move || thread.join());
+            let _late = tokio::time::timeout(PATIENCE, joined).await;
+        }
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        self.pace.stop();
+    }
+}
+
+fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<News>) {
+    let clock = RunClock::start();
+    let tick = setup.places.tick;
+    let url = setup.target.clone();
+    let made = setup.sources(clock);
+    let mut teller = Teller {
+        url,
+        clock,
+        notes: BTreeMap::new(),
+        waiting: Vec::new(),
+    };
+    if let Some(why) = made.not_here {
+        teller.note(SourceNote {
+            source: ELSEWHERE.to_owned(),
+            state: SourceState::Unusable,
+            why: Some(why),
+            mend: None,
+        });
+    }
+    let mut watch = Watch::start(clock, tick, made.sources);
+    while until.wait(LOOK) && !news.is_closed() {
+        let seen = watch.take().into_iter();
+        teller.waiting.extend(seen.map(|(at, seen)| Event {
+            at,
+            what: seen.into_what(),
+        }));
+        for status in watch.status() {
+            teller.note(status.note());
+        }
+        teller.tell(news);
+    }
+    watch.stop();
+}
+
+/// What waits to be told.
+struct Teller {
+    url: String,
+    clock: RunClock,
+    notes: BTreeMap<String, SourceNote>,
+    waiting: Vec<Event>,
+}
+
+impl Teller {
+    /// How a source fares, where that changed.
+    fn note(&mut self, note: SourceNote) {
+        if note.state == SourceState::Starting || self.notes.get(&note.source) == Some(&note) {
+            return;
+        }
+        self.notes.insert(note.source.clone(), note.clone());
+        self.waiting.push(Event {
+            at: self.clock.now(),
+            what: What::Source(note),
+        });
+    }
+
+    fn tell(&mut self, news: &mpsc::Sender<News>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let told = News::Machine {
+            url: self.url.clone(),
+            events: std::mem::take(&mut self.waiting),
+        };
+        if let Err(TrySendError::Full(News::Machine { events, .. })) = news.try_send(told)
+            && events.len() < MOST
+        {
+            self.waiting = events;
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Starting a run: everything it needs, from the address to the recorder.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Url;
+use tokio::sync::mpsc;
+
+use crate::dialect::request::RequestShape;
+use crate::event::{Dialect, Target};
+use crate::event::{RunEnd, WarningKind, What};
+use crate::plan::Plan;
+use crate::probe::setup::Setup;
+
+use crate::load::Command;
+use crate::load::descriptors::{make_room, warn};
+use crate::load::in_flight::Gallery;
+use crate::load::request::Load;
+use crate::load::runner::Runner;
+use crate::load::timeline::{WeakReporter, timeline};
+use crate::load::warmup::Loader;
+use crate::session::monitors::Monitors;
+use crate::session::run_setup::Beginning;
+use crate::session::{News, dispatcher};
+
+/// Commands that wait for the runner.
+const COMMANDS: usize = 64;
+
+/// A run that goes on.
+pub(crate) struct Running {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) gallery: Arc<Gallery>,
+    reporter: WeakReporter,
+}
+
+impl Running {
+    /// Tells the run something that a reader of its log should know; a run that is over hears nothing.
+    pub(crate) fn warn(&self, text: &str) {
+        if let Some(reporter) = self.reporter.upgrade() {
+            warn(&reporter, WarningKind::Other, text.to_owned());
+        }
+    }
+}
+
+/// Lets a run begin, against a server in this process if `serves_itself`. The future gives its last news once everything
+/// is written.
+pub(crate) async fn start(
+    run: Beginning,
+    serves_itself: bool,
+    monitors: Option<Setup>,
+    news: mpsc::Sender<News>,
+) -> Result<(Running, impl Future<Output = News>), String> {
+    let most_users = run.most_users();
+    let Beginning {
+        plan,
+        target,
+        clock,
+        recorder,
+        history,
+        first,
+        warnings,
+        cycle,
+        request,
+    } = run;
+    let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
+    let addresses = resolve(&url).await?;
+    if !history.is_empty() {
+        // A screen that is gone needs none.
+        let _gone = news.send(News::Resumed(history)).await;
+    }
+    let (reporter, events) = timeline(clock);
+    let hub =
+        dispatcher::spawn(events, recorder, news, clock).map_err(|error| error.to_string())?;
+    reporter.fact(first);
+    for warning in warnings {
+        reporter.fact(What::Warning(warning));
+    }
+    make_room(most_users, serves_itself, &reporter);
+    let weak = reporter.downgrade();
+    let gallery = Arc::<Gallery>::default();
+    let monitors = monitors
+        .map(|setup| Monitors::start(setup, &target, reporter.clone(), Arc::clone(&gallery)));
+    let watching = monitors.as_ref().map(Monitors::watching);
+    let epitaph = reporter.clone();
+    let load = Arc::new(Load {
+        shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
+        light_path: light_path(target.dialect, url.path()),
+        host: host_header(&url),
+        addresses,
+        bodies: Vec::new(),
+        timeouts: plan.timeouts,
+        reporter,
+        gallery: Arc::clone(&gallery),
+        serves_itself,
+        next_id: AtomicU64::new(request),
+    });
+    let load = with_bodies(load, &plan);
+    let (commands, obeyed) = mpsc::channel(COMMANDS);
+    let runner = Runner::new(
+        load,
+        plan.clone(),
+        loader(&target, &plan),
+        obeyed,
+        watching.unwrap_or_default(),
+    )
+    .beginning_at_cycle(cycle);
+    let runner = tokio::spawn(runner.run());
+    let over = async move {
+        let ended = runner.await;
+        if let Some(monitors) = monitors {
+            monitors.end().await;
+        }
+        let error = match ended {
+            Ok(RunEnd::Failed(why)) => Some(why),
+            Ok(_) => None,
+            Err(error) => {
+                let why = format!("a worker of the load broke down: {error}");
+                epitaph.fact(What::RunEnded {
+                    why: RunEnd::Failed(why.clone()),
+                });
+                Some(why)
+            }
+        };
+        // The last maker of events: now the timeline ends.
+        drop(epitaph);
+        let directory = tokio::task::spawn_blocking(move || hub.join()).await;
+        let directory = directory.ok().and_then(Result::ok).flatten();
+        News::Finished {
+            directory,
+            error,
+            report: None,
+        }
+    };
+    let running = Running {
+        commands,
+        gallery,
+        reporter: weak,
+    };
+    Ok((running, over))
+}
+
+fn with_bodies(mut load: Arc<Load>, plan: &Plan) -> Arc<Load> {
+    if let Some(load) = Arc::get_mut(&mut load) {
+        load.bodies = plan
+            .prompts
+            .iter()
+            .map(|prompt| Bytes::from(load.shape.body(prompt)))
+            .collect();
+    }
+    load
+}
+
+async fn resolve(url: &Url) -> Result<Vec<std::net::SocketAddr>, String> {
+    let host = url
+        .host_str()
+        .ok_or_else(|| format!("{url} names no host"))?;
+    let port = url.port_or_known_default().unwrap_or(80);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = tokio::net::lookup_host((bare, port)).await;
+    let found = found.map_err(|error| format!("the address of {host} is not known: {error}"))?;
+    Ok(found.collect())
+}
+
+fn host_header(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn light_path(dialect: Dialect, base: &str) -> String {
+    let path = match dialect {
+        Dialect::Ollama => "/api/version",
+        Dialect::OpenAi => "/v1/models",
+    };
+    format!("{}{path}", base.trim_end_matches('/'))
+}
+
+/// The request that loads the model: only Ollama has one.
+fn loader(target: &Target, plan: &Plan) -> Option<Loader> {
+    if target.dialect != Dialect::Ollama {
+        return None;
+    }
+    let (url, model) = (target.url.clone(), target.model.name.clone());
+    let patience = plan
+        .timeouts
+        .first_s
+        .and_then(|s| Duration::try_from_secs_f64(s).ok());
+    Some(Box::pin(async move {
+        crate::dialect::load(&url, &model, patience).await
+    }))
+}

@@ -1,0 +1,116 @@
+//! The load: cycles of users that ask, measured at the socket.
+//!
+//! - `timeline`: the one stream of events, from its makers to its readers
+//! - `begin`: how a run begins, fresh or where it was broken off; `start`: from there to the load
+//! - `cycles`: the runner, a state machine of cycles that obeys [`Command`]s
+//! - `request`: one request and its record; `exchange`: one attempt of it, with its `timers` and `failures`
+//! - `socket`: the connection that stamps
+//! - `users`: who asks; `pause`: when nobody may
+//! - `monitors`: what the machine does meanwhile, forwarded to the timeline; power of the idle machine
+//! - `idle`: what the machine does before a run, told to the screen alone
+//! - `board`: where the requests in flight stand, for progress
+//! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
+
+mod answers;
+mod dispatcher;
+mod idle;
+mod launch;
+mod monitors;
+mod run_setup;
+pub mod serve;
+
+use crate::dialect::Discovery;
+use crate::event::Event;
+use crate::event::Model;
+use crate::load::Command;
+use crate::plan::Plan;
+
+/// What a screen asks of the session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// Look for a server again.
+    Search,
+    /// Use the built-in simulated server.
+    Simulate,
+    /// Start a run of this plan against this model of the server that was found.
+    Start {
+        /// The plan.
+        plan: Box<Plan>,
+        /// The model.
+        model: Box<Model>,
+    },
+    /// Tell what the machine of the server that was found does, until a run starts.
+    Observe,
+    /// Go on with the run in this directory, where it was broken off, against this model of the server that was found.
+    Resume {
+        /// The run directory.
+        directory: std::path::PathBuf,
+        /// The model.
+        model: Box<Model>,
+    },
+    /// Tell the run something.
+    Run(Command),
+    /// Download a model (Ollama).
+    Pull(String),
+}
+
+/// What the session tells a screen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// It is looking for a server.
+    Searching {
+        /// The address it tries.
+        url: String,
+    },
+    /// A server answered.
+    Found(Discovery),
+    /// No server answered.
+    NotFound {
+        /// Each address tried, and what went wrong there.
+        tried: Vec<(String, String)>,
+    },
+    /// A model is being downloaded.
+    Pulling {
+        /// The model.
+        model: String,
+        /// What the server says it does.
+        status: String,
+        /// Bytes so far and in all, where known.
+        bytes: Option<(u64, u64)>,
+    },
+    /// The download is over; on success a new `Found` follows.
+    Pulled(Result<(), String>),
+    /// A run goes on that was broken off: its timeline until then.
+    Resumed(Vec<Event>),
+    /// More of the timeline.
+    Events(Vec<Event>),
+    /// What the machine does while nothing runs. The stamps are of a clock of its own.
+    Machine {
+        /// The server whose machine it is.
+        url: String,
+        /// What was seen.
+        events: Vec<Event>,
+    },
+    /// What the watched request answered since the last of these (whole text first, then what came since).
+    Answer(AnswerText),
+    /// The run is over; its last event has been sent.
+    Finished {
+        /// The run directory, if one was written.
+        directory: Option<std::path::PathBuf>,
+        /// Why it could not go on, if it could not.
+        error: Option<String>,
+        /// Where its report is, or why it could not be written; None where none was to be.
+        report: Option<Result<std::path::PathBuf, String>>,
+    },
+}
+
+/// A part of the streaming answer of the watched request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerText {
+    /// The request.
+    pub id: u64,
+    /// True if this replaces all earlier text of the request.
+    pub restart: bool,
+    /// Text, in order; `true` marks thinking.
+    pub parts: Vec<(bool, String)>,
+}

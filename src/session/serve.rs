@@ -1,0 +1,378 @@
+//! Finding a server and running against it: what the dashboard and the headless printer talk to.
+//!
+//! The session lives on a runtime and threads of its own, so nothing that draws can delay a stamp.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::dialect::{DiscoverError, Discovery};
+use crate::event::{Dialect, Target};
+use crate::probe::setup::Setup;
+use crate::sim::{SimConfig, Simulator};
+
+use crate::load::Command;
+use crate::session::answers::AnswerPump;
+use crate::session::idle::Idle;
+use crate::session::launch;
+use crate::session::launch::Running;
+use crate::session::run_setup::Beginning;
+use crate::session::{Ask, News};
+
+/// News that wait for a screen.
+const NEWS: usize = 256;
+/// Asks that wait for the session.
+const ASKS: usize = 64;
+/// How long a run may take to stop and to write what it has.
+pub const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How often the watched answer is sent on.
+const ANSWER_EVERY: Duration = Duration::from_millis(100);
+
+/// Where to look and where to write.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// The server's base address.
+    pub url: String,
+    /// Its dialect, if the user said so.
+    pub dialect: Option<Dialect>,
+    /// The simulated server, should it be asked for.
+    pub simulator: SimConfig,
+    /// Where runs are written; None to write none.
+    pub runs: Option<PathBuf>,
+    /// Writes the reports of a run that is over into its directory; None to write none.
+    pub reports: Option<WriteReports>,
+}
+
+/// Writes the reports of the run in this directory; returns the one to look at first, or what went wrong in a sentence.
+pub type WriteReports = fn(&Path) -> Result<PathBuf, String>;
+
+/// A session that goes on until it is dropped.
+#[derive(Debug)]
+pub struct Session {
+    /// What a screen asks.
+    pub asks: mpsc::Sender<Ask>,
+    /// What it is told.
+    pub news: mpsc::Receiver<News>,
+    /// The threads that do it.
+    pub work: Work,
+}
+
+/// The threads of the load. Dropped, they end without waiting for anything.
+#[derive(Debug)]
+pub struct Work {
+    runtime: Option<Runtime>,
+    worker: JoinHandle<()>,
+}
+
+impl Work {
+    /// Waits until the run that may still go on is stopped and written. Every sender of asks must be
+    /// gone: that is what stops it. Not longer than [`LAST_WORDS`].
+    pub async fn finish(mut self) {
+        // A worker that broke down has nothing left to write.
+        let _late = tokio::time::timeout(LAST_WORDS, &mut self.worker).await;
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Starts a session; it looks for nothing until it is asked. Its runs have no monitors.
+pub fn start(options: SessionOptions) -> std::io::Result<Session> {
+    start_with(options, None)
+}
+
+/// Starts a session whose runs are watched by `monitors`; their target is filled in at each start.
+pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::Result<Session> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("load")
+        .enable_all()
+        .build()?;
+    let (asks, asked) = mpsc::channel(ASKS);
+    let (news, told) = mpsc::channel(NEWS);
+    let (inner, came) = mpsc::channel(ASKS);
+    let worker = Worker {
+        options,
+        monitors,
+        news,
+        inner,
+        found: None,
+        simulator: None,
+        running: None,
+        idle: None,
+        pump: AnswerPump::default(),
+    };
+    let worker = runtime.spawn(worker.work(asked, came));
+    let work = Work {
+        runtime: Some(runtime),
+        worker,
+    };
+    Ok(Session {
+        asks,
+        news: told,
+        work,
+    })
+}
+
+/// What the session's own tasks tell it.
+enum Inner {
+    Found(Discovery),
+    Over,
+}
+
+/// Makes a run of the target that is there.
+type Begin = Box<dyn FnOnce(Target) -> Result<Beginning, String> + Send>;
+
+struct Worker {
+    options: SessionOptions,
+    monitors: Option<Setup>,
+    news: mpsc::Sender<News>,
+    inner: mpsc::Sender<Inner>,
+    found: Option<Discovery>,
+    simulator: Option<Simulator>,
+    running: Option<Running>,
+    idle: Option<Idle>,
+    pump: AnswerPump,
+}
+
+impl Worker {
+    async fn work(mut self, mut asked: mpsc::Receiver<Ask>, mut came: mpsc::Receiver<Inner>) {
+        let mut tick = interval(ANSWER_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                // First what the session must know to answer the asks that follow from it.
+                Some(inner) = came.recv() => match inner {
+                    Inner::Found(discovery) => self.found = Some(discovery),
+                    Inner::Over => self.running = None,
+                },
+                ask = asked.recv() => match ask {
+                    // With no run to end, a signal ends the session.
+                    Some(Ask::Run(Command::Signal(_))) if self.running.is_none() => break,
+                    Some(ask) => self.obey(ask).await,
+                    None => break,
+                },
+                _ = tick.tick(), if self.pump.is_watching() => self.pump.send(&self.news),
+            }
+        }
+        self.end(came).await;
+    }
+
+    /// Stops the run that may still go on, and waits until it is written.
+    async fn end(mut self, mut came: mpsc::Receiver<Inner>) {
+        self.rest().await;
+        if let Some(running) = self.running.take() {
+            let _over = running.commands.send(Command::Stop).await;
+            while let Some(inner) = came.recv().await {
+                if matches!(inner, Inner::Over) {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, ask: Ask) {
+        match ask {
+            Ask::Search => self.search(self.options.url.clone(), self.options.dialect),
+            Ask::Simulate => self.simulate().await,
+            Ask::Observe => self.observe().await,
+            Ask::Start { plan, model } => {
+                let runs = self.options.runs.clone();
+                let begin = move |target| Ok(Beginning::fresh(*plan, target, runs.as_deref()));
+                self.start(*model, Box::new(begin)).await;
+            }
+            Ask::Resume { directory, model } => {
+                let begin = move |target| Beginning::resumed(&directory, target);
+                self.start(*model, Box::new(begin)).await;
+            }
+            Ask::Run(Command::Watch(id)) => self.pump.watch(id),
+            Ask::Run(command) => {
+                if let Some(running) = &self.running {
+                    // A run that is over needs no more commands.
+                    let _over = running.commands.send(command).await;
+                }
+            }
+            Ask::Pull(model) => self.pull(model),
+        }
+    }
+
+    fn search(&mut self, url: String, dialect: Option<Dialect>) {
+        let (news, inner) = (self.news.clone(), self.inner.clone());
+        tokio::spawn(async move {
+            tell(&news, News::Searching { url: url.clone() }).await;
+            let news_of_it = search(&url, dialect, &inner).await;
+            tell(&news, news_of_it).await;
+        });
+    }
+
+    async fn simulate(&mut self) {
+        if self.simulator.is_none() {
+            match Simulator::start(self.options.simulator.clone(), 0) {
+                Ok(simulator) => self.simulator = Some(simulator),
+                Err(error) => {
+                    let tried = vec![(
+                        "the built-in simulated server".to_owned(),
+                        error.to_string(),
+                    )];
+                    return tell(&self.news, News::NotFound { tried }).await;
+                }
+            }
+        }
+        if let Some(simulator) = &self.simulator {
+            self.search(simulator.url(), Some(Dialect::Ollama));
+        }
+    }
+
+    /// Starts the run that `begin` makes of the target, unless one goes on.
+    async fn start(&mut self, model: crate::event::Model, begin: Begin) {
+        if let Some(running) = &self.running {
+            return running.warn("a run goes on already: stop it before another is started");
+        }
+        self.rest().await;
+        match self.begin(model, begin).await {
+            Err(error) => tell(&self.news, not_started(error)).await,
+            Ok((running, over)) => {
+                self.pump.show(Arc::clone(&running.gallery));
+                self.running = Some(running);
+                let (news, inner) = (self.news.clone(), self.inner.clone());
+                let reports = self.options.reports;
+                tokio::spawn(async move {
+                    let finished = reported(over.await, reports).await;
+                    // The session learns it before the screen, which may ask for another run at once.
+                    let _gone = inner.send(Inner::Over).await;
+                    tell(&news, finished).await;
+                });
+            }
+        }
+    }
+
+    /// Looks at the machine of the server that was found, while nothing runs.
+    async fn observe(&mut self) {
+        let (Some(found), Some(setup)) = (&self.found, &self.monitors) else {
+            return;
+        };
+        let is_new = self.idle.as_ref().is_none_or(|idle| idle.url != found.url);
+        if self.running.is_some() || !is_new {
+            return;
+        }
+        let (setup, news) = (setup.clone(), self.news.clone());
+        let idle = Idle::start(setup, &found.url, found.simulated, news);
+        if let Some(before) = self.idle.replace(idle) {
+            before.end().await;
+        }
+    }
+
+    /// Looks no longer.
+    async fn rest(&mut self) {
+        if let Some(idle) = self.idle.take() {
+            idle.end().await;
+        }
+    }
+
+    async fn begin(
+        &self,
+        model: crate::event::Model,
+        begin: Begin,
+    ) -> Result<(Running, impl Future<Output = News> + use<>), String> {
+        let found = self.found.as_ref().ok_or("no server has been found yet")?;
+        let target = found.target(&model);
+        let own = self.simulator.as_ref().map(Simulator::url);
+        let serves_itself = own.is_some_and(|url| url == target.url);
+        // It reads and writes files.
+        let made = tokio::task::spawn_blocking(move || begin(target)).await;
+        let made = made.map_err(|error| error.to_string())??;
+        let monitors = self.monitors.clone();
+        launch::start(made, serves_itself, monitors, self.news.clone()).await
+    }
+
+    fn pull(&mut self, model: String) {
+        let (news, inner) = (self.news.clone(), self.inner.clone());
+        let Some(found) = &self.found else {
+            let why = "no server has been found yet".to_owned();
+            tokio::spawn(async move { tell(&news, News::Pulled(Err(why))).await });
+            return;
+        };
+        let (url, dialect) = (found.url.clone(), found.dialect);
+        tokio::spawn(async move {
+            let result = crate::dialect::pull(&url, &model, |status, bytes| {
+                let (model, status) = (model.clone(), status.to_owned());
+                // The next line tells the same, a little later.
+                let _full = news.try_send(News::Pulling {
+                    model,
+                    status,
+                    bytes,
+                });
+            })
+            .await;
+            let succeeded = result.is_ok();
+            tell(
+                &news,
+                News::Pulled(result.map_err(|error| error.to_string())),
+            )
+            .await;
+            if succeeded {
+                let found = search(&url, Some(dialect), &inner).await;
+                tell(&news, found).await;
+            }
+        });
+    }
+}
+
+/// Writes the reports of a run that is over, where there is something to report.
+async fn reported(mut over: News, reports: Option<WriteReports>) -> News {
+    if let News::Finished {
+        directory: Some(directory),
+        report,
+        ..
+    } = &mut over
+        && let Some(write) = reports
+    {
+        let directory = directory.clone();
+        let written = tokio::task::spawn_blocking(move || write(&directory)).await;
+        *report = Some(written.unwrap_or_else(|broken| Err(broken.to_string())));
+    }
+    over
+}
+
+/// The news of a run that could not begin.
+fn not_started(error: String) -> News {
+    News::Finished {
+        directory: None,
+        error: Some(error),
+        report: None,
+    }
+}
+
+/// Sends news; a screen that is gone needs none.
+async fn tell(news: &mpsc::Sender<News>, what: News) {
+    let _gone = news.send(what).await;
+}
+
+async fn search(url: &str, dialect: Option<Dialect>, inner: &mpsc::Sender<Inner>) -> News {
+    match crate::dialect::discover(url, dialect).await {
+        Ok(discovery) => {
+            let _gone = inner.send(Inner::Found(discovery.clone())).await;
+            News::Found(discovery)
+        }
+        Err(error) => {
+            let why = match error {
+                DiscoverError::NoAnswer(why) => why,
+                other => other.to_string(),
+            };
+            News::NotFound {
+                tried: vec![(url.to_owned(), why)],
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What all connections of one simulator share: the engine and its clock, the models, the count of
+//! requests. One task, [`drive`], lets the engine's time pass and tells each request how many of
+//! its tokens are due; connections only count up and never see the engine.
+
+use crate::sim::SimConfig;
+use crate::sim::engine::{Due, Engine, Full, Job, JobId};
+use crate::sim::fault::Fault;
+use crate::sim::model_store::Shelf;
+use crate::sim::profile::Profile;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::task::AtomicWaker;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// The server's clock: instants are durations since its start.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    started_at: DateTime<Utc>,
+}
+
+impl Clock {
+    /// The present.
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// An instant to sleep until.
+    pub(super) fn instant(&self, at: Duration) -> Instant {
+        let year = Duration::from_hours(365 * 24);
+        self.start + at.min(self.now().saturating_add(year))
+    }
+
+    /// The time of day of an instant; a far one becomes a hundred years from the start.
+    pub(super) fn date(&self, at: Option<Duration>) -> DateTime<Utc> {
+        let far = TimeDelta::days(36_525);
+        let ahead = at
+            .and_then(|at| TimeDelta::from_std(at).ok())
+            .unwrap_or(far);
+        self.started_at + ahead.min(far)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Hub {
+    /// What is simulated.
+    pub(super) profile: Profile,
+    /// How much faster than the profile.
+    pub(super) scale: f64,
+    /// Where chance starts.
+    pub(super) seed: u64,
+    /// The clock.
+    pub(super) clock: Clock,
+    faults: Vec<Fault>,
+    asked: AtomicU64,
+    shelf: Mutex<Shelf>,
+    core: Mutex<Core>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct Core {
+    engine: Engine,
+    mail: HashMap<JobId, Arc<Mail>>,
+    dues: Vec<Due>,
+}
+
+/// How many tokens of a request are due, and who wants to know.
+#[derive(Debug, Default)]
+struct Mail {
+    due: AtomicU32,
+    reader: AtomicWaker,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hub {
+    /// An idle server that starts now.
+    pub(super) fn new(config: SimConfig) -> Self {
+        let scale = config.time_scale;
+        Self {
+            scale,
+            seed: config.seed.unwrap_or(config.profile.seed),
+            clock: Clock {
+                start: Instant::now(),
+                started_at: Utc::now(),
+            },
+            faults: config.faults,
+            asked: AtomicU64::new(0),
+            shelf: Mutex::new(Shelf::new(
+                &config.profile,
+                scaled(config.profile.load_s, scale),
+            )),
+            core: Mutex::new(Core {
+                engine: Engine::new(&config.profile, scale),
+                mail: HashMap::new(),
+                dues: Vec::new(),
+            }),
+            changed: Notify::new(),
+            profile: config.profile,
+        }
+    }
+
+    /// The models.
+    pub(super) fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        lock(&self.shelf)
+    }
+
+    /// Seconds of the profile as they pass here.
+    pub(super) fn scaled(&self, seconds: f64) -> Duration {
+        scaled(seconds, self.scale)
+    }
+
+    /// Sleeps until an instant of the clock.
+    pub(super) async fn sleep_until(&self, at: Duration) {
+        if at > self.clock.now() {
+            sleep_until(self.clock.instant(at)).await;
+        }
+    }
+
+    /// Counts a request for an answer: its number, from 0, and the fault that strikes it.
+    pub(super) fn count(&self) -> (u64, Option<Fault>) {
+        let nth = self.asked.fetch_add(1, Ordering::Relaxed);
+        (nth, Fault::pick(&self.faults, nth + 1))
+    }
+
+    /// Gives a request to the engine. `model` is released when the ticket is dropped.
+    pub(super) fn submit(self: &Arc<Self>, model: &str, job: Job) -> Result<Ticket, Full> {
+        let mut core = lock(&self.core);
+        let now = self.clock.now();
+        core.pump(now);
+        match core.engine.submit(now, job) {
+            Ok(id) => {
+                let mail = Arc::<Mail>::default();
+                core.mail.insert(id, Arc::clone(&mail));
+                self.changed.notify_one();
+                Ok(Ticket {
+                    hub: Arc::clone(self),
+                    id,
+                    mail,
+                    model: model.to_owned(),
+                })
+            }
+            Err(full) => {
+                self.shelf().release(model, now);
+                Err(full)
+            }
+        }
+    }
+}
+
+fn scaled(seconds: f64, scale: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds / scale).unwrap_or(Duration::MAX)
+}
+
+impl Core {
+    fn pump(&mut self, now: Duration) {
+        self.dues.clear();
+        self.engine.advance(now, &mut self.dues);
+        for due in &self.dues {
+            if let Some(mail) = self.mail.get(&due.id) {
+                mail.due
+                    .store(due.index.saturating_add(1), Ordering::Release);
+                mail.reader.wake();
+            }
+            if due.last {
+                self.mail.remove(&due.id);
+            }
+        }
+    }
+}
+
+/// Lets time pass in the engine until the token is cancelled. The timer's grain is a millisecond,
+/// so at high rates many tokens are handed out at one wake, each still a chunk of its own.
+pub(super) async fn drive(hub: Arc<Hub>, stop: CancellationToken) {
+    let timer = sleep_until(Instant::now());
+    tokio::pin!(timer);
+    loop {
+        let next = {
+            let mut core = lock(&hub.core);
+            core.pump(hub.clock.now());
+            core.engine.next_due()
+        };
+        if let Some(at) = next {
+            timer.as_mut().reset(hub.clock.instant(at));
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = hub.changed.notified() => {}
+            () = timer.as_mut(), if next.is_some() => {}
+        }
+    }
+}
+
+/// A request in the engine. Dropping it gives up its slot and its use of the model.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    hub: Arc<Hub>,
+    id: JobId,
+    mail: Arc<Mail>,
+    model: String,
+}
+
+impl Ticket {
+    /// Whether at least `n` tokens are due.
+    pub(super) fn poll_due(&self, cx: &mut Context<'_>, n: u32) -> Poll<()> {
+        let due = || self.mail.due.load(Ordering::Acquire) >= n;
+        if !due() {
+            self.mail.reader.register(cx.waker());
+            // Again, for what came between the look and the registration.
+            if !due() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Waits until `n` tokens are due.
+    pub(super) async fn due(&self, n: u32) {
+        poll_fn(|cx| self.poll_due(cx, n)).await;
+    }
+
+    /// The server it belongs to.
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let now = self.hub.clock.now();
+        let mut core = lock(&self.hub.core);
+        if core.mail.contains_key(&self.id) {
+            core.pump(now);
+            core.engine.cancel(self.id);
+            core.mail.remove(&self.id);
+            self.hub.changed.notify_one();
+        }
+        drop(core);
+        self.hub.shelf().release(&self.model, now);
+    }
+}

@@ -1,0 +1,178 @@
+//! What the panes around a run, and tests, may ask of the state.
+
+use std::path::PathBuf;
+
+use crate::dialect::Discovery;
+use crate::event::{Model, Target};
+use crate::metrics::state::RunState;
+use crate::plan::Plan;
+use crate::tui::app::{App, Dialog, Download, Screen, is_model};
+use crate::tui::layout::{Pane, View};
+use crate::tui::panes::processes;
+use crate::tui::panes::requests_view::Sorting;
+use crate::tui::theme::Theme;
+use crate::tui::{Exit, Options};
+
+impl App {
+    /// How it was left; None while it goes on.
+    pub const fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    /// What is on the screen.
+    pub const fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Whether panes are on the screen: of a run, or of a view that needs none.
+    pub const fn has_panes(&self) -> bool {
+        matches!(self.screen, Screen::Run(_)) || matches!(self.view, View::Preview | View::Runs)
+    }
+
+    /// The run as it stands, whether or not the view is frozen.
+    pub const fn run(&self) -> &RunState {
+        &self.run
+    }
+
+    /// The run as the screen shows it.
+    pub fn shown(&self) -> &RunState {
+        self.frozen.as_ref().map_or(&self.run, |frozen| &frozen.run)
+    }
+
+    /// The styles.
+    pub const fn theme(&self) -> &Theme {
+        &self.theme
+    }
+
+    /// What it was started with.
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The view.
+    pub const fn view(&self) -> View {
+        self.view
+    }
+
+    /// The pane with the focus.
+    pub const fn focus(&self) -> Pane {
+        self.focus
+    }
+
+    /// The open question.
+    pub const fn dialog(&self) -> Option<&Dialog> {
+        self.dialog.as_ref()
+    }
+
+    /// How far the help is scrolled, if it is open, lines.
+    pub const fn help(&self) -> Option<usize> {
+        self.help
+    }
+
+    /// A word to the user, until the next key.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// The server that was found.
+    pub const fn found(&self) -> Option<&Discovery> {
+        self.found.as_ref()
+    }
+
+    /// The number of the chosen model among those found.
+    pub const fn model_index(&self) -> usize {
+        self.model
+    }
+
+    /// The chosen model.
+    pub fn model(&self) -> Option<&Model> {
+        self.found.as_ref()?.models.get(self.model)
+    }
+
+    /// The model that was asked for, if the server does not have it.
+    pub fn missing_model(&self) -> Option<&str> {
+        let asked = self.options.model.as_deref()?;
+        let models = &self.found.as_ref()?.models;
+        let there = models.iter().any(|model| is_model(&model.name, asked));
+        (!there).then_some(asked)
+    }
+
+    /// The download that goes on.
+    pub const fn download(&self) -> Option<&Download> {
+        self.download.as_ref()
+    }
+
+    /// Where the last run was written.
+    pub const fn directory(&self) -> Option<&PathBuf> {
+        self.directory.as_ref()
+    }
+
+    /// Where the run on the screen is written, if it is: its pictures belong there.
+    pub fn run_directory(&self) -> Option<PathBuf> {
+        let written = || {
+            let info = self.run.info.as_ref()?;
+            Some(self.options.runs.as_ref()?.join(&info.id))
+        };
+        self.directory.clone().or_else(written)
+    }
+
+    /// The order of the table of requests.
+    pub const fn sort(&self) -> Sorting {
+        self.sort
+    }
+
+    /// The order of the table of processes.
+    pub const fn process_sort(&self) -> processes::Sorting {
+        self.process_sort
+    }
+
+    /// Whether the view is frozen.
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// The plan: of the run on the screen, else of the one to come.
+    pub fn plan(&self) -> &Plan {
+        match (&self.screen, &self.run.info) {
+            (Screen::Run(_), Some(info)) => &info.plan,
+            _ => &self.options.plan,
+        }
+    }
+
+    /// The server and the model on the screen.
+    pub fn target(&self) -> Option<Target> {
+        if let (Screen::Run(_), Some(info)) = (&self.screen, &self.run.info) {
+            return Some(info.target.clone());
+        }
+        let found = self.found.as_ref()?;
+        Some(found.target(&self.model().cloned().unwrap_or_default()))
+    }
+
+    /// Requests that the server answers at once, as far as anyone tells.
+    pub fn slots(&self) -> Option<u32> {
+        match &self.screen {
+            Screen::Run(_) if self.run.info.is_some() => self.run.slots(),
+            _ => {
+                let told = self.idle().and_then(|cx| cx.run.slots());
+                told.or(self.found.as_ref()?.slots)
+            }
+        }
+    }
+
+    /// Whether anything on the screen comes from a simulator.
+    pub fn is_simulated(&self) -> bool {
+        match &self.screen {
+            Screen::Run(_) if self.run.info.is_some() => {
+                self.run.is_simulated()
+                    || self
+                        .run
+                        .info
+                        .as_ref()
+                        .is_some_and(|info| info.target.simulated)
+            }
+            Screen::Searching { .. } => self.options.simulated,
+            Screen::NotFound { .. } | Screen::Archive => false,
+            _ => self.found.as_ref().is_some_and(|found| found.simulated),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What keys do.
+
+use crossterm::event::KeyEvent;
+use ratatui::layout::{Position, Rect};
+
+use crate::load::Command;
+use crate::session::Ask;
+use crate::tui::Exit;
+use crate::tui::app::{App, Dialog, Effect, Frozen, Progress, Screen};
+use crate::tui::keys;
+use crate::tui::keys::{Action, Mode};
+use crate::tui::layout::View;
+use crate::tui::panes::help;
+use crate::tui::theme::Theme;
+
+/// The signal that Ctrl-C stands for.
+const SIGINT: i32 = 2;
+/// Lines that the help goes by a page.
+const HELP_PAGE: usize = 10;
+
+impl App {
+    pub(super) fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
+        let mode = self.mode();
+        let Some(action) = keys::action(key, mode, self.view) else {
+            return Vec::new();
+        };
+        self.notice = None;
+        match (action, mode) {
+            (Action::Interrupt, _) => self.leave(Exit::Signal(SIGINT)),
+            (_, Mode::Help) => self.scroll_help(action),
+            (_, Mode::Confirm | Mode::Level) => self.answer_dialog(action, key),
+            (Action::Runs(what), _) => {
+                self.act_on_runs(what, key);
+                vec![Effect::Redraw]
+            }
+            _ => self.act(action),
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Vec<Effect> {
+        let ask = match action {
+            Action::Start => return self.ask_to_start(),
+            Action::Picture => return vec![Effect::Picture],
+            Action::Quit if self.is_measuring() => self.question(Dialog::Quit),
+            Action::Quit => return self.leave(Exit::Quit),
+            Action::Stop => self.question(Dialog::Stop),
+            Action::Pause => Some(Ask::Run(Command::TogglePause)),
+            Action::Skip => Some(Ask::Run(Command::Skip)),
+            Action::Repeat => {
+                self.notice = Some("This level runs once more, next.".to_owned());
+                Some(Ask::Run(Command::Repeat))
+            }
+            Action::Simulate | Action::Search => Some(self.search(action == Action::Simulate)),
+            Action::Pull => self.missing_model().map(|name| Ask::Pull(name.to_owned())),
+            _ => {
+                self.look(action);
+                None
+            }
+        };
+        let ask = ask.map(Effect::Ask);
+        ask.into_iter().chain([Effect::Redraw]).collect()
+    }
+
+    fn question(&mut self, dialog: Dialog) -> Option<Ask> {
+        self.dialog = Some(dialog);
+        None
+    }
+
+    fn search(&mut self, simulated: bool) -> Ask {
+        self.options.simulated = simulated;
+        self.screen = Screen::Searching { url: None };
+        if simulated {
+            Ask::Simulate
+        } else {
+            Ask::Search
+        }
+    }
+
+    fn ask_to_start(&mut self) -> Vec<Effect> {
+        match self.screen {
+            Screen::Run(_) => {
+                self.dialog = Some(Dialog::Again);
+                vec![Effect::Redraw]
+            }
+            _ => self.start(),
+        }
+    }
+
+    /// Starts a run of the plan against the chosen model.
+    pub(super) fn start(&mut self) -> Vec<Effect> {
+        let Some(model) = self.model().cloned() else {
+            self.notice = Some("There is no model to run.".to_owned());
+            return vec![Effect::Redraw];
+        };
+        self.reset();
+        self.screen = Screen::Run(Progress::Starting);
+        self.show(View::Live);
+        let model = Box::new(model);
+        let start = match self.options.resume.take() {
+            Some(directory) => Ask::Resume { directory, model },
+            None => Ask::Start {
+                plan: Box::new(self.options.plan.clone()),
+                model,
+            },
+        };
+        vec![Effect::Ask(start), Effect::Redraw]
+    }
+
+    /// What changes only the look.
+    fn look(&mut self, action: Action) {
+        match action {
+            Action::AddLevel => self.ask_level(),
+            Action::RemoveLevel => self.ask_removal(),
+            Action::Models => {
+                self.screen = Screen::Ready;
+                self.show(View::Live);
+            }
+            Action::ShowLive => self.show(View::Live),
+            Action::ShowResults => self.show(View::Results),
+            Action::ShowRequests => self.show(View::Requests),
+            Action::ShowPreview => self.show(View::Preview),
+            Action::ShowRuns => self.show(View::Runs),
+            Action::Replay(reel) => self.act_on_replay(reel),
+            Action::Report => self.write_report(),
+            Action::FocusLanes => self.focus_lanes(true),
+            Action::LeaveLanes => self.leave_lanes(),
+            Action::Lanes(action) => self.act_on_lanes(action),
+            Action::NextView => self.show(self.next_view()),
+            Action::FocusNext => self.move_focus(1),
+            Action::FocusPrevious => self.move_focus(self.view.panes().len() - 1),
+            Action::Zoom => self.zoomed = !self.zoomed,
+            Action::Freeze => self.freeze(),
+            Action::Theme => self.next_theme(),
+            Action::Sort if self.view == View::Live => {
+                self.process_sort = self.process_sort.next();
+            }
+            Action::SortOtherWay if self.view == View::Live => {
+                self.process_sort = self.process_sort.reversed();
+            }
+            Action::Sort => self.sort = self.sort.next(),
+            Action::SortOtherWay => self.sort = self.sort.reversed(),
+            Action::Help => self.help = Some(0),
+            Action::Follow => self.follow(),
+            _ => self.navigate(action),
+        }
+    }
+
+    /// Opens a view, with the focus on its first pane.
+    pub(super) fn show(&mut self, view: View) {
+        if !self.has(view) {
+            let words = "There is no run on the screen: start one, or open one of the runs (5).";
+            self.notice = Some(words.to_owned());
+            return;
+        }
+        if view == View::Runs {
+            self.list_runs();
+        }
+        if self.view == view {
+            return;
+        }
+        self.leave_runs();
+        self.view = view;
+        self.zoomed = false;
+        self.focus_lanes(false);
+        if let Some(first) = view.panes().first() {
+            self.focus = *first;
+        }
+    }
+
+    /// Whether there is anything to show in a view.
+    pub fn has(&self, view: View) -> bool {
+        match view {
+            View::Preview | View::Runs => true,
+            View::Live => self.screen != Screen::Archive,
+            View::Results | View::Requests => matches!(self.screen, Screen::Run(_)),
+        }
+    }
+
+    /// The next view with anything in it.
+    fn next_view(&self) -> View {
+        let mut next = self.view.next();
+        while !self.has(next) {
+            next = next.next();
+        }
+        next
+    }
+
+    /// Where a view has nothing to show any more, another one is shown.
+    pub(super) fn keep_view(&mut self) {
+        if !self.has(self.view) {
+            let other = if self.has(View::Live) {
+                View::Live
+            } else {
+                View::Runs
+            };
+            self.show(other);
+        }
+    }
+
+    fn move_focus(&mut self, by: usize) {
+        let panes = self.view.panes();
+        let at = panes.iter().position(|pane| *pane == self.focus);
+        let next = (at.unwrap_or(0) + by) % panes.len().max(1);
+        if let Some(pane) = panes.get(next) {
+            self.focus = *pane;
+        }
+    }
+
+    fn freeze(&mut self) {
+        self.frozen = match self.frozen {
+            Some(_) => None,
+            None => Some(Box::new(Frozen {
+                run: self.run.clone(),
+                now: self.pane_now(),
+                answer: self.answer.clone(),
+            })),
+        };
+    }
+
+    fn next_theme(&mut self) {
+        if self.options.no_color {
+            self.notice = Some("NO_COLOR is set: there is one theme, without colour.".to_owned());
+            return;
+        }
+        self.theme = self.theme.next();
+        self.notice = Some(format!("Theme: {}", self.theme.name));
+    }
+
+    fn follow(&mut self) {
+        self.zoomed = false;
+        self.cycle = None;
+        self.request = None;
+        self.frozen = None;
+        self.scroll.clear();
+    }
+
+    fn scroll_help(&mut self, action: Action) -> Vec<Effect> {
+        let screen = Rect::from((Position::ORIGIN, self.size));
+        let most = help::most_scroll(screen, self.theme.ascii);
+        let at = self.help.unwrap_or(0).min(most);
+        self.help = match action {
+            Action::Help => None,
+            Action::Up => Some(at.saturating_sub(1)),
+            Action::Down => Some((at + 1).min(most)),
+            Action::PageUp => Some(at.saturating_sub(HELP_PAGE)),
+            Action::PageDown => Some((at + HELP_PAGE).min(most)),
+            Action::First => Some(0),
+            Action::Last => Some(most),
+            _ => Some(at),
+        };
+        vec![Effect::Redraw]
+    }
+
+    /// The theme of a name, with the characters of the present one; for pictures and tests.
+    pub fn set_theme(&mut self, name: &str) {
+        let ascii = self.theme.ascii;
+        self.theme = Theme::named(name);
+        self.theme.ascii = ascii;
+    }
+}

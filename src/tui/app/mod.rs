@@ -1,0 +1,389 @@
+//! The state of the dashboard and its update: `Msg -> Vec<Effect>`, pure of I/O.
+//!
+//! - `news`: what the session tells; `actions`: what keys do; `pointer`: what the mouse does
+//! - `idle`: what the machine does before a run
+//! - `preview`: the lanes of the preview and their time
+//! - `select`: which cycle, which request, how far panes are scrolled
+//! - `judged`: the verdict
+//! - `dialog`: questions; `facts`: what panes may ask
+//! - `runs`: the runs that were recorded, `archive`: what keys do with them; `replay`: one of them on the screen
+//! - `screen`: what is shown besides panes
+//!
+//! ```text
+//! Searching ──> NotFound ──(simulated, try again)──> Searching
+//!     └───────> Ready ──(Enter)──> Run: starting ─> running ─> ended ──(Enter)──> Run
+//! ```
+//!
+//! The views Preview and Runs can be opened over each of these. A replay takes the place of all of them, and
+//! gives it back.
+
+mod accessors;
+mod actions;
+mod dialog;
+mod idle;
+mod mouse;
+mod navigation;
+mod preview;
+mod replay;
+mod run_list;
+mod runs;
+mod screen;
+mod session_events;
+mod verdict_cache;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crossterm::event::{Event, KeyEventKind};
+use ratatui::layout::{Rect, Size};
+use tokio::time::Instant;
+
+use crate::dialect::Discovery;
+use crate::event::Stamp;
+use crate::load::Command;
+use crate::metrics::state::{RunState, Stage};
+use crate::plan::Limits;
+use crate::session::{Ask, News};
+use crate::tui::background::{Errand, Told};
+use crate::tui::keys::Mode;
+use crate::tui::layout::{Areas, Arrangement, Pane, View, layout};
+use crate::tui::panes::processes;
+use crate::tui::panes::requests_view::Sorting;
+use crate::tui::theme::Theme;
+use crate::tui::{AnswerView, Cx, Exit, Options, Shutdown};
+
+pub use dialog::Dialog;
+use idle::Idle;
+use preview::Preview;
+use replay::Replay;
+pub use replay::ReplayView;
+pub use runs::Runs;
+pub use screen::{Download, Progress, Screen};
+use verdict_cache::Judged;
+
+/// What the dashboard hears.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    /// A key, the mouse, or a new size.
+    Input(Event),
+    /// The session tells something.
+    News(News),
+    /// The session is gone: no more news.
+    NewsEnded,
+    /// Time went by: a second while a run goes on, or until a token of the preview fell due.
+    Tick,
+    /// The size of the screen.
+    Sized(Size),
+    /// A picture was written there, or why not.
+    Pictured(Result<PathBuf, String>),
+    /// What came of an errand.
+    Told(Told),
+    /// A signal.
+    Shutdown(Shutdown),
+}
+
+/// What the dashboard wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Tell the session.
+    Ask(Ask),
+    /// Draw a frame.
+    Redraw,
+    /// Write a picture of the screen.
+    Picture,
+    /// Have something done that takes its time.
+    Errand(Errand),
+    /// Leave.
+    Quit,
+}
+
+/// A view that was stopped: a copy of what it showed.
+#[derive(Debug, Clone)]
+struct Frozen {
+    run: RunState,
+    now: Stamp,
+    answer: AnswerView,
+}
+
+/// The state of the dashboard.
+#[derive(Debug)]
+pub struct App {
+    options: Options,
+    theme: Theme,
+    size: Size,
+    screen: Screen,
+    found: Option<Discovery>,
+    model: usize,
+    download: Option<Download>,
+    run: RunState,
+    /// The latest instant that was told, and when the latest events came.
+    now: Instant,
+    heard: Instant,
+    answer: AnswerView,
+    watched: Option<u64>,
+    frozen: Option<Box<Frozen>>,
+    view: View,
+    focus: Pane,
+    zoomed: bool,
+    cycle: Option<usize>,
+    request: Option<u64>,
+    sort: Sorting,
+    process_sort: processes::Sorting,
+    scroll: BTreeMap<Pane, usize>,
+    dialog: Option<Dialog>,
+    help: Option<usize>,
+    notice: Option<String>,
+    directory: Option<PathBuf>,
+    exit: Option<Exit>,
+    preview: Preview,
+    idle: Idle,
+    runs: Runs,
+    replay: Option<Box<Replay>>,
+    judged: Judged,
+    /// Effects that are asked for on the way.
+    wanted: Vec<Effect>,
+}
+
+impl App {
+    /// The dashboard as it starts, on a screen of `size`; and what it asks first.
+    pub fn new(mut options: Options, size: Size, now: Instant) -> (Self, Vec<Effect>) {
+        let replay = options.replay.take();
+        let mut theme = Theme::named(if options.no_color {
+            "mono"
+        } else {
+            &options.theme
+        });
+        theme.ascii = options.ascii;
+        let first = if options.simulated {
+            Ask::Simulate
+        } else {
+            Ask::Search
+        };
+        let mut app = Self {
+            theme,
+            size,
+            screen: Screen::Searching { url: None },
+            found: None,
+            model: 0,
+            download: None,
+            run: RunState::default(),
+            now,
+            heard: now,
+            answer: AnswerView::default(),
+            watched: None,
+            frozen: None,
+            view: View::Live,
+            focus: Pane::Requests,
+            zoomed: false,
+            cycle: None,
+            request: None,
+            sort: Sorting::default(),
+            process_sort: processes::Sorting::default(),
+            scroll: BTreeMap::new(),
+            dialog: None,
+            help: None,
+            notice: None,
+            directory: None,
+            exit: None,
+            preview: Preview::new(now),
+            idle: Idle::new(now),
+            runs: Runs::default(),
+            replay: None,
+            judged: Judged::default(),
+            wanted: Vec::new(),
+            options,
+        };
+        if let Some(replay) = replay {
+            app.screen = Screen::Archive;
+            app.open_replay(*replay);
+            return (app, vec![Effect::Redraw]);
+        }
+        (app, vec![Effect::Ask(first), Effect::Redraw])
+    }
+
+    /// Takes in what was heard at the instant `at`; says what is to be done.
+    pub fn update(&mut self, msg: Msg, at: Instant) -> Vec<Effect> {
+        self.now = self.now.max(at);
+        self.advance_lanes();
+        let played = self.play();
+        if !matches!(msg, Msg::Input(_)) {
+            self.settle();
+        }
+        let mut effects = match msg {
+            Msg::Input(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(&key),
+            Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),
+            Msg::Input(Event::Resize(width, height)) => self.sized(Size::new(width, height)),
+            Msg::Input(_) => Vec::new(),
+            Msg::News(news) => self.behind_replay(|app| app.news(news)),
+            Msg::NewsEnded => self.behind_replay(Self::news_ended),
+            Msg::Tick => vec![Effect::Redraw],
+            Msg::Sized(size) => self.sized(size),
+            Msg::Pictured(result) => self.pictured(result),
+            Msg::Told(told) => self.told(told),
+            Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
+        };
+        self.keep_view();
+        self.judge();
+        self.heed_lanes();
+        effects.extend(self.watch());
+        effects.extend(self.observe());
+        effects.append(&mut self.wanted);
+        effects.extend(played.then_some(Effect::Redraw));
+        effects
+    }
+
+    fn sized(&mut self, size: Size) -> Vec<Effect> {
+        if self.size == size {
+            return Vec::new();
+        }
+        self.size = size;
+        vec![Effect::Redraw]
+    }
+
+    fn pictured(&mut self, result: Result<PathBuf, String>) -> Vec<Effect> {
+        self.notice = Some(match result {
+            Ok(path) => format!("Picture: {}", path.display()),
+            Err(why) => format!("No picture: {why}"),
+        });
+        vec![Effect::Redraw]
+    }
+
+    /// Leaves, stopping a run that goes on.
+    fn leave(&mut self, exit: Exit) -> Vec<Effect> {
+        self.exit = Some(exit);
+        let command = match exit {
+            Exit::Quit => Command::Stop,
+            Exit::Signal(signal) => Command::Signal(signal),
+        };
+        let stop = self
+            .is_measuring()
+            .then_some(Effect::Ask(Ask::Run(command)));
+        stop.into_iter().chain([Effect::Quit]).collect()
+    }
+
+    /// Whether the run on the screen goes on, or is about to.
+    pub const fn is_busy(&self) -> bool {
+        matches!(
+            self.screen,
+            Screen::Run(Progress::Starting | Progress::Going)
+        )
+    }
+
+    /// What the dashboard is busy with, as far as keys are concerned.
+    pub const fn mode(&self) -> Mode {
+        if self.help.is_some() {
+            return Mode::Help;
+        }
+        match (&self.dialog, &self.screen) {
+            (Some(_), _) => self.dialog_mode(),
+            (None, _) if matches!(self.view, View::Runs) => self.runs_mode(),
+            (None, _) if self.are_lanes_focused() => Mode::Lanes,
+            (None, Screen::Run(Progress::Replay)) => Mode::Replay,
+            (None, Screen::Run(Progress::Over)) => Mode::Ended,
+            (None, Screen::Run(_)) => Mode::Running,
+            (None, _) if matches!(self.view, View::Preview) => Mode::Apart,
+            (None, _) if self.download.is_some() => Mode::Waiting,
+            (None, Screen::Searching { .. } | Screen::Archive) => Mode::Waiting,
+            (None, Screen::NotFound { .. }) => Mode::NotFound,
+            (None, Screen::Ready) => Mode::Ready,
+        }
+    }
+
+    const fn runs_mode(&self) -> Mode {
+        match self.focus {
+            _ if self.runs.is_typing() => Mode::Filter,
+            Pane::Comparison => Mode::Comparison,
+            _ => Mode::Runs,
+        }
+    }
+
+    /// The mode of the open question.
+    pub const fn dialog_mode(&self) -> Mode {
+        match self.dialog {
+            Some(Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }) => Mode::Level,
+            _ => Mode::Confirm,
+        }
+    }
+
+    /// The clock of the run: its latest stamp, and the time that went by since while it goes on.
+    pub fn clock(&self) -> Stamp {
+        if let Some(stamp) = self.replay_clock() {
+            return stamp;
+        }
+        if !self.is_ticking() {
+            return self.run.now;
+        }
+        let since = self.now.saturating_duration_since(self.heard).as_micros();
+        Stamp(
+            self.run
+                .now
+                .0
+                .saturating_add(u64::try_from(since).unwrap_or(u64::MAX)),
+        )
+    }
+
+    /// The instant that panes show. Within a cycle it is that of the latest event, so that speeds
+    /// do not sag between two reports of progress; if nothing is heard, time goes on.
+    fn pane_now(&self) -> Stamp {
+        if let Some(frozen) = &self.frozen {
+            return frozen.now;
+        }
+        let clock = self.clock();
+        let fresh = clock.since(self.run.now) < 1.0;
+        if fresh && self.run.stage == Stage::Cycle {
+            self.run.now
+        } else {
+            clock
+        }
+    }
+
+    /// Whether the screen changes with time alone.
+    pub fn is_ticking(&self) -> bool {
+        self.run.is_running() && self.is_busy()
+    }
+
+    /// Where everything stands on a screen of `area`.
+    pub fn areas(&self, area: Rect) -> Areas {
+        let shown = self.shown();
+        let arrangement = Arrangement {
+            view: self.view,
+            focus: self.focus,
+            zoomed: self.zoomed,
+            cycles: shown.cycles.len() + shown.upcoming.len(),
+        };
+        layout(area, arrangement)
+    }
+
+    /// What `pane` may look at.
+    pub fn cx(&self, pane: Pane) -> Cx<'_> {
+        let shown = self.shown();
+        let request = self.shown_request();
+        let answer = self
+            .frozen
+            .as_ref()
+            .map_or(&self.answer, |frozen| &frozen.answer);
+        Cx {
+            run: shown,
+            limits: self.limits(),
+            verdict: &self.judged.verdict,
+            theme: &self.theme,
+            now: self.pane_now(),
+            cycle: self.shown_cycle_index(),
+            request,
+            answer: Some(answer)
+                .filter(|answer| Some(answer.id) == request && !self.is_answer_lost(answer)),
+            focused: self.focus == pane && self.has_panes(),
+            scroll: self.scrolled(pane),
+        }
+    }
+
+    /// What a person would accept.
+    pub fn limits(&self) -> Limits {
+        self.plan().limits
+    }
+}
+
+/// Whether `name` is the model that was asked for; `:latest` may be left out.
+fn is_model(name: &str, asked: &str) -> bool {
+    name == asked || name.strip_suffix(":latest") == Some(asked)
+}

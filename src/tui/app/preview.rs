@@ -1,0 +1,181 @@
+//! The lanes of the preview beside a run: their clock, their focus, and what of the run they replay.
+//!
+//! Their time passes only while they are on the screen, so a view that nobody looks at costs nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::event::Stamp;
+use crate::metrics::state::RunState;
+use crate::tui::app::App;
+use crate::tui::lanes::lanes::{Action, FIRST_SPEEDS, Lanes};
+use crate::tui::lanes::pace::Stopwatch;
+use crate::tui::lanes::recorded;
+use crate::tui::lanes::text::{Language, Script};
+use crate::tui::layout::View;
+
+/// The lanes, and what they need to know of the run.
+#[derive(Debug)]
+pub(super) struct Preview {
+    /// None until the view is opened for the first time.
+    lanes: Option<Box<Lanes>>,
+    /// Where the stamps of the watch begin.
+    origin: Instant,
+    /// Runs while the lanes are on the screen.
+    watch: Stopwatch,
+    /// Whether keys go to the lanes.
+    focused: bool,
+    /// Cycles of the run that the lanes have been offered.
+    offered: usize,
+}
+
+impl Preview {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            lanes: None,
+            origin: now,
+            watch: Stopwatch::default(),
+            focused: false,
+            offered: 0,
+        }
+    }
+
+    /// Forgets the run, for a new one.
+    pub(super) fn forget_run(&mut self) {
+        self.offered = 0;
+        if let Some(lanes) = &mut self.lanes {
+            lanes.clear_recorded();
+        }
+    }
+
+    /// Forgets the cycles that a run has not come to yet.
+    pub(super) fn rewind(&mut self, run: &RunState) {
+        let over = run.cycles.iter().filter(|cycle| cycle.ended.is_some());
+        if over.count() < self.offered {
+            self.forget_run();
+        }
+    }
+
+    fn stamp(&self, now: Instant) -> Stamp {
+        let micros = now.saturating_duration_since(self.origin).as_micros();
+        Stamp(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// The time of the lanes at `now`.
+    fn time(&self, now: Instant) -> Stamp {
+        Stamp(self.watch.elapsed_us(self.stamp(now)))
+    }
+
+    /// Gives the cycles that ended since a lane each. Lanes that are being watched go on; else all
+    /// start together.
+    fn take_cycles(&mut self, run: &RunState, now: Stamp, watched: bool) {
+        let Some(lanes) = &mut self.lanes else {
+            return;
+        };
+        while let Some(cycle) = run.cycles.get(self.offered) {
+            if cycle.ended.is_none() {
+                break;
+            }
+            self.offered += 1;
+            let simulated = run.is_simulated();
+            let Some(script) = recorded::of_cycle(cycle.users, &cycle.requests, simulated) else {
+                continue;
+            };
+            let script = Arc::new(script);
+            if watched {
+                lanes.join_recorded(script);
+            } else {
+                lanes.push_recorded(script, now);
+            }
+        }
+    }
+}
+
+impl App {
+    /// The lanes of the preview, once its view was opened.
+    pub fn lanes(&self) -> Option<&Lanes> {
+        self.preview.lanes.as_deref()
+    }
+
+    /// Whether the keys of the lanes are heard.
+    pub const fn are_lanes_focused(&self) -> bool {
+        self.preview.focused && matches!(self.view, View::Preview)
+    }
+
+    /// Whether the time of the lanes passes.
+    const fn shows_lanes(&self) -> bool {
+        matches!(self.view, View::Preview) && self.frozen.is_none()
+    }
+
+    /// Brings the lanes to the present.
+    pub(super) fn advance_lanes(&mut self) {
+        let time = self.preview.time(self.now);
+        if let Some(lanes) = &mut self.preview.lanes {
+            lanes.tick(time);
+        }
+    }
+
+    /// Lets the time of the lanes pass or stand still, as the screen is now.
+    pub(super) fn heed_lanes(&mut self) {
+        let shown = self.shows_lanes();
+        let watched = !self.preview.watch.is_paused();
+        if shown {
+            let (limits, time) = (self.limits(), self.preview.time(self.now));
+            self.preview.lanes.get_or_insert_with(|| {
+                let texts =
+                    [Language::En, Language::Pt].map(|language| Script::essay(language).into());
+                Box::new(Lanes::new(&FIRST_SPEEDS, texts.into(), limits, time))
+            });
+            self.preview.take_cycles(&self.run, time, watched);
+        }
+        if shown != watched {
+            let stamp = self.preview.stamp(self.now);
+            self.preview.watch.toggle(stamp);
+        }
+    }
+
+    /// When the screen changes without anything being heard: a token of a lane falls due, or a replay goes on.
+    pub fn next_due(&self) -> Option<Instant> {
+        let due = [self.lanes_due(), self.replay_due()];
+        due.into_iter().flatten().min()
+    }
+
+    fn lanes_due(&self) -> Option<Instant> {
+        let preview = &self.preview;
+        let due = preview.watch.instant_of(self.lanes()?.next_due()?.0)?;
+        preview
+            .origin
+            .checked_add(Duration::from_micros(due.0))
+            .filter(|_| self.shows_lanes())
+    }
+
+    pub(super) fn focus_lanes(&mut self, focused: bool) {
+        self.preview.focused = focused;
+    }
+
+    /// Back from one lane to all of them, or from the lanes to the dashboard.
+    pub(super) fn leave_lanes(&mut self) {
+        match &mut self.preview.lanes {
+            Some(lanes) if lanes.is_full() => lanes.leave_full(),
+            _ => self.focus_lanes(false),
+        }
+    }
+
+    /// Does what a key asks of the lanes.
+    pub(super) fn act_on_lanes(&mut self, action: Action) {
+        let time = self.preview.time(self.now);
+        if let Some(lanes) = &mut self.preview.lanes {
+            lanes.act(action, time);
+        }
+    }
+
+    /// Selects a lane and gives the lanes the focus.
+    pub(super) fn choose_lane(&mut self, index: usize) {
+        if let Some(lanes) = &mut self.preview.lanes {
+            lanes.select(index);
+            self.focus_lanes(true);
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! A recorded run on the screen: it plays, stands still, and goes where the user wants it.
+//!
+//! The replay takes the place of the run on the screen; what it replaces stands aside, hears its news as before,
+//! and is there again when the replay is left.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem::swap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::event::{Answer, Stamp};
+use crate::metrics::state::RunState;
+use crate::store::opened::Opened;
+use crate::tui::AnswerView;
+use crate::tui::app::preview::Preview;
+use crate::tui::app::{App, Frozen, Progress, Screen};
+use crate::tui::keys::Reel;
+use crate::tui::layout::{Pane, View};
+use crate::tui::player::Player;
+
+/// How far a key goes back or on, seconds of the run.
+const STEP_S: f64 = 10.0;
+/// The paces, one a key.
+const PACES: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
+/// How often the clock of a replay is shown anew though nothing comes.
+const CLOCK: Duration = Duration::from_secs(1);
+/// The same where the clock goes fast.
+const FAST_CLOCK: Duration = Duration::from_millis(100);
+
+/// A replay, and what stands aside meanwhile.
+#[derive(Debug)]
+pub(super) struct Replay {
+    player: Player,
+    directory: PathBuf,
+    answers: HashMap<u64, Arc<Answer>>,
+    /// Until when the viewer's time has been played.
+    played: Instant,
+    /// The player went back, and the run on the screen did not follow yet.
+    stale: bool,
+    aside: Stand,
+}
+
+/// What the screen shows of a run, and how.
+#[derive(Debug)]
+struct Stand {
+    screen: Screen,
+    run: RunState,
+    heard: Instant,
+    answer: AnswerView,
+    watched: Option<u64>,
+    frozen: Option<Box<Frozen>>,
+    cycle: Option<usize>,
+    request: Option<u64>,
+    scroll: BTreeMap<Pane, usize>,
+    directory: Option<PathBuf>,
+    preview: Preview,
+}
+
+impl Stand {
+    fn of_replay(directory: &Path, now: Instant) -> Self {
+        Self {
+            screen: Screen::Run(Progress::Replay),
+            run: RunState::default(),
+            heard: now,
+            answer: AnswerView::default(),
+            watched: None,
+            frozen: None,
+            cycle: None,
+            request: None,
+            scroll: BTreeMap::new(),
+            directory: Some(directory.to_owned()),
+            preview: Preview::new(now),
+        }
+    }
+
+    fn swap(&mut self, app: &mut App) {
+        swap(&mut self.screen, &mut app.screen);
+        swap(&mut self.run, &mut app.run);
+        swap(&mut self.heard, &mut app.heard);
+        swap(&mut self.answer, &mut app.answer);
+        swap(&mut self.watched, &mut app.watched);
+        swap(&mut self.frozen, &mut app.frozen);
+        swap(&mut self.cycle, &mut app.cycle);
+        swap(&mut self.request, &mut app.request);
+        swap(&mut self.scroll, &mut app.scroll);
+        swap(&mut self.directory, &mut app.directory);
+        swap(&mut self.preview, &mut app.preview);
+    }
+}
+
+/// How a replay stands, for the screen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReplayView {
+    /// Times faster than it was.
+    pub pace: f64,
+    /// It stands still.
+    pub paused: bool,
+    /// It is at its end.
+    pub over: bool,
+    /// How far it is, seconds since the run began.
+    pub at_s: f64,
+    /// How long the run is, seconds.
+    pub of_s: f64,
+    /// The run was imported.
+    pub imported: bool,
+}
+
+impl App {
+    /// The replay on the screen.
+    pub fn replay(&self) -> Option<ReplayView> {
+        let player = &self.replay.as_ref()?.player;
+        let begin = player.begin();
+        Some(ReplayView {
+            pace: player.pace(),
+            paused: player.is_paused(),
+            over: player.is_over(),
+            at_s: player.at().since(begin),
+            of_s: player.end().since(begin),
+            imported: self.run.is_imported(),
+        })
+    }
+
+    /// Where the replayed run is.
+    pub(super) fn replayed_directory(&self) -> Option<&Path> {
+        self.replay.as_ref().map(|replay| &*replay.directory)
+    }
+
+    /// The instant of the replay.
+    pub(super) fn replay_clock(&self) -> Option<Stamp> {
+        self.replay.as_ref().map(|replay| replay.player.at())
+    }
+
+    /// The run that the session runs or ran, and how far it is: behind a replay where there is one.
+    pub(super) fn live(&self) -> (&RunState, &Screen) {
+        match &self.replay {
+            Some(replay) => (&replay.aside.run, &replay.aside.screen),
+            None => (&self.run, &self.screen),
+        }
+    }
+
+    /// Opens a run as a replay, in the live view.
+    pub(super) fn open_replay(&mut self, opened: Opened) {
+        self.close_replay();
+        let mut aside = Stand::of_replay(&opened.directory, self.now);
+        aside.swap(self);
+        let mut player = Player::new(opened.events);
+        player.set_pace(self.options.pace);
+        self.replay = Some(Box::new(Replay {
+            player,
+            directory: opened.directory,
+            answers: opened.answers,
+            played: self.now,
+            stale: false,
+            aside,
+        }));
+        self.play();
+        self.show(View::Live);
+        if let Some(first) = opened.missing.first() {
+            self.notice = Some(format!("Not whole: {first}"));
+        }
+    }
+
+    /// Puts back what stood aside.
+    pub(super) fn close_replay(&mut self) {
+        if let Some(mut replay) = self.replay.take() {
+            replay.aside.swap(self);
+            self.zoomed = false;
+        }
+    }
+
+    /// Does something to what stands aside, as if it were on the screen.
+    pub(super) fn behind_replay<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let Some(mut replay) = self.replay.take() else {
+            return work(self);
+        };
+        replay.aside.swap(self);
+        let done = work(self);
+        replay.aside.swap(self);
+        self.replay = Some(replay);
+        done
+    }
+
+    /// Brings the replay to the present; says whether anything came.
+    pub(super) fn play(&mut self) -> bool {
+        let Some(replay) = &mut self.replay else {
+            return false;
+        };
+        let passed = self.now.saturating_duration_since(replay.played);
+        replay.played = self.now;
+        let events = replay.player.advance(passed);
+        for event in events.iter().filter(|_| !replay.stale) {
+            self.run.apply(event);
+        }
+        !events.is_empty()
+    }
+
+    /// Lets the run on the screen follow a replay that went back. To fold a long run anew takes its time, so it
+    /// is done once for all the keys that were pressed since the last frame.
+    pub fn settle(&mut self) {
+        if let Some(replay) = self.replay.as_mut().filter(|replay| replay.stale) {
+            replay.stale = false;
+            self.run = replay.player.state();
+            self.preview.rewind(&self.run);
+            self.watched = None;
+            let asks = self.watch();
+            self.wanted.extend(asks);
+            self.judge();
+        }
+    }
+
+    /// When the screen of a replay changes by itself.
+    pub(super) fn replay_due(&self) -> Option<Instant> {
+        let replay = self.replay.as_ref()?;
+        let next = replay.player.until_next()?;
+        let clock = CLOCK.div_f64(replay.player.pace()).max(FAST_CLOCK);
+        replay.played.checked_add(next.min(clock))
+    }
+
+    /// What the shown request of a replay has answered by now, where its answer was kept.
+    pub(super) fn replayed_answer(&self, id: u64) -> Option<AnswerView> {
+        let replay = self.replay.as_ref()?;
+        let mut cycles = self.run.cycles.iter().rev();
+        let sent = cycles.find_map(|cycle| cycle.in_flight.get(&id))?.sent;
+        let passed = replay.player.at().0.saturating_sub(sent.0);
+        let answer = replay.answers.get(&id)?;
+        let came = answer.pieces.partition_point(|piece| piece.at_us <= passed);
+        let so_far = Answer {
+            text: answer.text.clone(),
+            pieces: answer.pieces.get(..came)?.to_vec(),
+        };
+        Some(AnswerView::of(id, &so_far))
+    }
+
+    /// Whether a replay has no text of this answer, because none was kept.
+    pub(super) fn is_answer_lost(&self, answer: &AnswerView) -> bool {
+        let lost = |replay: &Replay| !replay.answers.contains_key(&answer.id);
+        answer.parts.is_empty() && self.replay.as_deref().is_some_and(lost)
+    }
+
+    /// Does what a key asks of the replay.
+    pub(super) fn act_on_replay(&mut self, reel: Reel) {
+        if reel == Reel::Leave {
+            self.close_replay();
+            self.show(View::Runs);
+            return;
+        }
+        let Some(replay) = &mut self.replay else {
+            return;
+        };
+        let player = &mut replay.player;
+        let to = match reel {
+            Reel::Pause if player.is_over() => {
+                // At the end there is nothing to pause: once more.
+                if player.is_paused() {
+                    player.toggle_pause();
+                }
+                player.begin()
+            }
+            Reel::Pause => return player.toggle_pause(),
+            Reel::Faster => return player.set_pace(faster(player.pace())),
+            Reel::Slower => return player.set_pace(slower(player.pace())),
+            Reel::Back => player.beside(-STEP_S),
+            Reel::On => player.beside(STEP_S),
+            Reel::PreviousCycle => player.previous_cycle(),
+            Reel::NextCycle => player.next_cycle().unwrap_or(player.end()),
+            Reel::Begin => player.begin(),
+            Reel::End => player.end(),
+            Reel::Leave => return,
+        };
+        self.wind(to);
+    }
+
+    /// Takes the replay to an instant.
+    fn wind(&mut self, to: Stamp) {
+        let Some(replay) = &mut self.replay else {
+            return;
+        };
+        if to < replay.player.at() {
+            replay.player.place(to);
+            replay.stale = true;
+        }
+        for event in replay.player.forward(to).iter().filter(|_| !replay.stale) {
+            self.run.apply(event);
+        }
+        self.frozen = None;
+        self.watched = None;
+    }
+
+    /// A question about the run that goes on has no meaning once it is over; one about the list of runs has.
+    pub(super) fn drop_question(&mut self) {
+        self.dialog = self
+            .dialog
+            .take()
+            .filter(|dialog| *dialog == crate::tui::app::Dialog::Delete);
+    }
+}
+
+/// The next faster of the paces.
+fn faster(pace: f64) -> f64 {
+    let mut paces = PACES.into_iter();
+    paces.find(|next| *next > pace + 1e-9).unwrap_or(pace)
+}
+
+/// The next slower of the paces.
+fn slower(pace: f64) -> f64 {
+    let mut paces = PACES.into_iter().rev();
+    paces.find(|next| *next < pace - 1e-9).unwrap_or(pace)
+}
+
+impl App {
+    /// Whether the session's run goes on, or is about to, on the screen or behind a replay.
+    pub fn is_measuring(&self) -> bool {
+        let (_, screen) = self.live();
+        matches!(screen, Screen::Run(Progress::Starting | Progress::Going))
+    }
+
+    /// Where the session's run was written, if it was; behind a replay too.
+    pub fn measured_directory(&self) -> Option<PathBuf> {
+        let Some(replay) = &self.replay else {
+            return self.run_directory();
+        };
+        let written = || {
+            Some(
+                self.options
+                    .runs
+                    .as_ref()?
+                    .join(&replay.aside.run.info.as_ref()?.id),
+            )
+        };
+        replay.aside.directory.clone().or_else(written)
+    }
+
+    /// The run that is being recorded now.
+    pub fn recording(&self) -> Option<&str> {
+        let (run, _) = self.live();
+        let recorded = self.is_measuring() && self.options.runs.is_some();
+        let info = run.info.as_ref().filter(|_| recorded)?;
+        Some(&info.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paces_go_from_one_to_a_hundred() {
+        let mut pace = 1.0;
+        for next in [2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 100.0] {
+            pace = faster(pace);
+            assert!((pace - next).abs() < 1e-9);
+        }
+        for next in [50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 1.0] {
+            pace = slower(pace);
+            assert!((pace - next).abs() < 1e-9);
+        }
+        assert!((faster(3.0) - 5.0).abs() < 1e-9);
+        assert!((slower(3.0) - 2.0).abs() < 1e-9);
+    }
+}

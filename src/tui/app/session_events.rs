@@ -1,0 +1,275 @@
+//! What the session tells, taken into the state.
+
+use std::path::{Path, PathBuf};
+
+use crate::dialect::Discovery;
+use crate::event::{Answer, Event, RunEnd, What};
+use crate::metrics::state::{RunState, Stage};
+use crate::session::{AnswerText, News};
+use crate::tui::AnswerView;
+use crate::tui::app::{App, Download, Effect, Progress, Screen, is_model};
+use crate::tui::layout::View;
+
+/// Bytes of an answer that are kept for the screen; of a longer one the end is kept.
+const ANSWER_BYTES: usize = 128 * 1024;
+
+impl App {
+    pub(super) fn news(&mut self, news: News) -> Vec<Effect> {
+        match news {
+            News::Searching { url } if !self.is_busy() => {
+                self.screen = Screen::Searching { url: Some(url) };
+            }
+            News::NotFound { tried } if !self.is_busy() => {
+                self.screen = Screen::NotFound { tried };
+            }
+            News::Searching { .. } | News::NotFound { .. } => {}
+            News::Found(discovery) => return self.found_server(discovery),
+            News::Pulling {
+                model,
+                status,
+                bytes,
+            } => {
+                self.download = Some(Download {
+                    model,
+                    status,
+                    bytes,
+                });
+            }
+            News::Pulled(result) => {
+                self.download = None;
+                self.notice = result.err().map(|why| format!("Download failed: {why}"));
+            }
+            News::Events(events) => return self.events(&events),
+            News::Machine { url, events } => return self.idle_events(&url, &events),
+            News::Answer(text) => self.answer_text(text),
+            News::Resumed(events) => {
+                let _redraw = self.events(&events);
+                // Run again means the whole plan.
+                if let Some(info) = &self.run.info {
+                    self.options.plan = info.plan.clone();
+                }
+            }
+            News::Finished {
+                directory,
+                error,
+                report,
+            } => self.finished(directory, error, report),
+        }
+        vec![Effect::Redraw]
+    }
+
+    pub(super) fn news_ended(&mut self) -> Vec<Effect> {
+        self.download = None;
+        if self.is_busy() {
+            self.finished(None, Some("the part that runs it is gone".to_owned()), None);
+        } else {
+            self.notice = Some("The session is gone: nothing can be started any more.".to_owned());
+        }
+        vec![Effect::Redraw]
+    }
+
+    fn found_server(&mut self, discovery: Discovery) -> Vec<Effect> {
+        let chosen = self.model().map(|model| model.name.clone());
+        let models = &discovery.models;
+        let named = |asked: &str| models.iter().position(|m| is_model(&m.name, asked));
+        self.model = self
+            .options
+            .model
+            .as_deref()
+            .filter(|_| chosen.is_none() || self.missing_model().is_some())
+            .and_then(named)
+            .or_else(|| chosen.as_deref().and_then(named))
+            .unwrap_or(0);
+        self.found = Some(discovery);
+        if self.is_busy() {
+            return vec![Effect::Redraw];
+        }
+        self.screen = Screen::Ready;
+        // A run that is to go on waits for nobody, if its model is there.
+        if self.options.resume.is_some() && self.missing_model().is_none() {
+            return self.start();
+        }
+        vec![Effect::Redraw]
+    }
+
+    fn events(&mut self, events: &[Event]) -> Vec<Effect> {
+        self.heard = self.now;
+        for event in events {
+            if matches!(event.what, What::RunStarted(_)) {
+                self.reset();
+                self.screen = Screen::Run(Progress::Going);
+            }
+            self.run.apply(event);
+        }
+        if self.is_frozen() {
+            return Vec::new();
+        }
+        vec![Effect::Redraw]
+    }
+
+    /// Forgets the run on the screen, for a new one.
+    pub(super) fn reset(&mut self) {
+        self.run = RunState::default();
+        self.answer = AnswerView::default();
+        self.watched = None;
+        self.frozen = None;
+        self.cycle = None;
+        self.request = None;
+        self.directory = None;
+        self.scroll.clear();
+        self.preview.forget_run();
+    }
+
+    fn answer_text(&mut self, text: AnswerText) {
+        if Some(text.id) != self.watched {
+            return;
+        }
+        if text.restart || self.answer.id != text.id {
+            self.answer = AnswerView {
+                id: text.id,
+                parts: Vec::new(),
+            };
+        }
+        for (thinking, part) in text.parts {
+            append(&mut self.answer.parts, thinking, &part);
+        }
+        trim(&mut self.answer.parts, ANSWER_BYTES);
+    }
+
+    fn finished(
+        &mut self,
+        directory: Option<PathBuf>,
+        error: Option<String>,
+        report: Option<Result<PathBuf, String>>,
+    ) {
+        self.drop_question();
+        let started = self.run.info.is_some();
+        self.screen = if started {
+            Screen::Run(Progress::Over)
+        } else if self.found.is_some() {
+            Screen::Ready
+        } else {
+            Screen::Searching { url: None }
+        };
+        if started && self.run.is_running() {
+            let why = error.clone().unwrap_or_else(|| "it broke off".to_owned());
+            self.run.stage = Stage::Ended(RunEnd::Failed(why));
+        }
+        self.notice = Some(match (error, &directory, report) {
+            (Some(why), _, _) => format!("The run could not go on: {why}"),
+            (None, _, Some(Ok(page))) => {
+                format!("The run is over. Its report: {}", from_the_end(&page))
+            }
+            (None, _, Some(Err(why))) => {
+                format!("The run is over; its report could not be written: {why}")
+            }
+            (None, Some(at), None) => format!("The run is over. Its files: {}", at.display()),
+            (None, None, None) => "The run is over.".to_owned(),
+        });
+        self.directory = directory;
+        if self.view == View::Runs {
+            self.list_runs();
+        }
+    }
+}
+
+impl AnswerView {
+    /// The answer of a request that is over.
+    pub fn of(id: u64, answer: &Answer) -> Self {
+        let mut parts = Vec::new();
+        let mut begin = 0;
+        for piece in &answer.pieces {
+            let end = usize::try_from(piece.end).unwrap_or(usize::MAX);
+            if let Some(text) = answer.text.get(begin..end) {
+                append(&mut parts, piece.thinking, text);
+                begin = end;
+            }
+        }
+        trim(&mut parts, ANSWER_BYTES);
+        Self { id, parts }
+    }
+}
+
+/// The end of a path: the run and the file, which tell more than where all runs are.
+pub(super) fn from_the_end(path: &Path) -> String {
+    let parts: Vec<_> = path.components().collect();
+    match parts.get(parts.len().saturating_sub(2)..) {
+        Some([run, file]) if parts.len() > 2 => {
+            let (run, file) = (run.as_os_str(), file.as_os_str());
+            format!("{}/{}", run.display(), file.display())
+        }
+        _ => path.display().to_string(),
+    }
+}
+
+/// Adds text to the last part if it is of the same kind.
+fn append(parts: &mut Vec<(bool, String)>, thinking: bool, text: &str) {
+    match parts.last_mut() {
+        Some((kind, last)) if *kind == thinking => last.push_str(text),
+        _ => parts.push((thinking, text.to_owned())),
+    }
+}
+
+/// Drops the oldest text beyond `most` bytes.
+fn trim(parts: &mut Vec<(bool, String)>, most: usize) {
+    let total: usize = parts.iter().map(|(_, text)| text.len()).sum();
+    let mut surplus = total.saturating_sub(most);
+    // In one go for a while: to move the text at every token would cost more than the token.
+    if surplus < most / 4 {
+        return;
+    }
+    parts.retain_mut(|(_, text)| {
+        let cut = text.ceil_char_boundary(surplus);
+        surplus = surplus.saturating_sub(cut);
+        text.drain(..cut);
+        !text.is_empty()
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Piece;
+
+    #[test]
+    fn parts_of_one_kind_become_one() {
+        let mut parts = Vec::new();
+        for (thinking, text) in [(true, "a"), (true, "b"), (false, "c"), (false, "d")] {
+            append(&mut parts, thinking, text);
+        }
+        assert_eq!(parts, [(true, "ab".to_owned()), (false, "cd".to_owned())]);
+    }
+
+    #[test]
+    fn of_a_long_answer_the_end_is_kept() {
+        let mut parts = vec![(true, "ä".repeat(80)), (false, "b".repeat(40))];
+        trim(&mut parts, 100);
+        assert_eq!(parts, [(true, "ä".repeat(30)), (false, "b".repeat(40))]);
+        let mut parts = vec![(true, "a".repeat(80)), (false, "b".repeat(400))];
+        trim(&mut parts, 100);
+        assert_eq!(parts, [(false, "b".repeat(100))]);
+    }
+
+    #[test]
+    fn an_ended_answer_is_told_apart_by_its_pieces() {
+        let piece = |end, thinking| Piece {
+            end,
+            at_us: 0,
+            thinking,
+        };
+        let answer = Answer {
+            text: "hmyes".to_owned(),
+            pieces: vec![
+                piece(1, true),
+                piece(2, true),
+                piece(5, false),
+                piece(99, false),
+            ],
+        };
+        let view = AnswerView::of(7, &answer);
+        assert_eq!(
+            view.parts,
+            [(true, "hm".to_owned()), (false, "yes".to_owned())]
+        );
+    }
+}

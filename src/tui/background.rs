@@ -1,0 +1,106 @@
+//! What the dashboard has done elsewhere, because it reads or writes files: it never waits for a disk.
+//!
+//! [`App`](crate::tui::app::App) asks for an [`Errand`], the event loop runs it on a thread of its own, and what came
+//! of it comes back as [`Told`].
+
+use std::path::{Path, PathBuf};
+
+use crate::metrics::compare::Comparison;
+use crate::metrics::state::RunState;
+use crate::store;
+use crate::store::StoreError;
+use crate::store::index;
+use crate::store::index::Found;
+use crate::store::opened;
+use crate::store::opened::Opened;
+
+/// Something to be done with the runs that were recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// List those below this folder.
+    List(PathBuf),
+    /// Read the run in this directory for a replay.
+    Open(PathBuf),
+    /// Compare the runs in these directories; the first is what the others are held against.
+    Compare(Vec<PathBuf>),
+    /// Delete a run.
+    Delete {
+        /// The folder of the runs.
+        root: PathBuf,
+        /// Its name.
+        id: String,
+    },
+    /// Write the reports of the run in this directory.
+    Report(PathBuf),
+}
+
+/// What came of an [`Errand`]; an error is a sentence.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// The runs, the latest first.
+    Listed(Result<Vec<Found>, String>),
+    /// A run to replay.
+    Opened {
+        /// The directory that was asked for.
+        directory: PathBuf,
+        /// What was read there.
+        run: Result<Box<Opened>, String>,
+    },
+    /// Runs side by side.
+    Compared(Result<Box<Comparison>, String>),
+    /// A run is gone, or not.
+    Deleted {
+        /// Its name.
+        id: String,
+        /// Why not.
+        result: Result<(), String>,
+    },
+    /// Where the reports are.
+    Reported(Result<PathBuf, String>),
+    /// It broke off.
+    BrokeOff(String),
+}
+
+/// Does it, and takes the time that it takes.
+pub fn run(errand: Errand) -> Told {
+    match errand {
+        Errand::List(root) => Told::Listed(index::survey(&root).map_err(said)),
+        Errand::Open(directory) => Told::Opened {
+            run: opened::open(&directory).map(Box::new).map_err(said),
+            directory,
+        },
+        Errand::Compare(directories) => {
+            Told::Compared(compare(&directories).map(Box::new).map_err(said))
+        }
+        Errand::Delete { root, id } => Told::Deleted {
+            result: index::delete(&root, &id).map_err(said),
+            id,
+        },
+        Errand::Report(directory) => Told::Reported(report(&directory)),
+    }
+}
+
+/// Writes the reports and returns where to begin to read. What a recorder still writes is left to it.
+fn report(directory: &Path) -> Result<PathBuf, String> {
+    if store::is_being_written(directory) {
+        return Err(said(StoreError::Busy(directory.to_owned())));
+    }
+    let written = crate::report::write(directory, directory);
+    written.map(|_| directory.join("report.html")).map_err(said)
+}
+
+fn compare(directories: &[PathBuf]) -> Result<Comparison, StoreError> {
+    let fold = |directory: &PathBuf| fold(directory);
+    let runs: Result<Vec<RunState>, StoreError> = directories.iter().map(fold).collect();
+    Ok(Comparison::of(&runs?.iter().collect::<Vec<_>>()))
+}
+
+fn fold(directory: &Path) -> Result<RunState, StoreError> {
+    let mut run = RunState::default();
+    store::replay(directory, |event| run.apply(&event))?;
+    Ok(run)
+}
+
+fn said(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,191 @@
+//! The table itself.
+
+use crossterm::event::KeyCode;
+
+use crate::tui::keys::{Action, Binding, Key, Reel, Scope, Shelf};
+use crate::tui::lanes::lanes::Action as Lanes;
+
+const fn bind(
+    scope: Scope,
+    keys: &'static [Key],
+    action: Action,
+    hint: Option<&'static str>,
+    help: &'static str,
+) -> Binding {
+    Binding {
+        keys,
+        action,
+        scope,
+        hint,
+        help,
+    }
+}
+
+const fn c(c: char) -> Key {
+    Key::char(c)
+}
+
+const ENTER: Key = Key::of(KeyCode::Enter);
+const ESC: Key = Key::of(KeyCode::Esc);
+const UP: Key = Key::of(KeyCode::Up);
+const DOWN: Key = Key::of(KeyCode::Down);
+const LEFT: Key = Key::of(KeyCode::Left);
+const RIGHT: Key = Key::of(KeyCode::Right);
+const HOME: Key = Key::of(KeyCode::Home);
+const END: Key = Key::of(KeyCode::End);
+const PAGE_UP: Key = Key::of(KeyCode::PageUp);
+const PAGE_DOWN: Key = Key::of(KeyCode::PageDown);
+const TAB: Key = Key::of(KeyCode::Tab);
+const BACK_TAB: Key = Key::of(KeyCode::BackTab);
+const BACKSPACE: Key = Key::of(KeyCode::Backspace);
+const DELETE: Key = Key::of(KeyCode::Delete);
+const DIGITS: [Key; 10] = [
+    c('0'),
+    c('1'),
+    c('2'),
+    c('3'),
+    c('4'),
+    c('5'),
+    c('6'),
+    c('7'),
+    c('8'),
+    c('9'),
+];
+
+/// Every key of the dashboard.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    bind(Scope::NotFound, &[ENTER, c('m')], Action::Simulate, Some("simulated server"), "Use the built-in simulated server"),
+    bind(Scope::NotFound, &[c('r')], Action::Search, Some("try again"), "Look for a server again"),
+
+    bind(Scope::Ready, &[ENTER, c('s')], Action::Start, Some("start"), "Start the run against the chosen model"),
+    bind(Scope::Ready, &[UP, c('k')], Action::Up, Some("model"), "Choose the model above"),
+    bind(Scope::Ready, &[DOWN, c('j')], Action::Down, None, "Choose the model below"),
+    bind(Scope::Ready, &[HOME, c('g')], Action::First, None, "Choose the first model"),
+    bind(Scope::Ready, &[END, c('G')], Action::Last, None, "Choose the last model"),
+    bind(Scope::Ready, &[c('r')], Action::Search, Some("look again"), "Look for the server and its models again"),
+    bind(Scope::Ready, &[c('m')], Action::Simulate, Some("simulated"), "Use the built-in simulated server"),
+    bind(Scope::Ready, &[c('d')], Action::Pull, None, "Download the model that was asked for and is not there"),
+
+    bind(Scope::Running, &[c(' ')], Action::Pause, Some("pause"), "Pause: finish what is in flight, start nothing new; again to go on"),
+    bind(Scope::Running, &[c('n')], Action::Skip, Some("next"), "Give up this cycle, the rest or the idle machine, on to the next"),
+    bind(Scope::Running, &[c('x')], Action::Stop, Some("stop"), "Stop the run (asks); what was measured stays"),
+    bind(Scope::Running, &[c('r')], Action::Repeat, Some("repeat"), "Run this level once more, next"),
+    bind(Scope::Running, &[c('+'), c('=')], Action::AddLevel, Some("level"), "Add a level to those to come"),
+    bind(Scope::Running, &[c('-')], Action::RemoveLevel, None, "Take a level from those to come"),
+    bind(Scope::Running, &[c('e')], Action::Report, None, "Says when the reports can be written"),
+
+    bind(Scope::Ended, &[ENTER, c('s')], Action::Start, Some("run again"), "Run the same plan again (asks)"),
+    bind(Scope::Ended, &[c('m')], Action::Models, Some("models"), "Back to the list of models"),
+    bind(Scope::Ended, &[c('e')], Action::Report, Some("report"), "Write the reports (Markdown, HTML, CSV, JSON, charts) into the run's directory"),
+
+    bind(Scope::Live, &[c('o')], Action::Sort, None, "Order the table of processes by the next column"),
+    bind(Scope::Live, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),
+
+    bind(Scope::Requests, &[c('o')], Action::Sort, Some("order"), "Order the table by the next column"),
+    bind(Scope::Requests, &[c('O')], Action::SortOtherWay, None, "The same order, the other way"),
+
+    bind(Scope::Tabs, &[c('1')], Action::ShowLive, None, "Live: the number, the cycles, the requests, the answer"),
+    bind(Scope::Tabs, &[c('2')], Action::ShowResults, None, "Results: one line a cycle, with its percentiles"),
+    bind(Scope::Tabs, &[c('3')], Action::ShowRequests, None, "Requests: all of a cycle, and one in detail"),
+    bind(Scope::Tabs, &[c('4')], Action::ShowPreview, None, "Preview: lanes of text at set speeds, and as it was measured"),
+    bind(Scope::Tabs, &[c('5')], Action::ShowRuns, Some("runs"), "Runs: those that were recorded, to replay, compare and delete"),
+    bind(Scope::Tabs, &[TAB], Action::NextView, Some("view"), "The next view"),
+    bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll, by the focused pane"),
+    bind(Scope::Views, &[DOWN, c('j')], Action::Down, None, "Down"),
+    bind(Scope::Views, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Views, &[PAGE_DOWN], Action::PageDown, None, "A page down"),
+    bind(Scope::Views, &[c('g'), HOME], Action::First, None, "To the first"),
+    bind(Scope::Views, &[c('G'), END], Action::Last, None, "To the last"),
+    bind(Scope::Views, &[LEFT, c('h')], Action::PreviousCycle, None, "Show the cycle before"),
+    bind(Scope::Views, &[RIGHT, c('l')], Action::NextCycle, None, "Show the cycle after"),
+    bind(Scope::Views, &[c('p')], Action::FocusNext, Some("pane"), "Give the focus to the next pane"),
+    bind(Scope::Views, &[BACK_TAB, c('P')], Action::FocusPrevious, None, "Give the focus to the pane before"),
+    bind(Scope::Views, &[c('z')], Action::Zoom, Some("zoom"), "Let the focused pane fill the screen; again to go back"),
+    bind(Scope::Views, &[c('f')], Action::Freeze, Some("freeze"), "Freeze the view; the run goes on"),
+    bind(Scope::Views, &[ESC], Action::Follow, None, "Follow the run again: no zoom, no chosen cycle or request"),
+
+    bind(Scope::Preview, &[ENTER], Action::FocusLanes, Some("use lanes"), "Give the keys to the lanes"),
+
+    bind(Scope::Replay, &[c(' ')], Action::Replay(Reel::Pause), Some("pause"), "Stand still, or go on; at the end once more from the beginning"),
+    bind(Scope::Replay, &[LEFT], Action::Replay(Reel::Back), None, "10 seconds back"),
+    bind(Scope::Replay, &[RIGHT], Action::Replay(Reel::On), Some("10 s"), "10 seconds on"),
+    bind(Scope::Replay, &[c('['), c(',')], Action::Replay(Reel::PreviousCycle), None, "To the start of the cycle, or of the one before"),
+    bind(Scope::Replay, &[c(']'), c('.')], Action::Replay(Reel::NextCycle), Some("cycle"), "To the next cycle"),
+    bind(Scope::Replay, &[c('+'), c('=')], Action::Replay(Reel::Faster), Some("faster"), "Faster: 1, 2, 5, 10, 20, 50, 100 times"),
+    bind(Scope::Replay, &[ESC, BACKSPACE], Action::Replay(Reel::Leave), Some("runs"), "Leave the replay, back to the list of runs"),
+    bind(Scope::Replay, &[c('-'), c('_')], Action::Replay(Reel::Slower), None, "Slower"),
+    bind(Scope::Replay, &[HOME], Action::Replay(Reel::Begin), None, "To the beginning of the run"),
+    bind(Scope::Replay, &[END], Action::Replay(Reel::End), None, "To its end"),
+    bind(Scope::Replay, &[c('e')], Action::Report, Some("report"), "Write the reports of this run into its directory"),
+
+    bind(Scope::Runs, &[ENTER], Action::Runs(Shelf::Open), Some("replay"), "Open the selected run as a replay"),
+    bind(Scope::Runs, &[c(' '), c('m')], Action::Runs(Shelf::Mark), Some("mark"), "Mark the selected run for a comparison, or not"),
+    bind(Scope::Runs, &[c('c')], Action::Runs(Shelf::Compare), Some("compare"), "Compare the marked runs; differences are against A, the first one marked"),
+    bind(Scope::Runs, &[c('/')], Action::Runs(Shelf::Filter), Some("filter"), "Show only runs whose name, model or server contains what is typed"),
+    bind(Scope::Runs, &[c('d'), DELETE], Action::Runs(Shelf::Delete), Some("delete"), "Delete the selected run with all its files (asks)"),
+    bind(Scope::Runs, &[c('e')], Action::Report, Some("report"), "Write the reports of the selected run into its directory"),
+    bind(Scope::Runs, &[c('r')], Action::Runs(Shelf::Again), None, "Look again which runs there are"),
+    bind(Scope::Runs, &[UP, c('k')], Action::Up, None, "Select the run above"),
+    bind(Scope::Runs, &[DOWN, c('j')], Action::Down, None, "Select the run below"),
+    bind(Scope::Runs, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Runs, &[PAGE_DOWN], Action::PageDown, None, "A page down"),
+    bind(Scope::Runs, &[HOME, c('g')], Action::First, None, "To the latest run"),
+    bind(Scope::Runs, &[END, c('G')], Action::Last, None, "To the oldest run"),
+    bind(Scope::Runs, &[ESC, BACKSPACE], Action::Runs(Shelf::Back), None, "Take back the filter, then the marks; close the replay; then back to the live view"),
+
+    bind(Scope::Filter, &[Key::any_letter()], Action::Runs(Shelf::Type), None, "Type what the runs shown must contain"),
+    bind(Scope::Filter, &[BACKSPACE], Action::Runs(Shelf::Erase), None, "Take the last letter back"),
+    bind(Scope::Filter, &[ENTER], Action::Runs(Shelf::Keep), Some("keep"), "Keep the filter"),
+    bind(Scope::Filter, &[ESC], Action::Runs(Shelf::Back), Some("all runs"), "All runs again"),
+    bind(Scope::Filter, &[UP], Action::Up, None, "Select the run above"),
+    bind(Scope::Filter, &[DOWN], Action::Down, None, "Select the run below"),
+
+    bind(Scope::Comparison, &[ESC, BACKSPACE, c('c')], Action::Runs(Shelf::Back), Some("runs"), "Back to the list of runs"),
+    bind(Scope::Comparison, &[UP, c('k')], Action::Up, Some("scroll"), "Scroll up"),
+    bind(Scope::Comparison, &[DOWN, c('j')], Action::Down, None, "Scroll down"),
+    bind(Scope::Comparison, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Comparison, &[PAGE_DOWN, c(' ')], Action::PageDown, None, "A page down"),
+    bind(Scope::Comparison, &[HOME, c('g')], Action::First, None, "To the first line"),
+    bind(Scope::Comparison, &[END, c('G')], Action::Last, None, "To the last line"),
+
+    bind(Scope::Lanes, &[ESC], Action::LeaveLanes, Some("back"), "From one lane back to all; then the keys back to the dashboard"),
+    bind(Scope::Lanes, &[c(' ')], Action::Lanes(Lanes::Pause), Some("pause"), "The lanes stand still, or go on; the run is not touched"),
+    bind(Scope::Lanes, &[ENTER], Action::Lanes(Lanes::Full), Some("one lane"), "One lane full screen, all again"),
+    bind(Scope::Lanes, &[c('r')], Action::Lanes(Lanes::Again), Some("again"), "All lanes again from the start"),
+    bind(Scope::Lanes, &[RIGHT, DOWN], Action::Lanes(Lanes::Next), Some("lane"), "Select the lane to the right"),
+    bind(Scope::Lanes, &[LEFT, UP], Action::Lanes(Lanes::Previous), None, "Select the lane to the left"),
+    bind(Scope::Lanes, &[c('+'), c('=')], Action::Lanes(Lanes::Faster), Some("faster"), "The selected lane faster (×1.25)"),
+    bind(Scope::Lanes, &[c('-'), c('_')], Action::Lanes(Lanes::Slower), Some("slower"), "The selected lane slower (÷1.25)"),
+    bind(Scope::Lanes, &[c('p')], Action::Lanes(Lanes::NextPreset), Some("preset"), "The next of 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured"),
+    bind(Scope::Lanes, &[c('a')], Action::Lanes(Lanes::Add), Some("add"), "Add a lane"),
+    bind(Scope::Lanes, &[c('d')], Action::Lanes(Lanes::Remove), Some("remove"), "Remove the selected lane"),
+    bind(Scope::Lanes, &[c('T')], Action::Lanes(Lanes::Thinking), Some("thinking"), "Thinking shown, folded or skipped"),
+    bind(Scope::Lanes, &[c('w')], Action::Lanes(Lanes::Wait), Some("wait"), "Recordings with or without their wait"),
+    bind(Scope::Lanes, &[c('l')], Action::Lanes(Lanes::NextText), Some("text"), "The next text"),
+
+    bind(Scope::Global, &[c('S')], Action::Picture, None, "Picture of the screen (SVG) into the run's directory, or into the current one"),
+    bind(Scope::Global, &[c('t')], Action::Theme, None, "The next theme"),
+    bind(Scope::Global, &[c('?'), Key::of(KeyCode::F(1))], Action::Help, Some("help"), "Show this help"),
+    bind(Scope::Global, &[c('q')], Action::Quit, Some("quit"), "Quit (asks while a run goes on)"),
+
+    bind(Scope::Confirm, &[c('y'), ENTER], Action::Accept, Some("yes"), "Yes"),
+    bind(Scope::Confirm, &[c('n'), ESC, c('q')], Action::Decline, Some("no"), "No"),
+
+    bind(Scope::Level, &[ENTER, c('y')], Action::Accept, Some("do it"), "Add or remove the level"),
+    bind(Scope::Level, &[ESC, c('n'), c('q')], Action::Decline, Some("never mind"), "Leave the levels as they are"),
+    bind(Scope::Level, &[UP, c('+'), c('=')], Action::More, Some("more"), "Twice the users, or the next larger level to come"),
+    bind(Scope::Level, &[DOWN, c('-')], Action::Less, Some("fewer"), "Half the users, or the next smaller level to come"),
+    bind(Scope::Level, &DIGITS, Action::Digit, None, "Type the number of users"),
+    bind(Scope::Level, &[BACKSPACE], Action::Erase, None, "Take the last digit back"),
+
+    bind(Scope::Help, &[c('?'), ESC, c('q'), ENTER, Key::of(KeyCode::F(1))], Action::Help, Some("close"), "Close the help"),
+    bind(Scope::Help, &[UP, c('k')], Action::Up, Some("scroll"), "Scroll up"),
+    bind(Scope::Help, &[DOWN, c('j')], Action::Down, None, "Scroll down"),
+    bind(Scope::Help, &[PAGE_UP], Action::PageUp, None, "A page up"),
+    bind(Scope::Help, &[PAGE_DOWN, c(' ')], Action::PageDown, None, "A page down"),
+    bind(Scope::Help, &[HOME, c('g')], Action::First, None, "To the first line"),
+    bind(Scope::Help, &[END, c('G')], Action::Last, None, "To the last line"),
+
+    bind(Scope::Always, &[Key::ctrl('c')], Action::Interrupt, None, "Leave now; a run is stopped and what was measured is kept"),
+];

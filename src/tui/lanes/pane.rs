@@ -1,0 +1,374 @@
+//! Drawing the lanes. Pure: the same lanes in the same area give the same screen.
+//!
+//! ```text
+//! ┌ 9 tok/s ─────────┐┌▸20 tok/s ────────┐
+//! │▄▀▀▄              ││                  │   the speed in large digits, where there is room
+//! │ 109/1,017 tokens ││                  │
+//! │ 12.1 s of 1:53   ││                  │
+//! │ 1.7× reading     ││                  │
+//! │ ✘ limit 19.9     ││                  │
+//! │ ━━━━──────────── ││                  │
+//! │ The question …   ││                  │   the text as it comes, its end in view
+//! └──────────────────┘└──────────────────┘
+//!  essay · 1,017 tokens · thinking shown      what is replayed, and what "reading" means
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::symbols::border;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph, Widget};
+use tui_big_text::{BigText, PixelSize};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::text::numbers::{floor_u64, u16_of};
+use crate::tui::theme::Theme;
+
+use crate::tui::lanes::figures::{count, duration, seconds, speed};
+use crate::tui::lanes::lane::{Lane, Thinking};
+use crate::tui::lanes::lane_text;
+use crate::tui::lanes::lanes::Lanes;
+use crate::tui::lanes::reading;
+use crate::tui::lanes::reading::Feel;
+
+/// Cells of a lane, borders included, at least.
+const LEAST_WIDTH: u16 = 18;
+
+/// Rows below which lanes have no borders.
+const LEAST_HEIGHT: u16 = 6;
+
+/// Rows and columns of a large digit.
+const DIGIT: (u16, u16) = (4, 4);
+
+/// Rows inside a lane from which the speed is shown in large digits.
+const ROOMY: u16 = 22;
+
+/// The mark of what was not measured on a real machine; the short one where there is no room.
+const SIMULATED: [&str; 2] = [" SIMULATED ", " SIM "];
+
+const ASCII_BORDER: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// Draws the lanes, with the focus.
+pub fn render(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) {
+    render_as(frame, area, lanes, theme, true);
+}
+
+/// Draws the lanes; without the focus none of them is marked as selected.
+pub fn render_as(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme, focused: bool) {
+    let area = area.intersection(frame.area());
+    if area.is_empty() {
+        return;
+    }
+    if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
+        render_rows(frame, area, lanes, theme);
+        return;
+    }
+    let foot_lines = notes(lanes, area, theme);
+    let [body, foot] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(u16_of(foot_lines.len())),
+    ])
+    .areas(area);
+    let shown = window(lanes, body.width);
+    let columns = Layout::horizontal(shown.iter().map(|_| Constraint::Fill(1))).split(body);
+    // Large digits in all lanes or in none, so that their rows stand side by side.
+    let mut widths = shown.iter().zip(columns.iter());
+    let large = widths.all(|((_, lane), column)| digits_fit(lane, *column, theme));
+    for (&(index, lane), &column) in shown.iter().zip(columns.iter()) {
+        let selected = focused && index == lanes.selected() && !lanes.is_full();
+        render_lane(frame, column, lanes, (lane, selected, large), theme);
+    }
+    frame.render_widget(Paragraph::new(foot_lines), foot);
+}
+
+/// The index of the lane at a place of the screen, as [`render`] drew it in `area`.
+pub fn lane_at(area: Rect, lanes: &Lanes, column: u16, row: u16) -> Option<usize> {
+    let inside = area.contains(ratatui::layout::Position::new(column, row));
+    if !inside || area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
+        return None;
+    }
+    let shown = window(lanes, area.width);
+    let columns = Layout::horizontal(shown.iter().map(|_| Constraint::Fill(1))).split(area);
+    let hit = columns
+        .iter()
+        .position(|of| (of.left()..of.right()).contains(&column))?;
+    shown.get(hit).map(|&(index, _)| index)
+}
+
+/// The lanes that have room, the selected one among them, with their indexes.
+fn window(lanes: &Lanes, width: u16) -> Vec<(usize, &Lane)> {
+    let all = lanes.lanes().iter().enumerate();
+    let room = if lanes.is_full() {
+        1
+    } else {
+        usize::from(width / LEAST_WIDTH).max(1)
+    };
+    let first = if lanes.is_full() {
+        lanes.selected()
+    } else {
+        (lanes.selected() + 1).saturating_sub(room)
+    };
+    all.skip(first).take(room).collect()
+}
+
+/// Where there is no room for more: one row a lane.
+fn render_rows(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) {
+    let first = (lanes.selected() + 1).saturating_sub(usize::from(area.height));
+    let rows = lanes.lanes().iter().skip(first).map(|lane| {
+        let now = lanes.now_us();
+        let speed = lane.tok_s().map_or_else(|| "–".to_owned(), speed);
+        Line::from(vec![
+            Span::styled(format!("{speed} tok/s "), theme.headline),
+            Span::styled(format!("{} ", count(lane.tokens(now))), theme.text),
+            Span::styled(duration(lane.elapsed_s(now)), theme.dim),
+        ])
+    });
+    frame.render_widget(Paragraph::new(rows.collect::<Vec<_>>()), area);
+}
+
+/// What is replayed, and the reading speeds with their sources; none where rows are few.
+fn notes<'a>(lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
+    if area.height < 12 {
+        return Vec::new();
+    }
+    let text = lanes.text().map_or_else(String::new, |script| {
+        format!("{} · {} tokens · ", script.name, count(script.len()))
+    });
+    let mut about = format!(" {text}thinking {}", lanes.thinking());
+    if lanes.lanes().iter().any(Lane::is_recorded) {
+        about.push_str(if lanes.waits() {
+            " · wait as measured"
+        } else {
+            " · no wait"
+        });
+    }
+    let mut spans = vec![Span::styled(about, theme.dim)];
+    let hidden = lanes.lanes().len() - window(lanes, area.width).len();
+    if hidden > 0 {
+        spans.push(Span::styled(format!(" · {hidden} more lanes"), theme.dim));
+    }
+    if lanes.is_paused() {
+        spans.push(Span::styled(" · PAUSED", theme.warn));
+    }
+    let mut rows = vec![Line::from(spans)];
+    let sources = reading::sources(area.width.saturating_sub(2));
+    rows.extend(sources.map(|sources| Line::styled(format!(" {sources}"), theme.dim)));
+    if theme.ascii {
+        for span in rows.iter_mut().flat_map(|line| &mut line.spans) {
+            span.content = span.content.replace('·', "-").into();
+        }
+    }
+    rows
+}
+
+fn render_lane(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    lanes: &Lanes,
+    (lane, selected, large): (&Lane, bool, bool),
+    theme: &Theme,
+) {
+    let border = if selected { theme.focus } else { theme.border };
+    let block = bordered(theme)
+        .border_style(border)
+        .title(title(lane, selected, area.width, theme));
+    let inner = block.inner(area);
+    Clear.render(area, frame.buffer_mut());
+    frame.render_widget(block, area);
+    let inner = Rect {
+        x: inner.x.saturating_add(1),
+        width: inner.width.saturating_sub(2),
+        ..inner
+    };
+    let inner = inner.intersection(area);
+    let below = if large {
+        render_digits(frame, inner, lane, theme)
+    } else {
+        inner
+    };
+    let facts = facts(lane, lanes, below, theme);
+    let [head, bar, text] = Layout::vertical([
+        Constraint::Length(u16_of(facts.len())),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(below);
+    frame.render_widget(Paragraph::new(facts), head);
+    render_bar(frame, bar, lane, lanes.now_us(), theme);
+    lane_text::render(frame, text, lane, lanes, theme);
+}
+
+/// A block with borders that the theme can show.
+pub(crate) fn bordered<'a>(theme: &Theme) -> Block<'a> {
+    let set = if theme.ascii {
+        ASCII_BORDER
+    } else {
+        border::PLAIN
+    };
+    Block::bordered().border_set(set)
+}
+
+fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a> {
+    let mark = match (selected, theme.ascii) {
+        (true, false) => "▸",
+        (true, true) => ">",
+        (false, _) => " ",
+    };
+    let name = if lane.is_recorded() {
+        lane_text::plain(&lane.script().name, theme)
+    } else {
+        format!(
+            "{} tok/s",
+            lane.tok_s().map_or_else(|| "–".to_owned(), speed)
+        )
+    };
+    let name = format!("{mark}{name} ");
+    let room = usize::from(width).saturating_sub(2 + name.width());
+    let simulated = SIMULATED.into_iter().find(|mark| mark.len() <= room);
+    let mut spans = vec![Span::styled(name, theme.title)];
+    if lane.script().simulated {
+        // Where the mark has no room, it takes that of the name.
+        match simulated {
+            Some(mark) => spans.push(Span::styled(mark, theme.simulated)),
+            None => spans.insert(0, Span::styled(SIMULATED[1], theme.simulated)),
+        }
+    }
+    Line::from(spans)
+}
+
+/// Whether a lane in `column` has room for its speed in large digits.
+fn digits_fit(lane: &Lane, column: Rect, theme: &Theme) -> bool {
+    let digits = lane.tok_s().map(speed).unwrap_or_default();
+    let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
+    // Borders, and a column beside each.
+    let inner = (
+        column.width.saturating_sub(4),
+        column.height.saturating_sub(2),
+    );
+    inner.1 >= ROOMY && !theme.ascii && wide + 6 <= inner.0
+}
+
+/// The speed in large digits at the top of a lane; returns what is left below.
+fn render_digits(frame: &mut Frame<'_>, inner: Rect, lane: &Lane, theme: &Theme) -> Rect {
+    let digits = lane.tok_s().map(speed).unwrap_or_default();
+    let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
+    let [top, below] =
+        Layout::vertical([Constraint::Length(DIGIT.0), Constraint::Fill(1)]).areas(inner);
+    let big = BigText::builder()
+        .pixel_size(PixelSize::Quadrant)
+        .style(theme.headline)
+        .lines([Line::from(digits)])
+        .build();
+    frame.render_widget(big, Rect { width: wide, ..top });
+    let unit = Rect::new(top.x + wide + 1, top.bottom().saturating_sub(2), 5, 1);
+    frame.render_widget(Line::styled("tok/s", theme.dim), unit.intersection(top));
+    below
+}
+
+/// The rows over the text, as many as there is room for.
+fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
+    let now = lanes.now_us();
+    let roomy = area.width >= 26;
+    let unit = if area.width >= 16 { " tokens" } else { " tok" };
+    let of = format!(
+        "{}/{}{unit}",
+        count(lane.tokens(now)),
+        count(lane.of_tokens())
+    );
+    let mut rows = vec![Line::styled(of, theme.text), time(lane, now, theme)];
+    if let Some(wait_s) = lane.script().wait_s() {
+        rows.push(Line::styled(format!("wait {}", seconds(wait_s)), theme.dim));
+    }
+    if let Some(tok_s) = lane.tok_s() {
+        rows.extend(compared(tok_s, lanes.limits().speed_tok_s, roomy, theme));
+    }
+    if let Some(hurry) = lane.hurry().filter(|hurry| (hurry - 1.0).abs() > 1e-3) {
+        let times = if theme.ascii { "x" } else { "×" };
+        let text = format!("{times}{} of measured", speed(hurry));
+        rows.insert(0, Line::styled(text, theme.warn));
+    }
+    rows.truncate(usize::from(area.height.saturating_sub(4)));
+    rows
+}
+
+fn time<'a>(lane: &Lane, now: u64, theme: &Theme) -> Line<'a> {
+    let elapsed = duration(lane.elapsed_s(now));
+    if lane.is_finished(now) {
+        return Line::styled(format!("done in {elapsed}"), theme.good);
+    }
+    let total = lane.total_s().map_or_else(|| "–".to_owned(), duration);
+    Line::styled(format!("{elapsed} of {total}"), theme.text)
+}
+
+/// How a speed compares with reading and with the limit.
+fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<'a>> {
+    let (times, met, missed) = if theme.ascii {
+        ("x", "ok:", "no:")
+    } else {
+        ("×", "✔", "✘")
+    };
+    let feel = Feel::of(tok_s);
+    let style = match feel {
+        Feel::Slower => theme.bad,
+        Feel::Comfortable | Feel::Faster => theme.good,
+    };
+    let reading = format!("{}{times} reading", speed(reading::times_reading(tok_s)));
+    let words = if roomy {
+        feel.to_string()
+    } else {
+        feel.short().to_owned()
+    };
+    let (mark, word, verdict) = if tok_s >= limit {
+        (met, "meets the limit", theme.good)
+    } else {
+        (missed, "under the limit", theme.warn)
+    };
+    let verdict_words = if roomy { word } else { "limit" };
+    vec![
+        Line::styled(reading, theme.text),
+        Line::styled(words, style),
+        Line::styled(format!("{mark} {verdict_words} {}", speed(limit)), verdict),
+    ]
+}
+
+/// How much of the text is there.
+fn render_bar(frame: &mut Frame<'_>, area: Rect, lane: &Lane, now: u64, theme: &Theme) {
+    let (full, rest) = if theme.ascii {
+        ("=", "-")
+    } else {
+        ("━", "─")
+    };
+    let share = lane.tokens(now) as f64 / lane.of_tokens().max(1) as f64;
+    let done = floor_u64(share * f64::from(area.width));
+    for (index, x) in (area.left()..area.right()).enumerate() {
+        let (symbol, style): (&str, Style) = if (index as u64) < done {
+            (full, theme.focus)
+        } else {
+            (rest, theme.border)
+        };
+        frame.buffer_mut().set_stringn(x, area.y, symbol, 1, style);
+    }
+}
+
+/// The line that stands for folded thinking.
+pub(crate) fn folded(
+    lane: &Lane,
+    shown: usize,
+    thinking: Thinking,
+    theme: &Theme,
+) -> Option<String> {
+    let tokens = lane.script().thinking_tokens(shown);
+    let mark = if theme.ascii { ">" } else { "▸" };
+    (thinking == Thinking::Folded && tokens > 0)
+        .then(|| format!("{mark} thinking: {} tokens", count(tokens)))
+}

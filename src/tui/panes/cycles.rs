@@ -1,0 +1,129 @@
+//! The cycles of the run, one a row, and the levels still to come.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Span;
+
+use crate::event::CycleEnd;
+use crate::metrics::state::CycleState;
+use crate::tui::Cx;
+use crate::tui::panes::figures;
+use crate::tui::panes::figures::Judged;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::sparkline::sparkline;
+use crate::tui::widgets::table;
+use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::text;
+
+const COLUMNS: [Column; 8] = [
+    Column::words("", 1, 0),
+    Column::number("users", 5, 0),
+    Column::number("done", 7, 2),
+    Column::number("tok/s", 6, 0),
+    Column::words("over time", 9, 3).growing(),
+    Column::number("system", 6, 4),
+    Column::number("wait", 7, 1),
+    Column::number("errors", 6, 2),
+];
+const OVER_TIME: usize = 4;
+
+/// Draws the pane.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let title = Title::new("Cycles").aside("tok/s per user");
+    let ended = matches!(cx.run.stage, crate::metrics::state::Stage::Ended(_));
+    let cycles = &cx.run.cycles;
+    let selected = cx.cycle.filter(|index| *index < cycles.len());
+    let view = View {
+        columns: &COLUMNS,
+        len: cycles.len() + cx.run.upcoming.len(),
+        selected,
+        scroll: match selected {
+            Some(_) => cx.scroll,
+            None => cycles.len().saturating_sub(1),
+        },
+    };
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        table::table(buf, inner, cx.theme, view, |row, widths| {
+            if let Some(cycle) = cycles.get(row) {
+                let room = widths.get(OVER_TIME).copied().unwrap_or(0);
+                return measured(cx, cycle, usize::from(room));
+            }
+            let upcoming = cx.run.upcoming.get(row.saturating_sub(cycles.len()));
+            to_come(cx, upcoming.copied().unwrap_or(0), ended)
+        });
+    });
+}
+
+fn measured(cx: &Cx<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> {
+    let theme = cx.theme;
+    let running = figures::is_running(cx.run, cycle);
+    let speed = figures::speed(cx.run, cycle, cx.now);
+    let wait = figures::mean_wait_s(cycle);
+    let failed = figures::failed(cycle);
+    let (mark, style) = mark(cx, cycle);
+    // The second that is not over would always look like a fall.
+    let seconds = cycle.tokens_per_second.len();
+    let whole = seconds.saturating_sub(usize::from(running));
+    let series = cycle.tokens_per_second.get(..whole).unwrap_or_default();
+    let errors = match failed {
+        0 if cycle.finished() == 0 => Span::styled(text::UNKNOWN, theme.dim),
+        0 => Span::styled("0", theme.dim),
+        n => Span::styled(format!("✘ {n}"), theme.bad),
+    };
+    vec![
+        Span::styled(mark, style),
+        Span::raw(cycle.users.to_string()),
+        Span::raw(figures::done(cx.run, cycle)),
+        Span::styled(
+            text::tok_s(speed),
+            Judged::speed(speed, &cx.limits).style(theme),
+        ),
+        Span::styled(
+            format!("{:<room$}", sparkline(series, room)),
+            Theme::upright(theme.series.first().copied().unwrap_or_default()),
+        ),
+        Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
+        Span::styled(
+            text::seconds(wait),
+            Judged::wait(wait, &cx.limits).style(theme),
+        ),
+        errors,
+    ]
+}
+
+/// How the cycle stands: running, done, failed, skipped or stopped.
+pub(super) fn mark(cx: &Cx<'_>, cycle: &CycleState) -> (&'static str, Style) {
+    let theme = cx.theme;
+    let finished = cycle.finished();
+    match cycle.end {
+        _ if figures::is_running(cx.run, cycle) => ("▶", theme.headline),
+        Some(CycleEnd::Done) if finished > 0 && figures::failed(cycle) == finished => {
+            ("✘", theme.bad)
+        }
+        Some(CycleEnd::Done) => ("✔", theme.good),
+        Some(CycleEnd::Skipped) => ("»", theme.warn),
+        Some(CycleEnd::Stopped) | None => ("■", theme.warn),
+    }
+}
+
+fn to_come(cx: &Cx<'_>, users: u32, ended: bool) -> Vec<Span<'static>> {
+    let mut cells = vec![Span::styled(text::UNKNOWN, cx.theme.dim); COLUMNS.len()];
+    let told = if ended { "not run" } else { "" };
+    for (column, words) in [
+        (0, "·".to_owned()),
+        (1, users.to_string()),
+        (2, String::new()),
+        (OVER_TIME, told.to_owned()),
+        (5, String::new()),
+        (6, String::new()),
+        (7, String::new()),
+    ] {
+        if let Some(cell) = cells.get_mut(column) {
+            *cell = Span::styled(words, cx.theme.dim);
+        }
+    }
+    cells
+}

@@ -1,0 +1,182 @@
+//! The line of the keys, made from the key table; and notices to the user.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use strum::IntoEnumIterator;
+
+use crate::tui::app::{App, Screen};
+use crate::tui::keys;
+use crate::tui::keys::{Action, BINDINGS, Mode, Reel};
+use crate::tui::lanes::lanes;
+use crate::tui::lanes::lanes::Lanes;
+use crate::tui::layout::View;
+use crate::tui::widgets::text;
+
+/// Columns from which on the views are told whatever gives way to them.
+const TABS_FROM: u16 = 110;
+/// What shows each view, in their order.
+const SHOW: [Action; 5] = [
+    Action::ShowLive,
+    Action::ShowResults,
+    Action::ShowRequests,
+    Action::ShowPreview,
+    Action::ShowRuns,
+];
+/// Columns between two keys.
+const GAP: usize = 2;
+
+/// One key of the line, and the word for it.
+struct Hint {
+    action: Action,
+    label: String,
+    word: &'static str,
+}
+
+impl Hint {
+    fn width(&self) -> usize {
+        text::width(&self.label) + 1 + text::width(self.word) + GAP
+    }
+
+    /// Whether it stands on every screen.
+    fn is_kept(&self) -> bool {
+        matches!(self.action, Action::Help | Action::Quit)
+    }
+}
+
+/// How the views are told at the right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tabs {
+    /// Each by its name.
+    Named,
+    /// Their keys, and the name of the present one.
+    Short,
+    /// Not at all.
+    Hidden,
+}
+
+/// Draws the keys that work now: those that every screen has at the right, the others as far as
+/// they fit.
+pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let area = area.intersection(frame.area());
+    let form = form(app, area.width);
+    let tabs = tabs(app, form);
+    let hints = hints(app, form);
+    let kept = hints.iter().filter(|hint| hint.is_kept());
+    let kept: usize = kept.map(Hint::width).sum();
+    let mut room = usize::from(area.width).saturating_sub(kept + 1 + tabs.width());
+    let mut spans = vec![Span::raw(" ")];
+    for hint in hints {
+        if !hint.is_kept() {
+            if hint.width() > room {
+                continue;
+            }
+            room -= hint.width();
+        }
+        spans.push(Span::styled(hint.label, app.theme().key));
+        spans.push(Span::styled(
+            format!(" {}{}", hint.word, " ".repeat(GAP)),
+            app.theme().dim,
+        ));
+    }
+    frame.render_widget(Line::from(spans), area);
+    let width = crate::text::numbers::u16_of(tabs.width()).min(area.width);
+    let right = Rect {
+        x: area.right().saturating_sub(width),
+        width,
+        ..area
+    };
+    frame.render_widget(tabs, right);
+}
+
+/// The keys of the line. Where the views are told, the key to the next one says nothing more.
+fn hints(app: &App, form: Tabs) -> Vec<Hint> {
+    let told = |action: Action| match action {
+        Action::NextView => form != Tabs::Hidden,
+        Action::ShowRuns => form == Tabs::Named || matches!(app.screen(), Screen::Run(_)),
+        _ => false,
+    };
+    let (mode, view) = (app.mode(), app.view());
+    keys::hints(mode, view)
+        .filter(|(binding, _)| !told(binding.action))
+        .filter_map(|(binding, hint)| {
+            Some(Hint {
+                action: binding.action,
+                label: binding.heard_label(mode, view, app.theme().ascii)?,
+                word: worded(app, binding.action, hint),
+            })
+        })
+        .collect()
+}
+
+/// How the views are told in so many columns: by their names where every key fits beside them.
+fn form(app: &App, width: u16) -> Tabs {
+    let fits = |form: Tabs| {
+        let keys: usize = hints(app, form).iter().map(Hint::width).sum();
+        keys + 1 + tabs(app, form).width() <= usize::from(width)
+    };
+    let is_run = matches!(app.screen(), Screen::Run(_));
+    match app.mode() {
+        Mode::Confirm | Mode::Level | Mode::Help | Mode::Filter => Tabs::Hidden,
+        _ if fits(Tabs::Named) => Tabs::Named,
+        Mode::Lanes => Tabs::Hidden,
+        _ if width >= TABS_FROM || is_run && fits(Tabs::Short) => Tabs::Short,
+        _ => Tabs::Hidden,
+    }
+}
+
+/// The views that have something to show, the present one marked.
+fn tabs(app: &App, form: Tabs) -> Line<'static> {
+    let theme = app.theme();
+    let mut spans = Vec::new();
+    for (view, action) in View::iter().zip(SHOW) {
+        if form == Tabs::Hidden || !app.has(view) {
+            continue;
+        }
+        let binding = BINDINGS.iter().find(|b| b.action == action);
+        let key = binding.map(|b| b.short_label(theme.ascii));
+        let key = key.unwrap_or_default();
+        let (name, style) = match view == app.view() {
+            true => (format!(" {view}"), theme.selected),
+            false if form == Tabs::Named => (format!(" {view}"), theme.dim),
+            false => (String::new(), theme.dim),
+        };
+        spans.push(Span::styled(format!(" {key}{name} "), style));
+    }
+    Line::from(spans)
+}
+
+/// The word for what a key does now.
+fn worded(app: &App, action: Action, hint: &'static str) -> &'static str {
+    match action {
+        Action::Pause if app.run().paused => "go on",
+        Action::Replay(Reel::Pause) => match app.replay() {
+            Some(replay) if replay.over => "again",
+            Some(replay) if replay.paused => "go on",
+            _ => hint,
+        },
+        Action::Lanes(lanes::Action::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "go on",
+        Action::Lanes(lanes::Action::Full) if app.lanes().is_some_and(Lanes::is_full) => {
+            "all lanes"
+        }
+        Action::Freeze if app.is_frozen() => "unfreeze",
+        _ => hint,
+    }
+}
+
+/// Draws a word to the user into the frame at the bottom of `body`, where it hides nothing.
+pub fn render_notice(frame: &mut Frame<'_>, body: Rect, app: &App) {
+    let Some(notice) = app.notice() else {
+        return;
+    };
+    let room = body.width.saturating_sub(6);
+    let notice = format!(" {} ", text::fit(notice, usize::from(room)));
+    let place = Rect {
+        x: body.x.saturating_add(2),
+        y: body.bottom().saturating_sub(1),
+        width: crate::text::numbers::u16_of(text::width(&notice)),
+        height: 1,
+    };
+    let place = place.intersection(body).intersection(frame.area());
+    frame.render_widget(Span::styled(notice, app.theme().warn), place);
+}

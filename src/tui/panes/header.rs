@@ -1,0 +1,180 @@
+//! The line at the top: what is measured, and the marks that nobody may overlook.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::metrics::state::Stage;
+use crate::tui::app::{App, ReplayView, Screen};
+use crate::tui::widgets::text;
+
+/// Draws the line.
+pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let area = area.intersection(frame.area());
+    let marks = marks(app);
+    let room = usize::from(area.width).saturating_sub(marks.width() + 1);
+    frame.render_widget(Line::from(who(app, room)), area);
+    let width = crate::text::numbers::u16_of(marks.width()).min(area.width);
+    let right = Rect {
+        x: area.right().saturating_sub(width),
+        width,
+        ..area
+    };
+    frame.render_widget(marks, right);
+}
+
+/// The model and the server, in `room` columns: what does not fit is left out, least important first.
+fn who(app: &App, room: usize) -> Vec<Span<'static>> {
+    let theme = app.theme();
+    let Some(target) = app.target() else {
+        return vec![Span::styled("tokometer", theme.title)];
+    };
+    let model = &target.model;
+    let of = |known: &Option<String>| known.clone();
+    let size = model.size_bytes.map(|size| text::bytes(Some(size)));
+    let name = Some(model.name.clone()).filter(|name| !name.is_empty());
+    let server = of(&target.server).unwrap_or_else(|| target.dialect.to_string());
+    let server = match host(&target.url) {
+        // An imported run does not tell where its server was.
+        "" => server,
+        host => format!("{server} @ {host}"),
+    };
+    let slots = app.slots().map(|slots| format!("slots {slots}"));
+    // Rank 0 stays; the largest rank goes first.
+    let parts = [
+        (0, "", Some("tokometer".to_owned()), theme.title),
+        (0, "  ", name, theme.text),
+        (3, " · ", of(&model.quantisation), theme.text),
+        (4, " · ", size, theme.text),
+        (1, " │ ", Some(server), theme.dim),
+        (2, " │ ", slots, theme.dim),
+    ];
+    let mut parts: Vec<(u8, &str, String, Style)> = parts
+        .into_iter()
+        .filter_map(|(rank, before, part, style)| {
+            part.map(|part| (rank, before, text::safe(&part).into_owned(), style))
+        })
+        .collect();
+    let width =
+        |(_, before, part, _): &(u8, &str, String, Style)| text::width(before) + text::width(part);
+    while parts.iter().map(width).sum::<usize>() > room {
+        let least = parts.iter().map(|(rank, ..)| *rank).max().unwrap_or(0);
+        if least == 0 {
+            break;
+        }
+        parts.retain(|(rank, ..)| *rank != least);
+    }
+    let mut left = room;
+    let mut spans = Vec::new();
+    for (_, before, part, style) in parts {
+        let part = text::fit(&part, left.saturating_sub(text::width(before))).into_owned();
+        left = left.saturating_sub(text::width(before) + text::width(&part));
+        spans.push(Span::styled(before.to_owned(), theme.border));
+        spans.push(Span::styled(part, style));
+    }
+    spans
+}
+
+/// The host and port of an address.
+fn host(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, rest)| rest);
+    after.split('/').next().unwrap_or(after)
+}
+
+/// The marks at the right.
+fn marks(app: &App) -> Line<'static> {
+    let theme = app.theme();
+    let mut marks = Vec::new();
+    let mut mark = |text: String, style: Style| {
+        if !marks.is_empty() {
+            marks.push(Span::raw(" "));
+        }
+        marks.push(Span::styled(text, style));
+    };
+    if app.is_simulated() {
+        mark(" SIMULATED ".to_owned(), theme.simulated);
+    }
+    if app.is_frozen() {
+        mark("FROZEN".to_owned(), theme.warn);
+    }
+    if let Some(replay) = app.replay() {
+        if replay.imported {
+            mark("IMPORTED".to_owned(), theme.warn);
+        }
+        mark(" REPLAY ".to_owned(), theme.selected);
+        mark(played(&replay), theme.text);
+        if app.is_measuring() {
+            mark(format!("{} REC", theme.dot()), theme.bad);
+        }
+        return Line::from(marks);
+    }
+    let Screen::Run(_) = app.screen() else {
+        return Line::from(marks);
+    };
+    let run = app.run();
+    if !run.warnings.is_empty() {
+        mark(format!("▲ {}", run.warnings.len()), theme.warn);
+    }
+    if app.is_busy() && run.paused {
+        mark("PAUSED".to_owned(), theme.warn);
+    }
+    let seconds = app.clock().secs();
+    let clock = clock(seconds);
+    match &run.stage {
+        _ if !app.is_busy() => mark(format!("OVER {clock}"), theme.text),
+        Stage::Idle => mark("STARTING".to_owned(), theme.dim),
+        Stage::Warming { .. } => mark(format!("LOADING {clock}"), theme.warn),
+        Stage::Idling { until } => {
+            let left = crate::text::numbers::floor_u64(until.since(app.clock()).ceil());
+            mark(format!("IDLE POWER {left} s, n skips"), theme.warn);
+        }
+        Stage::Resting { until, next_users } => {
+            // Rounded up: it says 0 only when the rest is over.
+            let left = crate::text::numbers::floor_u64(until.since(app.clock()).ceil());
+            mark(format!("RESTING {left} s, then {next_users}"), theme.warn);
+            mark(format!("{} REC {clock}", theme.dot()), theme.bad);
+        }
+        _ => mark(format!("{} REC {clock}", theme.dot()), theme.bad),
+    }
+    Line::from(marks)
+}
+
+/// How a replay goes, and how far it is: `▶ 10× 00:01:23/00:12:41`.
+fn played(replay: &ReplayView) -> String {
+    let state = if replay.over {
+        "END".to_owned()
+    } else if replay.paused {
+        "PAUSED".to_owned()
+    } else {
+        format!("▶ {}×", text::plain(replay.pace))
+    };
+    format!("{state} {}/{}", clock(replay.at_s), clock(replay.of_s))
+}
+
+/// `00:12:41`
+fn clock(seconds: f64) -> String {
+    let whole = crate::text::numbers::floor_u64(seconds);
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_what_lies_between_scheme_and_path() {
+        assert_eq!(host("http://localhost:11434"), "localhost:11434");
+        assert_eq!(host("https://example.org/v1/"), "example.org");
+        assert_eq!(host("example.org"), "example.org");
+        assert_eq!(host(""), "");
+    }
+
+    #[test]
+    fn the_clock_counts_hours() {
+        assert_eq!(clock(761.9), "00:12:41");
+        assert_eq!(clock(360_000.0), "100:00:00");
+        assert_eq!(clock(f64::NAN), "00:00:00");
+    }
+}

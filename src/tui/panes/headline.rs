@@ -1,0 +1,349 @@
+//! The one number: the speed that each user feels now, large, and beside it what it depends on.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use crate::event::RunEnd;
+use crate::metrics::state::{CycleState, Stage};
+use crate::tui::Cx;
+use crate::tui::panes::figures;
+use crate::tui::panes::figures::Judged;
+use crate::tui::widgets::columns;
+use crate::tui::widgets::digits;
+use crate::tui::widgets::digits::Size;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::text;
+
+/// Width of the facts beside the number.
+const FACTS: u16 = 42;
+/// The gaps between the number, the facts and the chart.
+const BESIDE: u16 = 4;
+/// Least width of the chart beside the facts.
+const CHART: u16 = 16;
+
+/// Draws the pane.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let cycle = cycle(cx);
+    let main = cycle.map_or_else(
+        || "Speed".to_owned(),
+        |cycle| format!("Speed · {}", crate::text::numbers::users(cycle.users)),
+    );
+    let title = Title::new(main).aside(stage(cx));
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        let facts = Facts::of(cx, cycle);
+        let room = inner.width.saturating_sub(FACTS + BESIDE);
+        match Size::fitting(&facts.number, room, inner.height, cx.theme.ascii) {
+            Some(size) => large(buf, inner, cx, &facts, size),
+            None => small(buf, inner, cx, &facts),
+        }
+    });
+}
+
+/// The current cycle while the run goes on, the chosen one after it.
+fn cycle<'a>(cx: &Cx<'a>) -> Option<&'a CycleState> {
+    if cx.run.is_running() {
+        cx.run.current()
+    } else {
+        cx.shown_cycle().or_else(|| cx.run.current())
+    }
+}
+
+/// What the run is doing, in a few words.
+fn stage(cx: &Cx<'_>) -> String {
+    if cx.run.paused && cx.run.is_running() {
+        return "paused".to_owned();
+    }
+    match &cx.run.stage {
+        Stage::Idle => "not started".to_owned(),
+        Stage::Warming { done, of } => match cx.run.load_s {
+            Some((took_s, _)) => format!(
+                "loaded in {} · warming up {done}/{of}",
+                text::seconds(Some(took_s))
+            ),
+            None => format!("loading and warming up {done}/{of}"),
+        },
+        Stage::Idling { until } => {
+            let left = until.since(cx.now).ceil();
+            format!("measuring idle power, {left:.0} s (n skips)")
+        }
+        Stage::Connecting => "opening connections".to_owned(),
+        Stage::Cycle => "running".to_owned(),
+        Stage::Resting { until, next_users } => {
+            let left = until.since(cx.now).ceil();
+            format!(
+                "rest {left:.0} s, then {}",
+                crate::text::numbers::users(*next_users)
+            )
+        }
+        Stage::Ended(RunEnd::Done) => "done".to_owned(),
+        Stage::Ended(RunEnd::Stopped | RunEnd::Signal(_)) => "stopped".to_owned(),
+        Stage::Ended(RunEnd::Failed(_)) => "✘ failed".to_owned(),
+    }
+}
+
+struct Facts {
+    number: String,
+    speed: Judged,
+    lines: Vec<(&'static str, Vec<Span<'static>>)>,
+    /// Why the run could not go on.
+    failure: Option<String>,
+    series: Vec<f64>,
+}
+
+impl Facts {
+    fn of(cx: &Cx<'_>, cycle: Option<&CycleState>) -> Self {
+        let speed = cycle.and_then(|cycle| figures::speed(cx.run, cycle, cx.now));
+        let judged = Judged::speed(speed, &cx.limits);
+        let failure = match &cx.run.stage {
+            Stage::Ended(RunEnd::Failed(why)) => Some(format!("✘ {why}")),
+            _ => None,
+        };
+        let none = || vec![("tok/s", vec![Span::styled("no cycle yet", cx.theme.dim)])];
+        Self {
+            number: text::tok_s(speed),
+            speed: judged,
+            lines: cycle.map_or_else(none, |cycle| lines(cx, cycle, judged)),
+            failure,
+            series: cycle.map(|cycle| series(cx, cycle)).unwrap_or_default(),
+        }
+    }
+
+    fn line(&self, label: &str, cx: &Cx<'_>) -> Line<'static> {
+        let mut spans = vec![Span::styled(format!("{label:<8}"), cx.theme.dim)];
+        let found = self.lines.iter().find(|(of, _)| *of == label);
+        spans.extend(found.map(|(_, spans)| spans.clone()).unwrap_or_default());
+        Line::from(spans)
+    }
+
+    /// Fewer lines than facts: two of them share the last one.
+    fn joined(&self, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
+        let (whole, last): (&[&str], &str) = match most {
+            ..4 => (&["tok/s", "wait"], "users"),
+            4 => (&["tok/s", "wait", "within"], "users"),
+            _ => (&["tok/s", "wait", "within", "users"], "time"),
+        };
+        let mut lines: Vec<Line<'_>> = whole.iter().map(|label| self.line(label, cx)).collect();
+        let mut system = self.line("system", cx);
+        system.push_span(Span::raw(format!(" · {last} ")));
+        system
+            .spans
+            .extend(self.line(last, cx).spans.into_iter().skip(1));
+        lines.push(system);
+        lines
+    }
+
+    /// The facts in as many lines as there are, two of them on one where there are few; a failure
+    /// takes the place of the last ones.
+    fn in_lines(&self, width: u16, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
+        let labels = self.lines.iter().map(|(label, _)| *label);
+        let mut lines: Vec<Line<'_>> = labels.map(|label| self.line(label, cx)).collect();
+        if usize::from(most) < lines.len() {
+            lines = self.joined(most, cx);
+        }
+        if let Some(failure) = &self.failure {
+            let words = text::wrap(failure, usize::from(width));
+            let words: Vec<String> = words.into_iter().take(2).collect();
+            lines.truncate(usize::from(most).saturating_sub(words.len()));
+            lines.extend(
+                words
+                    .into_iter()
+                    .map(|words| Line::styled(words, cx.theme.bad)),
+            );
+        }
+        lines
+    }
+}
+
+fn lines(
+    cx: &Cx<'_>,
+    cycle: &CycleState,
+    judged: Judged,
+) -> Vec<(&'static str, Vec<Span<'static>>)> {
+    let running = figures::is_running(cx.run, cycle);
+    let when = if running { "now" } else { "mean" };
+    let per_user = Span::raw(format!("per user, {when}  "));
+    let system = text::tok_s(figures::throughput(cx.run, cycle));
+    let done = figures::done(cx.run, cycle);
+    let failed = figures::failed(cycle);
+    let mut users = vec![Span::raw(format!("{} · {done} done", cycle.users))];
+    if failed > 0 {
+        users.push(Span::styled(format!(" · ✘ {failed} failed"), cx.theme.bad));
+    }
+    let time = text::clock(figures::elapsed_s(cycle, cx.now));
+    vec![
+        ("tok/s", vec![per_user, speed_verdict(cx, judged)]),
+        ("wait", wait(cx, cycle)),
+        ("within", within(cx, cycle)),
+        ("system", vec![Span::raw(format!("{system} tok/s"))]),
+        ("users", users),
+        ("time", vec![Span::raw(time)]),
+    ]
+}
+
+/// Tokens of each whole second; the one that is not over would always look like a fall.
+fn series(cx: &Cx<'_>, cycle: &CycleState) -> Vec<f64> {
+    let open = usize::from(figures::is_running(cx.run, cycle));
+    let whole = cycle.tokens_per_second.len().saturating_sub(open);
+    cycle
+        .tokens_per_second
+        .iter()
+        .take(whole)
+        .copied()
+        .collect()
+}
+
+fn speed_verdict(cx: &Cx<'_>, judged: Judged) -> Span<'static> {
+    let limit = text::plain(cx.limits.speed_tok_s);
+    let words = match judged {
+        Judged::Unknown => String::new(),
+        Judged::Good => format!("✔ {} {limit}", frame::at_least(cx.theme)),
+        Judged::Near => format!("! just below {limit}"),
+        Judged::Bad => format!("✘ below {limit}"),
+    };
+    Span::styled(words, judged.style(cx.theme))
+}
+
+fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+    let wait = figures::mean_wait_s(cycle);
+    let judged = Judged::wait(wait, &cx.limits);
+    let limit = text::plain(cx.limits.wait_s);
+    let words = match judged {
+        Judged::Unknown => "no token yet".to_owned(),
+        Judged::Good => format!("✔ {} {limit} s", frame::at_most(cx.theme)),
+        Judged::Near => format!("! just over {limit} s"),
+        Judged::Bad => format!("✘ over {limit} s"),
+    };
+    let mean = text::seconds(wait);
+    vec![
+        Span::raw(format!("{mean} mean  ")),
+        Span::styled(words, judged.style(cx.theme)),
+    ]
+}
+
+/// How many of the requests met both limits, and what that says: the evidence, as it comes.
+fn within(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+    let judged = figures::judged(cx, cycle);
+    let share = judged.share.zip(judged.low).zip(judged.high);
+    let (Some(((share, low), high)), Some(state)) = (share, judged.state) else {
+        return vec![Span::styled("no request has ended yet", cx.theme.dim)];
+    };
+    let [share, low, high] = [share, low, high].map(|share| share * 100.0);
+    let counted = format!(
+        "{} of {}, {share:.0} % ({low:.0}–{high:.0})  ",
+        judged.met, judged.of
+    );
+    let state = Span::styled(
+        state.to_string(),
+        crate::tui::panes::verdict::style(cx.theme, state),
+    );
+    vec![Span::raw(counted), state]
+}
+
+fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {
+    let (width, height) = size.of(&facts.number);
+    // As wide as four digits and a point, so that the rest stands still while the number changes.
+    let steady = size
+        .of("000.0")
+        .0
+        .min(area.width.saturating_sub(FACTS + BESIDE));
+    let [_, number, _, words, _, chart] = Layout::horizontal([
+        Constraint::Length(1),
+        Constraint::Length(width.max(steady)),
+        Constraint::Length(2),
+        Constraint::Length(FACTS),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    let style = match facts.speed {
+        Judged::Unknown => cx.theme.dim,
+        judged => cx.theme.headline.patch(judged.style(cx.theme)),
+    };
+    let top = number.height.saturating_sub(height) / 2;
+    let number = Rect {
+        y: number.y.saturating_add(top),
+        height,
+        ..number
+    };
+    digits::digits(buf, number, &facts.number, size, style);
+    // Without a chart beside them the words may run on.
+    let charted = chart.width >= CHART && !facts.series.is_empty() && facts.failure.is_none();
+    let words = if charted { words } else { words.union(chart) };
+    let lines = facts.in_lines(words.width, words.height, cx);
+    let above = words
+        .height
+        .saturating_sub(crate::text::numbers::u16_of(lines.len()))
+        / 2;
+    let words = Rect {
+        y: words.y.saturating_add(above),
+        height: words.height.saturating_sub(above),
+        ..words
+    };
+    Paragraph::new(lines).render(words, buf);
+    if charted {
+        over_time(buf, chart, cx, &facts.series);
+    }
+}
+
+/// Throughput over time, as high as the pane.
+fn over_time(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, series: &[f64]) {
+    let style = cx.theme.series.first().copied().unwrap_or_default();
+    let top = series
+        .iter()
+        .copied()
+        .filter(|v| v.is_finite())
+        .fold(0.0, f64::max);
+    let peak = format!("system tok/s over time, peak {}", text::tok_s(Some(top)));
+    let [label, bars] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    Line::styled(
+        text::fit(&peak, usize::from(label.width)).into_owned(),
+        cx.theme.dim,
+    )
+    .render(label, buf);
+    let shown = series.len().min(usize::from(bars.width));
+    for (i, column) in bars.columns().take(shown).enumerate() {
+        let (from, to) = (i * series.len() / shown, (i + 1) * series.len() / shown);
+        let part = series.get(from..to).unwrap_or_default();
+        let mean = part.iter().sum::<f64>() / part.len() as f64;
+        columns::column(buf, column, mean / top, style);
+    }
+}
+
+fn small(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts) {
+    let style = cx.theme.headline.patch(facts.speed.style(cx.theme));
+    let mut first = vec![
+        Span::styled(format!("{} ", facts.number), style),
+        Span::raw("tok/s "),
+    ];
+    let of = |label: &str| facts.lines.iter().find(|(of, _)| *of == label);
+    let verdict = of("tok/s").and_then(|(_, spans)| spans.last());
+    first.extend(verdict.cloned());
+    let rest = ["wait", "system", "users", "time"]
+        .iter()
+        .filter_map(|label| of(label));
+    let mut lines = vec![Line::from(first)];
+    if let Some(failure) = &facts.failure {
+        let words = text::fit(failure, usize::from(area.width)).into_owned();
+        lines.push(Line::styled(words, cx.theme.bad));
+    }
+    for (label, spans) in rest {
+        let mut words = vec![Span::styled(format!("{label} "), cx.theme.dim)];
+        words.extend(spans.iter().cloned());
+        let joined = lines.last().map_or(0, Line::width) + 3;
+        let line = Line::from(words);
+        let alone = usize::from(area.height) > lines.len();
+        if joined + line.width() <= usize::from(area.width) {
+            if let Some(last) = lines.last_mut() {
+                last.push_span(Span::styled(" · ", cx.theme.dim));
+                last.spans.extend(line.spans);
+            }
+        } else if alone {
+            lines.push(line);
+        }
+    }
+    Paragraph::new(lines).render(area, buf);
+}

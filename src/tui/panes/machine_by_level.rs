@@ -1,0 +1,228 @@
+//! What the machine did in each cycle: power, clock, energy and the server's processes, against users.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use crate::metrics::energy::LEAST_COVERAGE;
+use crate::metrics::level_energy::{MachineFigures, scope_words};
+use crate::metrics::state::CycleState;
+use crate::tui::Cx;
+use crate::tui::panes::results::{Point, by_cycle, chart};
+use crate::tui::widgets::frame;
+use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::table::Column;
+use crate::tui::widgets::text;
+
+const COLUMNS: [Column; 11] = [
+    Column::number("users", 5, 0),
+    Column::number("W", 6, 0),
+    Column::number("max W", 6, 2),
+    Column::number("MHz", 5, 3),
+    Column::number("J/tok", 7, 0),
+    Column::number("net", 7, 2),
+    Column::number("Wh", 7, 5),
+    Column::number("RSS", 7, 1),
+    Column::number("thr", 5, 4),
+    Column::number("fd", 5, 4),
+    Column::number("CPU %", 6, 6),
+];
+/// Least height of the charts, and the least width of one.
+const CHART: (u16, u16) = (7, 16);
+/// Width at which a chart has room for a few levels.
+const ROOMY: u16 = 24;
+
+/// Above this share of the time that samples cover, nothing is missing but the ends.
+const WHOLE: f64 = 0.995;
+
+/// A figure of a cycle, in a chart.
+struct Chart {
+    title: &'static str,
+    value: fn(&CycleState) -> Option<f64>,
+    text: fn(Option<f64>) -> String,
+}
+
+const CHARTS: [Chart; 5] = [
+    Chart {
+        title: "watts",
+        value: |cycle| cycle.machine.watts_mean(),
+        text: |value| text::number(value, 0, ""),
+    },
+    Chart {
+        title: "MHz",
+        value: |cycle| cycle.machine.mhz_mean(),
+        text: |value| text::number(value, 0, ""),
+    },
+    Chart {
+        title: "RSS",
+        value: |cycle| cycle.machine.together.rss_bytes.value(),
+        text: |value| text::bytes(value.map(crate::text::numbers::floor_u64)).replace(' ', ""),
+    },
+    Chart {
+        title: "threads",
+        value: |cycle| cycle.machine.together.threads.value(),
+        text: |value| text::number(value, 0, ""),
+    },
+    Chart {
+        title: "descriptors",
+        value: |cycle| cycle.machine.together.descriptors.value(),
+        text: |value| text::number(value, 0, ""),
+    },
+];
+
+/// Draws the pane.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let cycles = &cx.run.cycles;
+    let title = Title::new("Machine by users").aside(aside(cx));
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        let known = |cycle: &CycleState| {
+            let energy = cycle.machine.energy.is_some();
+            energy || CHARTS.iter().any(|chart| (chart.value)(cycle).is_some())
+        };
+        if !cycles.iter().any(known) {
+            Line::styled("not measured", cx.theme.dim).render(inner, buf);
+            return;
+        }
+        let rows = crate::text::numbers::u16_of(cycles.len() + 1);
+        let charts = inner.height.saturating_sub(rows.saturating_add(1));
+        let charts = if charts < CHART.0 { 0 } else { charts };
+        let [figures, charts] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(charts)]).areas(inner);
+        by_cycle(buf, figures, cx, &COLUMNS, cells);
+        draw_charts(buf, charts, cx);
+    });
+}
+
+/// What the power covers, how much of the time was measured where that is not all, and what tokens cost.
+fn aside(cx: &Cx<'_>) -> String {
+    let cycles: Vec<&CycleState> = cx.run.cycles.iter().collect();
+    let Some(metered) = cycles.iter().find_map(|c| c.machine.energy.as_ref()) else {
+        return String::new();
+    };
+    let power = match metered.scope {
+        Some(scope) => format!("power of the {scope}"),
+        None => format!("power, {}", scope_words(metered)),
+    };
+    // The last reading of a cycle that runs is behind, and its tokens are still to be counted.
+    if cx.run.is_running() {
+        return power;
+    }
+    let all = MachineFigures::of(&cycles);
+    let covered = all.coverage.filter(|share| *share < WHOLE);
+    let covered =
+        covered.map(|share| format!("{} covered", text::number(Some(share * 100.0), 0, " %")));
+    let price = cx
+        .run
+        .info
+        .as_ref()
+        .and_then(|info| info.plan.energy.price.as_ref());
+    let cost = price.zip(all.gross_j_per_token).map(|(price, joules)| {
+        let million = price.of_million_tokens(joules);
+        let told = format!(
+            "{} {million:.2} a million tokens",
+            text::safe(&price.currency)
+        );
+        told.trim_start().to_owned()
+    });
+    let parts: Vec<String> = [covered, cost].into_iter().flatten().collect();
+    [power]
+        .into_iter()
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
+    let figures = MachineFigures::of(&[cycle]);
+    // Energy per token of a cycle that runs would lack the tokens still to be counted.
+    let told = |value: Option<f64>| value.filter(|_| cycle.ended.is_some());
+    let at_least = |told: String| format!("≥{}", told.replace(' ', ""));
+    // What was not measured is not in the energy.
+    let has_gap =
+        cycle.ended.is_some() && figures.coverage.is_some_and(|share| share < LEAST_COVERAGE);
+    let wh = text::number(figures.wh, 3, "");
+    let wh = if has_gap { at_least(wh) } else { wh };
+    // A process that does not tell a figure is left out of it.
+    let least = |name: &str, told: String| {
+        if figures.partial.iter().any(|of| of == name) {
+            at_least(told)
+        } else {
+            told
+        }
+    };
+    let cells = [
+        cycle.users.to_string(),
+        text::number(figures.watts_mean, 1, ""),
+        text::number(figures.watts_max, 1, ""),
+        text::number(figures.mhz_mean, 0, ""),
+        text::number(told(figures.gross_j_per_token), 3, ""),
+        text::number(told(figures.net_j_per_token), 3, ""),
+        wh,
+        least("rss_max_bytes", text::bytes(figures.rss_max_bytes)),
+        least("threads_max", text::count(figures.threads_max)),
+        least("descriptors_max", text::count(figures.descriptors_max)),
+        least(
+            "cpu_max_percent",
+            text::number(figures.cpu_max_percent, 0, ""),
+        ),
+    ];
+    cells.into_iter().map(Span::raw).collect()
+}
+
+/// The charts of which anything is known, side by side; on two lines where one would be crowded.
+fn draw_charts(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    let cycles = &cx.run.cycles;
+    let known: Vec<&Chart> = CHARTS
+        .iter()
+        .filter(|chart| cycles.iter().any(|cycle| (chart.value)(cycle).is_some()))
+        .collect();
+    let roomy = usize::from(area.width / ROOMY).max(1);
+    let two = known.len() > roomy && area.height >= CHART.0 * 2;
+    let most = usize::from(area.width / CHART.1).max(1);
+    let of_a_line = if two {
+        known.len().div_ceil(2)
+    } else {
+        known.len()
+    };
+    let of_a_line = of_a_line.clamp(1, most);
+    let lines = if two { 2 } else { 1 };
+    let height = area.height / lines;
+    let each = area.width / crate::text::numbers::u16_of(of_a_line);
+    let styles = cx.theme.series.iter().cycle();
+    for ((number, told), style) in known.iter().enumerate().zip(styles) {
+        let line = crate::text::numbers::u16_of(number / of_a_line);
+        if line >= lines {
+            return;
+        }
+        let at = Rect {
+            x: area.x.saturating_add(
+                crate::text::numbers::u16_of(number % of_a_line).saturating_mul(each),
+            ),
+            y: area.y.saturating_add(line.saturating_mul(height)),
+            width: each.saturating_sub(1),
+            height,
+        };
+        let points = cycles.iter().map(|cycle| {
+            let value = (told.value)(cycle);
+            Point {
+                users: cycle.users,
+                value,
+                text: (told.text)(value),
+                style: *style,
+            }
+        });
+        chart(
+            buf,
+            at.intersection(area),
+            cx,
+            told.title,
+            None,
+            points.collect(),
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! The panes, one file each: pure drawing.
+//!
+//! Those of a run are `render(frame, area, cx)`, with a [`Cx`](crate::tui::Cx): each draws its own frame
+//! and title, takes any area, also one of nothing, and any state, and changes nothing. What several
+//! of them reckon with stands in [`figures`] (a cycle) and [`entries`] (a request). Scrolling counts
+//! from the top in tables and from the end in `answer` and `log`, where 0 follows what comes.
+//!
+//! [`runs`] and [`comparison`] draw what was recorded before.
+//!
+//! Those around a run ([`header`], [`footer`], [`ready`], [`searching`], [`dialog`], [`help`],
+//! [`toosmall`]) draw from the [`App`](crate::tui::app::App); [`card`] is what they share.
+
+pub mod answer;
+pub mod comparison;
+pub mod cycles;
+pub mod dialog;
+pub mod figures;
+pub mod footer;
+pub mod header;
+pub mod headline;
+pub mod help;
+pub mod log;
+pub mod machine;
+pub mod machine_by_level;
+pub mod popup;
+pub mod processes;
+pub mod ready;
+pub mod request_detail;
+pub mod request_rows;
+pub mod requests;
+pub mod requests_view;
+pub mod results;
+pub mod runs;
+pub mod searching;
+pub mod too_small;
+pub mod ttfb;
+pub mod verdict;

@@ -1,0 +1,234 @@
+//! Before the start: the server, its models, the plan; and what its machine does, where that is told.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Padding, Paragraph};
+
+use crate::event::{Dialect, Model};
+use crate::plan::CycleShape;
+use crate::tui::app::App;
+use crate::tui::panes::popup::wrapped;
+use crate::tui::panes::{machine, processes};
+use crate::tui::theme::Theme;
+use crate::tui::widgets::table::{Column, View, first_row, table};
+use crate::tui::widgets::text;
+
+/// Columns of the table of models, those that give way first with the largest rank.
+const COLUMNS: [Column; 6] = [
+    Column::words("", 1, 0),
+    Column::words("model", 20, 0).growing(),
+    Column::number("size", 8, 1),
+    Column::number("params", 7, 2),
+    Column::words("quant", 8, 3),
+    Column::number("context", 8, 4),
+];
+/// Rows of the table that are not models: the border and the head above, the border below.
+const HEAD: u16 = 2;
+const BORDERS: u16 = 2;
+/// Rows of the machine, and the rows of the screen from which on it has room.
+const MACHINE: u16 = 6;
+const MACHINE_FROM: u16 = 18;
+
+/// Draws the screen.
+pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let area = area.intersection(frame.area());
+    let [above, below] = with_machine(area, app);
+    let [models, plan] = areas(above);
+    render_models(frame, models, app);
+    render_plan(frame, plan, app);
+    if let Some(cx) = app.idle() {
+        let [gpu, table] = below.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
+        machine::render(frame, gpu, &cx);
+        processes::render(frame, table, &cx, app.process_sort());
+    }
+}
+
+/// All but the machine, and the machine below it, where something is told of it and there is room.
+fn with_machine(area: Rect, app: &App) -> [Rect; 2] {
+    let height = match area.height {
+        _ if app.idle().is_none() => 0,
+        ..MACHINE_FROM => 0,
+        MACHINE_FROM..30 => MACHINE,
+        _ => MACHINE + 2,
+    };
+    area.layout(&Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(height),
+    ]))
+}
+
+/// The models and the plan: side by side where there is room, else one over the other.
+fn areas(area: Rect) -> [Rect; 2] {
+    if area.width >= 100 {
+        let halves = [Constraint::Percentage(60), Constraint::Fill(1)];
+        return area.layout(&Layout::horizontal(halves));
+    }
+    let plan = Constraint::Length((area.height / 2).min(11));
+    area.layout(&Layout::vertical([Constraint::Fill(1), plan]))
+}
+
+/// The number of the model drawn at a place of the screen.
+pub fn model_at(app: &App, area: Rect, at: Position) -> Option<usize> {
+    let [above, _] = with_machine(area, app);
+    let [models, _] = areas(above);
+    let row = at.y.checked_sub(models.y.saturating_add(HEAD))?;
+    let inside = models.contains(at) && at.y.saturating_add(1) < models.bottom();
+    let count = app.found()?.models.len();
+    let height = models.height.saturating_sub(HEAD + 1);
+    let first = first_row(count, usize::from(height), Some(app.model_index()), 0);
+    inside.then(|| usize::from(row) + first)
+}
+
+fn block<'a>(theme: &Theme, title: &str, border: Style) -> Block<'a> {
+    Block::bordered()
+        .title(Span::styled(format!(" {title} "), theme.title))
+        .border_style(border)
+}
+
+fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let theme = app.theme();
+    let Some(found) = app.found() else {
+        return;
+    };
+    let server = found.server.as_deref().unwrap_or("server");
+    let title = format!("{} @ {} · models", server, found.url);
+    let room = usize::from(area.width.saturating_sub(BORDERS + 2));
+    let block = block(theme, &text::fit(&title, room), theme.focus);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let advice = advice(app, found.models.is_empty());
+    let columns = usize::from(inner.width.saturating_sub(2)).max(1);
+    let advice = advice.map(|words| wrapped(&words, columns, theme.warn));
+    let advice = advice.unwrap_or_default();
+    let lines = Constraint::Length(crate::text::numbers::u16_of(advice.len()));
+    let [list, below] = inner.layout(&Layout::vertical([Constraint::Fill(1), lines]));
+    let view = View {
+        columns: &COLUMNS,
+        len: found.models.len(),
+        selected: Some(app.model_index()),
+        scroll: 0,
+    };
+    if !found.models.is_empty() {
+        table(frame.buffer_mut(), list, theme, view, |index, _| {
+            let model = found.models.get(index);
+            model.map(|model| cells(theme, model)).unwrap_or_default()
+        });
+    }
+    frame.render_widget(Paragraph::new(advice), below);
+}
+
+/// What to do where a model is missing.
+fn advice(app: &App, empty: bool) -> Option<String> {
+    let missing = app.missing_model();
+    match (missing, empty) {
+        (Some(name), _) => Some(format!(
+            "{name} is not on this server. d downloads it (ollama pull {name}); or choose another."
+        )),
+        (None, true) => Some(
+            "This server has no models. Get one (ollama pull NAME), then r looks again.".to_owned(),
+        ),
+        (None, false) => None,
+    }
+}
+
+fn cells(theme: &Theme, model: &Model) -> Vec<Span<'static>> {
+    let known = |value: &Option<String>| {
+        let value = value.as_deref().unwrap_or(text::UNKNOWN);
+        text::safe(value).into_owned()
+    };
+    let mark = if model.loaded { theme.dot() } else { " " };
+    vec![
+        Span::styled(mark, theme.good),
+        Span::styled(text::safe(&model.name).into_owned(), theme.text),
+        Span::styled(text::bytes(model.size_bytes), theme.text),
+        Span::styled(known(&model.parameters), theme.text),
+        Span::styled(known(&model.quantisation), theme.text),
+        Span::styled(text::count(model.context), theme.dim),
+    ]
+}
+
+fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let theme = app.theme();
+    let block = block(theme, "Plan", theme.border).padding(Padding::horizontal(1));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let columns = usize::from(inner.width).saturating_sub(LABEL).max(1);
+    let mut lines = Vec::new();
+    for (name, value) in facts(app) {
+        for (index, line) in text::wrap(&value, columns).into_iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            lines.push(Line::from(vec![
+                Span::styled(format!("{name:<LABEL$}"), theme.dim),
+                Span::styled(line, theme.text),
+            ]));
+        }
+    }
+    let legend = format!("{} in memory now: no loading time", theme.dot());
+    let room = usize::from(inner.height);
+    if lines.len() + 2 <= room {
+        lines.push(Line::default());
+        lines.push(Line::styled(legend, theme.dim));
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// Columns of the names in the plan.
+const LABEL: usize = 10;
+
+fn facts(app: &App) -> Vec<(&'static str, String)> {
+    let plan = app.plan();
+    let path = match app.found().map(|found| found.dialect) {
+        Some(Dialect::OpenAi) => "/v1/chat/completions".to_owned(),
+        _ => format!("/api/{}", plan.api),
+    };
+    let levels: Vec<String> = plan.levels.iter().map(ToString::to_string).collect();
+    let shape = match plan.shape {
+        CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
+        CycleShape::Waves(times) => format!("each user asks {times} times in a row"),
+        CycleShape::DurationS(seconds) => {
+            format!("each user asks again for {}", text::seconds(Some(seconds)))
+        }
+    };
+    let tokens = match plan.max_tokens {
+        Some(tokens) => format!("at most {tokens} tokens"),
+        None => "as long as the model wants".to_owned(),
+    };
+    let prompt = match plan.prompts.as_slice() {
+        [] => text::UNKNOWN.to_owned(),
+        [one] => one.clone(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    };
+    let limits = plan.limits;
+    let mut facts = vec![
+        ("users", levels.join(" ")),
+        ("cycle", shape),
+        ("answer", tokens),
+        (
+            "limits",
+            format!(
+                "wait {} s, speed {} tok/s",
+                text::plain(limits.wait_s),
+                text::plain(limits.speed_tok_s)
+            ),
+        ),
+        (
+            "rest",
+            format!("{} s between cycles", text::plain(plan.rest_s)),
+        ),
+        ("warm-up", plan.warmup.to_string()),
+        ("asks", format!("{path}, think {}", plan.think)),
+        ("prompt", text::fit(&prompt, 160).into_owned()),
+    ];
+    if plan.time_scale > 1.0 {
+        facts.push((
+            "time",
+            format!(
+                "the simulated server is {} times faster",
+                text::plain(plan.time_scale)
+            ),
+        ));
+    }
+    facts
+}

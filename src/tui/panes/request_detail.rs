@@ -1,0 +1,299 @@
+//! Everything of one request: its phases, the client's and the server's figures side by side.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use crate::event::{Outcome, RequestRecord, Stamp};
+use crate::tui::Cx;
+use crate::tui::panes::request_rows;
+use crate::tui::panes::request_rows::Entry;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::{cells, text};
+
+/// Draws the pane; `cx.scroll` lines are above it.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let entry = find(cx);
+    let title = entry.as_ref().map_or_else(
+        || Title::new("Request"),
+        |entry| {
+            let who = format!("user {} · round {}", entry.user(), entry.round());
+            Title::new(format!("Request {}", entry.id())).aside(who)
+        },
+    );
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        let lines = match entry {
+            None => vec![Line::styled("no request chosen", cx.theme.dim)],
+            Some(Entry::Ended(record)) => ended(cx, record, usize::from(inner.width)),
+            Some(Entry::Live(_)) => entry.map(|e| live(cx, &e)).unwrap_or_default(),
+        };
+        let scroll = cx
+            .scroll
+            .min(lines.len().saturating_sub(usize::from(inner.height)));
+        let seen: Vec<_> = lines.into_iter().skip(scroll).collect();
+        Paragraph::new(seen).render(inner, buf);
+    });
+}
+
+fn find<'a>(cx: &Cx<'a>) -> Option<Entry<'a>> {
+    let id = cx.request?;
+    let shown = cx.shown_cycle().into_iter();
+    let all = shown.chain(cx.run.cycles.iter().rev());
+    all.flat_map(request_rows::entries)
+        .find(|entry| entry.id() == id)
+}
+
+fn live(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Line<'static>> {
+    let state = Span::styled(entry.state(), entry.style(cx.theme));
+    let mut lines = vec![Line::from(state), Line::default()];
+    let mut row = |label: &str, value: String| {
+        lines.push(Line::from(vec![
+            Span::styled(format!("{label:<LABEL$}"), cx.theme.dim),
+            Span::raw(value),
+        ]));
+    };
+    row("first token", text::seconds(entry.wait_s()));
+    if let Some(waiting) = entry.waiting_s(cx.now) {
+        row("waiting for", text::seconds(Some(waiting)));
+    }
+    row("tokens so far", entry.tokens_text());
+    row(
+        "speed so far",
+        with_unit(text::tok_s(entry.speed_tok_s(cx.now)), " tok/s"),
+    );
+    row("duration", text::seconds(Some(entry.duration_s(cx.now))));
+    lines
+}
+
+/// Width of the labels and of each column of figures.
+const LABEL: usize = 16;
+const FIGURE: usize = 12;
+
+fn ended(cx: &Cx<'_>, record: &RequestRecord, width: usize) -> Vec<Line<'static>> {
+    let theme = cx.theme;
+    let entry = Entry::Ended(record);
+    let mut lines: Vec<Line<'static>> = match &record.outcome {
+        Outcome::Done { reason } => {
+            let reason = reason.as_deref().map(|r| format!(" · {}", text::safe(r)));
+            let words = format!("✔ done{}", reason.unwrap_or_default());
+            vec![Line::styled(
+                text::fit(&words, width).into_owned(),
+                theme.good,
+            )]
+        }
+        Outcome::Failed { message, .. } => {
+            let words = format!("✘ {}: {message}", entry.state());
+            let wrapped = text::wrap(&words, width).into_iter().take(4);
+            wrapped.map(|line| Line::styled(line, theme.bad)).collect()
+        }
+        Outcome::Cancelled => vec![Line::styled("cancelled", theme.dim)],
+    };
+    lines.push(Line::default());
+    lines.extend(phase_bar(theme, &phases(theme, record), width));
+    lines.push(Line::default());
+    lines.extend(side_by_side(theme, record));
+    lines.push(Line::default());
+    lines.extend(rest(theme, record));
+    lines
+}
+
+struct Part {
+    name: &'static str,
+    glyph: &'static str,
+    style: Style,
+    seconds: f64,
+}
+
+/// What the request went through, in order, with seconds.
+fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Part> {
+    let between = |from: Option<Stamp>, to: Option<Stamp>| match (from, to) {
+        (Some(from), Some(to)) => to.since(from),
+        _ => 0.0,
+    };
+    let end = Some(record.ended);
+    let first = record.first_token.or(end);
+    let thought = record.thinking_chunks > 0;
+    let answers = if thought {
+        record.first_answer
+    } else {
+        record.first_token
+    };
+    let connect = record.connect_us.map_or(0.0, |us| us as f64 / 1e6);
+    let thinking = if thought {
+        between(record.first_token, answers.or(end))
+    } else {
+        0.0
+    };
+    let all = [
+        ("connect", "▒", theme.dim, connect),
+        ("wait", "░", theme.warn, between(Some(record.sent), first)),
+        ("thinking", "▓", theme.thinking, thinking),
+        ("answering", "█", theme.good, between(answers, end)),
+    ];
+    let known = all.into_iter().filter(|(.., seconds)| *seconds > 0.0);
+    known
+        .map(|(name, glyph, style, seconds)| Part {
+            name,
+            glyph,
+            style,
+            seconds,
+        })
+        .collect()
+}
+
+/// The phases as parts of one bar, each at least one cell, and their legend.
+fn phase_bar(theme: &Theme, phases: &[Part], width: usize) -> Vec<Line<'static>> {
+    let whole: f64 = phases.iter().map(|p| p.seconds).sum();
+    let spare = width.saturating_sub(phases.len());
+    let mut bar = Line::default();
+    let mut legend = Vec::new();
+    for phase in phases {
+        let width = cells(phase.seconds / whole * spare as f64, spare);
+        bar.push_span(Span::styled(phase.glyph.repeat(width + 1), phase.style));
+        let words = format!(
+            "{} {} {}",
+            phase.glyph,
+            phase.name,
+            text::seconds(Some(phase.seconds))
+        );
+        legend.push((words, phase.style));
+    }
+    let mut lines = vec![bar, Line::default()];
+    for (words, style) in legend {
+        let used = lines.last().map_or(0, Line::width);
+        if used > 0 && used + 3 + text::width(&words) > width {
+            lines.push(Line::default());
+        }
+        if let Some(line) = lines.last_mut() {
+            let gap = if line.spans.is_empty() { "" } else { "   " };
+            line.push_span(Span::styled(gap, theme.dim));
+            line.push_span(Span::styled(words, style));
+        }
+    }
+    lines
+}
+
+fn side_by_side(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
+    let server = &record.server;
+    let speed = |v| with_unit(text::tok_s(v), " tok/s");
+    let streamed = record
+        .first_token
+        .zip(record.last_token)
+        .map(|(first, last)| last.since(first));
+    let none = || text::UNKNOWN.to_owned();
+    let told = record.server.output_tokens;
+    let chunks = text::count(Some(u64::from(record.chunks)));
+    let rows = [
+        ("", "client".to_owned(), "server".to_owned()),
+        (
+            "speed",
+            speed(record.speed_tok_s()),
+            speed(server.speed_tok_s()),
+        ),
+        ("output tokens", format!("~{chunks}"), text::count(told)),
+        ("prompt tokens", none(), text::count(server.prompt_tokens)),
+        ("loading", none(), text::seconds(server.load_s)),
+        (
+            "reading prompt",
+            none(),
+            text::seconds(server.prompt_eval_s),
+        ),
+        (
+            "writing answer",
+            text::seconds(streamed),
+            text::seconds(server.eval_s),
+        ),
+        (
+            "total",
+            text::seconds(record.total_s()),
+            text::seconds(server.total_s),
+        ),
+    ];
+    let line = |(label, client, server): (&str, String, String)| {
+        let style = if label.is_empty() {
+            theme.dim
+        } else {
+            theme.text
+        };
+        Line::from(vec![
+            Span::styled(format!("{label:<LABEL$}"), theme.dim),
+            Span::styled(format!("{client:>FIGURE$}{server:>FIGURE$}"), style),
+        ])
+    };
+    rows.into_iter().map(line).collect()
+}
+
+fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
+    let at = |stamp: Option<Stamp>| {
+        let seconds = stamp.map(|s| s.since(record.sent));
+        text::seconds(seconds)
+    };
+    let thinking = u64::from(record.thinking_chunks);
+    let gap = |p: f64| text::seconds(gap_s(&record.itl_us, p));
+    let gaps = format!("{} median · {} longest", gap(0.5), gap(1.0));
+    let rows = [
+        ("sent", format!("{:.3} s into the run", record.sent.secs())),
+        ("answer's head", at(record.head)),
+        ("first byte", at(record.first_byte)),
+        ("first token", at(record.first_token)),
+        ("first answer", at(record.first_answer)),
+        ("in queue", text::seconds(record.queue_wait_s())),
+        ("token gaps", gaps),
+        (
+            "chunks",
+            format!("{} · {thinking} of thinking", record.chunks),
+        ),
+        (
+            "connect",
+            text::seconds(record.connect_us.map(|us| us as f64 / 1e6)),
+        ),
+        ("prompt", format!("number {}", record.prompt)),
+        ("retries", record.retries.to_string()),
+    ];
+    let line = |(label, value): (&str, String)| {
+        Line::from(vec![
+            Span::styled(format!("{label:<LABEL$}"), theme.dim),
+            Span::raw(value),
+        ])
+    };
+    rows.into_iter().map(line).collect()
+}
+
+/// The gap at that share (0–1) of all gaps, seconds, from `[microseconds, count, …]`.
+fn gap_s(itl_us: &[u64], share: f64) -> Option<f64> {
+    let pairs = || itl_us.as_chunks::<2>().0.iter();
+    let all: u64 = pairs().fold(0, |sum, [_, count]| sum.saturating_add(*count));
+    let rank = crate::text::numbers::floor_u64((all as f64 * share).ceil()).max(1);
+    let mut seen = 0_u64;
+    let at = pairs().find(|[_, count]| {
+        seen = seen.saturating_add(*count);
+        seen >= rank
+    });
+    at.map(|[micros, _]| *micros as f64 / 1e6)
+}
+
+fn with_unit(value: String, unit: &str) -> String {
+    if value == text::UNKNOWN {
+        value
+    } else {
+        value + unit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_counted_with_their_number() {
+        let itl = [10_000, 98, 50_000, 1, 900_000, 1];
+        assert_eq!(gap_s(&itl, 0.5), Some(0.01));
+        assert_eq!(gap_s(&itl, 0.99), Some(0.05));
+        assert_eq!(gap_s(&itl, 1.0), Some(0.9));
+        assert_eq!(gap_s(&[], 0.5), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! The requests of the shown cycle: those in flight first, then the ended ones, newest first.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use crate::event::Phase;
+use crate::metrics::state::CycleState;
+use crate::tui::Cx;
+use crate::tui::panes::figures::Judged;
+use crate::tui::panes::request_rows;
+use crate::tui::panes::request_rows::Entry;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::gauge;
+use crate::tui::widgets::table;
+use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::text;
+
+const COLUMNS: [Column; 7] = [
+    Column::number("id", 5, 0),
+    Column::number("tokens", 6, 2),
+    Column::number("tok/s", 6, 0),
+    Column::number("TTFB", 7, 1),
+    Column::number("waiting", 7, 4),
+    Column::number("duration", 8, 3),
+    Column::words("state", 19, 0).growing(),
+];
+
+/// Draws the pane.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let cycle = cx.shown_cycle();
+    frame::pane(frame, area, cx, &title(cycle), |buf, inner| {
+        let len = cycle.map_or(0, request_rows::len);
+        let view = View {
+            columns: &COLUMNS,
+            len,
+            selected: cycle.and_then(|cycle| request_rows::row_of(cycle, cx.request?)),
+            scroll: cx.scroll,
+        };
+        table::table(buf, inner, cx.theme, view, |row, _| {
+            let entry = cycle.and_then(|cycle| request_rows::nth(cycle, row));
+            entry.map(|entry| cells(cx, &entry)).unwrap_or_default()
+        });
+        if len == 0 {
+            none_yet(buf, inner, cx);
+        }
+    });
+}
+
+/// The title of a list of the requests of `cycle`.
+pub(super) fn title(cycle: Option<&CycleState>) -> Title {
+    let Some(cycle) = cycle else {
+        return Title::new("Requests");
+    };
+    let (flying, ended) = (cycle.in_flight.len(), cycle.requests.len());
+    Title::new(format!(
+        "Requests · {}",
+        crate::text::numbers::users(cycle.users)
+    ))
+    .aside(format!("{flying} in flight · {ended} ended"))
+}
+
+/// Says below the headings that there is nothing to list.
+pub(super) fn none_yet(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    if let Some(row) = area.rows().nth(1) {
+        Line::styled("no request yet", cx.theme.dim).render(row, buf);
+    }
+}
+
+/// The ids in the order of the rows, for moving the selection.
+pub fn order(cycle: &CycleState) -> Vec<u64> {
+    request_rows::entries(cycle)
+        .map(|entry| entry.id())
+        .collect()
+}
+
+fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
+    let theme = cx.theme;
+    let now = cx.now;
+    let speed = entry.speed_tok_s(now);
+    let wait = entry.wait_s();
+    let waiting = entry.waiting_s(now);
+    vec![
+        Span::raw(entry.id().to_string()),
+        Span::raw(entry.tokens_text()),
+        Span::styled(
+            text::tok_s(speed),
+            Judged::speed(speed, &cx.limits).style(theme),
+        ),
+        Span::styled(
+            text::seconds(wait),
+            Judged::wait(wait, &cx.limits).style(theme),
+        ),
+        Span::styled(
+            waiting.map_or_else(String::new, |s| text::seconds(Some(s))),
+            Judged::wait(waiting, &cx.limits).style(theme),
+        ),
+        Span::raw(text::seconds(Some(entry.duration_s(now)))),
+        Span::styled(state(cx, entry), entry.style(theme)),
+    ]
+}
+
+/// The state of a request with a small bar of its progress, where that is known;
+/// that of a failed one with the kind of its failure, without a bar.
+pub(super) fn state(cx: &Cx<'_>, entry: &Entry<'_>) -> String {
+    if entry.phase() == Some(Phase::Failed) {
+        return entry.state();
+    }
+    let most = cx.run.info.as_ref().and_then(|info| info.plan.max_tokens);
+    let bar = entry
+        .progress(most)
+        .map_or_else(|| "····".to_owned(), |share| gauge::steps(share, 4));
+    format!("{bar} {}", entry.state())
+}

@@ -1,0 +1,202 @@
+//! All that is measured of every request of the shown cycle, sorted by a column.
+
+use std::cmp::Ordering;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+use crate::event::{Phase, RequestRecord, Stamp};
+use crate::metrics::state::CycleState;
+use crate::tui::Cx;
+use crate::tui::panes::figures::Judged;
+use crate::tui::panes::request_rows;
+use crate::tui::panes::request_rows::Entry;
+use crate::tui::panes::requests;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::table;
+use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::text;
+
+/// What the requests are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::EnumIter, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Sort {
+    /// In flight first, then the ended ones, newest first; as in the live list.
+    #[default]
+    Recent,
+    /// The id.
+    Id,
+    /// The user.
+    User,
+    /// Output tokens.
+    Tokens,
+    /// The client's speed.
+    Speed,
+    /// The wait for the first token.
+    #[strum(serialize = "TTFB")]
+    Wait,
+    /// The wait in the server's queue.
+    Queue,
+    /// The duration.
+    Duration,
+    /// The state, failed ones first.
+    State,
+}
+
+/// The order of the table.
+pub type Sorting = table::Sorting<Sort>;
+
+impl Sorting {
+    /// The same direction by the column after this one, round again at the end.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self {
+            by: self.next_column(),
+            ..self
+        }
+    }
+}
+
+const COLUMNS: [Column; 14] = [
+    Column::number("id", 6, 0),
+    Column::number("user", 5, 2),
+    Column::number("round", 5, 8),
+    Column::number("prompt", 6, 7),
+    Column::number("tokens", 6, 1),
+    Column::number("chunks", 6, 6),
+    Column::number("tok/s", 6, 0),
+    Column::number("server", 6, 5),
+    Column::number("TTFB", 7, 1),
+    Column::number("answer", 7, 7),
+    Column::number("queue", 7, 5),
+    Column::number("duration", 8, 3),
+    Column::number("retries", 7, 8),
+    Column::words("state", 19, 0).growing(),
+];
+
+/// Draws the view.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, sort: Sorting) {
+    let cycle = cx.shown_cycle();
+    let mut title = requests::title(cycle);
+    let arrow = if sort.descending { "▼" } else { "▲" };
+    title.main = match sort.by {
+        Sort::Recent => title.main,
+        by => format!("{} · by {by} {arrow}", title.main),
+    };
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        let list = cycle.map_or_else(Vec::new, |cycle| sorted(cycle, sort, cx.now));
+        let view = View {
+            columns: &COLUMNS,
+            len: list.len(),
+            selected: cx
+                .request
+                .and_then(|id| list.iter().position(|e| e.id() == id)),
+            scroll: cx.scroll,
+        };
+        table::table(buf, inner, cx.theme, view, |row, _| {
+            let entry = list.get(row);
+            entry.map(|entry| cells(cx, entry)).unwrap_or_default()
+        });
+        if list.is_empty() {
+            requests::none_yet(buf, inner, cx);
+        }
+    });
+}
+
+/// The ids in the order of the rows, for moving the selection.
+pub fn order(cycle: &CycleState, sort: Sorting, now: Stamp) -> Vec<u64> {
+    sorted(cycle, sort, now).iter().map(Entry::id).collect()
+}
+
+fn sorted(cycle: &CycleState, sort: Sorting, now: Stamp) -> Vec<Entry<'_>> {
+    let mut list: Vec<Entry<'_>> = request_rows::entries(cycle).collect();
+    let key = |entry: &Entry<'_>| -> Option<f64> {
+        match sort.by {
+            Sort::Recent => None,
+            Sort::Id => Some(entry.id() as f64),
+            Sort::User => Some(f64::from(entry.user())),
+            Sort::Tokens => Some(entry.tokens() as f64),
+            Sort::Speed => entry.speed_tok_s(now),
+            Sort::Wait => entry.wait_s(),
+            Sort::Queue => entry.record().and_then(RequestRecord::queue_wait_s),
+            Sort::Duration => Some(entry.duration_s(now)),
+            Sort::State => Some(match entry.phase() {
+                Some(Phase::Failed) => 0.0,
+                Some(Phase::Queued) => 1.0,
+                Some(Phase::Thinking) => 2.0,
+                Some(Phase::Answering) => 3.0,
+                Some(Phase::Done) => 4.0,
+                None => 5.0,
+            }),
+        }
+    };
+    match sort.by {
+        Sort::Recent if sort.descending => list.reverse(),
+        Sort::Recent => {}
+        _ => list.sort_by(|a, b| known_first(key(a), key(b), sort.descending)),
+    }
+    list
+}
+
+pub(super) fn known_first(a: Option<f64>, b: Option<f64>, descending: bool) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) if descending => b.total_cmp(&a),
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    }
+}
+
+fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
+    let theme = cx.theme;
+    let record = entry.record();
+    let server = record.map(|r| r.server);
+    let speed = entry.speed_tok_s(cx.now);
+    let wait = entry.wait_s();
+    let chunks = record.map_or_else(|| entry.tokens(), |r| u64::from(r.chunks));
+    vec![
+        Span::raw(entry.id().to_string()),
+        Span::raw(entry.user().to_string()),
+        Span::raw(entry.round().to_string()),
+        Span::raw(text::count(server.and_then(|s| s.prompt_tokens))),
+        Span::raw(entry.tokens_text()),
+        Span::raw(text::count(Some(chunks))),
+        Span::styled(
+            text::tok_s(speed),
+            Judged::speed(speed, &cx.limits).style(theme),
+        ),
+        Span::raw(text::tok_s(server.and_then(|s| s.speed_tok_s()))),
+        Span::styled(
+            text::seconds(wait),
+            Judged::wait(wait, &cx.limits).style(theme),
+        ),
+        Span::raw(text::seconds(record.and_then(RequestRecord::ttfa_s))),
+        Span::raw(text::seconds(record.and_then(RequestRecord::queue_wait_s))),
+        Span::raw(text::seconds(Some(entry.duration_s(cx.now)))),
+        Span::raw(text::count(record.map(|r| u64::from(r.retries)))),
+        Span::styled(requests::state(cx, entry), entry.style(theme)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::IntoEnumIterator as _;
+
+    use super::*;
+
+    #[test]
+    fn every_column_comes_round() {
+        let mut sort = Sorting::default();
+        for _ in Sort::iter() {
+            sort = sort.next();
+        }
+        assert_eq!(sort, Sorting::default());
+    }
+
+    #[test]
+    fn unknown_values_stand_last_either_way() {
+        assert_eq!(known_first(None, Some(1.0), false), Ordering::Greater);
+        assert_eq!(known_first(None, Some(1.0), true), Ordering::Greater);
+        assert_eq!(known_first(Some(2.0), Some(1.0), true), Ordering::Less);
+    }
+}

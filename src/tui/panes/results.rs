@@ -1,0 +1,397 @@
+//! The results: every cycle in figures, speed and wait against users, and what was found.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use crate::event::{CycleEnd, RequestRecord};
+use crate::metrics::bandwidth_limit::PhysicalLimit;
+use crate::metrics::bottleneck::{sentences, why_of_run};
+use crate::metrics::dist::Dist;
+use crate::metrics::state::CycleState;
+use crate::metrics::verdict::Verdict;
+use crate::tui::Cx;
+use crate::tui::panes::figures;
+use crate::tui::panes::figures::Judged;
+use crate::tui::panes::{cycles, verdict};
+use crate::tui::widgets::columns;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::table;
+use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::text;
+
+const COLUMNS: [Column; 14] = [
+    Column::words("", 1, 0),
+    Column::number("users", 5, 0),
+    Column::number("requests", 8, 3),
+    Column::number("failed", 6, 1),
+    Column::number("tok/s", 6, 0),
+    Column::number("p5", 6, 8),
+    Column::number("min", 6, 4),
+    Column::number("wait", 7, 0),
+    Column::number("p95", 7, 7),
+    Column::number("max", 7, 4),
+    Column::number("total", 7, 5),
+    Column::number("system", 6, 2),
+    Column::number("tokens", 6, 6),
+    Column::number("within limits", 13, 3),
+];
+/// Least and largest height of the charts.
+const CHARTS: (u16, u16) = (8, 18);
+
+/// Draws the view.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    let title = Title::new("Results").aside("tok/s and total per request; system: all together");
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        if cx.run.cycles.is_empty() {
+            Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
+            return;
+        }
+        let rows = crate::text::numbers::u16_of(cx.run.cycles.len() + 1);
+        let below = inner.height.saturating_sub(rows);
+        let found = told(cx, usize::from(inner.width), below);
+        let words = crate::text::numbers::u16_of(found.len()).min(inner.height.saturating_sub(3));
+        let room = inner.height.saturating_sub(words);
+        let beside = room.saturating_sub(CHARTS.0 + 1).max(4);
+        let charts = room.saturating_sub(rows.min(beside) + 1).min(CHARTS.1);
+        let (rows, charts) = if charts < CHARTS.0 {
+            (room, 0)
+        } else {
+            (rows.min(beside), charts)
+        };
+        let [cycles, _, chart, words] = Layout::vertical([
+            Constraint::Length(rows),
+            Constraint::Length(charts.min(1)),
+            Constraint::Length(charts),
+            Constraint::Length(words),
+        ])
+        .areas(inner);
+        by_cycle(buf, cycles, cx, &COLUMNS, |cycle| cells(cx, cycle));
+        if !chart.is_empty() {
+            let [speed, _, wait] = Layout::horizontal([
+                Constraint::Fill(1),
+                Constraint::Length(2),
+                Constraint::Fill(1),
+            ])
+            .areas(chart);
+            speed_chart(buf, speed, cx);
+            wait_chart(buf, wait, cx);
+        }
+        Paragraph::new(found).render(words, buf);
+    });
+}
+
+/// A table with a row a cycle.
+pub(super) fn by_cycle(
+    buf: &mut Buffer,
+    area: Rect,
+    cx: &Cx<'_>,
+    columns: &[Column],
+    cells: impl Fn(&CycleState) -> Vec<Span<'static>>,
+) {
+    let cycles = &cx.run.cycles;
+    let view = View {
+        columns,
+        len: cycles.len(),
+        selected: cx.cycle.filter(|index| *index < cycles.len()),
+        scroll: cx.scroll,
+    };
+    table::table(buf, area, cx.theme, view, |row, _| {
+        cycles.get(row).map(&cells).unwrap_or_default()
+    });
+}
+
+fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+    let theme = cx.theme;
+    let speeds = figures::speeds(cycle);
+    let waits = figures::waits(cycle);
+    let done = cycle.requests.iter().filter(|r| r.is_done());
+    let total = Dist::of(done.clone().filter_map(RequestRecord::total_s));
+    let counted = done.clone().all(|r| r.server.output_tokens.is_some());
+    let tokens = match (done.count(), counted) {
+        (0, _) => text::UNKNOWN.to_owned(),
+        (_, true) => text::count(Some(cycle.output_tokens())),
+        (_, false) => format!("~{}", text::count(Some(cycle.output_tokens()))),
+    };
+    let within = figures::attainment(cycle, &cx.limits);
+    let good = within.is_some_and(|share| share >= cx.limits.share);
+    let (sign, judged) = match within {
+        None => ("", theme.dim),
+        Some(_) if good => ("✔ ", theme.good),
+        Some(_) => ("✘ ", theme.bad),
+    };
+    let speed =
+        |v: Option<f64>| Span::styled(text::tok_s(v), Judged::speed(v, &cx.limits).style(theme));
+    let wait =
+        |v: Option<f64>| Span::styled(text::seconds(v), Judged::wait(v, &cx.limits).style(theme));
+    let failed = match figures::failed(cycle) {
+        0 => Span::styled("0", theme.dim),
+        n => Span::styled(format!("✘ {n}"), theme.bad),
+    };
+    let share = text::number(within.map(|share| share * 100.0), 0, " %");
+    let (mark, style) = cycles::mark(cx, cycle);
+    vec![
+        Span::styled(mark, style),
+        Span::raw(cycle.users.to_string()),
+        Span::raw(cycle.finished().to_string()),
+        failed,
+        speed(speeds.mean),
+        speed(speeds.p5),
+        speed(speeds.min),
+        wait(waits.mean),
+        wait(waits.p95),
+        wait(waits.max),
+        Span::raw(text::seconds(total.mean)),
+        Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
+        Span::raw(tokens),
+        Span::styled(format!("{sign}{share}"), judged),
+    ]
+}
+
+/// A column of a chart.
+pub(super) struct Point {
+    pub(super) users: u32,
+    pub(super) value: Option<f64>,
+    pub(super) text: String,
+    pub(super) style: Style,
+}
+
+fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    let points = cx.run.cycles.iter().map(|cycle| {
+        let value = figures::speed(cx.run, cycle, cx.now);
+        Point {
+            users: cycle.users,
+            value,
+            text: text::tok_s(value),
+            style: Judged::speed(value, &cx.limits).style(cx.theme),
+        }
+    });
+    let limit = cx.limits.speed_tok_s;
+    let title = format!("speed, tok/s by users  ╌ limit {}", text::plain(limit));
+    chart(buf, area, cx, &title, Some(limit), points.collect());
+}
+
+fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+    let points = cx.run.cycles.iter().map(|cycle| {
+        let value = figures::waits(cycle).mean;
+        Point {
+            users: cycle.users,
+            value,
+            text: text::seconds(value).replace(" s", ""),
+            style: Judged::wait(value, &cx.limits).style(cx.theme),
+        }
+    });
+    let limit = cx.limits.wait_s;
+    let title = format!("wait, s by users  ╌ limit {}", text::plain(limit));
+    chart(buf, area, cx, &title, Some(limit), points.collect());
+}
+
+/// A column for each level, its value above it, its users below it, the limit behind them.
+pub(super) fn chart(
+    buf: &mut Buffer,
+    area: Rect,
+    cx: &Cx<'_>,
+    title: &str,
+    limit: Option<f64>,
+    points: Vec<Point>,
+) {
+    let [head, values, bars, labels] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let title = text::fit(title, usize::from(head.width)).into_owned();
+    Line::styled(title, cx.theme.title).render(head, buf);
+    let points = thinned(points, usize::from(area.width / 6).max(1));
+    let count = crate::text::numbers::u16_of(points.len()).max(1);
+    let slot = (area.width / count).min(14);
+    let known = points.iter().filter_map(|p| p.value);
+    let top = known.filter(|v| v.is_finite()).fold(
+        limit.map_or(f64::MIN_POSITIVE, |limit| limit * 1.1),
+        f64::max,
+    );
+    for (i, point) in points.iter().enumerate() {
+        let x = area
+            .x
+            .saturating_add(crate::text::numbers::u16_of(i).saturating_mul(slot));
+        let place = |row: Rect| {
+            Rect {
+                x,
+                width: slot.saturating_sub(1),
+                ..row
+            }
+            .intersection(row)
+        };
+        let share = point.value.unwrap_or(0.0) / top;
+        columns::column(buf, place(bars), share, point.style);
+        let filled = crate::tui::widgets::eighths(share, usize::from(bars.height)).div_ceil(8);
+        let above = Rect {
+            y: bars
+                .bottom()
+                .saturating_sub(crate::text::numbers::u16_of(filled) + 1)
+                .max(values.y),
+            height: 1,
+            ..place(bars)
+        };
+        let words = text::fit(&point.text, usize::from(above.width)).into_owned();
+        Line::raw(words).centered().render(above, buf);
+        let users = point.users.to_string();
+        Line::styled(users, cx.theme.dim)
+            .centered()
+            .render(place(labels), buf);
+    }
+    let Some(limit) = limit else { return };
+    let up = crate::text::numbers::round_u16(limit / top * f64::from(bars.height));
+    let line = Rect {
+        y: bars.bottom().saturating_sub(up.max(1)),
+        height: bars.height.min(1),
+        width: slot.saturating_mul(count).min(bars.width),
+        ..bars
+    };
+    columns::line_behind(buf, line, "╌", cx.theme.warn);
+}
+
+/// At most `most` of the points, evenly, the first and the last among them.
+fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
+    let len = points.len();
+    if len <= most {
+        return points;
+    }
+    let last = most.saturating_sub(1).max(1);
+    let keep: Vec<usize> = (0..most).map(|i| i * (len - 1) / last).collect();
+    let kept = points.into_iter().enumerate();
+    kept.filter(|(i, _)| keep.contains(i))
+        .map(|(_, point)| point)
+        .collect()
+}
+
+/// How near one user's speed is to what the memory allows.
+fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
+    let Some(limit) = PhysicalLimit::of(cx.run) else {
+        let model = &cx.run.info.as_ref().filter(|i| !i.simulated)?.target.model;
+        let words = PhysicalLimit::not_told(model.family.as_deref(), &model.name)?;
+        return Some(Line::styled(format!(" {words}"), cx.theme.dim));
+    };
+    let percent = limit.share * 100.0;
+    let most = text::tok_s(Some(limit.limit_tok_s));
+    let words =
+        format!("one user at {percent:.0} % of the {most} tok/s that memory bandwidth allows");
+    Some(match limit.warning() {
+        Some(_) => Line::styled(format!(" ✘ {words}: a number is wrong"), cx.theme.bad),
+        None => Line::raw(format!(" {words}")),
+    })
+}
+
+/// The verdict with its evidence, as far as there is room for it in `below` lines with the charts, and what was
+/// found.
+fn told(cx: &Cx<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
+    let verdict = cx.verdict;
+    let found = findings(cx);
+    let left = below.saturating_sub(crate::text::numbers::u16_of(found.len()));
+    // Charts that have no room anyway leave theirs.
+    let mut left = usize::from(left.checked_sub(CHARTS.0 + 1).unwrap_or(left));
+    let whole = sentence(&verdict.sentence, Style::new(), width);
+    let mut lines = if whole.len() <= left {
+        whole
+    } else {
+        vec![verdict::line(cx, verdict, width)]
+    };
+    left = left.saturating_sub(lines.len());
+    let items = evidence(cx, verdict, width).into_iter();
+    let fitting = items.take_while(|lines| {
+        let fits = lines.len() <= left;
+        left = left.saturating_sub(lines.len());
+        fits
+    });
+    lines.extend(fitting.flatten());
+    lines.extend(found);
+    lines
+}
+
+fn sentence(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
+    let words = text::wrap(text, width.saturating_sub(2)).into_iter();
+    words
+        .map(|words| Line::styled(format!(" {words}"), style))
+        .collect()
+}
+
+/// What the verdict rests on, each a sentence on its lines: the level that it speaks of and the one after it,
+/// repeats that disagree, and of a run that is over why it stops there.
+fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'static>>> {
+    let levels = [verdict.headline(), verdict.beyond()];
+    let mut told: Vec<(String, Style)> = levels
+        .into_iter()
+        .flatten()
+        .map(|level| (level.evidence.clone(), cx.theme.dim))
+        .collect();
+    let repeats = verdict.levels.iter().filter_map(|level| {
+        let repeats = level.repeats.as_ref().filter(|repeats| repeats.disagree)?;
+        let text = format!(
+            "! {}: {}",
+            crate::text::numbers::users(level.users),
+            repeats.text
+        );
+        Some((text, cx.theme.warn))
+    });
+    told.extend(repeats);
+    if !cx.run.is_running() {
+        let reasons = sentences(&why_of_run(cx.run, verdict)).into_iter();
+        told.extend(reasons.map(|text| (format!("why it ends there, by {text}"), Style::new())));
+    }
+    let lines = told.into_iter();
+    lines
+        .map(|(text, style)| sentence(&text, style, width))
+        .collect()
+}
+
+/// What was found, in sentences.
+fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
+    let whole = || {
+        cx.run
+            .cycles
+            .iter()
+            .filter(|c| c.end == Some(CycleEnd::Done))
+    };
+    let best = |value: &dyn Fn(&CycleState) -> Option<f64>| {
+        let known = whole().filter_map(|c| Some((c.users, value(c)?)));
+        known.max_by(|a, b| a.1.total_cmp(&b.1))
+    };
+    let mut told = Vec::new();
+    if let Some((users, speed)) = best(&CycleState::mean_speed_tok_s) {
+        let speed = text::tok_s(Some(speed));
+        told.push(format!(
+            "fastest {speed} tok/s with {}",
+            crate::text::numbers::users(users)
+        ));
+    }
+    if let Some((users, all)) = best(&|c| figures::throughput(cx.run, c)) {
+        let all = text::tok_s(Some(all));
+        told.push(format!(
+            "most together {all} tok/s with {}",
+            crate::text::numbers::users(users)
+        ));
+    }
+    let mut lines: Vec<Line<'_>> = physical_limit(cx).into_iter().collect();
+    if !told.is_empty() {
+        lines.push(Line::raw(format!(" {}", told.join(" · "))));
+    }
+    let mut kinds = std::collections::BTreeMap::<String, usize>::new();
+    for (kind, count) in cx.run.cycles.iter().flat_map(CycleState::failures) {
+        *kinds.entry(kind).or_default() += count;
+    }
+    if !kinds.is_empty() {
+        let kinds: Vec<String> = kinds
+            .iter()
+            .map(|(kind, n)| format!("{kind} {n}"))
+            .collect();
+        let words = format!(" ✘ failed: {}", kinds.join(", "));
+        lines.push(Line::styled(words, cx.theme.bad));
+    }
+    lines
+}

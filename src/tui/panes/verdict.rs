@@ -1,0 +1,210 @@
+//! The running verdict, on one line: how many people the server carries, and how sure that is.
+//!
+//! By the share of good requests and, beside it, by the mean of each level. Only whole cycles count: a cycle
+//! that goes on, or was cut short, has shown its quick requests first.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use crate::metrics::verdict::{State, Verdict};
+use crate::tui::Cx;
+use crate::tui::panes::figures;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::text;
+
+/// Draws the line; it has no frame.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+    frame::bare(frame, area, cx, |buf, area| {
+        let line = line(cx, cx.verdict, usize::from(area.width));
+        line.render(Rect { height: 1, ..area }, buf);
+    });
+}
+
+/// What the line tells beside how many people, how sure, and how many by the mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    /// Words around the figures.
+    Words,
+    /// How many more requests would make it sure.
+    More,
+    /// The level at which it ends.
+    Ends,
+    /// Each limit by itself.
+    Each,
+    /// How many requests failed.
+    Failed,
+    /// What is being measured now.
+    Now,
+}
+
+/// From everything to the least.
+const FORMS: [&[Tell]; 11] = [
+    &[
+        Tell::Words,
+        Tell::More,
+        Tell::Ends,
+        Tell::Each,
+        Tell::Failed,
+        Tell::Now,
+    ],
+    &[
+        Tell::Words,
+        Tell::More,
+        Tell::Ends,
+        Tell::Each,
+        Tell::Failed,
+    ],
+    &[Tell::Words, Tell::More, Tell::Each, Tell::Failed],
+    &[Tell::Words, Tell::More, Tell::Each],
+    &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed, Tell::Now],
+    &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed],
+    &[Tell::Words, Tell::More, Tell::Failed, Tell::Now],
+    &[Tell::Words, Tell::More, Tell::Failed],
+    &[Tell::Words, Tell::More],
+    &[Tell::Words],
+    &[],
+];
+
+/// The verdict as a line of text, as much of it as stands in `width` columns.
+pub fn line(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Line<'static> {
+    let failed = cx.run.cycles.iter().map(figures::failed).sum();
+    let mut lines = FORMS.iter().map(|form| formed(cx, verdict, failed, form));
+    let fitting = lines.find(|line| line.width() <= width);
+    fitting.unwrap_or_else(|| formed(cx, verdict, failed, &[]))
+}
+
+fn formed(cx: &Cx<'_>, verdict: &Verdict, failed: usize, form: &[Tell]) -> Line<'static> {
+    let theme = cx.theme;
+    let words = form.contains(&Tell::Words);
+    let start = match (words, cx.run.is_running()) {
+        (false, _) => " ",
+        (true, true) => " so far: ",
+        (true, false) => " verdict: ",
+    };
+    let by_share = verdict.by_share.both_users;
+    let mut spans = vec![Span::raw(start)];
+    if verdict.levels.is_empty() && words {
+        let unknown = if cx.run.is_running() {
+            "no cycle is over yet"
+        } else {
+            "none, no cycle is whole"
+        };
+        spans.push(Span::styled(unknown, theme.dim));
+    } else {
+        spans.push(people(theme, verdict, by_share, words));
+    }
+    spans.extend(sureness(theme, verdict, form));
+    if !verdict.levels.is_empty() {
+        let mean = if words { ", by mean " } else { " · mean " };
+        spans.push(Span::raw(mean));
+        spans.push(people(theme, verdict, verdict.by_mean.both_users, false));
+    }
+    if form.contains(&Tell::Each) && !verdict.levels.is_empty() {
+        spans.extend(each(cx, verdict));
+    }
+    if form.contains(&Tell::Failed) && failed > 0 {
+        spans.push(Span::styled(format!(" · ✘ {failed} failed"), theme.bad));
+    }
+    let current = cx.run.current().filter(|c| figures::is_running(cx.run, c));
+    if let Some(cycle) = current.filter(|_| form.contains(&Tell::Now)) {
+        let words = format!(" · measuring {}", cycle.users);
+        spans.push(Span::styled(words, theme.dim));
+    }
+    Line::from(spans)
+}
+
+/// How many people: `4 people`, `4+` where every level that ran carries, `fewer than 4`, `nobody`.
+fn people(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> Span<'static> {
+    let noun = |users: u32| match (words, users) {
+        (false, _) => "",
+        (true, 1) => " person",
+        (true, _) => " people",
+    };
+    let ends = verdict.levels.first().zip(verdict.levels.last());
+    let Some((smallest, largest)) = ends else {
+        let none = if words { "– people" } else { text::UNKNOWN };
+        return Span::styled(none, theme.dim);
+    };
+    match users {
+        None if smallest.users == 1 => Span::styled("nobody", theme.bad),
+        None => {
+            let fewest = smallest.users;
+            Span::styled(format!("fewer than {fewest}{}", noun(fewest)), theme.bad)
+        }
+        Some(users) => {
+            let more = if users == largest.users { "+" } else { "" };
+            Span::styled(format!("{users}{more}{}", noun(users)), theme.headline)
+        }
+    }
+}
+
+/// In brackets how sure that is, what would make it so, and where it ends.
+fn sureness(theme: &Theme, verdict: &Verdict, form: &[Tell]) -> Vec<Span<'static>> {
+    let Some(level) = verdict.headline() else {
+        return Vec::new();
+    };
+    let Some(state) = level.both.state else {
+        return Vec::new();
+    };
+    let mut spans = vec![
+        Span::raw(" ("),
+        Span::styled(state.to_string(), style(theme, state)),
+    ];
+    let open = matches!(state, State::Likely | State::Unsure);
+    let more = level.both.more_to_hold.filter(|more| open && *more > 0);
+    if let Some(more) = more.filter(|_| form.contains(&Tell::More)) {
+        spans.push(Span::raw(format!(", {more} more to be sure")));
+    }
+    let beyond = verdict.beyond();
+    let ends = beyond.and_then(|level| Some((level.users, level.both.state?)));
+    if let Some((users, state)) = ends.filter(|_| form.contains(&Tell::Ends)) {
+        spans.push(Span::raw(format!("; {users} ")));
+        spans.push(Span::styled(state.to_string(), style(theme, state)));
+    }
+    spans.push(Span::raw(")"));
+    spans
+}
+
+/// What each limit allows by itself: by the share, and by the mean.
+fn each(cx: &Cx<'_>, verdict: &Verdict) -> Vec<Span<'static>> {
+    let (least, most) = (frame::at_least(cx.theme), frame::at_most(cx.theme));
+    let speed = text::plain(cx.limits.speed_tok_s);
+    let wait = text::plain(cx.limits.wait_s);
+    let (by_share, by_mean) = (verdict.by_share, verdict.by_mean);
+    let limits = [
+        (
+            format!("{least} {speed} tok/s"),
+            by_share.speed_users,
+            by_mean.speed_users,
+        ),
+        (
+            format!("{most} {wait} s wait"),
+            by_share.wait_users,
+            by_mean.wait_users,
+        ),
+    ];
+    let told = limits.into_iter().flat_map(|(limit, share, mean)| {
+        let number = |users| people(cx.theme, verdict, users, false);
+        [
+            Span::styled(" · ", cx.theme.dim),
+            Span::raw(format!("{limit}: ")),
+            number(share),
+            Span::styled(", mean ", cx.theme.dim),
+            number(mean),
+        ]
+    });
+    told.collect()
+}
+
+/// How a state looks.
+pub(super) fn style(theme: &Theme, state: State) -> Style {
+    match state {
+        State::Holds | State::Likely => theme.good,
+        State::Unsure => theme.warn,
+        State::Fails => theme.bad,
+    }
+}
