@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use tokometer::dialect::decode::{Decoder, Wire};
 use tokometer::event::{Answer, Stamp};
-use tokometer::load::token_stats::{Arrivals, Tally};
+use tokometer::load::token_stats::{Arrivals, TokenStats};
 
 const TOKENS: u64 = 10_000;
 /// Doublings of a text and of a few buffers; far from one a token.
@@ -15,8 +15,8 @@ const A_HANDFUL: u64 = 40;
 
 fn allocations(wire: Wire, line: &str) -> u64 {
     let answer = Mutex::new(Answer::default());
-    let mut tally = Tally::with_capacity(10_000);
-    let read = |decoder: &mut Decoder, tally: &mut Tally, number: u64, bytes: &[u8]| {
+    let mut tally = TokenStats::with_capacity(10_000);
+    let read = |decoder: &mut Decoder, tally: &mut TokenStats, number: u64, bytes: &[u8]| {
         let answer = answer.lock().unwrap();
         let at = Stamp(number);
         let mut arrivals = Arrivals {

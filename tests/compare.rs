@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use tokometer::event::What;
+use tokometer::event::EventKind;
 use tokometer::store::{Recorder, RunDirectory};
 
 #[path = "timeline/measured.rs"]
@@ -22,7 +22,7 @@ fn record(root: &Path, slower: f64, simulated: bool) -> String {
     let directory = RunDirectory::create(root, &timeline::info(simulated)).unwrap();
     let mut recorder = Recorder::open(&directory).unwrap();
     for mut event in measured(simulated) {
-        if let What::RequestEnded(record) = &mut event.what
+        if let EventKind::RequestEnded(record) = &mut event.what
             && let (Some(first), Some(last)) = (record.first_token, record.last_token)
         {
             let stretched = timeline::at(first.secs() + last.since(first) * slower);
@@ -67,8 +67,8 @@ fn prints_levels_side_by_side() {
 
 #[test]
 fn small_waits_can_be_told_apart() {
-    use tokometer::metrics::compare::written;
     use tokometer::metrics::compare::Metric;
+    use tokometer::metrics::compare::written;
     assert_eq!(written(Metric::Wait, Some(0.0254)), "0.025");
     assert_eq!(written(Metric::Wait, Some(84.053)), "84.05");
     assert_eq!(written(Metric::Energy, Some(0.0031)), "0.0031");

@@ -5,14 +5,14 @@
 use tokio::sync::mpsc;
 use tokometer::dialect::Discovery;
 use tokometer::event::Model;
-use tokometer::event::{RunEnd, What};
+use tokometer::event::{EventKind, RunEnd};
 use tokometer::headless;
 use tokometer::headless::HeadlessOptions;
 use tokometer::load::Command;
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
 use tokometer::plan::Plan;
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 
 #[path = "timeline/measured.rs"]
 mod measured;
@@ -24,7 +24,7 @@ struct Printed {
     code: u8,
     out: String,
     err: String,
-    asks: Vec<Ask>,
+    asks: Vec<SessionCommand>,
 }
 
 fn options() -> HeadlessOptions {
@@ -41,13 +41,13 @@ fn options() -> HeadlessOptions {
     }
 }
 
-fn found(simulated: bool) -> News {
+fn found(simulated: bool) -> SessionEvent {
     let target = timeline::info(simulated).target;
     let other = Model {
         name: "qwen3:\u{1b}[5m4b".to_owned(),
         ..Model::default()
     };
-    News::Found(Discovery {
+    SessionEvent::Found(Discovery {
         dialect: target.dialect,
         url: target.url,
         server: target.server,
@@ -57,20 +57,22 @@ fn found(simulated: bool) -> News {
     })
 }
 
-fn finished(error: Option<&str>) -> News {
-    News::Finished {
+fn finished(error: Option<&str>) -> SessionEvent {
+    SessionEvent::Finished {
         directory: Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into()),
         error: error.map(str::to_owned),
         report: None,
     }
 }
 
-fn whole(simulated: bool) -> Vec<News> {
-    let searching = News::Searching {
+fn whole(simulated: bool) -> Vec<SessionEvent> {
+    let searching = SessionEvent::Searching {
         url: "http://127.0.0.1:11434".to_owned(),
     };
     let events = timeline::run(simulated);
-    let batches = events.chunks(7).map(|batch| News::Events(batch.to_vec()));
+    let batches = events
+        .chunks(7)
+        .map(|batch| SessionEvent::Events(batch.to_vec()));
     let mut news = vec![searching, found(simulated)];
     news.extend(batches);
     news.push(finished(None));
@@ -80,7 +82,7 @@ fn whole(simulated: bool) -> Vec<News> {
 async fn print_to(
     out: &mut dyn std::io::Write,
     options: HeadlessOptions,
-    news: Vec<News>,
+    news: Vec<SessionEvent>,
 ) -> Printed {
     let (news_in, news_out) = mpsc::channel(news.len().max(1));
     let (asks_in, mut asks_out) = mpsc::channel(16);
@@ -104,7 +106,7 @@ async fn print_to(
     }
 }
 
-async fn print(options: HeadlessOptions, news: Vec<News>) -> Printed {
+async fn print(options: HeadlessOptions, news: Vec<SessionEvent>) -> Printed {
     let mut out = Vec::new();
     let printed = print_to(&mut out, options, news).await;
     let out = String::from_utf8(out).unwrap();
@@ -128,9 +130,9 @@ async fn golden() {
 #[tokio::test]
 async fn what_was_measured_is_told() {
     let mut events = measured(false);
-    let idle = What::IdleStarted { seconds: 10.0 };
+    let idle = EventKind::IdleStarted { seconds: 10.0 };
     events.insert(1, timeline::event(0.1, idle));
-    let news = vec![found(false), News::Events(events), finished(None)];
+    let news = vec![found(false), SessionEvent::Events(events), finished(None)];
     let printed = print(options(), news).await;
     let told = |word: &&str| {
         ["idle", "watts", "200.0", "one user"]
@@ -152,7 +154,7 @@ async fn says_simulated() {
     news.insert(0, found(false));
     let printed = print(simulate, news).await;
     assert_eq!(printed.code, 0);
-    assert_eq!(printed.asks[0], Ask::Simulate);
+    assert_eq!(printed.asks[0], SessionCommand::Simulate);
     assert_eq!(printed.asks.len(), 2);
     let lines: Vec<&str> = printed
         .out
@@ -180,7 +182,7 @@ async fn json_stands_alone() {
 #[tokio::test]
 async fn starts_the_first_model_or_the_named_one() {
     let printed = print(options(), vec![found(false)]).await;
-    let Ask::Start { model, plan } = &printed.asks[0] else {
+    let SessionCommand::Start { model, plan } = &printed.asks[0] else {
         panic!("{:?}", printed.asks);
     };
     assert_eq!(
@@ -199,15 +201,15 @@ async fn starts_the_first_model_or_the_named_one() {
     assert_eq!((printed.code, printed.asks.len()), (1, 0));
     insta::assert_snapshot!(printed.err);
 
-    let failed = News::Pulled(Err("no such model".to_owned()));
+    let failed = SessionEvent::Pulled(Err("no such model".to_owned()));
     let printed = print(named("nosuch", true), vec![found(false), failed]).await;
     assert_eq!(
         (printed.code, &printed.asks[..]),
-        (1, &[Ask::Pull("nosuch".to_owned())][..])
+        (1, &[SessionCommand::Pull("nosuch".to_owned())][..])
     );
 
     // A server that still does not list it after the download is not asked for ever.
-    let pulled = vec![found(false), News::Pulled(Ok(())), found(false)];
+    let pulled = vec![found(false), SessionEvent::Pulled(Ok(())), found(false)];
     let printed = print(named("nosuch", true), pulled).await;
     assert_eq!((printed.code, printed.asks.len()), (1, 1));
 }
@@ -224,7 +226,7 @@ async fn without_a_server() {
             "connection\u{1b}[0m refused".to_owned(),
         ),
     ];
-    let printed = print(options(), vec![News::NotFound { tried }]).await;
+    let printed = print(options(), vec![SessionEvent::NotFound { tried }]).await;
     assert_eq!((printed.code, printed.out.as_str()), (1, ""));
     insta::assert_snapshot!(printed.err);
 }
@@ -234,8 +236,8 @@ async fn exit_codes() {
     let ended = |why: RunEnd, error: Option<&str>| {
         let mut events = timeline::run(false);
         events.pop();
-        events.push(timeline::event(41.8, What::RunEnded { why }));
-        vec![found(false), News::Events(events), finished(error)]
+        events.push(timeline::event(41.8, EventKind::RunEnded { why }));
+        vec![found(false), SessionEvent::Events(events), finished(error)]
     };
     let code = async |news| print(options(), news).await.code;
     assert_eq!(code(ended(RunEnd::Done, None)).await, 0);
@@ -259,11 +261,11 @@ async fn exit_codes() {
         1.0,
         &[timeline::refused(1, 0, 1.1, 1.2)],
     ));
-    let ran = What::RunEnded { why: RunEnd::Done };
+    let ran = EventKind::RunEnded { why: RunEnd::Done };
     events.push(timeline::event(2.0, ran));
     let printed = print(
         options(),
-        vec![found(false), News::Events(events), finished(None)],
+        vec![found(false), SessionEvent::Events(events), finished(None)],
     )
     .await;
     assert_eq!(printed.code, 1);
@@ -305,7 +307,7 @@ async fn ends_well_where_its_reader_goes_away() {
         let stops = printed
             .asks
             .iter()
-            .filter(|ask| **ask == Ask::Run(Command::Stop));
+            .filter(|ask| **ask == SessionCommand::Run(Command::Stop));
         assert_eq!(stops.count(), 1, "after {room} bytes");
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pretty_assertions::assert_eq;
-use tokometer::event::{CycleEnd, Event, RunEnd, RunInfo, What};
+use tokometer::event::{CycleEnd, Event, EventKind, RunEnd, RunInfo};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
 use tokometer::plan::Plan;
@@ -38,7 +38,7 @@ fn lists_the_latest_first_and_keeps_an_index() {
     later.started_at += chrono::TimeDelta::days(1);
     record(root.path(), &later, &{
         let mut events = timeline::run(true);
-        events[0].what = What::RunStarted(Box::new(later.clone()));
+        events[0].what = EventKind::RunStarted(Box::new(later.clone()));
         events
     });
     fs::create_dir(root.path().join("no run")).unwrap();
@@ -254,7 +254,7 @@ fn killed(root: &Path) -> PathBuf {
     };
     let mut events = timeline::run(false);
     if let Some(first) = events.first_mut() {
-        first.what = What::RunStarted(Box::new(info.clone()));
+        first.what = EventKind::RunStarted(Box::new(info.clone()));
     }
     let path = record(root, &info, &events);
     fs::remove_file(path.join("summary.json")).unwrap();
@@ -281,7 +281,7 @@ fn a_killed_run_goes_on_at_the_level_where_it_stopped() {
     more.extend(timeline::cycle(3, 2, 3604.0, &[answer]));
     more.push(timeline::event(
         3617.0,
-        What::RunEnded { why: RunEnd::Done },
+        EventKind::RunEnded { why: RunEnd::Done },
     ));
     for event in &more {
         assert_eq!(recorder.record(std::slice::from_ref(event), event.at), None);

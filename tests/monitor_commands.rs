@@ -16,7 +16,7 @@ use script::script;
 use tokometer::event::{GpuSample, RunClock};
 use tokometer::probe::gpu::first_of::FirstOf;
 use tokometer::probe::gpu::{Places, macmon, nvidia_smi, powermetrics, tegrastats};
-use tokometer::probe::sampler::{SourceState, SourceStatus, Watch};
+use tokometer::probe::sampler::{Sampler, SourceState, SourceStatus};
 use tokometer::probe::source::{FaultKind, Observation, Source};
 use until::until;
 
@@ -40,11 +40,11 @@ fn nowhere() -> Places {
     }
 }
 
-fn watch(sources: Vec<Box<dyn Source>>) -> Watch {
-    Watch::start(RunClock::start(), TICK, sources)
+fn watch(sources: Vec<Box<dyn Source>>) -> Sampler {
+    Sampler::start(RunClock::start(), TICK, sources)
 }
 
-fn samples(watch: &Watch) -> Vec<GpuSample> {
+fn samples(watch: &Sampler) -> Vec<GpuSample> {
     let gpus = watch.take().into_iter().filter_map(|(_, seen)| match seen {
         Observation::Gpu(sample) => Some(sample),
         _ => None,
@@ -53,7 +53,7 @@ fn samples(watch: &Watch) -> Vec<GpuSample> {
 }
 
 /// The status of the only source, once it has a fault.
-fn fault(watch: &Watch) -> SourceStatus {
+fn fault(watch: &Sampler) -> SourceStatus {
     let mut told = None;
     until("the source says what is wrong", || {
         told = watch

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use script::script;
-use tokometer::probe::doctor::{Patient, Report, examine};
+use tokometer::probe::doctor::{Probes, Report, run_checks};
 use tokometer::probe::gpu::{Places, SysRoot, each_source};
 use tree::write;
 
@@ -47,7 +47,7 @@ fn asked_for(
             Err("refused".to_owned())
         }
     };
-    examine(Patient {
+    run_checks(Probes {
         sources: each_source(places),
         tick: places.tick,
         patience: Duration::from_secs(20),
@@ -59,7 +59,7 @@ fn asked_for(
         probe: &probe,
         descriptors: Some(descriptors),
         users: 256,
-        terminal: vec![("colours".to_owned(), "256".to_owned())],
+        terminal: vec![("colors".to_owned(), "256".to_owned())],
     })
 }
 
@@ -123,7 +123,7 @@ fn a_healthy_machine() {
       ok  1024 now, 4096 at most, 320 needed
 
     Terminal
-          colours        256
+          colors        256
     ");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["schema"], "tokometer/doctor/1");

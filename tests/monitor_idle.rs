@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use ordinary::Ordinary;
 use script::script;
-use tokometer::event::{Event, What};
+use tokometer::event::{Event, EventKind};
 use tokometer::plan::{EnergyPlan, Plan};
 use tokometer::probe::gpu::Places;
 use tokometer::probe::setup::Setup;
 use tokometer::session::serve::{Session, SessionOptions, start_with};
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::sim::SimConfig;
 use wait::until as until_true;
 
@@ -55,12 +55,12 @@ fn alive(folder: &Path) -> usize {
     pids.lines().filter(lives).count()
 }
 
-async fn hear(session: &mut Session) -> News {
+async fn hear(session: &mut Session) -> SessionEvent {
     let news = tokio::time::timeout(PATIENCE, session.news.recv()).await;
     news.unwrap().unwrap()
 }
 
-async fn until(session: &mut Session, is_it: impl Fn(&News) -> bool) -> News {
+async fn until(session: &mut Session, is_it: impl Fn(&SessionEvent) -> bool) -> SessionEvent {
     loop {
         let news = hear(session).await;
         if is_it(&news) {
@@ -69,9 +69,10 @@ async fn until(session: &mut Session, is_it: impl Fn(&News) -> bool) -> News {
     }
 }
 
-fn tells_power(news: &News) -> bool {
-    let told = |event: &Event| matches!(&event.what, What::Gpu(gpu) if gpu.watts == Some(40.0));
-    matches!(news, News::Machine { events, .. } if events.iter().any(told))
+fn tells_power(news: &SessionEvent) -> bool {
+    let told =
+        |event: &Event| matches!(&event.what, EventKind::Gpu(gpu) if gpu.watts == Some(40.0));
+    matches!(news, SessionEvent::Machine { events, .. } if events.iter().any(told))
 }
 
 #[tokio::test]
@@ -88,16 +89,17 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
     let mut session = start_with(options, Some(setup(folder.path()))).unwrap();
     let asks = session.asks.clone();
     let ask = async |ask| asks.send(ask).await.unwrap();
-    ask(Ask::Search).await;
-    let News::Found(found) = until(&mut session, |news| matches!(news, News::Found(_))).await
+    ask(SessionCommand::Search).await;
+    let SessionEvent::Found(found) =
+        until(&mut session, |news| matches!(news, SessionEvent::Found(_))).await
     else {
         return;
     };
     assert_eq!(alive(folder.path()), 0, "nobody has asked");
-    ask(Ask::Observe).await;
+    ask(SessionCommand::Observe).await;
     let told = until(&mut session, tells_power).await;
-    assert!(matches!(told, News::Machine { url, .. } if url == found.url));
-    ask(Ask::Observe).await;
+    assert!(matches!(told, SessionEvent::Machine { url, .. } if url == found.url));
+    ask(SessionCommand::Observe).await;
     until(&mut session, tells_power).await;
     assert_eq!(alive(folder.path()), 1, "asked twice, measured once");
     let plan = Plan {
@@ -111,12 +113,12 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
         ..Plan::default()
     };
     let before = fs::read_to_string(folder.path().join("pids")).unwrap();
-    ask(Ask::Start {
+    ask(SessionCommand::Start {
         plan: Box::new(plan),
         model: Box::new(found.models.first().cloned().unwrap_or_default()),
     })
     .await;
-    let is_event = |news: &News| matches!(news, News::Events(_));
+    let is_event = |news: &SessionEvent| matches!(news, SessionEvent::Events(_));
     until(&mut session, is_event).await;
     let first = before.lines().next().unwrap();
     // Killed before the run began; the kernel takes a moment to bury it.
@@ -127,15 +129,15 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
     assert!(alive(folder.path()) <= 1);
     loop {
         match hear(&mut session).await {
-            News::Machine { .. } => unreachable!("a run goes on"),
-            News::Finished { error, .. } => {
+            SessionEvent::Machine { .. } => unreachable!("a run goes on"),
+            SessionEvent::Finished { error, .. } => {
                 assert_eq!(error, None);
                 break;
             }
             _ => {}
         }
     }
-    ask(Ask::Observe).await;
+    ask(SessionCommand::Observe).await;
     until(&mut session, tells_power).await;
     until_true("those of the run are gone", || alive(folder.path()) == 1);
     let Session {

@@ -24,11 +24,11 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokometer::event::{Event, SourceState, Stamp, What};
+use tokometer::event::{Event, EventKind, SourceState, Stamp};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::verdict::Verdict;
 use tokometer::plan::Limits;
-use tokometer::tui::Cx;
+use tokometer::tui::PaneContext;
 use tokometer::tui::panes::{machine, processes};
 use tokometer::tui::theme::Theme;
 
@@ -150,7 +150,7 @@ fn rows(csv: &str) -> Vec<std::collections::BTreeMap<String, String>> {
 fn pane(events: &[Event], which: &str) -> String {
     let run = RunState::of(events);
     let theme = Theme::named("dark");
-    let cx = Cx {
+    let cx = PaneContext {
         run: &run,
         limits: Limits::default(),
         verdict: &Verdict::of_whole_cycles(&run, &Limits::default()),
@@ -180,7 +180,7 @@ fn pane(events: &[Event], which: &str) -> String {
 fn while_it_ran(events: &[Event]) -> &[Event] {
     let end = events
         .iter()
-        .position(|event| matches!(event.what, What::RunEnded { .. }));
+        .position(|event| matches!(event.what, EventKind::RunEnded { .. }));
     &events[..end.unwrap()]
 }
 
@@ -238,7 +238,7 @@ fn what_exporters_tell_reaches_files_and_panes() {
     );
     let events = remote.events();
     let told = events.iter().find_map(|event| match &event.what {
-        What::Server(sample) if sample.running.is_some() => Some(sample),
+        EventKind::Server(sample) if sample.running.is_some() => Some(sample),
         _ => None,
     });
     let told = told.unwrap();
@@ -290,7 +290,9 @@ fn slow_broken_and_huge_exporters_delay_nothing() {
     // Who does not answer is told of within three seconds, and the rest goes on.
     for address in [&silent, &broken, &huge] {
         let told = events.iter().find_map(|event| match &event.what {
-            What::Source(note) if note.source.contains(address.as_str()) => Some((event.at, note)),
+            EventKind::Source(note) if note.source.contains(address.as_str()) => {
+                Some((event.at, note))
+            }
             _ => None,
         });
         let (at, note) = told.unwrap();
@@ -311,7 +313,7 @@ fn slow_broken_and_huge_exporters_delay_nothing() {
     // Old power is no energy: the counter of the other card alone would count, but this one never tells.
     let alone: Vec<Event> = events
         .iter()
-        .filter(|event| !matches!(&event.what, What::Gpu(sample) if sample.age_s.is_none()))
+        .filter(|event| !matches!(&event.what, EventKind::Gpu(sample) if sample.age_s.is_none()))
         .cloned()
         .collect();
     let drawn = pane(while_it_ran(&alone), "machine");

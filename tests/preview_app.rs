@@ -51,7 +51,7 @@ async fn run(
 ) -> (Result<App, PreviewError>, String, Duration) {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let start = Instant::now();
-    let ended = play::run(
+    let ended = run_loop::run(
         &mut terminal,
         typed(keys),
         std::future::pending(),
@@ -102,7 +102,7 @@ async fn q_ends_it_and_space_stops_the_time() {
 async fn the_end_of_the_input_is_the_end() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let gone = stream::empty();
-    let ended = play::run(
+    let ended = run_loop::run(
         &mut terminal,
         gone,
         std::future::pending(),
@@ -124,7 +124,7 @@ async fn a_recording_is_whole_though_the_terminal_goes() {
         ..Options::default()
     };
     let shutdown = std::future::pending();
-    let ended = play::run(&mut terminal, keys, shutdown, app(&[20.0]), options).await;
+    let ended = run_loop::run(&mut terminal, keys, shutdown, app(&[20.0]), options).await;
     assert!(matches!(ended, Err(PreviewError::Closed)));
     let bytes = std::fs::read(path).unwrap();
     let mut decoder = gif::DecodeOptions::new()
@@ -141,7 +141,7 @@ async fn a_recording_is_whole_though_the_terminal_goes() {
 async fn a_signal_ends_it() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let signal = tokio::time::sleep(Duration::from_secs(1));
-    let ended = play::run(
+    let ended = run_loop::run(
         &mut terminal,
         typed(&[]),
         signal,

@@ -8,7 +8,7 @@
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
-    reason = "a recording takes cells of any colour"
+    reason = "a recording takes cells of any color"
 )]
 
 use std::fs;
@@ -128,7 +128,7 @@ fn a_cast_shows_on_a_terminal_what_was_drawn_at_every_moment() {
 }
 
 #[test]
-fn a_cast_has_the_colours_and_follows_a_change_of_size() {
+fn a_cast_has_the_colors_and_follows_a_change_of_size() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("size.cast");
     let mut recorder = Recorder::create(&path, Look::dark()).unwrap();
@@ -229,7 +229,7 @@ fn the_ending_of_the_file_decides() {
 
 fn any_screen() -> impl Strategy<Value = Buffer> {
     let symbols = "[a-z]{1,6}|[─-▟⠀-⣿]{1,6}|\\PC{0,6}|(?s).{0,6}";
-    let colour = prop_oneof![
+    let color = prop_oneof![
         any::<u8>().prop_map(Color::Indexed),
         any::<[u8; 3]>().prop_map(|[r, g, b]| Color::Rgb(r, g, b)),
         Just(Color::Reset),
@@ -238,8 +238,8 @@ fn any_screen() -> impl Strategy<Value = Buffer> {
         symbols,
         0_u16..20,
         0_u16..6,
-        colour.clone(),
-        colour,
+        color.clone(),
+        color,
         any::<u16>(),
     );
     (1_u16..20, 1_u16..6, proptest::collection::vec(part, 0..8)).prop_map(

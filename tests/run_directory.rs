@@ -7,7 +7,7 @@ use std::path::Path;
 
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
-use tokometer::event::{Event, Stamp, What};
+use tokometer::event::{Event, EventKind, Stamp};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
 use tokometer::store;
@@ -85,11 +85,11 @@ fn what_was_recorded_opens_whole() {
     let facts = |events: &[Event]| -> Vec<Event> {
         let mut facts: Vec<Event> = events
             .iter()
-            .filter(|event| !matches!(event.what, What::Progress { .. }))
+            .filter(|event| !matches!(event.what, EventKind::Progress { .. }))
             .cloned()
             .collect();
         for fact in &mut facts {
-            if let What::RequestEnded(record) = &mut fact.what {
+            if let EventKind::RequestEnded(record) = &mut fact.what {
                 record.answer = None;
             }
         }
@@ -100,7 +100,7 @@ fn what_was_recorded_opens_whole() {
     let progress: Vec<f64> = recovered
         .events
         .iter()
-        .filter(|event| matches!(event.what, What::Progress { cycle: 0, .. }))
+        .filter(|event| matches!(event.what, EventKind::Progress { cycle: 0, .. }))
         .map(|event| event.at.secs())
         .collect();
     assert_eq!(progress, [5.2, 6.2, 7.2, 8.2, 9.2, 10.2, 11.2, 12.2]);
@@ -351,8 +351,8 @@ fn what_the_monitors_saw_has_tables_of_its_own() {
         };
         let mut table = vec![process(1, Some(5))];
         table.extend((second > 5.0).then(|| process(2, None)));
-        events.push(timeline::event(second, What::Gpu(gpu)));
-        events.push(timeline::event(second, What::Processes(table)));
+        events.push(timeline::event(second, EventKind::Gpu(gpu)));
+        events.push(timeline::event(second, EventKind::Processes(table)));
     }
     events.sort_by_key(|event| event.at);
     for event in events {

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
-use tokometer::event::{Event, PowerScope, RequestRecord, WarningKind, What};
+use tokometer::event::{Event, EventKind, PowerScope, RequestRecord, WarningKind};
 use tokometer::metrics::level_energy::MachineFigures;
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
@@ -171,7 +171,7 @@ fn an_impossible_speed_is_called_wrong() {
 fn a_mixture_has_a_limit_only_where_it_is_told() {
     let of = |active_bytes, bandwidth_bytes_s| {
         let mut events = measured(false);
-        let What::RunStarted(info) = &mut events[0].what else {
+        let EventKind::RunStarted(info) = &mut events[0].what else {
             panic!("a run begins with its start");
         };
         info.target.model.name = "qwen3:30b-a3b".to_owned();
@@ -205,7 +205,7 @@ fn near_to(value: f64, expected: f64) {
 fn a_source_that_tells_no_scope_is_named() {
     let mut events = measured(false);
     for event in &mut events {
-        if let What::Gpu(sample) = &mut event.what {
+        if let EventKind::Gpu(sample) = &mut event.what {
             sample.scope = None;
         }
     }
@@ -226,13 +226,13 @@ fn what_is_not_measured_is_null() {
 fn shuffled(records: &[RequestRecord]) -> Summary {
     let mut events = vec![timeline::event(
         0.0,
-        What::RunStarted(Box::new(timeline::info(false))),
+        EventKind::RunStarted(Box::new(timeline::info(false))),
     )];
-    let start = What::CycleStarted { cycle: 0, users: 4 };
+    let start = EventKind::CycleStarted { cycle: 0, users: 4 };
     events.push(timeline::event(1.0, start));
     events.extend(records.iter().map(|record| Event {
         at: record.ended,
-        what: What::RequestEnded(Box::new(record.clone())),
+        what: EventKind::RequestEnded(Box::new(record.clone())),
     }));
     summary(&events)
 }
@@ -264,7 +264,7 @@ fn an_idle_of_another_scope_is_not_taken_off() {
     // The baseline was measured when only the package told its power; then the GPU came.
     let mut events = measured(false);
     for event in &mut events {
-        if let What::Baseline(baseline) = &mut event.what {
+        if let EventKind::Baseline(baseline) = &mut event.what {
             baseline.scope = Some(PowerScope::Package);
         }
     }

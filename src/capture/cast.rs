@@ -27,7 +27,7 @@ pub struct Cast<W: Write> {
 }
 
 impl<W: Write> Cast<W> {
-    /// A recording in these colours, for players that heed them.
+    /// A recording in these colors, for players that heed them.
     pub fn new(out: W, look: Look) -> Self {
         Self {
             out,

@@ -1,8 +1,8 @@
-//! What colours look like outside a terminal, which has its own palette.
+//! What colors look like outside a terminal, which has its own palette.
 
 #![expect(
     clippy::disallowed_types,
-    reason = "it reads the colours of cells, and makes none"
+    reason = "it reads the colors of cells, and makes none"
 )]
 
 use ratatui::buffer::Cell;
@@ -11,14 +11,14 @@ use ratatui::style::{Color, Modifier};
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
-/// The colours of a picture.
+/// The colors of a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
-    /// Text without a colour.
+    /// Text without a color.
     pub text: Rgb,
     /// The ground.
     pub ground: Rgb,
-    /// The 16 colours of a terminal, in their order.
+    /// The 16 colors of a terminal, in their order.
     pub ansi: [Rgb; 16],
 }
 
@@ -94,9 +94,9 @@ impl Look {
         }
     }
 
-    /// A colour of the terminal; None for the terminal's own.
-    fn rgb(&self, colour: Color) -> Option<Rgb> {
-        let index = match colour {
+    /// A color of the terminal; None for the terminal's own.
+    fn rgb(&self, color: Color) -> Option<Rgb> {
+        let index = match color {
             Color::Reset => return None,
             Color::Rgb(red, green, blue) => return Some([red, green, blue]),
             Color::Indexed(index) => index,
@@ -148,7 +148,7 @@ impl Look {
     }
 }
 
-/// The colour cube and the greys of 256-colour terminals.
+/// The color cube and the greys of 256-color terminals.
 fn indexed(index: u8) -> Rgb {
     if index >= 232 {
         let grey = 8 + (index - 232) * 10;

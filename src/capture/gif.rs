@@ -56,7 +56,7 @@ impl<W: Write> fmt::Debug for Gif<W> {
 }
 
 impl<W: Write> Gif<W> {
-    /// A GIF in these colours.
+    /// A GIF in these colors.
     pub fn new(out: W, look: Look) -> Self {
         Self {
             palette: Palette::of(&look),
@@ -230,7 +230,7 @@ fn failed(error: EncodingError) -> io::Error {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
+#[expect(clippy::disallowed_types, reason = "cells of any color are painted")]
 mod tests {
     use super::*;
     use ratatui::style::{Color, Style};

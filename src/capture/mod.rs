@@ -2,9 +2,9 @@
 //!
 //! - `cast`: asciicast v2, for any player of terminal recordings
 //! - `gif`: an animated GIF, with the bitmap font of `noto-sans-mono-bitmap` and our own `shapes`
-//!   for what it lacks; `paint`: cells into pixels; `palette`: the 256 colours of it
+//!   for what it lacks; `paint`: cells into pixels; `palette`: the 256 colors of it
 //! - `svg`: a still picture
-//! - `look`: what the theme's colours are outside a terminal
+//! - `look`: what the theme's colors are outside a terminal
 //!
 //! A recorder knows nothing of what it records: it takes any buffer, with its time.
 

@@ -1,53 +1,53 @@
-//! The 256 colours of a GIF: fixed before its first frame, so that frames can be written as they come.
+//! The 256 colors of a GIF: fixed before its first frame, so that frames can be written as they come.
 
 use std::collections::HashMap;
 
 use crate::capture::color_scheme::{Ink, Look, Rgb, mix};
 
-/// Steps from the ground to the text at the edge of a glyph; more cost colours and bytes.
+/// Steps from the ground to the text at the edge of a glyph; more cost colors and bytes.
 pub(crate) const STEPS: u8 = 3;
 
 /// The index that leaves a pixel as it was.
 pub(crate) const KEEP: u8 = 255;
 
-/// The colours of a look, with what lies between them and the ground, and a cube for the rest.
+/// The colors of a look, with what lies between them and the ground, and a cube for the rest.
 #[derive(Debug)]
 pub(crate) struct Palette {
-    colours: Vec<Rgb>,
+    colors: Vec<Rgb>,
     found: HashMap<Rgb, u8>,
 }
 
 impl Palette {
     pub(crate) fn of(look: &Look) -> Self {
-        let mut colours = vec![look.ground];
+        let mut colors = vec![look.ground];
         for text in look.ansi.into_iter().chain([look.text]) {
             let dim = mix(look.ground, text, 170);
             for step in 1..=STEPS {
-                colours.push(mix(look.ground, text, coverage(step)));
-                colours.push(mix(look.ground, dim, coverage(step)));
+                colors.push(mix(look.ground, text, coverage(step)));
+                colors.push(mix(look.ground, dim, coverage(step)));
             }
         }
         let levels = [0_u8, 64, 128, 191, 255];
         for red in levels {
             for green in levels {
-                colours.extend(levels.map(|blue| [red, green, blue]));
+                colors.extend(levels.map(|blue| [red, green, blue]));
             }
         }
-        colours.truncate(usize::from(KEEP));
+        colors.truncate(usize::from(KEEP));
         Self {
-            colours,
+            colors,
             found: HashMap::new(),
         }
     }
 
-    /// All of it as the file wants it, 256 colours.
+    /// All of it as the file wants it, 256 colors.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = self.colours.concat();
+        let mut bytes = self.colors.concat();
         bytes.resize(256 * 3, 0);
         bytes
     }
 
-    /// The colours from the ground to the text of an ink, in [`STEPS`] steps.
+    /// The colors from the ground to the text of an ink, in [`STEPS`] steps.
     pub(crate) fn ramp(&mut self, ink: &Ink) -> [u8; STEPS as usize + 1] {
         let mut ramp = [0; STEPS as usize + 1];
         for (index, step) in ramp.iter_mut().zip(0..) {
@@ -56,22 +56,22 @@ impl Palette {
         ramp
     }
 
-    /// The nearest colour.
-    fn index(&mut self, colour: Rgb) -> u8 {
-        if let Some(&index) = self.found.get(&colour) {
+    /// The nearest color.
+    fn index(&mut self, color: Rgb) -> u8 {
+        if let Some(&index) = self.found.get(&color) {
             return index;
         }
         let far = |of: &Rgb| -> u32 {
-            let channels = of.iter().zip(colour);
+            let channels = of.iter().zip(color);
             channels.map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
         };
         let nearest = self
-            .colours
+            .colors
             .iter()
             .zip(0..=u8::MAX)
             .min_by_key(|(of, _)| far(of));
         let index = nearest.map_or(0, |(_, index)| index);
-        self.found.insert(colour, index);
+        self.found.insert(color, index);
         index
     }
 }
@@ -82,24 +82,24 @@ fn coverage(step: u8) -> u8 {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
+#[expect(clippy::disallowed_types, reason = "cells of any color are painted")]
 mod tests {
     use super::*;
     use ratatui::buffer::Cell;
     use ratatui::style::{Color, Style};
 
     #[test]
-    fn the_colours_of_a_theme_are_exact_and_the_rest_near() {
+    fn the_colors_of_a_theme_are_exact_and_the_rest_near() {
         for look in [Look::dark(), Look::light()] {
             let mut palette = Palette::of(&look);
             assert_eq!(palette.bytes().len(), 768);
-            for colour in look.ansi.into_iter().chain([look.text, look.ground]) {
-                let index = palette.index(colour);
+            for color in look.ansi.into_iter().chain([look.text, look.ground]) {
+                let index = palette.index(color);
                 assert_ne!(index, KEEP);
-                assert_eq!(palette.colours[usize::from(index)], colour);
+                assert_eq!(palette.colors[usize::from(index)], color);
             }
             let near = palette.index([250, 3, 130]);
-            assert_eq!(palette.colours[usize::from(near)], [255, 0, 128]);
+            assert_eq!(palette.colors[usize::from(near)], [255, 0, 128]);
         }
     }
 
@@ -110,9 +110,9 @@ mod tests {
         let mut cell = Cell::new("x");
         cell.set_style(Style::new().fg(Color::Cyan));
         let ramp = palette.ramp(&look.ink(&cell));
-        let colours = ramp.map(|index| palette.colours[usize::from(index)]);
-        assert_eq!(colours[0], look.ground);
-        assert_eq!(colours[3], look.ansi[6]);
-        assert!(colours.windows(2).all(|two| two[0][1] < two[1][1]));
+        let colors = ramp.map(|index| palette.colors[usize::from(index)]);
+        assert_eq!(colors[0], look.ground);
+        assert_eq!(colors[3], look.ansi[6]);
+        assert!(colors.windows(2).all(|two| two[0][1] < two[1][1]));
     }
 }

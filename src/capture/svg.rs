@@ -211,7 +211,7 @@ fn hex([red, green, blue]: Rgb) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_types, reason = "cells of any colour are painted")]
+#[expect(clippy::disallowed_types, reason = "cells of any color are painted")]
 mod tests {
     use super::*;
     use ratatui::layout::Rect;

@@ -13,7 +13,7 @@ use crate::headless::{self, HeadlessOptions};
 use crate::load::Command;
 use crate::platform::shutdown_signal;
 use crate::session::serve::Session;
-use crate::session::{Ask, News};
+use crate::session::{SessionCommand, SessionEvent};
 use crate::tui::terminal::Screen;
 use crate::tui::{self, Exit, Shutdown};
 
@@ -47,8 +47,8 @@ pub(crate) async fn dashboard(options: tui::Options, session: Session) -> Result
 /// Shows the dashboard until it is left, and returns the exit code.
 pub(crate) async fn on_screen(
     options: tui::Options,
-    news: mpsc::Receiver<News>,
-    asks: mpsc::Sender<Ask>,
+    news: mpsc::Receiver<SessionEvent>,
+    asks: mpsc::Sender<SessionCommand>,
 ) -> Result<u8> {
     let signal = shutdown_signal();
     let shutdown = async {
@@ -94,7 +94,7 @@ pub(crate) async fn without_dashboard(options: HeadlessOptions, session: Session
     let Session { asks, news, work } = session;
     if !options.simulate {
         // Only a session that is gone does not hear this, and then the news say so.
-        let _gone = asks.send(Ask::Search).await;
+        let _gone = asks.send(SessionCommand::Search).await;
     }
     let teller = asks.clone();
     let mut out = std::io::stdout();
@@ -104,7 +104,7 @@ pub(crate) async fn without_dashboard(options: HeadlessOptions, session: Session
     let code = tokio::select! {
         code = &mut printing => code,
         Ok(signal) = shutdown_signal() => {
-            let _gone = teller.send(Ask::Run(Command::Signal(signal))).await;
+            let _gone = teller.send(SessionCommand::Run(Command::Signal(signal))).await;
             // What was measured is printed and written first; a second signal does not wait for it.
             tokio::select! {
                 _ = &mut printing => {}

@@ -9,7 +9,7 @@ use color_eyre::eyre::{Result, WrapErr as _};
 use crate::cli::PlaceArgs;
 use crate::cli::output::{screen_runtime, usage};
 use crate::dialect::{DiscoverError, address};
-use crate::probe::doctor::{Patient, Report, USUAL_SERVERS, examine};
+use crate::probe::doctor::{Probes, Report, USUAL_SERVERS, run_checks};
 use crate::probe::gpu;
 
 /// The flags of `doctor`.
@@ -51,7 +51,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
         }
     };
     let places = args.places.places();
-    let report = examine(Patient {
+    let report = run_checks(Probes {
         sources: gpu::each_source(&places),
         tick: places.tick,
         patience: PATIENCE,
@@ -99,7 +99,7 @@ fn terminal() -> Vec<(String, String)> {
     let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let is_terminal = std::io::stdout().is_terminal();
     let term = variable("TERM");
-    let colours = match (variable("COLORTERM"), term.as_deref()) {
+    let colors = match (variable("COLORTERM"), term.as_deref()) {
         _ if variable("NO_COLOR").is_some() => "none (NO_COLOR)",
         (Some(depth), _) if depth == "truecolor" || depth == "24bit" => "16 million",
         (_, Some(term)) if term.contains("256") => "256",
@@ -131,7 +131,7 @@ fn terminal() -> Vec<(String, String)> {
             "type".to_owned(),
             term.unwrap_or_else(|| "unknown".to_owned()),
         ),
-        ("colours".to_owned(), colours.to_owned()),
+        ("colors".to_owned(), colors.to_owned()),
     ];
     facts.extend(size.map(|size| ("size".to_owned(), size)));
     facts.extend(unicode.map(|unicode| ("unicode".to_owned(), yes_no(unicode))));

@@ -14,7 +14,7 @@ pub struct LookArgs {
     /// No dashboard: the summary as JSON on standard output, progress on standard error
     #[arg(long, help_heading = "Output")]
     pub json: bool,
-    /// Colours
+    /// Colors
     #[arg(long, value_parser = crate::tui::theme::Theme::NAMES, help_heading = "Output")]
     pub theme: Option<String>,
     /// Only ASCII characters

@@ -40,7 +40,7 @@ pub fn execute(args: &PreviewArgs) -> Result<u8> {
         .run
         .as_deref()
         .map_or_else(|| Ok(Vec::new()), recorded::of_run)
-        .and_then(|measured| Job::of(&uncoloured(args), measured, Limits::default(), terminal));
+        .and_then(|measured| Job::of(&uncolored(args), measured, Limits::default(), terminal));
     match job {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(usage(&error)),
         Err(error) => Ok(failed(&error)),
@@ -83,8 +83,8 @@ fn has_terminal(args: &PreviewArgs) -> bool {
     io::stdout().is_terminal() && !is_dumb && (from_input || io::stdin().is_terminal())
 }
 
-/// Without colour where `NO_COLOR` asks for that; a recording keeps its own.
-fn uncoloured(args: &PreviewArgs) -> PreviewArgs {
+/// Without color where `NO_COLOR` asks for that; a recording keeps its own.
+fn uncolored(args: &PreviewArgs) -> PreviewArgs {
     let mut args = args.clone();
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if no_color && args.record.is_none() {

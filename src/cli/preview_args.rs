@@ -50,7 +50,7 @@ pub struct PreviewArgs {
     #[arg(long, conflicts_with_all = ["record", "size"])]
     pub plain: bool,
 
-    /// Colours: dark, light or mono
+    /// Colors: dark, light or mono
     #[arg(long, default_value = "dark", value_parser = Theme::NAMES)]
     pub theme: String,
 

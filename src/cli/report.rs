@@ -104,7 +104,7 @@ pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
     let out = args.out.as_deref().unwrap_or(&directory);
     let written = write_report(&report, out);
     Ok(match written {
-        Ok(written) if args.json => summarised(&report, &written),
+        Ok(written) if args.json => summarized(&report, &written),
         Ok(written) => name(&written),
         Err(error) => complain(&error),
     })
@@ -120,7 +120,7 @@ pub fn run_share(args: &ShareArgs) -> color_eyre::Result<u8> {
     let directory = args.which.directory().map_err(ReportError::from);
     let done = directory.and_then(|directory| share(&directory, &args.out, show));
     Ok(match done {
-        Ok((report, written)) if args.json => summarised(&report, &written),
+        Ok((report, written)) if args.json => summarized(&report, &written),
         Ok((_, written)) => name(&written),
         Err(error) => complain(&error),
     })
@@ -133,7 +133,7 @@ fn share(directory: &Path, out: &Path, show: Show) -> Result<(Report, Vec<PathBu
 }
 
 /// The summary on standard output; the files are named on standard error.
-fn summarised(report: &Report, written: &[PathBuf]) -> u8 {
+fn summarized(report: &Report, written: &[PathBuf]) -> u8 {
     tell(written);
     report
         .json()

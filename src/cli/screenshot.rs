@@ -69,7 +69,7 @@ pub struct ScreenshotArgs {
     /// A fault of the simulated server (repeatable)
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<Fault>,
-    /// Colours
+    /// Colors
     #[arg(long, value_parser = Theme::NAMES, default_value = "dark")]
     pub theme: String,
     /// Only ASCII characters
@@ -153,7 +153,7 @@ async fn film(args: &ScreenshotArgs, session: Session, mut recorder: Recorder) -
     let mut batch = Vec::new();
     loop {
         for effect in effects.drain(..) {
-            if let Effect::Ask(ask) = effect {
+            if let Effect::SessionCommand(ask) = effect {
                 asks.send(ask).await.wrap_err("the session is gone")?;
             }
         }
@@ -169,7 +169,7 @@ async fn film(args: &ScreenshotArgs, session: Session, mut recorder: Recorder) -
         };
         let now = Instant::now();
         for news in batch.drain(..) {
-            effects.extend(app.update(Msg::News(news), now));
+            effects.extend(app.update(Msg::SessionEvent(news), now));
         }
         effects.extend(turn(&mut app, args.view, &mut began, now)?);
         let Some(began) = began.filter(|_| is_frame) else {

@@ -215,7 +215,7 @@ impl From<Tag> for Model {
             thinks: tag.capabilities.as_deref().map(can_think),
             name: tag.name,
             size_bytes: tag.size,
-            quantisation: told(tag.details.quantization_level),
+            quantization: told(tag.details.quantization_level),
             parameters: told(tag.details.parameter_size),
             context: tag.context_length.or(tag.details.context_length),
             family: told(tag.details.family),
@@ -317,7 +317,7 @@ impl From<OpenAiModel> for Model {
         Self {
             name: model.id,
             size_bytes: model.meta.size,
-            quantisation: model.meta.ftype,
+            quantization: model.meta.ftype,
             parameters: model.meta.n_params.map(parameters),
             context: model
                 .meta

@@ -32,13 +32,13 @@ pub struct Event {
     pub at: Stamp,
     /// What happened.
     #[serde(rename = "event")]
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What can happen in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum EventKind {
     /// The first event of every run.
     RunStarted(Box<RunInfo>),
     /// The server has the model in memory.

@@ -42,8 +42,9 @@ pub struct Model {
     pub name: String,
     /// Size, bytes.
     pub size_bytes: Option<u64>,
-    /// Quantisation, for example `Q4_K_M`.
-    pub quantisation: Option<String>,
+    /// Quantization, for example `Q4_K_M`.
+    #[serde(alias = "quantisation")]
+    pub quantization: Option<String>,
     /// Parameter count, for example `7.6B`.
     pub parameters: Option<String>,
     /// Context length, tokens: what it is loaded with, else the model's own.

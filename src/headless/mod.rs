@@ -18,7 +18,7 @@ use crate::load::Command;
 use crate::metrics::state::{RunState, Stage};
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
-use crate::session::{Ask, News};
+use crate::session::{SessionCommand, SessionEvent};
 use crate::text::sanitize::one_line;
 use progress::Progress;
 
@@ -58,7 +58,7 @@ enum Step {
 /// What follows from a piece of news.
 enum Next {
     Go,
-    Ask(Ask),
+    SessionCommand(SessionCommand),
     End(u8),
 }
 
@@ -66,17 +66,17 @@ enum Next {
 /// 1 no request succeeded or the run could not go on, 128 + n for signal n. A reader of `out` that
 /// goes away stops the run, and that is no failure.
 pub async fn run(
-    mut news: mpsc::Receiver<News>,
-    asks: mpsc::Sender<Ask>,
+    mut news: mpsc::Receiver<SessionEvent>,
+    asks: mpsc::Sender<SessionCommand>,
     options: HeadlessOptions,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
-    let mut first = options.simulate.then_some(Ask::Simulate);
+    let mut first = options.simulate.then_some(SessionCommand::Simulate);
     let mut headless = Headless::new(options, out, err);
     loop {
         let next = match first.take() {
-            Some(ask) => Next::Ask(ask),
+            Some(ask) => Next::SessionCommand(ask),
             None => match news.recv().await {
                 Some(news) => headless.hear(news),
                 None => headless.cut_off(),
@@ -85,11 +85,11 @@ pub async fn run(
         match next {
             Next::Go => {}
             // Where nobody listens any more, the end of the news says so next.
-            Next::Ask(ask) => drop(asks.send(ask).await),
+            Next::SessionCommand(ask) => drop(asks.send(ask).await),
             Next::End(code) => return code,
         }
         if headless.wants_to_stop() {
-            drop(asks.send(Ask::Run(Command::Stop)).await);
+            drop(asks.send(SessionCommand::Run(Command::Stop)).await);
         }
     }
 }
@@ -122,28 +122,30 @@ impl<'a> Headless<'a> {
         }
     }
 
-    fn hear(&mut self, news: News) -> Next {
+    fn hear(&mut self, news: SessionEvent) -> Next {
         match news {
-            News::Searching { url } if self.step == Step::Searching && !self.options.simulate => {
+            SessionEvent::Searching { url }
+                if self.step == Step::Searching && !self.options.simulate =>
+            {
                 self.printer
                     .progress(&format!("looking for a server at {}", plain(&url)));
             }
-            News::Found(found) => return self.found(&found),
-            News::NotFound { tried } => return self.not_found(&tried),
-            News::Pulling {
+            SessionEvent::Found(found) => return self.found(&found),
+            SessionEvent::NotFound { tried } => return self.not_found(&tried),
+            SessionEvent::Pulling {
                 model,
                 status,
                 bytes,
             } => self.pulling(&model, &status, bytes),
-            News::Pulled(Ok(())) => self.step = Step::Searching,
-            News::Pulled(Err(why)) => {
+            SessionEvent::Pulled(Ok(())) => self.step = Step::Searching,
+            SessionEvent::Pulled(Err(why)) => {
                 self.printer.error(&format!(
                     "the model could not be downloaded: {}",
                     plain(&why)
                 ));
                 return Next::End(1);
             }
-            News::Events(events) => {
+            SessionEvent::Events(events) => {
                 for event in &events {
                     self.state.apply(event);
                     for line in self.progress.lines(&self.state, event) {
@@ -151,17 +153,19 @@ impl<'a> Headless<'a> {
                     }
                 }
             }
-            News::Resumed(events) => {
+            SessionEvent::Resumed(events) => {
                 self.state = RunState::of(&events);
                 let line = progress::resumed(&self.state);
                 self.printer.progress(&line);
             }
-            News::Finished {
+            SessionEvent::Finished {
                 directory,
                 error,
                 report,
             } => return self.finish(directory, error, report),
-            News::Searching { .. } | News::Answer(_) | News::Machine { .. } => {}
+            SessionEvent::Searching { .. }
+            | SessionEvent::Answer(_)
+            | SessionEvent::Machine { .. } => {}
         }
         Next::Go
     }
@@ -180,9 +184,9 @@ impl<'a> Headless<'a> {
         }
         self.step = Step::Running;
         let model = Box::new(model.clone());
-        Next::Ask(match self.options.resume.clone() {
-            Some(directory) => Ask::Resume { directory, model },
-            None => Ask::Start {
+        Next::SessionCommand(match self.options.resume.clone() {
+            Some(directory) => SessionCommand::Resume { directory, model },
+            None => SessionCommand::Start {
                 plan: Box::new(self.options.plan.clone()),
                 model,
             },
@@ -198,7 +202,7 @@ impl<'a> Headless<'a> {
                 self.printer.progress(&line);
                 self.pulled.clone_from(&model);
                 self.step = Step::Pulling;
-                return Next::Ask(Ask::Pull(model));
+                return Next::SessionCommand(SessionCommand::Pull(model));
             }
             Some(model) => {
                 let line = format!(

@@ -1,7 +1,7 @@
 //! The lines that a run prints while it goes on.
 
 use crate::event::Target;
-use crate::event::{CycleEnd, Event, RequestRecord, RunEnd, Stamp, What};
+use crate::event::{CycleEnd, Event, EventKind, RequestRecord, RunEnd, Stamp};
 use crate::headless::plain;
 use crate::metrics::dist::Dist;
 use crate::metrics::state::{CycleState, RunState};
@@ -24,15 +24,15 @@ impl Progress {
     /// The lines for one event, which `run` has taken in already.
     pub(super) fn lines(&mut self, run: &RunState, event: &Event) -> Vec<String> {
         let texts = match &event.what {
-            What::CycleStarted { .. } => {
+            EventKind::CycleStarted { .. } => {
                 self.last = event.at;
                 run.current().map(started)
             }
-            What::CycleEnded { cycle, why } => {
+            EventKind::CycleEnded { cycle, why } => {
                 let cycle = run.cycles.iter().rev().find(|state| state.cycle == *cycle);
                 cycle.map(|cycle| ended(cycle, *why))
             }
-            What::Progress { .. } | What::RequestEnded(_) if self.is_due(event.at) => {
+            EventKind::Progress { .. } | EventKind::RequestEnded(_) if self.is_due(event.at) => {
                 self.last = event.at;
                 run.current().map(going)
             }
@@ -79,7 +79,7 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
     let model = &target.model;
     let facts = [
         Some(model.name.clone()),
-        model.quantisation.clone(),
+        model.quantization.clone(),
         model.parameters.clone(),
         model
             .size_bytes
@@ -135,16 +135,16 @@ pub(super) fn resumed(run: &RunState) -> String {
     plain(&format!("resumed {id}; users done: {done}"))
 }
 
-fn once(what: &What) -> Option<String> {
+fn once(what: &EventKind) -> Option<String> {
     Some(match what {
-        What::ModelLoaded { took_s, server_s } => {
+        EventKind::ModelLoaded { took_s, server_s } => {
             let server = server_s.map(|s| format!(" (the server says {s:.2} s)"));
             format!(
                 "model loaded in {took_s:.2} s{}",
                 server.unwrap_or_default()
             )
         }
-        What::WarmedUp {
+        EventKind::WarmedUp {
             number,
             of,
             ttft_s,
@@ -157,30 +157,30 @@ fn once(what: &What) -> Option<String> {
             };
             format!("warm-up {number} of {of}: {how}")
         }
-        What::RestStarted {
+        EventKind::RestStarted {
             seconds,
             next_users,
         } => {
             format!("rest of {seconds} s, then {}", users(*next_users))
         }
-        What::IdleStarted { seconds } => {
+        EventKind::IdleStarted { seconds } => {
             format!("idle for {seconds} s: the power of the machine that has nothing to do")
         }
-        What::Baseline(idle) => {
+        EventKind::Baseline(idle) => {
             let scope = idle.scope.map(|scope| format!(" ({scope})"));
             let scope = scope.unwrap_or_default();
             format!("idle power {:.1} W{scope}", idle.watts)
         }
-        What::Continued { gap_s, levels } => {
+        EventKind::Continued { gap_s, levels } => {
             let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
             format!(
                 "goes on, {gap_s:.0} s after it was broken off; users to come: {}",
                 levels.join(", ")
             )
         }
-        What::Paused => "paused: what is in flight finishes".to_owned(),
-        What::Resumed => "goes on".to_owned(),
-        What::LevelsChanged { upcoming } => {
+        EventKind::Paused => "paused: what is in flight finishes".to_owned(),
+        EventKind::Resumed => "goes on".to_owned(),
+        EventKind::LevelsChanged { upcoming } => {
             let levels: Vec<String> = upcoming.iter().map(u32::to_string).collect();
             if levels.is_empty() {
                 "no more levels to come".to_owned()
@@ -188,8 +188,8 @@ fn once(what: &What) -> Option<String> {
                 format!("levels to come: {}", levels.join(", "))
             }
         }
-        What::Warning(warning) => format!("warning: {}", plain(&warning.text)),
-        What::RunEnded { why } => match why {
+        EventKind::Warning(warning) => format!("warning: {}", plain(&warning.text)),
+        EventKind::RunEnded { why } => match why {
             RunEnd::Done => "done".to_owned(),
             RunEnd::Stopped => "stopped".to_owned(),
             RunEnd::Signal(number) => format!("stopped by signal {number}"),

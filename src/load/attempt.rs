@@ -8,14 +8,14 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use crate::dialect::decode::{Decoder, Finish, WireError};
-use crate::event::{FailureKind, RequestRecord, Stamp, What};
+use crate::event::{EventKind, FailureKind, RequestRecord, Stamp};
 
 use crate::load::failures::{before_the_head, failed, inside_the_body};
 use crate::load::in_flight::Slot;
-use crate::load::request::{Job, Load};
+use crate::load::request::{RequestContext, RequestSpec};
 use crate::load::socket::Connection;
 use crate::load::timers::Timers;
-use crate::load::token_stats::{Arrivals, Tally};
+use crate::load::token_stats::{Arrivals, TokenStats};
 
 /// The longest body of an error that is read, bytes.
 const ERROR_BODY: usize = 64 << 10;
@@ -27,7 +27,7 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(2);
 const AFTER_THE_END: Duration = Duration::from_millis(500);
 
 /// Why an exchange broke off.
-pub(crate) enum Broken {
+pub(crate) enum AttemptError {
     /// A failure of its own kind.
     Failed(WireError),
     /// The connection had gone stale before a byte was read: worth one more try.
@@ -36,29 +36,29 @@ pub(crate) enum Broken {
     Cancelled,
 }
 
-impl From<WireError> for Broken {
+impl From<WireError> for AttemptError {
     fn from(error: WireError) -> Self {
         Self::Failed(error)
     }
 }
 
 /// One request on an open connection.
-pub(crate) struct Exchange<'a> {
-    pub(crate) load: &'a Load,
+pub(crate) struct Attempt<'a> {
+    pub(crate) load: &'a RequestContext,
     pub(crate) connection: &'a mut Connection,
-    pub(crate) job: Job,
+    pub(crate) job: RequestSpec,
     pub(crate) cancel: &'a CancellationToken,
 }
 
-impl Exchange<'_> {
+impl Attempt<'_> {
     /// Sends the request and reads its answer to the end.
     pub(crate) async fn run(
         mut self,
         slot: &Slot,
-        tally: &mut Tally,
+        tally: &mut TokenStats,
         timers: &mut Timers,
         record: &mut RequestRecord,
-    ) -> Result<Finish, Broken> {
+    ) -> Result<Finish, AttemptError> {
         let response = self.head(timers).await?;
         record.head = self.connection.read();
         let status = response.status();
@@ -74,22 +74,22 @@ impl Exchange<'_> {
     }
 
     /// Sends the request, waits for the head of the answer.
-    async fn head(&mut self, timers: &mut Timers) -> Result<Response<Incoming>, Broken> {
+    async fn head(&mut self, timers: &mut Timers) -> Result<Response<Incoming>, AttemptError> {
         let request = self.load.request(self.job.prompt)?;
         let was_used = self.connection.is_used();
         let answer = tokio::select! {
             biased;
             answer = self.connection.send(request) => answer,
             error = timers.expired(None) => return Err(error.into()),
-            () = self.cancel.cancelled() => return Err(Broken::Cancelled),
+            () = self.cancel.cancelled() => return Err(AttemptError::Cancelled),
         };
         answer.map_err(|error| {
             let failure = before_the_head(&error);
             let nothing_read = self.connection.died_unanswered(&error);
             if was_used && nothing_read && failure.kind == FailureKind::Reset {
-                Broken::Stale(failure)
+                AttemptError::Stale(failure)
             } else {
-                Broken::Failed(failure)
+                AttemptError::Failed(failure)
             }
         })
     }
@@ -99,10 +99,10 @@ impl Exchange<'_> {
         &mut self,
         body: &mut Incoming,
         slot: &Slot,
-        tally: &mut Tally,
+        tally: &mut TokenStats,
         timers: &mut Timers,
         record: &mut RequestRecord,
-    ) -> Result<Finish, Broken> {
+    ) -> Result<Finish, AttemptError> {
         let sent = self.connection.sent().unwrap_or(record.sent);
         let mut decoder = Decoder::new(self.load.shape.wire);
         loop {
@@ -148,7 +148,7 @@ impl Exchange<'_> {
     async fn end_of_body(&mut self, body: &mut Incoming) {
         let rest = async { while let Some(Ok(_)) = self.connection.frame(body).await {} };
         if tokio::time::timeout(AFTER_THE_END, rest).await.is_err() {
-            self.connection.spoil();
+            self.connection.mark_unusable();
         }
     }
 
@@ -158,14 +158,14 @@ impl Exchange<'_> {
         body: &mut Incoming,
         timers: &mut Timers,
         last_token: Option<Stamp>,
-    ) -> Result<Option<Bytes>, Broken> {
+    ) -> Result<Option<Bytes>, AttemptError> {
         let quiet_since = last_token.map(|at| self.load.reporter.clock().instant(at));
         loop {
             let frame = tokio::select! {
                 biased;
                 frame = self.connection.frame(body) => frame,
                 error = timers.expired(quiet_since) => return Err(error.into()),
-                () = self.cancel.cancelled() => return Err(Broken::Cancelled),
+                () = self.cancel.cancelled() => return Err(AttemptError::Cancelled),
             };
             match frame {
                 None => return Ok(None),
@@ -186,7 +186,7 @@ impl Exchange<'_> {
         &mut self,
         body: &mut Incoming,
         timers: &mut Timers,
-    ) -> Result<String, Broken> {
+    ) -> Result<String, AttemptError> {
         let mut read = Vec::new();
         let all = async {
             while let Some(bytes) = self.next(body, timers, None).await? {
@@ -198,24 +198,24 @@ impl Exchange<'_> {
             Ok(true)
         };
         let whole = match tokio::time::timeout(ERROR_PATIENCE, all).await {
-            Ok(Err(Broken::Cancelled)) => return Err(Broken::Cancelled),
+            Ok(Err(AttemptError::Cancelled)) => return Err(AttemptError::Cancelled),
             Ok(Ok(whole)) => whole,
             Ok(Err(_)) | Err(_) => false,
         };
         if !whole {
-            self.connection.spoil();
+            self.connection.mark_unusable();
         }
         Ok(crate::dialect::error_message(&read))
     }
 
-    fn announce(&self, tally: &Tally, id: u64, sent: Stamp) {
+    fn announce(&self, tally: &TokenStats, id: u64, sent: Stamp) {
         if let Some(at) = tally.first_token.filter(|_| self.job.announce) {
             let ttft_us = at.0.saturating_sub(sent.0);
             let thinking = tally.first_thinking;
             let cycle = self.job.cycle;
             self.load.reporter.fact_at(
                 at,
-                What::FirstToken {
+                EventKind::FirstToken {
                     id,
                     cycle,
                     ttft_us,

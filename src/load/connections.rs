@@ -11,9 +11,9 @@ use futures_util::{StreamExt as _, stream};
 use hyper::Method;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{WarningKind, What};
+use crate::event::{EventKind, WarningKind};
 
-use crate::load::request::Load;
+use crate::load::request::RequestContext;
 use crate::load::socket::Connection;
 
 /// Connections that are opened at once.
@@ -27,7 +27,7 @@ const LIGHT_PATIENCE: Duration = Duration::from_millis(500);
 /// Opens a connection for each user and reports them; a user whose connection failed gets None and
 /// opens its own.
 pub(crate) async fn open(
-    load: Arc<Load>,
+    load: Arc<RequestContext>,
     cycle: u32,
     users: u32,
     cancel: CancellationToken,
@@ -54,7 +54,7 @@ pub(crate) async fn open(
         .filter_map(|one| one.as_ref().ok())
         .map(|(_, took)| *took)
         .collect();
-    load.reporter.fact(What::ConnectionsOpened {
+    load.reporter.fact(EventKind::ConnectionsOpened {
         cycle,
         connect_us,
         failed,
@@ -65,7 +65,10 @@ pub(crate) async fn open(
         .collect()
 }
 
-async fn open_one(load: &Load, crowded: &CancellationToken) -> Result<(Connection, u64), String> {
+async fn open_one(
+    load: &RequestContext,
+    crowded: &CancellationToken,
+) -> Result<(Connection, u64), String> {
     let open = || async {
         let opening = Connection::open(&load.addresses, load.reporter.clock());
         match tokio::time::timeout(PATIENCE, opening).await {
@@ -89,7 +92,7 @@ async fn open_one(load: &Load, crowded: &CancellationToken) -> Result<(Connectio
 }
 
 /// One light request, so that the server has accepted the connection; whether it can be kept.
-async fn light_request(load: &Load, connection: &mut Connection) -> bool {
+async fn light_request(load: &RequestContext, connection: &mut Connection) -> bool {
     let Ok(request) = load.http(Method::GET, &load.light_path, Bytes::new()) else {
         return false;
     };

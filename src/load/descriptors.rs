@@ -1,13 +1,13 @@
 //! Room for the connections of all users among the open files of this process.
 
-use crate::event::{Warning, WarningKind, What};
+use crate::event::{EventKind, Warning, WarningKind};
 use crate::load::timeline::Reporter;
 
 /// Descriptors beside those of the users: files, the runtime, the terminal, the simulated server.
 const OTHER_DESCRIPTORS: u64 = 64;
 
 pub(crate) fn warn(reporter: &Reporter, kind: WarningKind, text: String) {
-    reporter.fact(What::Warning(Warning::new(kind, text)));
+    reporter.fact(EventKind::Warning(Warning::new(kind, text)));
 }
 
 /// Raises the limit of open files where so many users need it. A server in this process needs as

@@ -99,11 +99,11 @@ pub(crate) fn append(answer: &mut Answer, text: &str, thinking: bool, at_us: u64
 
 /// The users of a cycle.
 #[derive(Debug, Default)]
-pub(crate) struct Board {
+pub(crate) struct InFlightRequests {
     slots: Vec<Arc<Slot>>,
 }
 
-impl Board {
+impl InFlightRequests {
     /// A board for so many users.
     pub(crate) fn new(users: u32) -> Self {
         Self {
@@ -132,12 +132,12 @@ impl Board {
 
 /// The answers that can be looked at: of the requests in flight, and the last ones that ended.
 #[derive(Debug, Default)]
-pub(crate) struct Gallery {
-    board: Mutex<Arc<Board>>,
+pub(crate) struct AnswerCache {
+    board: Mutex<Arc<InFlightRequests>>,
     ended: Mutex<VecDeque<(u64, Arc<Answer>)>>,
 }
 
-impl Gallery {
+impl AnswerCache {
     /// How many requests are in flight.
     pub(crate) fn in_flight(&self) -> u32 {
         let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +146,7 @@ impl Gallery {
     }
 
     /// Another cycle begins.
-    pub(crate) fn show(&self, board: &Arc<Board>) {
+    pub(crate) fn show(&self, board: &Arc<InFlightRequests>) {
         *self.board.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(board);
     }
 
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_free_slot_is_not_in_flight() {
-        let board = Board::new(2);
+        let board = InFlightRequests::new(2);
         let slot = board.slots().next().unwrap();
         slot.begin(7);
         slot.publish(3, true);
@@ -227,7 +227,7 @@ mod tests {
         };
         assert_eq!(board.in_flight(), [expected]);
         append(&mut slot.answer(), "hm", true, 0, false);
-        let gallery = Gallery::default();
+        let gallery = AnswerCache::default();
         gallery.show(&Arc::new(board));
         assert_eq!(
             gallery.look(7, |answer| answer.text.clone()).as_deref(),

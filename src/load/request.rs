@@ -21,20 +21,20 @@ use tokio_util::sync::CancellationToken;
 use crate::dialect::decode::{Finish, WireError};
 use crate::dialect::request::RequestShape;
 use crate::event::{
-    FailureKind, Outcome, RequestRecord, ServerFigures, Stamp, Warning, WarningKind, What,
+    EventKind, FailureKind, Outcome, RequestRecord, ServerFigures, Stamp, Warning, WarningKind,
 };
 use crate::plan::Timeouts;
 
-use crate::load::attempt::{Broken, Exchange};
+use crate::load::attempt::{Attempt, AttemptError};
 use crate::load::failures::{failed, no_connection};
-use crate::load::in_flight::{Gallery, Slot};
+use crate::load::in_flight::{AnswerCache, Slot};
 use crate::load::socket::Connection;
 use crate::load::timeline::Reporter;
 use crate::load::timers::Timers;
-use crate::load::token_stats::Tally;
+use crate::load::token_stats::TokenStats;
 
 /// What all requests of a run share.
-pub(crate) struct Load {
+pub(crate) struct RequestContext {
     /// How they look.
     pub(crate) shape: RequestShape,
     /// The path of a light request that any such server answers.
@@ -50,7 +50,7 @@ pub(crate) struct Load {
     /// Where they are reported.
     pub(crate) reporter: Reporter,
     /// Where their answers can be looked at.
-    pub(crate) gallery: Arc<Gallery>,
+    pub(crate) gallery: Arc<AnswerCache>,
     /// Whether the server is in this process, and needs descriptors of it.
     pub(crate) serves_itself: bool,
     /// The next request's id.
@@ -59,7 +59,7 @@ pub(crate) struct Load {
 
 /// Which request it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Job {
+pub(crate) struct RequestSpec {
     pub(crate) cycle: u32,
     pub(crate) user: u32,
     pub(crate) round: u32,
@@ -72,19 +72,19 @@ pub(crate) struct Job {
 }
 
 /// What a user holds from request to request.
-pub(crate) struct Seat {
+pub(crate) struct UserSlot {
     pub(crate) connection: Option<Connection>,
     pub(crate) slot: Arc<Slot>,
-    pub(crate) tally: Tally,
+    pub(crate) tally: TokenStats,
 }
 
-impl Load {
+impl RequestContext {
     /// Sends one request from `seat` and reads its answer to the end. Never fails: what goes wrong is
     /// in the record.
     pub(crate) async fn ask(
         &self,
-        seat: &mut Seat,
-        job: Job,
+        seat: &mut UserSlot,
+        job: RequestSpec,
         cancel: &CancellationToken,
     ) -> RequestRecord {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -92,12 +92,12 @@ impl Load {
         let now = self.reporter.clock().now();
         let mut record = blank(id, job, now);
         if job.announce {
-            let Job {
+            let RequestSpec {
                 cycle, user, round, ..
             } = job;
             self.reporter.fact_at(
                 now,
-                What::RequestStarted {
+                EventKind::RequestStarted {
                     id,
                     cycle,
                     user,
@@ -110,7 +110,7 @@ impl Load {
             let result = self.attempt(seat, job, cancel, &mut record).await;
             record.ended = record.ended.max(record.sent);
             match result {
-                Err(Broken::Stale(_)) if record.retries == 0 => {
+                Err(AttemptError::Stale(_)) if record.retries == 0 => {
                     record.retries += 1;
                     continue;
                 }
@@ -120,13 +120,13 @@ impl Load {
                         reason: finish.reason,
                     };
                 }
-                Err(Broken::Failed(error) | Broken::Stale(error)) => {
+                Err(AttemptError::Failed(error) | AttemptError::Stale(error)) => {
                     record.outcome = Outcome::Failed {
                         kind: error.kind,
                         message: error.message,
                     };
                 }
-                Err(Broken::Cancelled) => record.outcome = Outcome::Cancelled,
+                Err(AttemptError::Cancelled) => record.outcome = Outcome::Cancelled,
             }
             break;
         }
@@ -148,11 +148,11 @@ impl Load {
     /// One attempt: on a kept connection, else on a new one, which is kept if it can be.
     async fn attempt(
         &self,
-        seat: &mut Seat,
-        job: Job,
+        seat: &mut UserSlot,
+        job: RequestSpec,
         cancel: &CancellationToken,
         record: &mut RequestRecord,
-    ) -> Result<Finish, Broken> {
+    ) -> Result<Finish, AttemptError> {
         let began = Instant::now();
         record.sent = self.reporter.clock().stamp(began);
         let mut timers = Timers::new(self.timeouts, began);
@@ -160,7 +160,7 @@ impl Load {
             Some(connection) => connection,
             None => self.connect(&mut timers, cancel, record).await?,
         };
-        let exchange = Exchange {
+        let exchange = Attempt {
             load: self,
             connection: &mut connection,
             job,
@@ -177,7 +177,7 @@ impl Load {
         // whole body is an answer like any other.
         let whole = match &result {
             Ok(_) => true,
-            Err(Broken::Failed(error)) => matches!(error.kind, FailureKind::Http(_)),
+            Err(AttemptError::Failed(error)) => matches!(error.kind, FailureKind::Http(_)),
             Err(_) => false,
         };
         if whole && connection.is_reusable().await {
@@ -191,13 +191,13 @@ impl Load {
         timers: &mut Timers,
         cancel: &CancellationToken,
         record: &mut RequestRecord,
-    ) -> Result<Connection, Broken> {
+    ) -> Result<Connection, AttemptError> {
         let clock = self.reporter.clock();
         let opened = tokio::select! {
             biased;
             opened = Connection::open(&self.addresses, clock) => opened,
             error = timers.expired(None) => return Err(self.over(record, error.into())),
-            () = cancel.cancelled() => return Err(self.over(record, Broken::Cancelled)),
+            () = cancel.cancelled() => return Err(self.over(record, AttemptError::Cancelled)),
         };
         match opened {
             Ok((connection, took)) => {
@@ -210,10 +210,11 @@ impl Load {
 
     /// Reports a warning.
     pub(crate) fn warn(&self, kind: WarningKind, text: String) {
-        self.reporter.fact(What::Warning(Warning { kind, text }));
+        self.reporter
+            .fact(EventKind::Warning(Warning { kind, text }));
     }
 
-    fn over(&self, record: &mut RequestRecord, why: Broken) -> Broken {
+    fn over(&self, record: &mut RequestRecord, why: AttemptError) -> AttemptError {
         record.ended = self.reporter.clock().now();
         why
     }
@@ -251,7 +252,7 @@ impl Load {
     }
 }
 
-fn blank(id: u64, job: Job, now: Stamp) -> RequestRecord {
+fn blank(id: u64, job: RequestSpec, now: Stamp) -> RequestRecord {
     RequestRecord {
         id,
         cycle: job.cycle,

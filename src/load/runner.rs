@@ -16,14 +16,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{ClientCost, CycleEnd, RunEnd, WarningKind, What};
+use crate::event::{ClientCost, CycleEnd, EventKind, RunEnd, WarningKind};
 use crate::plan::Plan;
 
 use crate::load::Command;
 use crate::load::descriptors::make_room;
-use crate::load::in_flight::Board;
+use crate::load::in_flight::InFlightRequests;
 use crate::load::pause::Pause;
-use crate::load::request::Load;
+use crate::load::request::RequestContext;
 use crate::load::socket::Connection;
 use crate::load::users::{Score, User};
 use crate::load::{connections, hopeless, warmup};
@@ -47,7 +47,7 @@ pub(crate) trait MachineWatch: Clone + Send + Sync + 'static {
 
 /// One run, from its first event to its last.
 pub(crate) struct Runner<W> {
-    load: Arc<Load>,
+    load: Arc<RequestContext>,
     plan: Plan,
     loader: Option<warmup::Loader>,
     commands: mpsc::Receiver<Command>,
@@ -64,7 +64,7 @@ pub(crate) struct Runner<W> {
 impl<W: MachineWatch> Runner<W> {
     /// A run of `plan`. `loader` loads the model, where the dialect has such a request.
     pub(crate) fn new(
-        load: Arc<Load>,
+        load: Arc<RequestContext>,
         plan: Plan,
         loader: Option<warmup::Loader>,
         commands: mpsc::Receiver<Command>,
@@ -103,7 +103,9 @@ impl<W: MachineWatch> Runner<W> {
         }
         self.report_cost();
         self.watching.stop().await;
-        self.load.reporter.fact(What::RunEnded { why: why.clone() });
+        self.load
+            .reporter
+            .fact(EventKind::RunEnded { why: why.clone() });
         why
     }
 
@@ -159,7 +161,9 @@ impl<W: MachineWatch> Runner<W> {
             make_room(users, self.load.serves_itself, &self.load.reporter);
             self.room = users;
         }
-        self.load.reporter.fact(What::CycleStarted { cycle, users });
+        self.load
+            .reporter
+            .fact(EventKind::CycleStarted { cycle, users });
         self.watching.cycle(users);
         let cancel = CancellationToken::new();
         let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
@@ -174,7 +178,9 @@ impl<W: MachineWatch> Runner<W> {
         };
         self.report_failures(users, &score);
         self.report_cost();
-        self.load.reporter.fact(What::CycleEnded { cycle, why });
+        self.load
+            .reporter
+            .fact(EventKind::CycleEnded { cycle, why });
         (why, score)
     }
 
@@ -187,7 +193,7 @@ impl<W: MachineWatch> Runner<W> {
         score: &mut Score,
     ) {
         let users = crate::text::numbers::u32_of(connections.len());
-        let board = Arc::new(Board::new(users));
+        let board = Arc::new(InFlightRequests::new(users));
         self.load.gallery.show(&board);
         let began = Instant::now();
         let paused_before = self.paused.borrow().spent(began);
@@ -251,9 +257,11 @@ impl<W: MachineWatch> Runner<W> {
                 self.paused
                     .send_modify(|pause| pause.toggle(Instant::now()));
                 let is_on = self.paused.borrow().is_on();
-                self.load
-                    .reporter
-                    .fact(if is_on { What::Paused } else { What::Resumed });
+                self.load.reporter.fact(if is_on {
+                    EventKind::Paused
+                } else {
+                    EventKind::Resumed
+                });
             }
             Command::Skip => cancel.cancel(),
             Command::Repeat => {
@@ -291,7 +299,9 @@ impl<W: MachineWatch> Runner<W> {
 
     fn report_levels(&self) {
         let upcoming = self.upcoming.iter().copied().collect();
-        self.load.reporter.fact(What::LevelsChanged { upcoming });
+        self.load
+            .reporter
+            .fact(EventKind::LevelsChanged { upcoming });
     }
 
     fn drop_hopeless(&mut self, users: u32, score: &Score) {
@@ -312,7 +322,7 @@ impl<W: MachineWatch> Runner<W> {
             return;
         };
         let seconds = self.plan.rest_s;
-        self.load.reporter.fact(What::RestStarted {
+        self.load.reporter.fact(EventKind::RestStarted {
             seconds,
             next_users,
         });
@@ -353,7 +363,7 @@ impl<W: MachineWatch> Runner<W> {
 
     fn report_cost(&self) {
         let cost = client_cost(self.load.reporter.dropped());
-        self.load.reporter.fact(What::Client(cost));
+        self.load.reporter.fact(EventKind::Client(cost));
     }
 }
 
@@ -372,12 +382,12 @@ async fn gather(tasks: &mut JoinSet<Score>, score: &mut Score) -> Result<(), Str
 }
 
 /// Reports where the requests stand, ten times a second, for ever.
-async fn report_progress(load: Arc<Load>, cycle: u32, board: Arc<Board>) {
+async fn report_progress(load: Arc<RequestContext>, cycle: u32, board: Arc<InFlightRequests>) {
     let mut tick = interval(PROGRESS);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
-        load.reporter.progress(What::Progress {
+        load.reporter.progress(EventKind::Progress {
             cycle,
             requests: board.in_flight(),
         });

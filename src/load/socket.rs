@@ -132,7 +132,7 @@ impl Connection {
     }
 
     /// The rest of an answer may still come: nothing can follow.
-    pub(crate) fn spoil(&mut self) {
+    pub(crate) fn mark_unusable(&mut self) {
         self.spoiled = true;
     }
 

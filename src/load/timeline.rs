@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-use crate::event::{Event, RunClock, Stamp, What};
+use crate::event::{Event, EventKind, RunClock, Stamp};
 
 /// Events that fit into the channel.
 const CAPACITY: usize = 4096;
@@ -94,12 +94,12 @@ impl Reporter {
     }
 
     /// Reports a fact that happens now.
-    pub(crate) fn fact(&self, what: What) {
+    pub(crate) fn fact(&self, what: EventKind) {
         self.fact_at(self.clock.now(), what);
     }
 
     /// Reports a fact that happened at `at`.
-    pub(crate) fn fact_at(&self, at: Stamp, what: What) {
+    pub(crate) fn fact_at(&self, at: Stamp, what: EventKind) {
         let event = Event { at, what };
         let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         // Behind a backlog a fact must wait, or it would overtake.
@@ -114,7 +114,7 @@ impl Reporter {
     }
 
     /// Reports progress, which a full channel drops.
-    pub(crate) fn progress(&self, what: What) {
+    pub(crate) fn progress(&self, what: EventKind) {
         if self
             .tx
             .try_send(Event {
@@ -158,8 +158,8 @@ impl Timeline {
 mod tests {
     use super::*;
 
-    fn level(users: u32) -> What {
-        What::CycleStarted {
+    fn level(users: u32) -> EventKind {
+        EventKind::CycleStarted {
             cycle: users,
             users,
         }
@@ -185,7 +185,7 @@ mod tests {
         }
         drop(reporter);
         first.extend(drain(&mut timeline).await);
-        let expected: Vec<What> = (0..60).map(level).collect();
+        let expected: Vec<EventKind> = (0..60).map(level).collect();
         assert_eq!(
             first
                 .into_iter()
@@ -199,7 +199,7 @@ mod tests {
     async fn progress_beyond_the_channel_is_dropped_and_counted() {
         let (reporter, mut timeline) = with_capacity(RunClock::start(), 4);
         for cycle in 0..7 {
-            reporter.progress(What::Progress {
+            reporter.progress(EventKind::Progress {
                 cycle,
                 requests: Vec::new(),
             });

@@ -9,7 +9,7 @@ use crate::load::in_flight::append;
 
 /// Counts and stamps of one request. Reused from request to request, so it allocates only once.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct TokenStats {
     /// Arrival of the first token.
     pub first_token: Option<Stamp>,
     /// Whether that was thinking.
@@ -25,7 +25,7 @@ pub struct Tally {
     gaps_us: Vec<u32>,
 }
 
-impl Tally {
+impl TokenStats {
     /// A tally with room for the gaps of so many tokens.
     pub fn with_capacity(tokens: u32) -> Self {
         let room = usize::try_from(tokens).unwrap_or(0).min(1 << 16);
@@ -97,7 +97,7 @@ fn three_digits(value: u32) -> u32 {
 /// Takes the tokens of one read: all of them arrived at the same instant.
 pub struct Arrivals<'a> {
     /// The request's tally.
-    pub tally: &'a mut Tally,
+    pub tally: &'a mut TokenStats,
     /// Its answer so far.
     pub answer: MutexGuard<'a, Answer>,
     /// The instant of the read.
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn gaps_are_counted_by_their_first_three_digits() {
-        let mut tally = Tally::default();
+        let mut tally = TokenStats::default();
         for at in [100, 100, 150, 20_150, 40_155, 1_040_155] {
             tally.chunk(Stamp(at), false);
         }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn thinking_comes_before_the_first_answer() {
-        let mut tally = Tally::default();
+        let mut tally = TokenStats::default();
         for (at, thinking) in [(1, true), (2, true), (3, false)] {
             tally.chunk(Stamp(at), thinking);
         }

@@ -8,15 +8,15 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Outcome, RequestRecord, What};
+use crate::event::{EventKind, Outcome, RequestRecord};
 use crate::plan::{CycleShape, Limits};
 use crate::text::numbers::u32_of;
 
 use crate::load::in_flight::Slot;
 use crate::load::pause::Pause;
-use crate::load::request::{Job, Load, Seat};
+use crate::load::request::{RequestContext, RequestSpec, UserSlot};
 use crate::load::socket::Connection;
-use crate::load::token_stats::Tally;
+use crate::load::token_stats::TokenStats;
 
 /// Tokens for which room is made where an answer has no limit.
 const UNLIMITED: u32 = 1024;
@@ -29,7 +29,7 @@ const LONGEST_BREATH: Duration = Duration::from_millis(1600);
 
 /// One of the users of a cycle.
 pub(crate) struct User {
-    pub(crate) load: Arc<Load>,
+    pub(crate) load: Arc<RequestContext>,
     pub(crate) cycle: u32,
     pub(crate) number: u32,
     pub(crate) users: u32,
@@ -50,8 +50,8 @@ impl User {
         connection: Option<Connection>,
         max_tokens: Option<u32>,
     ) -> Score {
-        let tally = Tally::with_capacity(max_tokens.unwrap_or(UNLIMITED));
-        let mut seat = Seat {
+        let tally = TokenStats::with_capacity(max_tokens.unwrap_or(UNLIMITED));
+        let mut seat = UserSlot {
             connection,
             slot,
             tally,
@@ -61,7 +61,7 @@ impl User {
         let mut failures = 0;
         while self.may_ask(round, failures).await {
             break_down_if_told(self.cycle);
-            let job = Job {
+            let job = RequestSpec {
                 cycle: self.cycle,
                 user: self.number,
                 round,
@@ -75,7 +75,7 @@ impl User {
             failures = record.failure().map_or(0, |_| failures + 1);
             self.load
                 .reporter
-                .fact_at(record.ended, What::RequestEnded(Box::new(record)));
+                .fact_at(record.ended, EventKind::RequestEnded(Box::new(record)));
             round += 1;
         }
         score

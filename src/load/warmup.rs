@@ -8,18 +8,18 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::dialect::DiscoverError;
-use crate::event::{WarningKind, What};
+use crate::event::{EventKind, WarningKind};
 
 use crate::load::pause::Pause;
-use crate::load::request::{Job, Load, Seat};
-use crate::load::token_stats::Tally;
+use crate::load::request::{RequestContext, RequestSpec, UserSlot};
+use crate::load::token_stats::TokenStats;
 
 /// Loads the model into the server's memory; gives the server's own load time, seconds.
 pub(crate) type Loader = Pin<Box<dyn Future<Output = Result<Option<f64>, DiscoverError>> + Send>>;
 
 /// Loads the model and sends the warm-up requests. An error means that the run cannot go on.
 pub(crate) async fn warm_up(
-    load: Arc<Load>,
+    load: Arc<RequestContext>,
     loader: Option<Loader>,
     warmup: u32,
     mut paused: watch::Receiver<Pause>,
@@ -34,18 +34,19 @@ pub(crate) async fn warm_up(
         match answer {
             Ok(server_s) => {
                 let took_s = load.reporter.clock().now().since(began);
-                load.reporter.fact(What::ModelLoaded { took_s, server_s });
+                load.reporter
+                    .fact(EventKind::ModelLoaded { took_s, server_s });
             }
             Err(error) => return Err(format!("the model could not be loaded: {error}")),
         }
     }
-    let mut seat = Seat {
+    let mut seat = UserSlot {
         connection: None,
         slot: Arc::default(),
-        tally: Tally::default(),
+        tally: TokenStats::default(),
     };
     for number in 1..=warmup {
-        let job = Job {
+        let job = RequestSpec {
             cycle: u32::MAX,
             user: 0,
             round: 0,
@@ -69,7 +70,7 @@ pub(crate) async fn warm_up(
                 format!("warm-up request {number} failed: {error}"),
             );
         }
-        load.reporter.fact(What::WarmedUp {
+        load.reporter.fact(EventKind::WarmedUp {
             number,
             of: warmup,
             ttft_s: record.ttft_s(),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::level::Figures;
+use crate::metrics::level::LevelMetrics;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::summary::LevelSummary;
-use crate::metrics::verdict::{Judgement, LevelVerdict, State, Verdict};
+use crate::metrics::verdict::{Judgment, LevelVerdict, State, Verdict};
 use crate::text::numbers::users;
 
 /// Below this usage, percent, a GPU is not what holds the answers up.
@@ -110,7 +110,7 @@ pub fn why_of_run(run: &RunState, verdict: &Verdict) -> Vec<Reason> {
         let cycles: Vec<&CycleState> = run.cycles.iter().filter(|c| c.users == users).collect();
         let level = LevelSummary {
             users,
-            figures: Figures::of_run(&cycles, run),
+            figures: LevelMetrics::of_run(&cycles, run),
             repeats: Vec::new(),
         };
         (!cycles.is_empty()).then_some(level)
@@ -161,7 +161,7 @@ fn reasons(
 
 fn reason(
     limit: Limit,
-    judged: &Judgement,
+    judged: &Judgment,
     level: &LevelSummary,
     before: Option<Evidence>,
 ) -> Reason {

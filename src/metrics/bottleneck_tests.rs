@@ -1,5 +1,5 @@
 use super::*;
-use crate::metrics::level::Figures;
+use crate::metrics::level::LevelMetrics;
 use crate::metrics::spread::{GpuFigures, Spread};
 use crate::metrics::verdict::{Level, Sample};
 
@@ -10,12 +10,12 @@ fn told(cases: &[Case], change: impl Fn(&mut LevelSummary)) -> Vec<Reason> {
     let mut levels = Vec::new();
     let mut judged = Vec::new();
     for Case(users, wait, speed, total, failed) in cases {
-        let mut figures = Figures {
+        let mut figures = LevelMetrics {
             requests: 40,
             failed: *failed,
             errors: BTreeMap::from([("http_503".to_owned(), *failed)]),
             system_tok_s: Some(*total),
-            ..Figures::default()
+            ..LevelMetrics::default()
         };
         figures.ttft_s.mean = Some(*wait);
         figures.speed_tok_s.mean = Some(*speed);

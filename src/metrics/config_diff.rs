@@ -43,8 +43,8 @@ fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec
     };
     let model = |info: &RunInfo| {
         let model = &info.target.model;
-        let quantisation = model.quantisation.as_deref().unwrap_or("–");
-        format!("{} {quantisation}", model.name)
+        let quantization = model.quantization.as_deref().unwrap_or("–");
+        format!("{} {quantization}", model.name)
     };
     let server = |info: &RunInfo| info.target.server.clone().unwrap_or_else(|| "–".to_owned());
     let slots = |info: &RunInfo| {

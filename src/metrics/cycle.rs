@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::event::{CycleEnd, Event, InFlight, Phase, RequestRecord, Stamp, What};
+use crate::event::{CycleEnd, Event, EventKind, InFlight, Phase, RequestRecord, Stamp};
 use crate::metrics::machine::CycleMachine;
 
 /// One cycle.
@@ -70,7 +70,7 @@ impl Live {
 impl CycleState {
     pub(crate) fn apply(&mut self, event: &Event) {
         match &event.what {
-            What::ConnectionsOpened {
+            EventKind::ConnectionsOpened {
                 connect_us, failed, ..
             } => {
                 self.opened = Some(event.at);
@@ -80,7 +80,7 @@ impl CycleState {
                     .collect();
                 self.connect_failed = *failed;
             }
-            What::RequestStarted {
+            EventKind::RequestStarted {
                 id, user, round, ..
             } => {
                 let live = Live {
@@ -94,7 +94,7 @@ impl CycleState {
                 };
                 self.in_flight.insert(*id, live);
             }
-            What::FirstToken { id, thinking, .. } => {
+            EventKind::FirstToken { id, thinking, .. } => {
                 if let Some(live) = self.in_flight.get_mut(id) {
                     live.first_token = Some(event.at);
                     live.tokens = live.tokens.max(1);
@@ -105,9 +105,9 @@ impl CycleState {
                     };
                 }
             }
-            What::Progress { requests, .. } => self.progress(event.at, requests),
-            What::RequestEnded(record) => self.end_request(event.at, record),
-            What::CycleEnded { why, .. } => {
+            EventKind::Progress { requests, .. } => self.progress(event.at, requests),
+            EventKind::RequestEnded(record) => self.end_request(event.at, record),
+            EventKind::CycleEnded { why, .. } => {
                 self.ended = Some(event.at);
                 self.end = Some(*why);
                 self.in_flight.clear();

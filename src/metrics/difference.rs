@@ -77,8 +77,10 @@ fn repeats(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) ->
 fn once(metric: Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
     let limits = limits(run);
     let of_cycle = |cycle: &&CycleState| match metric {
-        Metric::Throughput => crate::metrics::level::Figures::of(&[cycle], &limits).system_tok_s,
-        Metric::Energy => crate::metrics::level::Figures::of_run(&[cycle], run).j_per_token,
+        Metric::Throughput => {
+            crate::metrics::level::LevelMetrics::of(&[cycle], &limits).system_tok_s
+        }
+        Metric::Energy => crate::metrics::level::LevelMetrics::of_run(&[cycle], run).j_per_token,
         _ => None,
     };
     cycles.iter().filter_map(of_cycle).collect()

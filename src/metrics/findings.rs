@@ -172,13 +172,13 @@ fn slow_tail(level: &LevelSummary) -> Option<SlowTail> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::level::Figures;
+    use crate::metrics::level::LevelMetrics;
 
     fn levels(totals: &[(u32, f64)]) -> Vec<LevelSummary> {
         let level = |(users, total): &(u32, f64)| {
-            let mut figures = Figures {
+            let mut figures = LevelMetrics {
                 system_tok_s: Some(*total),
-                ..Figures::default()
+                ..LevelMetrics::default()
             };
             figures.speed_tok_s.mean = Some(total / f64::from(*users));
             LevelSummary {

@@ -16,7 +16,7 @@ use crate::plan::Limits;
 /// The figures of a level. Distributions are over the requests that ended as they should; a request
 /// that failed counts in `failed` and `errors`, one that the user cancelled counts in `cancelled` alone.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Figures {
+pub struct LevelMetrics {
     /// When it began, seconds since the start of the run.
     pub started_s: Option<f64>,
     /// Why it ended; absent while it runs, and where the log breaks off.
@@ -102,7 +102,7 @@ pub enum CountedBy {
     Mixed,
 }
 
-impl Figures {
+impl LevelMetrics {
     /// The figures of one level's cycles; the order of its requests makes no difference.
     pub fn of(cycles: &[&CycleState], limits: &Limits) -> Self {
         let mut requests: Vec<&RequestRecord> =

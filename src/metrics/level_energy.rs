@@ -6,7 +6,7 @@ use crate::event::{EnergyBaseline, PowerScope, Stamp};
 use crate::metrics::energy::meter::Metered;
 use crate::metrics::energy::{Energy, LEAST_COVERAGE, TokenEnergy};
 use crate::metrics::machine::{CycleMachine, comparable};
-use crate::metrics::peak_sum::Together;
+use crate::metrics::peak_sum::ProcessTotals;
 use crate::metrics::spread::Gpus;
 use crate::metrics::state::{CycleState, RunState};
 
@@ -57,7 +57,7 @@ impl MachineFigures {
             known.reduce(f64::max)
         };
         let each = all().map(|machine| machine.together);
-        let together = each.fold(Together::default(), Together::max);
+        let together = each.fold(ProcessTotals::default(), ProcessTotals::max);
         let gpus = Gpus::of(all().map(|machine| &machine.gpus));
         let energy = of_cycles(cycles.iter().copied());
         let baseline = all().find_map(|machine| machine.baseline);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::{
-    EnergyBaseline, Event, GpuSample, ProcessSample, ServerSample, SourceNote, Stamp, What,
+    EnergyBaseline, Event, EventKind, GpuSample, ProcessSample, ServerSample, SourceNote, Stamp,
 };
 use crate::metrics::energy::meter::{Meter, Metered};
-use crate::metrics::peak_sum::Together;
+use crate::metrics::peak_sum::ProcessTotals;
 use crate::metrics::spread::{GpuUse, Gpus, Processes};
 use crate::metrics::state::{RunState, Stage};
 use crate::metrics::tables::Tables;
@@ -119,7 +119,7 @@ pub struct CycleMachine {
     /// What the server's processes did.
     pub(crate) processes: Processes,
     /// The most that the server's processes took together.
-    pub together: Together,
+    pub together: ProcessTotals,
 }
 
 impl CycleMachine {
@@ -145,7 +145,7 @@ impl CycleMachine {
 
     fn take_processes(&mut self, table: &[ProcessSample]) {
         self.processes.take(table);
-        self.together = self.together.max(Together::of(table));
+        self.together = self.together.max(ProcessTotals::of(table));
     }
 }
 
@@ -163,7 +163,7 @@ impl RunState {
     pub(crate) fn observe(&mut self, event: &Event) {
         let at = event.at;
         match &event.what {
-            What::Gpu(sample) => {
+            EventKind::Gpu(sample) => {
                 self.gpus
                     .insert(sample.source.clone(), (at, sample.clone()));
                 let machine = &mut self.machine;
@@ -186,21 +186,21 @@ impl RunState {
                     self.meter(at);
                 }
             }
-            What::Processes(table) => {
+            EventKind::Processes(table) => {
                 self.processes = Some((at, self.machine.tables.take(at, table)));
                 for cycle in self.loaded_cycles() {
                     cycle.take_processes(table);
                 }
             }
-            What::Server(sample) => {
+            EventKind::Server(sample) => {
                 let server = &mut self.machine.server;
                 server.insert(sample.source.clone(), (at, sample.clone()));
             }
-            What::Source(note) => {
+            EventKind::Source(note) => {
                 let sources = &mut self.machine.sources;
                 sources.insert(note.source.clone(), note.clone());
             }
-            What::Baseline(baseline) => self.machine.baseline = Some(*baseline),
+            EventKind::Baseline(baseline) => self.machine.baseline = Some(*baseline),
             _ => {}
         }
     }

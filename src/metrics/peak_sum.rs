@@ -4,25 +4,25 @@ use crate::event::ProcessSample;
 
 /// What the server's processes took together at one time, or the most of that.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Together {
+pub struct ProcessTotals {
     /// Resident memory, bytes.
-    pub rss_bytes: Most,
+    pub rss_bytes: PeakSum,
     /// Threads.
-    pub threads: Most,
+    pub threads: PeakSum,
     /// Open descriptors.
-    pub descriptors: Most,
+    pub descriptors: PeakSum,
     /// Processor use, percent of one core.
-    pub cpu_percent: Most,
+    pub cpu_percent: PeakSum,
 }
 
 /// One of these figures. A process that does not tell it is left out of the sum, which then says so.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Most {
+pub struct PeakSum {
     whole: Option<f64>,
     part: Option<f64>,
 }
 
-impl Most {
+impl PeakSum {
     fn of(figures: impl Iterator<Item = Option<f64>> + Clone) -> Self {
         let told = figures.clone().flatten().reduce(|sum, figure| sum + figure);
         if figures.into_iter().all(|figure| figure.is_some()) {
@@ -67,7 +67,7 @@ impl Most {
     }
 }
 
-impl Together {
+impl ProcessTotals {
     /// The sums over the server's processes; its clients are none of them.
     pub fn of(table: &[ProcessSample]) -> Self {
         let own = || {
@@ -75,10 +75,10 @@ impl Together {
             all.filter(|process| process.role.as_deref() != Some("client"))
         };
         Self {
-            rss_bytes: Most::of(own().map(|p| p.rss_bytes.map(|bytes| bytes as f64))),
-            threads: Most::of(own().map(|p| p.threads.map(f64::from))),
-            descriptors: Most::of(own().map(|p| p.descriptors.map(f64::from))),
-            cpu_percent: Most::of(own().map(|p| p.cpu_percent)),
+            rss_bytes: PeakSum::of(own().map(|p| p.rss_bytes.map(|bytes| bytes as f64))),
+            threads: PeakSum::of(own().map(|p| p.threads.map(f64::from))),
+            descriptors: PeakSum::of(own().map(|p| p.descriptors.map(f64::from))),
+            cpu_percent: PeakSum::of(own().map(|p| p.cpu_percent)),
         }
     }
 
@@ -126,19 +126,19 @@ mod tests {
             process("runner", 9, None),
             process("client", 100, Some(100)),
         ];
-        let together = Together::of(&both);
+        let together = ProcessTotals::of(&both);
         assert_eq!(together.threads.count(), Some(30));
         assert_eq!(together.descriptors.count(), Some(56));
         assert_eq!(together.partial(), ["descriptors_max"]);
         assert_eq!(together.rss_bytes.value(), None, "nobody tells");
-        assert_eq!(Together::of(&[]), Together::default());
+        assert_eq!(ProcessTotals::of(&[]), ProcessTotals::default());
     }
 
     #[test]
     fn a_whole_sum_that_is_larger_makes_up_for_a_part() {
-        let part = Together::of(&[process("server", 1, Some(5)), process("runner", 1, None)]);
-        let less = Together::of(&[process("server", 1, Some(4))]);
-        let more = Together::of(&[process("server", 1, Some(9))]);
+        let part = ProcessTotals::of(&[process("server", 1, Some(5)), process("runner", 1, None)]);
+        let less = ProcessTotals::of(&[process("server", 1, Some(4))]);
+        let more = ProcessTotals::of(&[process("server", 1, Some(9))]);
         assert_eq!(part.max(less).partial(), ["descriptors_max"]);
         assert_eq!(part.max(less).descriptors.count(), Some(5));
         assert_eq!(part.max(more).partial(), [] as [&str; 0]);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    ClientCost, CycleEnd, Event, GpuSample, ProcessSample, RunEnd, RunInfo, Stamp, Warning,
-    WarningKind, What,
+    ClientCost, CycleEnd, Event, EventKind, GpuSample, ProcessSample, RunEnd, RunInfo, Stamp,
+    Warning, WarningKind,
 };
 pub use crate::metrics::cycle::{CycleState, Live};
 use crate::metrics::machine::MachineState;
@@ -112,7 +112,7 @@ impl RunState {
         let before = self.now;
         self.now = self.now.max(event.at);
         match &event.what {
-            What::RunStarted(info) => {
+            EventKind::RunStarted(info) => {
                 self.upcoming.clone_from(&info.plan.levels);
                 self.stage = Stage::Warming {
                     done: 0,
@@ -120,15 +120,15 @@ impl RunState {
                 };
                 self.info = Some((**info).clone());
             }
-            What::ModelLoaded { took_s, server_s } => self.load_s = Some((*took_s, *server_s)),
-            What::WarmedUp { number, of, .. } => {
+            EventKind::ModelLoaded { took_s, server_s } => self.load_s = Some((*took_s, *server_s)),
+            EventKind::WarmedUp { number, of, .. } => {
                 self.stage = Stage::Warming {
                     done: *number,
                     of: *of,
                 }
             }
-            What::CycleStarted { cycle, users } => self.start_cycle(event.at, *cycle, *users),
-            What::RestStarted {
+            EventKind::CycleStarted { cycle, users } => self.start_cycle(event.at, *cycle, *users),
+            EventKind::RestStarted {
                 seconds,
                 next_users,
             } => {
@@ -137,31 +137,31 @@ impl RunState {
                     next_users: *next_users,
                 };
             }
-            What::Paused => self.paused = true,
-            What::Resumed => self.paused = false,
-            What::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
-            What::Warning(warning) => self.warnings.push((event.at, warning.clone())),
-            What::Client(cost) => self.client = Some(*cost),
-            What::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
-            What::RunEnded { why } => {
+            EventKind::Paused => self.paused = true,
+            EventKind::Resumed => self.paused = false,
+            EventKind::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
+            EventKind::Warning(warning) => self.warnings.push((event.at, warning.clone())),
+            EventKind::Client(cost) => self.client = Some(*cost),
+            EventKind::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
+            EventKind::RunEnded { why } => {
                 self.stage = Stage::Ended(why.clone());
                 self.meter(event.at);
             }
-            What::IdleStarted { seconds } => {
+            EventKind::IdleStarted { seconds } => {
                 let until = after(event.at, *seconds);
                 self.stage = Stage::Idling { until };
             }
-            What::Gpu(_)
-            | What::Processes(_)
-            | What::Server(_)
-            | What::Source(_)
-            | What::Baseline(_) => self.observe(event),
-            What::ConnectionsOpened { .. }
-            | What::RequestStarted { .. }
-            | What::FirstToken { .. }
-            | What::Progress { .. }
-            | What::RequestEnded(_)
-            | What::CycleEnded { .. } => self.apply_to_cycle(event),
+            EventKind::Gpu(_)
+            | EventKind::Processes(_)
+            | EventKind::Server(_)
+            | EventKind::Source(_)
+            | EventKind::Baseline(_) => self.observe(event),
+            EventKind::ConnectionsOpened { .. }
+            | EventKind::RequestStarted { .. }
+            | EventKind::FirstToken { .. }
+            | EventKind::Progress { .. }
+            | EventKind::RequestEnded(_)
+            | EventKind::CycleEnded { .. } => self.apply_to_cycle(event),
         }
     }
 
@@ -214,21 +214,21 @@ impl RunState {
 
     fn apply_to_cycle(&mut self, event: &Event) {
         let number = match &event.what {
-            What::ConnectionsOpened { cycle, .. }
-            | What::RequestStarted { cycle, .. }
-            | What::FirstToken { cycle, .. }
-            | What::Progress { cycle, .. }
-            | What::CycleEnded { cycle, .. } => *cycle,
-            What::RequestEnded(record) => record.cycle,
+            EventKind::ConnectionsOpened { cycle, .. }
+            | EventKind::RequestStarted { cycle, .. }
+            | EventKind::FirstToken { cycle, .. }
+            | EventKind::Progress { cycle, .. }
+            | EventKind::CycleEnded { cycle, .. } => *cycle,
+            EventKind::RequestEnded(record) => record.cycle,
             _ => return,
         };
-        if matches!(event.what, What::ConnectionsOpened { .. }) {
+        if matches!(event.what, EventKind::ConnectionsOpened { .. }) {
             self.stage = Stage::Cycle;
         }
         if let Some(cycle) = self.cycle_mut(number) {
             cycle.apply(event);
         }
-        if matches!(event.what, What::CycleEnded { .. }) {
+        if matches!(event.what, EventKind::CycleEnded { .. }) {
             self.meter(event.at);
         }
     }

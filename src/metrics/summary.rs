@@ -12,7 +12,7 @@ use crate::metrics::bottleneck;
 use crate::metrics::bottleneck::Reason;
 use crate::metrics::dist::Dist;
 use crate::metrics::findings::Findings;
-use crate::metrics::level::Figures;
+use crate::metrics::level::LevelMetrics;
 pub use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::state::{CycleState, RunState, Stage};
 use crate::metrics::verdict::Verdict;
@@ -73,8 +73,9 @@ pub struct TargetSummary {
     pub slots: Option<u32>,
     /// Size of the model, bytes.
     pub size_bytes: Option<u64>,
-    /// Quantisation of the model.
-    pub quantisation: Option<String>,
+    /// Quantization of the model.
+    #[serde(alias = "quantisation")]
+    pub quantization: Option<String>,
     /// Parameter count of the model.
     pub parameters: Option<String>,
     /// Family of the model.
@@ -94,9 +95,9 @@ pub struct LevelSummary {
     pub users: u32,
     /// The figures.
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: LevelMetrics,
     /// The figures of each repeat, in order; empty where the level ran once.
-    pub repeats: Vec<Figures>,
+    pub repeats: Vec<LevelMetrics>,
 }
 
 /// What the client itself spent.
@@ -183,7 +184,7 @@ fn target(target: &Target, run: &RunState) -> TargetSummary {
         server: target.server.clone(),
         slots: run.slots(),
         size_bytes: model.size_bytes,
-        quantisation: model.quantisation.clone(),
+        quantization: model.quantization.clone(),
         parameters: model.parameters.clone(),
         family: model.family.clone(),
         context_tokens: model.context,
@@ -202,8 +203,10 @@ fn levels(run: &RunState) -> Vec<LevelSummary> {
         let alone = cycles.iter().filter(|_| cycles.len() > 1);
         LevelSummary {
             users,
-            figures: Figures::of_run(&cycles, run),
-            repeats: alone.map(|cycle| Figures::of_run(&[cycle], run)).collect(),
+            figures: LevelMetrics::of_run(&cycles, run),
+            repeats: alone
+                .map(|cycle| LevelMetrics::of_run(&[cycle], run))
+                .collect(),
         }
     };
     by_users.into_iter().map(summary).collect()

@@ -72,7 +72,7 @@ pub struct Level {
 
 /// One limit at one level.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Judgement {
+pub struct Judgment {
     /// Requests that met it.
     pub met: u64,
     /// Requests that can be judged: failed ones met nothing, those without the figure are left out.
@@ -99,11 +99,11 @@ pub struct LevelVerdict {
     /// Users.
     pub users: u32,
     /// The limit of the wait.
-    pub wait: Judgement,
+    pub wait: Judgment,
     /// The limit of the speed.
-    pub speed: Judgement,
+    pub speed: Judgment,
     /// Both limits.
-    pub both: Judgement,
+    pub both: Judgment,
     /// What its repeats say together; absent where it ran once.
     pub repeats: Option<Repeats>,
     /// The figures in a sentence.
@@ -158,10 +158,10 @@ impl Verdict {
             .map(|level| judge(level, limits))
             .collect();
         judged.sort_by_key(|level| level.users);
-        let mean = |pick: fn(&LevelVerdict) -> &Judgement| {
+        let mean = |pick: fn(&LevelVerdict) -> &Judgment| {
             largest(&judged, |level| pick(level).mean_meets == Some(true))
         };
-        let share = |pick: fn(&LevelVerdict) -> &Judgement| {
+        let share = |pick: fn(&LevelVerdict) -> &Judgment| {
             largest(&judged, |level| {
                 pick(level).state.is_some_and(State::carries)
             })
@@ -268,7 +268,7 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
             all += 1;
             good += u64::from(met);
         }
-        judgement(good, all, limits.share)
+        judgment(good, all, limits.share)
     };
     let mut wait = by(&|sample| sample.meets_wait(limits));
     let mut speed = by(&|sample| sample.meets_speed(limits));
@@ -290,9 +290,9 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
     }
 }
 
-fn judgement(met: u64, of: u64, share: f64) -> Judgement {
+fn judgment(met: u64, of: u64, share: f64) -> Judgment {
     let interval = wilson(met, of);
-    Judgement {
+    Judgment {
         met,
         of,
         share: (of > 0).then(|| met as f64 / of as f64),

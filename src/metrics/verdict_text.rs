@@ -1,6 +1,6 @@
 //! The verdict in sentences.
 
-use crate::metrics::verdict::{ByMean, ByShare, Judgement, LevelVerdict, State};
+use crate::metrics::verdict::{ByMean, ByShare, Judgment, LevelVerdict, State};
 use crate::plan::Limits;
 
 /// "1 person", "4 people".
@@ -18,7 +18,7 @@ fn percent(share: f64) -> String {
 
 /// The figures of a level: "4 people: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %,
 /// 95 % CI 31–86 %); mean wait …".
-pub(crate) fn level(users: u32, wait: &Judgement, speed: &Judgement, limits: &Limits) -> String {
+pub(crate) fn level(users: u32, wait: &Judgment, speed: &Judgment, limits: &Limits) -> String {
     let mean_speed = speed.mean.map(|mean| format!("mean {mean:.1} tok/s"));
     let mean_wait = wait.mean.map(|mean| format!("mean wait {mean:.2} s"));
     let speed = limit(
@@ -31,7 +31,7 @@ pub(crate) fn level(users: u32, wait: &Judgement, speed: &Judgement, limits: &Li
     format!("{}: {speed}; {wait}", people(users))
 }
 
-fn limit(judged: &Judgement, mean: Option<String>, limit: &str, what: &str) -> String {
+fn limit(judged: &Judgment, mean: Option<String>, limit: &str, what: &str) -> String {
     let counted = counted(judged);
     let (Some(mean), Some(meets)) = (mean, judged.mean_meets) else {
         return format!("no {what} known to set against {limit}, {counted}");
@@ -46,8 +46,8 @@ fn limit(judged: &Judgement, mean: Option<String>, limit: &str, what: &str) -> S
     format!("{mean} {verb} {limit}, {link} {counted}")
 }
 
-fn counted(judged: &Judgement) -> String {
-    let &Judgement {
+fn counted(judged: &Judgment) -> String {
+    let &Judgment {
         met,
         of,
         share: Some(share),

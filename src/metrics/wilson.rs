@@ -16,10 +16,10 @@ pub fn wilson(met: u64, of: u64) -> Option<(f64, f64)> {
     let n = of as f64;
     let p = met.min(of) as f64 / n;
     let scale = 1.0 + Z * Z / n;
-    let centre = (p + Z * Z / (2.0 * n)) / scale;
+    let center = (p + Z * Z / (2.0 * n)) / scale;
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / scale;
-    let low = if met == 0 { 0.0 } else { centre - half };
-    let high = if met >= of { 1.0 } else { centre + half };
+    let low = if met == 0 { 0.0 } else { center - half };
+    let high = if met >= of { 1.0 } else { center + half };
     Some((low.clamp(0.0, p), high.clamp(p, 1.0)))
 }
 

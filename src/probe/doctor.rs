@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::event::{GpuSample, RunClock};
-use crate::probe::sampler::{SourceState, Watch};
+use crate::probe::sampler::{Sampler, SourceState};
 use crate::probe::source::{Observation, Source};
 use crate::text::numbers::u32_of;
 
@@ -26,7 +26,7 @@ const READINGS: u32 = 3;
 const OWN_DESCRIPTORS: u64 = 64;
 
 /// What the doctor looks at. Everything outside comes in here, so that tests can replace it.
-pub struct Patient<'a> {
+pub struct Probes<'a> {
     /// The sources to try, each by itself.
     pub sources: Vec<Box<dyn Source>>,
     /// Time between two readings of a source.
@@ -129,7 +129,7 @@ impl Descriptors {
 }
 
 /// Examines everything; takes at most the patient's patience, and the probes' own time.
-pub fn examine(patient: Patient<'_>) -> Report {
+pub fn run_checks(patient: Probes<'_>) -> Report {
     let servers: Vec<ServerReport> = patient
         .servers
         .iter()
@@ -170,9 +170,9 @@ fn try_all(sources: Vec<Box<dyn Source>>, tick: Duration, patience: Duration) ->
     let deadline = Instant::now() + patience;
     let names: Vec<String> = sources.iter().map(|source| source.name()).collect();
     // One watch each, so that what is seen is known to be its.
-    let watches: Vec<Watch> = sources
+    let watches: Vec<Sampler> = sources
         .into_iter()
-        .map(|source| Watch::start(RunClock::start(), tick, vec![source]))
+        .map(|source| Sampler::start(RunClock::start(), tick, vec![source]))
         .collect();
     let mut latest: Vec<(u32, BTreeMap<String, GpuSample>)> =
         vec![(0, BTreeMap::new()); watches.len()];
@@ -210,7 +210,7 @@ fn try_all(sources: Vec<Box<dyn Source>>, tick: Duration, patience: Duration) ->
     reports
 }
 
-fn report(name: String, watch: &Watch, samples: BTreeMap<String, GpuSample>) -> SourceReport {
+fn report(name: String, watch: &Sampler, samples: BTreeMap<String, GpuSample>) -> SourceReport {
     let status = watch.status().into_iter().next();
     let fault = status.as_ref().and_then(|status| status.fault.clone());
     let state = match status.map(|status| status.state) {

@@ -25,7 +25,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// Sources at work. Dropping it stops them.
 #[derive(Debug)]
-pub struct Watch {
+pub struct Sampler {
     clock: RunClock,
     pace: Pace,
     shared: Vec<Arc<Health>>,
@@ -96,7 +96,7 @@ impl SourceStatus {
     }
 }
 
-impl Watch {
+impl Sampler {
     /// Starts one thread for each source. `tick` is the time between two readings: a second, but in tests.
     pub fn start(clock: RunClock, tick: Duration, sources: Vec<Box<dyn Source>>) -> Self {
         let pace = Pace::new(tick);
@@ -172,7 +172,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for Sampler {
     fn drop(&mut self) {
         self.stop();
     }
@@ -292,10 +292,13 @@ mod tests {
         }
     }
 
-    fn watch(tick: Duration) -> (Sender<Result<(), Fault>>, Watch) {
+    fn watch(tick: Duration) -> (Sender<Result<(), Fault>>, Sampler) {
         let (sender, receiver) = channel();
         let source: Box<dyn Source> = Box::new(Let(receiver));
-        (sender, Watch::start(RunClock::start(), tick, vec![source]))
+        (
+            sender,
+            Sampler::start(RunClock::start(), tick, vec![source]),
+        )
     }
 
     fn until(mut condition: impl FnMut() -> bool) {

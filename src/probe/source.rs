@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::event::{GpuSample, ProcessSample, ServerSample, What};
+use crate::event::{EventKind, GpuSample, ProcessSample, ServerSample};
 
 /// Something that can be measured, again and again. One thread asks it, so it may block; whoever
 /// looks at its results never waits for it.
@@ -56,11 +56,11 @@ impl Observation {
     }
 
     /// It as an event of the run.
-    pub fn into_what(self) -> What {
+    pub fn into_kind(self) -> EventKind {
         match self {
-            Self::Gpu(sample) => What::Gpu(sample),
-            Self::Processes(table) => What::Processes(table),
-            Self::Server(sample) => What::Server(sample),
+            Self::Gpu(sample) => EventKind::Gpu(sample),
+            Self::Processes(table) => EventKind::Processes(table),
+            Self::Server(sample) => EventKind::Server(sample),
         }
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn section(title: &'static str, blocks: Vec<Block>) -> Section {
 fn subtitle(report: &Report) -> String {
     let target = report.summary.target.as_ref();
     let parts = [
-        target.and_then(|target| target.quantisation.as_deref().map(clean)),
+        target.and_then(|target| target.quantization.as_deref().map(clean)),
         target.and_then(|target| target.server.as_deref().map(clean)),
         report
             .summary

@@ -6,7 +6,7 @@
 
 use crate::event::RequestRecord;
 use crate::metrics::dist::{Dist, percentile};
-use crate::metrics::level::Figures;
+use crate::metrics::level::LevelMetrics;
 use crate::report::Report;
 use crate::report::content::{Table, heads};
 use crate::report::text::{count, number};
@@ -15,7 +15,7 @@ use crate::report::text::{count, number};
 struct Detail {
     name: &'static str,
     digits: usize,
-    dist: fn(&Figures) -> &Dist,
+    dist: fn(&LevelMetrics) -> &Dist,
     /// The figure of one request, where the raw samples are kept.
     raw: Option<fn(&RequestRecord) -> Option<f64>>,
 }

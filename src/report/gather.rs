@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::event::{Event, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp, What};
+use crate::event::{Event, EventKind, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp};
 use crate::metrics::spread::Span;
 use crate::metrics::state::RunState;
 use crate::report::series::{Even, Series};
@@ -111,17 +111,17 @@ impl Gathered {
     /// Takes one more event.
     pub(crate) fn apply(&mut self, event: &Event) {
         match &event.what {
-            What::Progress { cycle, requests } => self.progress(event.at, *cycle, requests),
-            What::FirstToken { id, .. } => {
+            EventKind::Progress { cycle, requests } => self.progress(event.at, *cycle, requests),
+            EventKind::FirstToken { id, .. } => {
                 let following = Following {
                     latest: (event.at, 1),
                     speed: Series::new(TRACE_POINTS),
                 };
                 self.following.insert(*id, following);
             }
-            What::RequestEnded(record) => self.end_request(record),
-            What::Gpu(sample) => self.gpu(event.at, sample),
-            What::Processes(table) => self.processes(event.at, table),
+            EventKind::RequestEnded(record) => self.end_request(record),
+            EventKind::Gpu(sample) => self.gpu(event.at, sample),
+            EventKind::Processes(table) => self.processes(event.at, table),
             _ => {}
         }
         self.state.apply(event);

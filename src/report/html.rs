@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::charts::Chart;
-use crate::report::charts::palette::Colour;
+use crate::report::charts::palette::Color;
 use crate::report::content::{Block, Content, Section, Table, Tile};
 use crate::report::markdown::named;
 use crate::report::text::escape_xml;
@@ -33,7 +33,7 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
     });
     let mark = content.simulated.map_or("", |_| "SIMULATED · ");
     let (title, subtitle) = (escape_xml(&content.title), escape_xml(&content.subtitle));
-    let dark = Colour::dark_rules("figure svg ");
+    let dark = Color::dark_rules("figure svg ");
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

@@ -36,7 +36,7 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, RunInfo};
-use crate::metrics::level::Figures;
+use crate::metrics::level::LevelMetrics;
 use crate::metrics::state::CycleState;
 use crate::metrics::summary::Summary;
 use crate::store::{CycleRow, StoreError, replay, write_row};
@@ -136,7 +136,7 @@ impl Report {
     }
 
     /// The figures of a cycle, which the summary has already: those of its level, or of one of its repeats.
-    fn figures(&self, cycle: &CycleState) -> Option<&Figures> {
+    fn figures(&self, cycle: &CycleState) -> Option<&LevelMetrics> {
         let mut levels = self.summary.cycles.iter();
         let level = levels.find(|level| level.users == cycle.users)?;
         if level.repeats.is_empty() {

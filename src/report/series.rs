@@ -1,6 +1,6 @@
 //! Long series, kept short: as many points as a chart can show, whatever the length of the run.
 
-/// A series over time, seconds since the start of the run. When it is full, neighbours are merged into
+/// A series over time, seconds since the start of the run. When it is full, neighbors are merged into
 /// their mean, and each later point stands for twice as many.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
@@ -73,7 +73,7 @@ impl Default for Series {
     }
 }
 
-/// Half as many points: each two neighbours become their mean, unless they lie much further apart than
+/// Half as many points: each two neighbors become their mean, unless they lie much further apart than
 /// the rest.
 fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut steps: Vec<f64> = points
@@ -93,7 +93,7 @@ fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     halved
 }
 
-/// The same points, neighbours merged until there are at most `most`.
+/// The same points, neighbors merged until there are at most `most`.
 pub(crate) fn thin(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
     let each = points.len().div_ceil(most.max(1)).max(1);
     points.chunks(each).map(mean).collect()

@@ -10,8 +10,8 @@ use crate::metrics::level_energy::ELSEWHERE;
 use crate::plan::CycleShape;
 use crate::report::charts;
 use crate::report::charts::Space;
-use crate::report::charts::palette::Colour;
-use crate::report::charts::paper::{Align, Letters, Paper, Trouble, page};
+use crate::report::charts::palette::Color;
+use crate::report::charts::paper::{Align, Canvas, Letters, Trouble, page};
 use crate::report::content;
 use crate::report::content::Tile;
 use crate::report::files::{io, put};
@@ -108,7 +108,7 @@ impl Facts {
         let model = target.map_or_else(|| "a model".to_owned(), |t| without_path(&clean(&t.model)));
         let of_model = [
             target.and_then(|t| t.parameters.as_deref().map(clean)),
-            target.and_then(|t| t.quantisation.as_deref().map(clean)),
+            target.and_then(|t| t.quantization.as_deref().map(clean)),
             target
                 .and_then(|t| t.size_bytes)
                 .map(|size| bytes(size as f64)),
@@ -289,13 +289,13 @@ fn measured(report: &Report) -> Vec<String> {
     served.into_iter().chain([parts.join(" · ")]).collect()
 }
 
-fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble> {
+fn draw(paper: &Canvas<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble> {
     let (width, height) = (f64::from(SIZE.0), f64::from(SIZE.1));
     let edge = 56.0;
-    paper.fill((0.0, 0.0), (width, 8.0), Colour::Speed, 1.0)?;
-    let ink = Letters::new(44.0, Colour::Ink).bold();
+    paper.fill((0.0, 0.0), (width, 8.0), Color::Speed, 1.0)?;
+    let ink = Letters::new(44.0, Color::Ink).bold();
     paper.text((edge, 76.0), &one_line(&facts.model, 38), ink)?;
-    let muted = Letters::new(19.0, Colour::Muted);
+    let muted = Letters::new(19.0, Color::Muted);
     let mut y = 120.0;
     for line in [&facts.of_model, &facts.machine] {
         if !line.is_empty() {
@@ -306,10 +306,10 @@ fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble
     if report.summary.simulated {
         paper.simulated((width - edge, 56.0), 1.7)?;
     }
-    let colours = [Colour::Speed, Colour::Wait, Colour::Energy];
+    let colors = [Color::Speed, Color::Wait, Color::Energy];
     let mut top = 218.0;
-    for (tile, colour) in facts.tiles.iter().zip(colours) {
-        draw_tile(paper, tile, (edge, top), colour)?;
+    for (tile, color) in facts.tiles.iter().zip(colors) {
+        draw_tile(paper, tile, (edge, top), color)?;
         top += 112.0;
     }
     let space = Space {
@@ -322,10 +322,10 @@ fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble
         let none = "no request ended as it should: there is no curve";
         paper.text((space.left, 360.0), none, muted)?;
     }
-    let small = Letters::new(14.5, Colour::Muted);
+    let small = Letters::new(14.5, Color::Muted);
     paper.path(
         [(edge, 554.0), (width - edge, 554.0)],
-        Colour::Grid,
+        Color::Grid,
         1.0,
         1.0,
     )?;
@@ -336,21 +336,21 @@ fn draw(paper: &Paper<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble
         y += 20.0;
     }
     let version = format!("tokometer {}", report.summary.tokometer);
-    let bold = Letters::new(14.5, Colour::Ink).bold().align(Align::Right);
+    let bold = Letters::new(14.5, Color::Ink).bold().align(Align::Right);
     paper.text((width - edge, height - 36.0), &version, bold)
 }
 
 fn draw_tile(
-    paper: &Paper<'_>,
+    paper: &Canvas<'_>,
     tile: &Tile,
     (left, top): (f64, f64),
-    colour: Colour,
+    color: Color,
 ) -> Result<(), Trouble> {
-    paper.fill((left, top - 14.0), (left + 5.0, top + 74.0), colour, 1.0)?;
+    paper.fill((left, top - 14.0), (left + 5.0, top + 74.0), color, 1.0)?;
     let inside = left + 20.0;
-    let name = Letters::new(16.0, Colour::Muted);
+    let name = Letters::new(16.0, Color::Muted);
     paper.text((inside, top - 4.0), tile.name, name)?;
-    let value = Letters::new(50.0, Colour::Ink).bold();
+    let value = Letters::new(50.0, Color::Ink).bold();
     paper.text((inside, top + 34.0), &tile.value, value)?;
     let digits = tile.value.chars().map(|c| match c {
         '.' => 14.0,
@@ -361,13 +361,13 @@ fn draw_tile(
     paper.text(
         (beside, top + 43.0),
         tile.unit,
-        Letters::new(17.0, Colour::Muted),
+        Letters::new(17.0, Color::Muted),
     )?;
     let note = one_line(&tile.note, 40);
     paper.text(
         (inside, top + 70.0),
         &note,
-        Letters::new(14.0, Colour::Muted),
+        Letters::new(14.0, Color::Muted),
     )
 }
 

@@ -1,10 +1,10 @@
 //! The tables of a report.
 
 use crate::event::RunEnd;
-use crate::metrics::level::{CountedBy, Figures};
+use crate::metrics::level::{CountedBy, LevelMetrics};
 use crate::metrics::state::Stage;
 use crate::metrics::summary::{LevelSummary, Summary};
-use crate::metrics::verdict::{Judgement, LevelVerdict, Verdict};
+use crate::metrics::verdict::{Judgment, LevelVerdict, Verdict};
 use crate::plan::{CycleShape, Plan};
 use crate::report::Report;
 use crate::report::content::{Table, heads};
@@ -16,7 +16,7 @@ pub(super) fn mark(level: &LevelSummary) -> &'static str {
     about(&level.figures)
 }
 
-fn about(figures: &Figures) -> &'static str {
+fn about(figures: &LevelMetrics) -> &'static str {
     match figures.tokens_counted_by {
         Some(CountedBy::Chunks | CountedBy::Mixed) => "~",
         Some(CountedBy::Server) | None => "",
@@ -24,7 +24,7 @@ fn about(figures: &Figures) -> &'static str {
 }
 
 /// Tokens a second, marked where the tokens are estimates.
-fn counted(figures: &Figures, value: Option<f64>) -> String {
+fn counted(figures: &LevelMetrics, value: Option<f64>) -> String {
     match value {
         Some(_) => format!("{}{}", about(figures), number(value, 1)),
         None => UNKNOWN.to_owned(),
@@ -48,7 +48,7 @@ pub(super) fn verdict(verdict: &Verdict) -> Table {
     let users = |users: Option<u32>| users.map_or_else(|| UNKNOWN.to_owned(), |u| u.to_string());
     let (mean, share) = (&verdict.by_mean, &verdict.by_share);
     // Where not even the smallest level is carried, the state is that of the smallest.
-    let sure = |carried: Option<u32>, pick: fn(&LevelVerdict) -> &Judgement| {
+    let sure = |carried: Option<u32>, pick: fn(&LevelVerdict) -> &Judgment| {
         let mut levels = verdict.levels.iter();
         let level = levels.find(|level| carried.is_none_or(|users| level.users == users));
         let state = level.and_then(|level| pick(level).state);
@@ -127,8 +127,8 @@ pub(super) fn hardware(report: &Report) -> Table {
             told(target.and_then(|t| t.parameters.as_deref())),
         ),
         (
-            "Model: quantisation",
-            told(target.and_then(|t| t.quantisation.as_deref())),
+            "Model: quantization",
+            told(target.and_then(|t| t.quantization.as_deref())),
         ),
         (
             "Model: size",

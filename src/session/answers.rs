@@ -6,20 +6,20 @@ use tokio::sync::mpsc;
 
 use crate::event::Answer;
 
-use crate::load::in_flight::Gallery;
-use crate::session::{AnswerText, News};
+use crate::load::in_flight::AnswerCache;
+use crate::session::{AnswerText, SessionEvent};
 
 /// Sends on what came of the watched answer since the last time.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerPump {
-    gallery: Arc<Gallery>,
+    gallery: Arc<AnswerCache>,
     watched: Option<u64>,
     sent: Option<usize>,
 }
 
 impl AnswerPump {
     /// Another run, other answers.
-    pub(crate) fn show(&mut self, gallery: Arc<Gallery>) {
+    pub(crate) fn show(&mut self, gallery: Arc<AnswerCache>) {
         *self = Self {
             gallery,
             ..Self::default()
@@ -39,7 +39,7 @@ impl AnswerPump {
     }
 
     /// Sends what is new, if anything is; a full channel gets it the next time.
-    pub(crate) fn send(&mut self, news: &mpsc::Sender<News>) {
+    pub(crate) fn send(&mut self, news: &mpsc::Sender<SessionEvent>) {
         let Some(id) = self.watched else { return };
         let from = self.sent.unwrap_or(0);
         let Some((parts, end)) = self
@@ -56,7 +56,7 @@ impl AnswerPump {
             restart: self.sent.is_none(),
             parts,
         };
-        if news.try_send(News::Answer(text)).is_ok() {
+        if news.try_send(SessionEvent::Answer(text)).is_ok() {
             self.sent = Some(end);
         }
     }

@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::event::{Event, RunClock, Warning, What};
+use crate::event::{Event, EventKind, RunClock, Warning};
 use crate::store::{Recorder, Recording};
 
 use crate::load::timeline::Timeline;
-use crate::session::News;
+use crate::session::SessionEvent;
 
 /// How often what waits is flushed and offered again.
 const TICK: Duration = Duration::from_millis(100);
@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) fn spawn(
     timeline: Timeline,
     recorder: Option<Recorder>,
-    news: mpsc::Sender<News>,
+    news: mpsc::Sender<SessionEvent>,
     clock: RunClock,
 ) -> std::io::Result<JoinHandle<Option<PathBuf>>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -50,7 +50,7 @@ struct Hub {
     recorder: Option<Recorder>,
     /// Events that the screen has not taken yet.
     waiting: Vec<Event>,
-    news: mpsc::Sender<News>,
+    news: mpsc::Sender<SessionEvent>,
     clock: RunClock,
     /// Progress that a full channel dropped.
     dropped: Arc<AtomicU64>,
@@ -99,7 +99,7 @@ impl Hub {
         if let Some(warning) = warning {
             self.waiting.push(Event {
                 at: self.clock.now(),
-                what: What::Warning(warning),
+                what: EventKind::Warning(warning),
             });
         }
     }
@@ -109,9 +109,9 @@ impl Hub {
         if self.waiting.is_empty() {
             return;
         }
-        let news = News::Events(std::mem::take(&mut self.waiting));
+        let news = SessionEvent::Events(std::mem::take(&mut self.waiting));
         // If nobody reads any more, nothing is missed.
-        if let Err(TrySendError::Full(News::Events(events))) = self.news.try_send(news) {
+        if let Err(TrySendError::Full(SessionEvent::Events(events))) = self.news.try_send(news) {
             self.keep_facts(events);
         }
     }
@@ -119,7 +119,7 @@ impl Hub {
     /// Keeps what the screen must not miss until it has room; progress would only pile up.
     fn keep_facts(&mut self, mut events: Vec<Event>) {
         let all = events.len();
-        events.retain(|event| !matches!(event.what, What::Progress { .. }));
+        events.retain(|event| !matches!(event.what, EventKind::Progress { .. }));
         let dropped = all.saturating_sub(events.len());
         self.dropped.fetch_add(dropped as u64, Ordering::Relaxed);
         self.waiting = events;
@@ -134,7 +134,7 @@ impl Hub {
         self.tell(warning);
         if !self.waiting.is_empty() {
             // Nobody reads any more: then nothing is missed.
-            let _gone = self.news.send(News::Events(self.waiting)).await;
+            let _gone = self.news.send(SessionEvent::Events(self.waiting)).await;
         }
         directory
     }
@@ -161,7 +161,7 @@ mod tests {
             at: clock.now(),
             what,
         };
-        let progress = || What::Progress {
+        let progress = || EventKind::Progress {
             cycle: 0,
             requests: Vec::new(),
         };
@@ -169,16 +169,19 @@ mod tests {
         for _ in 0..4 {
             hub.take(&mut vec![
                 event(progress()),
-                event(What::Paused),
+                event(EventKind::Paused),
                 event(progress()),
             ]);
         }
         assert_eq!(reporter.dropped(), 6);
         assert_eq!(hub.waiting.len(), 3);
         let mut facts = 0;
-        let mut count = |news: News| match news {
-            News::Events(events) => {
-                facts += events.iter().filter(|e| e.what == What::Paused).count();
+        let mut count = |news: SessionEvent| match news {
+            SessionEvent::Events(events) => {
+                facts += events
+                    .iter()
+                    .filter(|e| e.what == EventKind::Paused)
+                    .count();
             }
             other => panic!("{other:?}"),
         };

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::event::{Event, RunClock, SourceNote, SourceState, What};
+use crate::event::{Event, EventKind, RunClock, SourceNote, SourceState};
 use crate::metrics::level_energy::ELSEWHERE;
 use crate::probe::gpu::simulated::Load;
-use crate::probe::sampler::Watch;
+use crate::probe::sampler::Sampler;
 use crate::probe::setup::Setup;
 use crate::probe::source::Pace;
 
-use crate::session::News;
+use crate::session::SessionEvent;
 
 /// How often the sources are looked after.
 const LOOK: Duration = Duration::from_millis(250);
@@ -39,7 +39,7 @@ impl Idle {
         mut setup: Setup,
         url: &str,
         simulated: bool,
-        news: mpsc::Sender<News>,
+        news: mpsc::Sender<SessionEvent>,
     ) -> Self {
         url.clone_into(&mut setup.target);
         setup.simulated = simulated.then(Load::default);
@@ -71,7 +71,7 @@ impl Drop for Idle {
     }
 }
 
-fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<News>) {
+fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
     let clock = RunClock::start();
     let tick = setup.places.tick;
     let url = setup.target.clone();
@@ -90,12 +90,12 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<News>) {
             mend: None,
         });
     }
-    let mut watch = Watch::start(clock, tick, made.sources);
+    let mut watch = Sampler::start(clock, tick, made.sources);
     while until.wait(LOOK) && !news.is_closed() {
         let seen = watch.take().into_iter();
         teller.waiting.extend(seen.map(|(at, seen)| Event {
             at,
-            what: seen.into_what(),
+            what: seen.into_kind(),
         }));
         for status in watch.status() {
             teller.note(status.note());
@@ -122,19 +122,19 @@ impl Teller {
         self.notes.insert(note.source.clone(), note.clone());
         self.waiting.push(Event {
             at: self.clock.now(),
-            what: What::Source(note),
+            what: EventKind::Source(note),
         });
     }
 
-    fn tell(&mut self, news: &mpsc::Sender<News>) {
+    fn tell(&mut self, news: &mpsc::Sender<SessionEvent>) {
         if self.waiting.is_empty() {
             return;
         }
-        let told = News::Machine {
+        let told = SessionEvent::Machine {
             url: self.url.clone(),
             events: std::mem::take(&mut self.waiting),
         };
-        if let Err(TrySendError::Full(News::Machine { events, .. })) = news.try_send(told)
+        if let Err(TrySendError::Full(SessionEvent::Machine { events, .. })) = news.try_send(told)
             && events.len() < MOST
         {
             self.waiting = events;

@@ -11,20 +11,20 @@ use tokio::sync::mpsc;
 
 use crate::dialect::request::RequestShape;
 use crate::event::{Dialect, Target};
-use crate::event::{RunEnd, WarningKind, What};
+use crate::event::{EventKind, RunEnd, WarningKind};
 use crate::plan::Plan;
 use crate::probe::setup::Setup;
 
 use crate::load::Command;
 use crate::load::descriptors::{make_room, warn};
-use crate::load::in_flight::Gallery;
-use crate::load::request::Load;
+use crate::load::in_flight::AnswerCache;
+use crate::load::request::RequestContext;
 use crate::load::runner::Runner;
 use crate::load::timeline::{WeakReporter, timeline};
 use crate::load::warmup::Loader;
 use crate::session::monitors::Monitors;
-use crate::session::run_setup::Beginning;
-use crate::session::{News, dispatcher};
+use crate::session::run_setup::RunSetup;
+use crate::session::{SessionEvent, dispatcher};
 
 /// Commands that wait for the runner.
 const COMMANDS: usize = 64;
@@ -32,7 +32,7 @@ const COMMANDS: usize = 64;
 /// A run that goes on.
 pub(crate) struct Running {
     pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) gallery: Arc<Gallery>,
+    pub(crate) gallery: Arc<AnswerCache>,
     reporter: WeakReporter,
 }
 
@@ -48,13 +48,13 @@ impl Running {
 /// Lets a run begin, against a server in this process if `serves_itself`. The future gives its last news once everything
 /// is written.
 pub(crate) async fn start(
-    run: Beginning,
+    run: RunSetup,
     serves_itself: bool,
     monitors: Option<Setup>,
-    news: mpsc::Sender<News>,
-) -> Result<(Running, impl Future<Output = News>), String> {
+    news: mpsc::Sender<SessionEvent>,
+) -> Result<(Running, impl Future<Output = SessionEvent>), String> {
     let most_users = run.most_users();
-    let Beginning {
+    let RunSetup {
         plan,
         target,
         clock,
@@ -69,23 +69,23 @@ pub(crate) async fn start(
     let addresses = resolve(&url).await?;
     if !history.is_empty() {
         // A screen that is gone needs none.
-        let _gone = news.send(News::Resumed(history)).await;
+        let _gone = news.send(SessionEvent::Resumed(history)).await;
     }
     let (reporter, events) = timeline(clock);
     let hub =
         dispatcher::spawn(events, recorder, news, clock).map_err(|error| error.to_string())?;
     reporter.fact(first);
     for warning in warnings {
-        reporter.fact(What::Warning(warning));
+        reporter.fact(EventKind::Warning(warning));
     }
     make_room(most_users, serves_itself, &reporter);
     let weak = reporter.downgrade();
-    let gallery = Arc::<Gallery>::default();
+    let gallery = Arc::<AnswerCache>::default();
     let monitors = monitors
         .map(|setup| Monitors::start(setup, &target, reporter.clone(), Arc::clone(&gallery)));
     let watching = monitors.as_ref().map(Monitors::watching);
-    let epitaph = reporter.clone();
-    let load = Arc::new(Load {
+    let final_reporter = reporter.clone();
+    let load = Arc::new(RequestContext {
         shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
         light_path: light_path(target.dialect, url.path()),
         host: host_header(&url),
@@ -118,17 +118,17 @@ pub(crate) async fn start(
             Ok(_) => None,
             Err(error) => {
                 let why = format!("a worker of the load broke down: {error}");
-                epitaph.fact(What::RunEnded {
+                final_reporter.fact(EventKind::RunEnded {
                     why: RunEnd::Failed(why.clone()),
                 });
                 Some(why)
             }
         };
         // The last maker of events: now the timeline ends.
-        drop(epitaph);
+        drop(final_reporter);
         let directory = tokio::task::spawn_blocking(move || hub.join()).await;
         let directory = directory.ok().and_then(Result::ok).flatten();
-        News::Finished {
+        SessionEvent::Finished {
             directory,
             error,
             report: None,
@@ -142,7 +142,7 @@ pub(crate) async fn start(
     Ok((running, over))
 }
 
-fn with_bodies(mut load: Arc<Load>, plan: &Plan) -> Arc<Load> {
+fn with_bodies(mut load: Arc<RequestContext>, plan: &Plan) -> Arc<RequestContext> {
     if let Some(load) = Arc::get_mut(&mut load) {
         load.bodies = plan
             .prompts

@@ -27,7 +27,7 @@ use crate::plan::Plan;
 
 /// What a screen asks of the session.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ask {
+pub enum SessionCommand {
     /// Look for a server again.
     Search,
     /// Use the built-in simulated server.
@@ -56,7 +56,7 @@ pub enum Ask {
 
 /// What the session tells a screen.
 #[derive(Debug, Clone, PartialEq)]
-pub enum News {
+pub enum SessionEvent {
     /// It is looking for a server.
     Searching {
         /// The address it tries.

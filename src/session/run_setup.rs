@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::event::Target;
-use crate::event::{Event, RunClock, RunInfo, Warning, WarningKind, What};
+use crate::event::{Event, EventKind, RunClock, RunInfo, Warning, WarningKind};
 use crate::plan::Plan;
 use crate::store::{Recorder, Resume, RunDirectory, directory_name};
 
 /// A run before its load begins.
-pub(crate) struct Beginning {
+pub(crate) struct RunSetup {
     /// The plan of what is to come.
     pub(crate) plan: Plan,
     pub(crate) target: Target,
@@ -17,7 +17,7 @@ pub(crate) struct Beginning {
     /// Its timeline so far; empty for a fresh run.
     pub(crate) history: Vec<Event>,
     /// What is told first.
-    pub(crate) first: What,
+    pub(crate) first: EventKind,
     /// What is told next.
     pub(crate) warnings: Vec<Warning>,
     /// The number of its next cycle.
@@ -26,7 +26,7 @@ pub(crate) struct Beginning {
     pub(crate) request: u64,
 }
 
-impl Beginning {
+impl RunSetup {
     /// A new run, written below `runs`.
     pub(crate) fn fresh(plan: Plan, target: Target, runs: Option<&Path>) -> Self {
         let clock = RunClock::start();
@@ -50,7 +50,7 @@ impl Beginning {
             clock,
             recorder,
             history: Vec::new(),
-            first: What::RunStarted(Box::new(info)),
+            first: EventKind::RunStarted(Box::new(info)),
             warnings,
             cycle: 0,
             request: 1,
@@ -110,9 +110,9 @@ fn changes(then: &Target, now: &Target) -> Option<Warning> {
             now.slots.map(|n| n.to_string()),
         ),
         (
-            "quantisation",
-            then.model.quantisation.clone(),
-            now.model.quantisation.clone(),
+            "quantization",
+            then.model.quantization.clone(),
+            now.model.quantization.clone(),
         ),
         ("size of the model", size(then), size(now)),
     ];

@@ -22,8 +22,8 @@ use crate::session::answers::AnswerPump;
 use crate::session::idle::Idle;
 use crate::session::launch;
 use crate::session::launch::Running;
-use crate::session::run_setup::Beginning;
-use crate::session::{Ask, News};
+use crate::session::run_setup::RunSetup;
+use crate::session::{SessionCommand, SessionEvent};
 
 /// News that wait for a screen.
 const NEWS: usize = 256;
@@ -56,9 +56,9 @@ pub type WriteReports = fn(&Path) -> Result<PathBuf, String>;
 #[derive(Debug)]
 pub struct Session {
     /// What a screen asks.
-    pub asks: mpsc::Sender<Ask>,
+    pub asks: mpsc::Sender<SessionCommand>,
     /// What it is told.
-    pub news: mpsc::Receiver<News>,
+    pub news: mpsc::Receiver<SessionEvent>,
     /// The threads that do it.
     pub work: Work,
 }
@@ -131,12 +131,12 @@ enum Inner {
 }
 
 /// Makes a run of the target that is there.
-type Begin = Box<dyn FnOnce(Target) -> Result<Beginning, String> + Send>;
+type Begin = Box<dyn FnOnce(Target) -> Result<RunSetup, String> + Send>;
 
 struct Worker {
     options: SessionOptions,
     monitors: Option<Setup>,
-    news: mpsc::Sender<News>,
+    news: mpsc::Sender<SessionEvent>,
     inner: mpsc::Sender<Inner>,
     found: Option<Discovery>,
     simulator: Option<Simulator>,
@@ -146,7 +146,11 @@ struct Worker {
 }
 
 impl Worker {
-    async fn work(mut self, mut asked: mpsc::Receiver<Ask>, mut came: mpsc::Receiver<Inner>) {
+    async fn work(
+        mut self,
+        mut asked: mpsc::Receiver<SessionCommand>,
+        mut came: mpsc::Receiver<Inner>,
+    ) {
         let mut tick = interval(ANSWER_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -159,7 +163,7 @@ impl Worker {
                 },
                 ask = asked.recv() => match ask {
                     // With no run to end, a signal ends the session.
-                    Some(Ask::Run(Command::Signal(_))) if self.running.is_none() => break,
+                    Some(SessionCommand::Run(Command::Signal(_))) if self.running.is_none() => break,
                     Some(ask) => self.obey(ask).await,
                     None => break,
                 },
@@ -182,35 +186,35 @@ impl Worker {
         }
     }
 
-    async fn obey(&mut self, ask: Ask) {
+    async fn obey(&mut self, ask: SessionCommand) {
         match ask {
-            Ask::Search => self.search(self.options.url.clone(), self.options.dialect),
-            Ask::Simulate => self.simulate().await,
-            Ask::Observe => self.observe().await,
-            Ask::Start { plan, model } => {
+            SessionCommand::Search => self.search(self.options.url.clone(), self.options.dialect),
+            SessionCommand::Simulate => self.simulate().await,
+            SessionCommand::Observe => self.observe().await,
+            SessionCommand::Start { plan, model } => {
                 let runs = self.options.runs.clone();
-                let begin = move |target| Ok(Beginning::fresh(*plan, target, runs.as_deref()));
+                let begin = move |target| Ok(RunSetup::fresh(*plan, target, runs.as_deref()));
                 self.start(*model, Box::new(begin)).await;
             }
-            Ask::Resume { directory, model } => {
-                let begin = move |target| Beginning::resumed(&directory, target);
+            SessionCommand::Resume { directory, model } => {
+                let begin = move |target| RunSetup::resumed(&directory, target);
                 self.start(*model, Box::new(begin)).await;
             }
-            Ask::Run(Command::Watch(id)) => self.pump.watch(id),
-            Ask::Run(command) => {
+            SessionCommand::Run(Command::Watch(id)) => self.pump.watch(id),
+            SessionCommand::Run(command) => {
                 if let Some(running) = &self.running {
                     // A run that is over needs no more commands.
                     let _over = running.commands.send(command).await;
                 }
             }
-            Ask::Pull(model) => self.pull(model),
+            SessionCommand::Pull(model) => self.pull(model),
         }
     }
 
     fn search(&mut self, url: String, dialect: Option<Dialect>) {
         let (news, inner) = (self.news.clone(), self.inner.clone());
         tokio::spawn(async move {
-            tell(&news, News::Searching { url: url.clone() }).await;
+            tell(&news, SessionEvent::Searching { url: url.clone() }).await;
             let news_of_it = search(&url, dialect, &inner).await;
             tell(&news, news_of_it).await;
         });
@@ -225,7 +229,7 @@ impl Worker {
                         "the built-in simulated server".to_owned(),
                         error.to_string(),
                     )];
-                    return tell(&self.news, News::NotFound { tried }).await;
+                    return tell(&self.news, SessionEvent::NotFound { tried }).await;
                 }
             }
         }
@@ -284,7 +288,7 @@ impl Worker {
         &self,
         model: crate::event::Model,
         begin: Begin,
-    ) -> Result<(Running, impl Future<Output = News> + use<>), String> {
+    ) -> Result<(Running, impl Future<Output = SessionEvent> + use<>), String> {
         let found = self.found.as_ref().ok_or("no server has been found yet")?;
         let target = found.target(&model);
         let own = self.simulator.as_ref().map(Simulator::url);
@@ -300,7 +304,7 @@ impl Worker {
         let (news, inner) = (self.news.clone(), self.inner.clone());
         let Some(found) = &self.found else {
             let why = "no server has been found yet".to_owned();
-            tokio::spawn(async move { tell(&news, News::Pulled(Err(why))).await });
+            tokio::spawn(async move { tell(&news, SessionEvent::Pulled(Err(why))).await });
             return;
         };
         let (url, dialect) = (found.url.clone(), found.dialect);
@@ -308,7 +312,7 @@ impl Worker {
             let result = crate::dialect::pull(&url, &model, |status, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());
                 // The next line tells the same, a little later.
-                let _full = news.try_send(News::Pulling {
+                let _full = news.try_send(SessionEvent::Pulling {
                     model,
                     status,
                     bytes,
@@ -318,7 +322,7 @@ impl Worker {
             let succeeded = result.is_ok();
             tell(
                 &news,
-                News::Pulled(result.map_err(|error| error.to_string())),
+                SessionEvent::Pulled(result.map_err(|error| error.to_string())),
             )
             .await;
             if succeeded {
@@ -330,8 +334,8 @@ impl Worker {
 }
 
 /// Writes the reports of a run that is over, where there is something to report.
-async fn reported(mut over: News, reports: Option<WriteReports>) -> News {
-    if let News::Finished {
+async fn reported(mut over: SessionEvent, reports: Option<WriteReports>) -> SessionEvent {
+    if let SessionEvent::Finished {
         directory: Some(directory),
         report,
         ..
@@ -346,8 +350,8 @@ async fn reported(mut over: News, reports: Option<WriteReports>) -> News {
 }
 
 /// The news of a run that could not begin.
-fn not_started(error: String) -> News {
-    News::Finished {
+fn not_started(error: String) -> SessionEvent {
+    SessionEvent::Finished {
         directory: None,
         error: Some(error),
         report: None,
@@ -355,22 +359,22 @@ fn not_started(error: String) -> News {
 }
 
 /// Sends news; a screen that is gone needs none.
-async fn tell(news: &mpsc::Sender<News>, what: News) {
+async fn tell(news: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
     let _gone = news.send(what).await;
 }
 
-async fn search(url: &str, dialect: Option<Dialect>, inner: &mpsc::Sender<Inner>) -> News {
+async fn search(url: &str, dialect: Option<Dialect>, inner: &mpsc::Sender<Inner>) -> SessionEvent {
     match crate::dialect::discover(url, dialect).await {
         Ok(discovery) => {
             let _gone = inner.send(Inner::Found(discovery.clone())).await;
-            News::Found(discovery)
+            SessionEvent::Found(discovery)
         }
         Err(error) => {
             let why = match error {
                 DiscoverError::NoAnswer(why) => why,
                 other => other.to_string(),
             };
-            News::NotFound {
+            SessionEvent::NotFound {
                 tried: vec![(url.to_owned(), why)],
             }
         }

@@ -4,7 +4,7 @@ use crate::sim::ask::read;
 use crate::sim::model_store::Shelved;
 use crate::sim::profile::ModelSpec;
 use crate::sim::reply::{Refusal, SimBody, json};
-use crate::sim::shared_state::Hub;
+use crate::sim::shared_state::SharedState;
 use crate::sim::wire::rfc3339;
 use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl Details {
             family: spec.family.clone(),
             families: [spec.family.clone()],
             parameter_size: parameter_size(spec.parameters),
-            quantization_level: spec.quantisation.clone(),
+            quantization_level: spec.quantization.clone(),
             context_length: None,
             embedding_length: None,
         }
@@ -83,7 +83,7 @@ struct Tag {
 }
 
 /// `/api/tags`
-pub(super) fn tags(hub: &Hub) -> Response<SimBody> {
+pub(super) fn tags(hub: &SharedState) -> Response<SimBody> {
     let modified_at = rfc3339(hub.clock.date(Some(Duration::ZERO)));
     let tag = |model: &Shelved| Tag {
         name: model.spec.name.clone(),
@@ -112,7 +112,7 @@ struct Loaded {
 }
 
 /// `/api/ps`
-pub(super) fn ps(hub: &Hub) -> Response<SimBody> {
+pub(super) fn ps(hub: &SharedState) -> Response<SimBody> {
     let shelf = hub.shelf();
     let models = shelf.running(hub.clock.now()).map(|running| {
         let spec = &running.model.spec;
@@ -170,7 +170,7 @@ struct Show {
 }
 
 /// `/api/show`
-pub(super) fn show(hub: &Hub, body: &[u8]) -> Result<Response<SimBody>, Refusal> {
+pub(super) fn show(hub: &SharedState, body: &[u8]) -> Result<Response<SimBody>, Refusal> {
     let name = read::<Named>(body)?.model()?;
     let shelf = hub.shelf();
     let spec = &shelf

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn distributions_have_their_means_across_neighbouring_requests() {
+    fn distributions_have_their_means_across_neighboring_requests() {
         let (mean, sd) = mean_and_sd(|i| Chance::new(42, i).normal());
         assert!(mean.abs() < 0.03 && (sd - 1.0).abs() < 0.03, "{mean} {sd}");
         let (mean, sd) = mean_and_sd(|i| Chance::new(42, i).log_normal(1945.0, 370.0));

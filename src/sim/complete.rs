@@ -1,12 +1,12 @@
 //! `/api/chat` and `/api/generate`: from the request's bytes to an answer that begins.
 
 use crate::sim::answer::{Answer, Plan, cut};
-use crate::sim::ask::{Ask, read};
+use crate::sim::ask::{SessionCommand, read};
 use crate::sim::draft::{Draft, prompt_tokens};
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::model_store::Keep;
 use crate::sim::reply::{Refusal, SimBody, json_body, stream};
-use crate::sim::shared_state::Hub;
+use crate::sim::shared_state::SharedState;
 use crate::sim::wire::{Lines, Style};
 use hyper::{Response, StatusCode};
 use std::future::pending;
@@ -31,12 +31,12 @@ impl From<Refusal> for Stop {
 
 /// Answers a request, with the headers as soon as the first token is there.
 pub(super) async fn complete(
-    hub: &Arc<Hub>,
+    hub: &Arc<SharedState>,
     style: Style,
     body: &[u8],
 ) -> Result<Response<SimBody>, Stop> {
     let received = hub.clock.now();
-    let ask: Ask = read(body)?;
+    let ask: SessionCommand = read(body)?;
     let keep = ask.keep()?;
     let thinks = thinks(hub, &ask)?;
     let Some(prompt_bytes) = ask.prompt_bytes(style) else {
@@ -76,7 +76,7 @@ pub(super) async fn complete(
 }
 
 async fn begin(
-    hub: &Hub,
+    hub: &SharedState,
     answer: Answer,
     streamed: Option<bool>,
     fault: Option<Fault>,
@@ -102,7 +102,7 @@ async fn begin(
 }
 
 /// Whether this answer starts with thinking; an error where the model is missing or cannot.
-fn thinks(hub: &Hub, ask: &Ask) -> Result<bool, Refusal> {
+fn thinks(hub: &SharedState, ask: &SessionCommand) -> Result<bool, Refusal> {
     let shelf = hub.shelf();
     let model = shelf
         .find(&ask.model)
@@ -127,14 +127,23 @@ fn refusal(fault: Fault) -> Option<Refusal> {
     }
 }
 
-fn acquire(hub: &Hub, ask: &Ask, keep: Keep) -> Result<(Duration, u64), Refusal> {
+fn acquire(
+    hub: &SharedState,
+    ask: &SessionCommand,
+    keep: Keep,
+) -> Result<(Duration, u64), Refusal> {
     hub.shelf()
         .acquire(&ask.model, ask.context(), keep, hub.clock.now())
         .ok_or_else(|| Refusal::no_model(&ask.model))
 }
 
 /// An empty prompt loads the model, or unloads it if it is to be kept for no time.
-async fn load(hub: &Hub, style: Style, ask: &Ask, keep: Keep) -> Result<Response<SimBody>, Stop> {
+async fn load(
+    hub: &SharedState,
+    style: Style,
+    ask: &SessionCommand,
+    keep: Keep,
+) -> Result<Response<SimBody>, Stop> {
     let reason = if keep == Keep::For(Duration::ZERO) {
         hub.shelf().unload(&ask.model, hub.clock.now());
         "unload"

@@ -43,7 +43,7 @@ impl Draft {
         let length = floor_u64(chance.log_normal(answer.mean, answer.sd).round())
             .clamp(u64::from(answer.min), u64::from(answer.max));
         let share = chance.between(profile.thinking.share);
-        // Cut at 2.5 standard deviations: no request is twice as fast as its neighbour.
+        // Cut at 2.5 standard deviations: no request is twice as fast as its neighbor.
         let lean = chance.normal().clamp(-2.5, 2.5);
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         Self {

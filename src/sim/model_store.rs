@@ -72,12 +72,12 @@ pub(super) struct Running<'a> {
 
 /// All the models.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct ModelStore {
     models: Vec<Shelved>,
     load: Duration,
 }
 
-impl Shelf {
+impl ModelStore {
     /// The models of a profile; a load takes `load` on the clock of the client.
     pub(super) fn new(profile: &Profile, load: Duration) -> Self {
         let shelved = |spec: &ModelSpec| Shelved {
@@ -211,11 +211,11 @@ mod tests {
         Duration::from_secs(s)
     }
 
-    fn shelf() -> Shelf {
-        Shelf::new(&Profile::default(), LOAD)
+    fn shelf() -> ModelStore {
+        ModelStore::new(&Profile::default(), LOAD)
     }
 
-    fn running(shelf: &Shelf, now: Duration) -> usize {
+    fn running(shelf: &ModelStore, now: Duration) -> usize {
         shelf.running(now).count()
     }
 

@@ -103,8 +103,9 @@ pub struct ModelSpec {
     pub family: String,
     /// Parameter count.
     pub parameters: u64,
-    /// Quantisation, for example `Q4_K_M`.
-    pub quantisation: String,
+    /// Quantization, for example `Q4_K_M`.
+    #[serde(alias = "quantisation")]
+    pub quantization: String,
     /// Size on disk, bytes.
     pub size_bytes: u64,
     /// The longest context it was made for, tokens.

@@ -3,7 +3,7 @@
 use crate::sim::ask::read;
 use crate::sim::catalog::Named;
 use crate::sim::reply::{Refusal, SimBody, error_json, json, json_text, stream};
-use crate::sim::shared_state::Hub;
+use crate::sim::shared_state::SharedState;
 use crate::text::numbers::floor_u64;
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, unfold};
@@ -40,7 +40,10 @@ fn status(status: &str) -> Progress<'_> {
 type Script = VecDeque<(Duration, String)>;
 
 /// Answers a request for a download, and has the model at its end.
-pub(super) async fn pull(hub: &Arc<Hub>, body: &[u8]) -> Result<Response<SimBody>, Refusal> {
+pub(super) async fn pull(
+    hub: &Arc<SharedState>,
+    body: &[u8],
+) -> Result<Response<SimBody>, Refusal> {
     let named: Named = read(body)?;
     let streamed = named.stream != Some(false);
     let name = named.model()?;
@@ -68,7 +71,7 @@ pub(super) async fn pull(hub: &Arc<Hub>, body: &[u8]) -> Result<Response<SimBody
 }
 
 /// The next line when its time has come; the model is there before the last one is.
-async fn play(hub: &Hub, name: &str, script: &mut Script) -> Option<String> {
+async fn play(hub: &SharedState, name: &str, script: &mut Script) -> Option<String> {
     let (pause, line) = script.pop_front()?;
     if !pause.is_zero() {
         tokio::time::sleep(pause).await;
@@ -80,7 +83,7 @@ async fn play(hub: &Hub, name: &str, script: &mut Script) -> Option<String> {
 }
 
 /// What a download of the model says; None if the library does not have it.
-fn script(hub: &Hub, name: &str) -> Option<Script> {
+fn script(hub: &SharedState, name: &str) -> Option<Script> {
     let shelf = hub.shelf();
     let model = shelf.known(name)?;
     let total = model.spec.size_bytes;

@@ -4,7 +4,7 @@ use crate::sim::catalog::{ps, show, tags};
 use crate::sim::complete::{Stop, complete};
 use crate::sim::pull::pull;
 use crate::sim::reply::{Refusal, SimBody, json, text};
-use crate::sim::shared_state::Hub;
+use crate::sim::shared_state::SharedState;
 use crate::sim::wire::Style;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -63,7 +63,7 @@ impl Route {
 
 /// Answers a request. An error drops the connection.
 pub(super) async fn serve(
-    hub: Arc<Hub>,
+    hub: Arc<SharedState>,
     request: Request<Incoming>,
 ) -> Result<Response<SimBody>, io::Error> {
     let Some(route) = Route::of(request.uri().path()) else {
@@ -83,7 +83,7 @@ pub(super) async fn serve(
 }
 
 async fn answer(
-    hub: &Arc<Hub>,
+    hub: &Arc<SharedState>,
     route: Route,
     request: Request<Incoming>,
 ) -> Result<Response<SimBody>, Stop> {

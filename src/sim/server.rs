@@ -3,7 +3,7 @@
 use crate::sim::SimConfig;
 use crate::sim::profile::ProfileError;
 use crate::sim::routes::serve;
-use crate::sim::shared_state::{Hub, drive};
+use crate::sim::shared_state::{SharedState, drive};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -127,7 +127,7 @@ fn run(config: SimConfig, port: u16, stop: &CancellationToken, tell: &Tell) {
                 return;
             }
         };
-        let hub = Arc::new(Hub::new(config));
+        let hub = Arc::new(SharedState::new(config));
         tokio::join!(
             drive(Arc::clone(&hub), stop.clone()),
             accept(hub, listener, stop),
@@ -135,7 +135,7 @@ fn run(config: SimConfig, port: u16, stop: &CancellationToken, tell: &Tell) {
     });
 }
 
-async fn accept(hub: Arc<Hub>, listener: TcpListener, stop: &CancellationToken) {
+async fn accept(hub: Arc<SharedState>, listener: TcpListener, stop: &CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -153,7 +153,7 @@ async fn accept(hub: Arc<Hub>, listener: TcpListener, stop: &CancellationToken) 
     connections.shutdown().await;
 }
 
-async fn converse(hub: Arc<Hub>, stream: TcpStream) {
+async fn converse(hub: Arc<SharedState>, stream: TcpStream) {
     // Without it small chunks would wait for each other; where it fails they do.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| serve(Arc::clone(&hub), request));

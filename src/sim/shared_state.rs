@@ -5,7 +5,7 @@
 use crate::sim::SimConfig;
 use crate::sim::engine::{Due, Engine, Full, Job, JobId};
 use crate::sim::fault::Fault;
-use crate::sim::model_store::Shelf;
+use crate::sim::model_store::ModelStore;
 use crate::sim::profile::Profile;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::task::AtomicWaker;
@@ -50,7 +50,7 @@ impl Clock {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Hub {
+pub(super) struct SharedState {
     /// What is simulated.
     pub(super) profile: Profile,
     /// How much faster than the profile.
@@ -61,7 +61,7 @@ pub(super) struct Hub {
     pub(super) clock: Clock,
     faults: Vec<Fault>,
     asked: AtomicU64,
-    shelf: Mutex<Shelf>,
+    shelf: Mutex<ModelStore>,
     core: Mutex<Core>,
     changed: Notify,
 }
@@ -84,7 +84,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Hub {
+impl SharedState {
     /// An idle server that starts now.
     pub(super) fn new(config: SimConfig) -> Self {
         let scale = config.time_scale;
@@ -97,7 +97,7 @@ impl Hub {
             },
             faults: config.faults,
             asked: AtomicU64::new(0),
-            shelf: Mutex::new(Shelf::new(
+            shelf: Mutex::new(ModelStore::new(
                 &config.profile,
                 scaled(config.profile.load_s, scale),
             )),
@@ -112,7 +112,7 @@ impl Hub {
     }
 
     /// The models.
-    pub(super) fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    pub(super) fn shelf(&self) -> MutexGuard<'_, ModelStore> {
         lock(&self.shelf)
     }
 
@@ -182,7 +182,7 @@ impl Core {
 
 /// Lets time pass in the engine until the token is cancelled. The timer's grain is a millisecond,
 /// so at high rates many tokens are handed out at one wake, each still a chunk of its own.
-pub(super) async fn drive(hub: Arc<Hub>, stop: CancellationToken) {
+pub(super) async fn drive(hub: Arc<SharedState>, stop: CancellationToken) {
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
     loop {
@@ -205,7 +205,7 @@ pub(super) async fn drive(hub: Arc<Hub>, stop: CancellationToken) {
 /// A request in the engine. Dropping it gives up its slot and its use of the model.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    hub: Arc<Hub>,
+    hub: Arc<SharedState>,
     id: JobId,
     mail: Arc<Mail>,
     model: String,
@@ -231,7 +231,7 @@ impl Ticket {
     }
 
     /// The server it belongs to.
-    pub(super) fn hub(&self) -> &Arc<Hub> {
+    pub(super) fn hub(&self) -> &Arc<SharedState> {
         &self.hub
     }
 }

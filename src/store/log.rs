@@ -222,12 +222,12 @@ impl<R: Read> Blocks<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Stamp, What};
+    use crate::event::{EventKind, Stamp};
 
     fn line(at: u64) -> String {
         let event = Event {
             at: Stamp(at),
-            what: What::Paused,
+            what: EventKind::Paused,
         };
         serde_json::to_string(&event).unwrap()
     }

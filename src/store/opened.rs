@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::event::{Answer, Event, What};
+use crate::event::{Answer, Event, EventKind};
 use crate::store::StoreError;
 
 /// A recorded run, read for a replay.
@@ -30,7 +30,7 @@ pub fn open(directory: &Path) -> Result<Opened, StoreError> {
     let answers = answers(&directory.join("answers"));
     let mut events = Vec::new();
     let (info, missing) = crate::store::replay(directory, |mut event| {
-        if let What::RequestEnded(record) = &mut event.what
+        if let EventKind::RequestEnded(record) = &mut event.what
             && record.answer.is_none()
         {
             record.answer = answers.get(&record.id).cloned();

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use crate::event::{Event, RunInfo, Stamp, What};
+use crate::event::{Event, EventKind, RunInfo, Stamp};
 use crate::store::StoreError;
 use crate::store::log::scan;
 
@@ -14,7 +14,7 @@ use crate::store::log::scan;
 pub struct Recovered {
     /// What was asked, of whom, on what machine.
     pub info: RunInfo,
-    /// The timeline, from [`What::RunStarted`] on, as far as it goes.
+    /// The timeline, from [`EventKind::RunStarted`] on, as far as it goes.
     pub events: Vec<Event>,
     /// What is missing, in sentences; empty for a whole run.
     pub missing: Vec<String>,
@@ -43,7 +43,7 @@ pub fn replay(
     let mut open = Open::default();
     let mut any = false;
     let mut pass = |event: Event| {
-        if let What::RunStarted(told) = &event.what {
+        if let EventKind::RunStarted(told) = &event.what {
             info.get_or_insert_with(|| (**told).clone());
         } else if let (false, Some(info)) = (any, &info) {
             each(started(info));
@@ -79,7 +79,7 @@ pub fn replay(
 fn started(info: &RunInfo) -> Event {
     Event {
         at: Stamp(0),
-        what: What::RunStarted(Box::new(info.clone())),
+        what: EventKind::RunStarted(Box::new(info.clone())),
     }
 }
 
@@ -130,14 +130,14 @@ impl Open {
     fn take(&mut self, event: &Event) {
         self.last = self.last.max(event.at);
         match &event.what {
-            What::RequestStarted { id, .. } => {
+            EventKind::RequestStarted { id, .. } => {
                 self.in_flight.insert(*id);
             }
-            What::RequestEnded(record) => {
+            EventKind::RequestEnded(record) => {
                 self.in_flight.remove(&record.id);
             }
-            What::RunEnded { .. } => self.ended = true,
-            What::Continued { .. } => {
+            EventKind::RunEnded { .. } => self.ended = true,
+            EventKind::Continued { .. } => {
                 self.in_flight.clear();
                 self.ended = false;
             }

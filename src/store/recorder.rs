@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::event::{Answer, Event, RequestRecord, RunInfo, Stamp, Warning, WarningKind, What};
-use crate::metrics::level::Figures;
+use crate::event::{Answer, Event, EventKind, RequestRecord, RunInfo, Stamp, Warning, WarningKind};
+use crate::metrics::level::LevelMetrics;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
 use crate::store::StoreError;
@@ -189,7 +189,7 @@ impl Recorder {
     }
 
     fn take(&mut self, event: &Event) {
-        if let What::Progress { cycle, .. } = &event.what {
+        if let EventKind::Progress { cycle, .. } = &event.what {
             let last = self.progress.get(cycle);
             if last.is_some_and(|last| event.at.0 < last.0.saturating_add(PROGRESS_US)) {
                 return;
@@ -203,8 +203,8 @@ impl Recorder {
         });
         self.note(line.map_err(|error| format!("events.jsonl: {error}")));
         match &event.what {
-            What::RequestEnded(record) => self.end_request(event, record),
-            What::CycleEnded { cycle, .. } => {
+            EventKind::RequestEnded(record) => self.end_request(event, record),
+            EventKind::CycleEnded { cycle, .. } => {
                 self.state.apply(event);
                 self.end_cycle(*cycle);
             }
@@ -219,11 +219,11 @@ impl Recorder {
     fn sample(&mut self, event: &Event) {
         let during = self.during();
         match &event.what {
-            What::Gpu(sample) => {
+            EventKind::Gpu(sample) => {
                 let written = self.gpu.row(&GpuRow::of(event.at, sample, during));
                 self.note(written);
             }
-            What::Processes(processes) => {
+            EventKind::Processes(processes) => {
                 for process in processes {
                     let row = ProcessRow::of(event.at, process, during);
                     let written = self.processes.row(&row);
@@ -262,7 +262,7 @@ impl Recorder {
         };
         self.state.apply(&Event {
             at: event.at,
-            what: What::RequestEnded(Box::new(record)),
+            what: EventKind::RequestEnded(Box::new(record)),
         });
     }
 
@@ -291,7 +291,7 @@ impl Recorder {
         let Some(cycle) = self.state.cycle_mut(number) else {
             return;
         };
-        let figures = Figures::of(&[cycle], &limits);
+        let figures = LevelMetrics::of(&[cycle], &limits);
         let row = CycleRow::of(&figures, number, cycle.users, self.info.simulated);
         let written = self.cycles.row(&row);
         self.note(written);
@@ -301,7 +301,7 @@ impl Recorder {
     fn write_cycles(&mut self) {
         let mut table = Vec::new();
         for cycle in self.state.cycles.iter().filter(|c| c.ended.is_some()) {
-            let figures = Figures::of_run(&[cycle], &self.state);
+            let figures = LevelMetrics::of_run(&[cycle], &self.state);
             let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.info.simulated);
             let headed = table.is_empty();
             if let Err(error) = write_row(&mut table, &row, headed) {
@@ -345,7 +345,7 @@ impl Recorder {
             kind: WarningKind::Recorder,
             text: format!(
                 "The run directory {directory} could not be written in full ({trouble}). \
-                 What cannot be written is kept and tried again."
+                 EventKind cannot be written is kept and tried again."
             ),
         })
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use crate::event::{CycleEnd, Event, RunEnd, RunInfo, Stamp, What};
+use crate::event::{CycleEnd, Event, EventKind, RunEnd, RunInfo, Stamp};
 use crate::metrics::state::{RunState, Stage};
 use crate::store::read::NO_END;
 use crate::store::{StoreError, read};
@@ -70,8 +70,8 @@ impl Resume {
     /// The number of the next request: no other of the run has it, not even one that was lost.
     pub fn next_request(&self) -> u64 {
         let started = self.events.iter().filter_map(|event| match &event.what {
-            What::RequestStarted { id, .. } => Some(*id),
-            What::RequestEnded(record) => Some(record.id),
+            EventKind::RequestStarted { id, .. } => Some(*id),
+            EventKind::RequestEnded(record) => Some(record.id),
             _ => None,
         });
         started.max().map_or(1, |last| last.saturating_add(1))
@@ -86,7 +86,7 @@ impl Resume {
         let at = Stamp(since_start.unwrap_or(0)).max(Stamp(last.0.saturating_add(1)));
         Event {
             at,
-            what: What::Continued {
+            what: EventKind::Continued {
                 gap_s: at.since(last),
                 levels: self.levels.clone(),
             },

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::event::{Outcome, RequestRecord};
 use crate::metrics::dist::Dist;
-use crate::metrics::level::Figures;
+use crate::metrics::level::LevelMetrics;
 use crate::text::sanitize::one_line;
 
 /// The longest message kept in a cell, characters.
@@ -159,7 +159,7 @@ pub(crate) struct CycleRow {
 }
 
 impl CycleRow {
-    pub(crate) fn of(figures: &Figures, cycle: u32, users: u32, simulated: bool) -> Self {
+    pub(crate) fn of(figures: &LevelMetrics, cycle: u32, users: u32, simulated: bool) -> Self {
         let errors = figures.errors.iter().map(|(kind, n)| format!("{kind}:{n}"));
         Self {
             simulated,

@@ -1,7 +1,7 @@
 //! What the dashboard has done elsewhere, because it reads or writes files: it never waits for a disk.
 //!
-//! [`App`](crate::tui::app::App) asks for an [`Errand`], the event loop runs it on a thread of its own, and what came
-//! of it comes back as [`Told`].
+//! [`App`](crate::tui::app::App) asks for an [`BackgroundTask`], the event loop runs it on a thread of its own, and what came
+//! of it comes back as [`TaskResult`].
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::store::opened::Opened;
 
 /// Something to be done with the runs that were recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Errand {
+pub enum BackgroundTask {
     /// List those below this folder.
     List(PathBuf),
     /// Read the run in this directory for a replay.
@@ -34,9 +34,9 @@ pub enum Errand {
     Report(PathBuf),
 }
 
-/// What came of an [`Errand`]; an error is a sentence.
+/// What came of an [`BackgroundTask`]; an error is a sentence.
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum TaskResult {
     /// The runs, the latest first.
     Listed(Result<Vec<Found>, String>),
     /// A run to replay.
@@ -62,21 +62,21 @@ pub enum Told {
 }
 
 /// Does it, and takes the time that it takes.
-pub fn run(errand: Errand) -> Told {
+pub fn run(errand: BackgroundTask) -> TaskResult {
     match errand {
-        Errand::List(root) => Told::Listed(index::survey(&root).map_err(said)),
-        Errand::Open(directory) => Told::Opened {
+        BackgroundTask::List(root) => TaskResult::Listed(index::survey(&root).map_err(said)),
+        BackgroundTask::Open(directory) => TaskResult::Opened {
             run: opened::open(&directory).map(Box::new).map_err(said),
             directory,
         },
-        Errand::Compare(directories) => {
-            Told::Compared(compare(&directories).map(Box::new).map_err(said))
+        BackgroundTask::Compare(directories) => {
+            TaskResult::Compared(compare(&directories).map(Box::new).map_err(said))
         }
-        Errand::Delete { root, id } => Told::Deleted {
+        BackgroundTask::Delete { root, id } => TaskResult::Deleted {
             result: index::delete(&root, &id).map_err(said),
             id,
         },
-        Errand::Report(directory) => Told::Reported(report(&directory)),
+        BackgroundTask::Report(directory) => TaskResult::Reported(report(&directory)),
     }
 }
 

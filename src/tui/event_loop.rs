@@ -22,10 +22,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::capture::color_scheme::Look;
 use crate::capture::still;
-use crate::session::{Ask, News};
+use crate::session::{SessionCommand, SessionEvent};
 use crate::tui::app::{App, Effect, Msg};
 use crate::tui::background;
-use crate::tui::background::{Errand, Told};
+use crate::tui::background::{BackgroundTask, TaskResult};
 use crate::tui::render::render;
 use crate::tui::{Options, Shutdown};
 
@@ -55,8 +55,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub async fn run<B, S, F>(
     terminal: &mut Terminal<B>,
     mut input: S,
-    mut news: mpsc::Receiver<News>,
-    asks: mpsc::Sender<Ask>,
+    mut news: mpsc::Receiver<SessionEvent>,
+    asks: mpsc::Sender<SessionCommand>,
     shutdown: F,
     options: Options,
 ) -> Result<App, UiError>
@@ -103,8 +103,8 @@ where
                 None => return lost(UiError::Closed, app, outbox, shutdown).await,
             },
             () = outbox.send_one(), if outbox.has_mail() => None,
-            Some(told) = errands.join_next() => Some(Msg::Told(told.unwrap_or_else(
-                |error| Told::BrokeOff(error.to_string()),
+            Some(told) = errands.join_next() => Some(Msg::TaskResult(told.unwrap_or_else(
+                |error| TaskResult::BrokeOff(error.to_string()),
             ))),
             count = news.recv_many(&mut batch, BATCH), if !heard_all => {
                 heard_all = count == 0;
@@ -114,7 +114,10 @@ where
             () = at(wake), if !dirty => Some(Msg::Tick),
         };
         let now = Instant::now();
-        for msg in msg.into_iter().chain(batch.drain(..).map(Msg::News)) {
+        for msg in msg
+            .into_iter()
+            .chain(batch.drain(..).map(Msg::SessionEvent))
+        {
             let mut wanted = outbox.take(app.update(msg, now));
             if wanted.picture {
                 app.settle();
@@ -237,14 +240,14 @@ impl std::ops::BitOrAssign for Wanted {
 /// either.
 #[derive(Debug)]
 struct Outbox {
-    asks: mpsc::Sender<Ask>,
-    waiting: VecDeque<Ask>,
+    asks: mpsc::Sender<SessionCommand>,
+    waiting: VecDeque<SessionCommand>,
     closed: bool,
-    errands: Vec<Errand>,
+    errands: Vec<BackgroundTask>,
 }
 
 impl Outbox {
-    fn new(asks: mpsc::Sender<Ask>) -> Self {
+    fn new(asks: mpsc::Sender<SessionCommand>) -> Self {
         Self {
             asks,
             waiting: VecDeque::new(),
@@ -258,8 +261,8 @@ impl Outbox {
         let mut wanted = Wanted::default();
         for effect in effects {
             match effect {
-                Effect::Ask(ask) => self.waiting.push_back(ask),
-                Effect::Errand(errand) => self.errands.push(errand),
+                Effect::SessionCommand(ask) => self.waiting.push_back(ask),
+                Effect::BackgroundTask(errand) => self.errands.push(errand),
                 Effect::Redraw => wanted.redraw = true,
                 Effect::Picture => wanted.picture = true,
                 Effect::Quit => wanted.quit = true,
@@ -317,19 +320,19 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(1);
         let mut outbox = Outbox::new(sender);
         outbox.take(vec![
-            Effect::Ask(Ask::Search),
-            Effect::Ask(Ask::Simulate),
+            Effect::SessionCommand(SessionCommand::Search),
+            Effect::SessionCommand(SessionCommand::Simulate),
             Effect::Redraw,
         ]);
         outbox.send_one().await;
         // No room: the second one waits, and giving up on waiting keeps it.
         let waited = tokio::time::timeout(Duration::from_secs(5), outbox.send_one()).await;
         assert!(waited.is_err());
-        assert_eq!(receiver.recv().await, Some(Ask::Search));
+        assert_eq!(receiver.recv().await, Some(SessionCommand::Search));
         outbox.empty().await;
-        assert_eq!(receiver.recv().await, Some(Ask::Simulate));
+        assert_eq!(receiver.recv().await, Some(SessionCommand::Simulate));
         drop(receiver);
-        outbox.take(vec![Effect::Ask(Ask::Search)]);
+        outbox.take(vec![Effect::SessionCommand(SessionCommand::Search)]);
         outbox.empty().await;
         assert!(!outbox.has_mail());
     }

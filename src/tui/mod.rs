@@ -4,13 +4,13 @@
 //! - [`event_loop`]: signals, keys and news in, frames and asks out
 //! - [`app`]: state and its update, `Msg -> Vec<Effect>`, pure of I/O; [`keys`]: the one key table
 //! - [`layout`]: where the panes stand at each size; [`render`]: which of them are drawn
-//! - [`theme`]: the only place that knows colours
-//! - [`panes`]: one file a pane, pure drawing from a [`Cx`]
+//! - [`theme`]: the only place that knows colors
+//! - [`panes`]: one file a pane, pure drawing from a [`PaneContext`]
 //! - [`draw`]: the few widgets that the panes share
 //! - [`errands`]: what reads and writes files for it, on a thread of its own
 //!
-//! It knows `stats`, `event`, `plan`, the lanes of `preview`, the runs of `history` and the session's `Ask` and
-//! `News`; of the other modules only the commands that open a screen know it.
+//! It knows `stats`, `event`, `plan`, the lanes of `preview`, the runs of `history` and the session's `SessionCommand` and
+//! `SessionEvent`; of the other modules only the commands that open a screen know it.
 
 pub mod app;
 pub mod background;
@@ -56,7 +56,7 @@ pub struct Options {
     pub ascii: bool,
     /// Whether the mouse is heard.
     pub mouse: bool,
-    /// `NO_COLOR` is set: no colour, whatever the theme.
+    /// `NO_COLOR` is set: no color, whatever the theme.
     pub no_color: bool,
     /// Where runs are written; None if nowhere.
     pub runs: Option<PathBuf>,
@@ -110,7 +110,7 @@ pub enum Exit {
 
 /// What a pane may look at while it draws. Panes change nothing.
 #[derive(Debug, Clone, Copy)]
-pub struct Cx<'a> {
+pub struct PaneContext<'a> {
     /// The run, frozen or live.
     pub run: &'a RunState,
     /// What a person would accept.
@@ -133,7 +133,7 @@ pub struct Cx<'a> {
     pub scroll: usize,
 }
 
-impl<'a> Cx<'a> {
+impl<'a> PaneContext<'a> {
     /// The cycle the screen shows.
     pub fn shown_cycle(&self) -> Option<&'a CycleState> {
         self.cycle.and_then(|index| self.run.cycles.get(index))

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Event, Stamp, What};
+use crate::event::{Event, EventKind, Stamp};
 use crate::metrics::state::RunState;
 
 /// The slowest and the fastest pace.
@@ -194,7 +194,7 @@ impl Player {
         let starts = self
             .events
             .iter()
-            .filter(|event| matches!(event.what, What::CycleStarted { .. }));
+            .filter(|event| matches!(event.what, EventKind::CycleStarted { .. }));
         starts.map(|event| event.at)
     }
 }
@@ -206,7 +206,7 @@ mod tests {
     fn event(seconds: u64) -> Event {
         Event {
             at: Stamp(seconds * 1_000_000),
-            what: What::Paused,
+            what: EventKind::Paused,
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
     fn it_knows_where_cycles_start() {
         let mut events: Vec<Event> = [0, 1, 10, 20].map(event).to_vec();
         for (cycle, index) in [(0, 1), (1, 2)] {
-            events[index].what = What::CycleStarted { cycle, users: 1 };
+            events[index].what = EventKind::CycleStarted { cycle, users: 1 };
         }
         let mut player = Player::new(events);
         let seconds = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.0 / 1_000_000);

@@ -1,13 +1,13 @@
-//! Styles by meaning. The only module that names colours.
+//! Styles by meaning. The only module that names colors.
 
 #![expect(
     clippy::disallowed_types,
-    reason = "colours are banned everywhere but here"
+    reason = "colors are banned everywhere but here"
 )]
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// The styles of the dashboard, by meaning. ANSI-16 colours, so the terminal's own palette decides.
+/// The styles of the dashboard, by meaning. ANSI-16 colors, so the terminal's own palette decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
     /// Its name, as `t` and `--theme` show it.
@@ -51,9 +51,9 @@ impl Theme {
     /// The theme of this name; `dark` for any other.
     pub fn named(name: &str) -> Self {
         match name {
-            "light" => Self::coloured("light", Color::Blue, Color::DarkGray),
+            "light" => Self::colored("light", Color::Blue, Color::DarkGray),
             "mono" => Self::mono(),
-            _ => Self::coloured("dark", Color::Cyan, Color::DarkGray),
+            _ => Self::colored("dark", Color::Cyan, Color::DarkGray),
         }
     }
 
@@ -77,7 +77,7 @@ impl Theme {
         if self.ascii { "*" } else { "●" }
     }
 
-    fn coloured(name: &'static str, accent: Color, dim: Color) -> Self {
+    fn colored(name: &'static str, accent: Color, dim: Color) -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
         Self {
@@ -103,12 +103,12 @@ impl Theme {
                 Color::Blue,
                 Color::Red,
             ]
-            .map(|colour| plain.fg(colour)),
+            .map(|color| plain.fg(color)),
             ascii: false,
         }
     }
 
-    /// No colour at all (`NO_COLOR`): weight and shape carry the meaning.
+    /// No color at all (`NO_COLOR`): weight and shape carry the meaning.
     fn mono() -> Self {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);

@@ -17,16 +17,17 @@ use tokio::time::Instant;
 use tokometer::dialect::Discovery;
 use tokometer::dialect::decode::{Decoder, Sink, Wire};
 use tokometer::event::{
-    Answer, Event, InFlight, Outcome, Phase, RequestRecord, RunInfo, ServerFigures, Stamp, What,
+    Answer, Event, EventKind, InFlight, Outcome, Phase, RequestRecord, RunInfo, ServerFigures,
+    Stamp,
 };
 use tokometer::event::{Dialect, Model, Target};
-use tokometer::load::token_stats::{Arrivals, Tally};
+use tokometer::load::token_stats::{Arrivals, TokenStats};
 use tokometer::metrics::state::RunState;
 use tokometer::plan::Plan;
 use tokometer::platform::Machine;
 use tokometer::probe::gpu::{ServerPids, SysRoot};
 use tokometer::probe::process::{Processes, Search};
-use tokometer::session::News;
+use tokometer::session::SessionEvent;
 use tokometer::tui::app::{App, Msg};
 use tokometer::tui::{Options, render};
 
@@ -82,7 +83,7 @@ fn decode(bencher: Bencher<'_, '_>, stream: &str) {
 #[divan::bench]
 fn bookkeeping(bencher: Bencher<'_, '_>) {
     let answer = Mutex::new(Answer::default());
-    let mut tally = Tally::with_capacity(1_000);
+    let mut tally = TokenStats::with_capacity(1_000);
     bencher.counter(ItemsCount::new(TOKENS)).bench_local(|| {
         tally.clear();
         answer.lock().unwrap().text.clear();
@@ -148,10 +149,10 @@ fn running(size: Size) -> App {
         models: vec![target.model.clone()],
     };
     let now = Instant::now() + Duration::from_secs(1);
-    app.update(Msg::News(News::Found(found)), now);
+    app.update(Msg::SessionEvent(SessionEvent::Found(found)), now);
     let mut running = events(64, 2);
     running.truncate(running.len() - 64);
-    app.update(Msg::News(News::Events(running)), now);
+    app.update(Msg::SessionEvent(SessionEvent::Events(running)), now);
     app
 }
 
@@ -187,15 +188,15 @@ fn events(users: u32, rounds: u32) -> Vec<Event> {
     let mut events = vec![
         Event {
             at: Stamp(0),
-            what: What::RunStarted(Box::new(info)),
+            what: EventKind::RunStarted(Box::new(info)),
         },
         Event {
             at: Stamp(1),
-            what: What::CycleStarted { cycle: 0, users },
+            what: EventKind::CycleStarted { cycle: 0, users },
         },
         Event {
             at: Stamp(2),
-            what: What::ConnectionsOpened {
+            what: EventKind::ConnectionsOpened {
                 cycle: 0,
                 connect_us: vec![80; users as usize],
                 failed: 0,
@@ -206,7 +207,7 @@ fn events(users: u32, rounds: u32) -> Vec<Event> {
         let start = 1_000_000 + u64::from(round) * 3_000_000;
         let id = |user: u32| u64::from(round * users + user) + 1;
         for user in 0..users {
-            let what = What::RequestStarted {
+            let what = EventKind::RequestStarted {
                 id: id(user),
                 cycle: 0,
                 user,
@@ -227,14 +228,14 @@ fn events(users: u32, rounds: u32) -> Vec<Event> {
             let at = Stamp(start + u64::from(tick) * 100_000);
             events.push(Event {
                 at,
-                what: What::Progress { cycle: 0, requests },
+                what: EventKind::Progress { cycle: 0, requests },
             });
         }
         events.extend((0..users).map(|user| {
             let record = record(id(user), user, round, start);
             Event {
                 at: record.ended,
-                what: What::RequestEnded(Box::new(record)),
+                what: EventKind::RequestEnded(Box::new(record)),
             }
         }));
     }

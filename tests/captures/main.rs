@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokometer::event::Dialect;
-use tokometer::event::{Event, Outcome, RequestRecord, What};
+use tokometer::event::{Event, EventKind, Outcome, RequestRecord};
 use tokometer::plan::{Api, Plan};
 use tokometer::session::serve;
 use tokometer::session::serve::SessionOptions;
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 
 use server::{Pace, ReplayServer, capture};
 
@@ -244,8 +244,8 @@ async fn only_request(url: &str, dialect: Dialect, api: Api) -> RequestRecord {
         runs: None,
         reports: None,
     };
-    let mut session = session::start(options).unwrap();
-    session.asks.send(Ask::Search).await.unwrap();
+    let mut session = serve::start(options).unwrap();
+    session.asks.send(SessionCommand::Search).await.unwrap();
     let plan = Plan {
         levels: vec![1],
         warmup: 0,
@@ -255,14 +255,18 @@ async fn only_request(url: &str, dialect: Dialect, api: Api) -> RequestRecord {
     let mut events: Vec<Event> = Vec::new();
     loop {
         match session.news.recv().await.unwrap() {
-            News::Found(found) => {
+            SessionEvent::Found(found) => {
                 let model = Box::new(found.models[0].clone());
                 let plan = Box::new(plan.clone());
-                session.asks.send(Ask::Start { plan, model }).await.unwrap();
+                session
+                    .asks
+                    .send(SessionCommand::Start { plan, model })
+                    .await
+                    .unwrap();
             }
-            News::NotFound { tried } => panic!("not found: {tried:?}"),
-            News::Events(more) => events.extend(more),
-            News::Finished { error, .. } => {
+            SessionEvent::NotFound { tried } => panic!("not found: {tried:?}"),
+            SessionEvent::Events(more) => events.extend(more),
+            SessionEvent::Finished { error, .. } => {
                 assert_eq!(error, None);
                 break;
             }
@@ -270,7 +274,7 @@ async fn only_request(url: &str, dialect: Dialect, api: Api) -> RequestRecord {
         }
     }
     let ended = events.into_iter().find_map(|event| match event.what {
-        What::RequestEnded(record) => Some(*record),
+        EventKind::RequestEnded(record) => Some(*record),
         _ => None,
     });
     ended.unwrap()

@@ -1,7 +1,7 @@
 //! Runs without a dashboard, against the simulated server.
 
 use serde_json::Value;
-use tokometer::event::{RequestRecord, RunEnd, What};
+use tokometer::event::{EventKind, RequestRecord, RunEnd};
 use tokometer::plan::{Api, Plan};
 
 use crate::process::{Ended, Place};
@@ -46,7 +46,7 @@ fn requests(place: &Place) -> Vec<RequestRecord> {
         .events
         .into_iter()
         .filter_map(|event| match event.what {
-            What::RequestEnded(record) => Some(*record),
+            EventKind::RequestEnded(record) => Some(*record),
             _ => None,
         });
     ended.collect()
@@ -207,7 +207,7 @@ fn users_ask_until_the_time_is_over() {
     let events = place.recorded().events;
     let mut starts = events
         .iter()
-        .filter(|event| matches!(event.what, What::CycleStarted { .. }));
+        .filter(|event| matches!(event.what, EventKind::CycleStarted { .. }));
     // Nothing is broken off: the last one began in time, and ends when it ends.
     let lasted = requests
         .last()
@@ -284,7 +284,7 @@ fn a_worker_that_breaks_down_ends_the_run() {
     let end = &recorded.events.last().unwrap().what;
     let failed = matches!(
         end,
-        What::RunEnded {
+        EventKind::RunEnded {
             why: RunEnd::Failed(_)
         }
     );

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tokometer::event::{Event, What};
+use tokometer::event::{Event, EventKind};
 
 use crate::headless::{levels, valid};
 use crate::process::{Place, patience};
@@ -18,7 +18,7 @@ fn until_logged(place: &Place, text: &str) {
     }
 }
 
-fn count(events: &[Event], fits: impl Fn(&What) -> bool) -> usize {
+fn count(events: &[Event], fits: impl Fn(&EventKind) -> bool) -> usize {
     events.iter().filter(|event| fits(&event.what)).count()
 }
 
@@ -49,22 +49,25 @@ fn a_run_that_was_killed_goes_on_in_the_same_log() {
     let recorded = place.recorded();
     assert_eq!(recorded.missing, Vec::<String>::new());
     let events = &recorded.events;
-    let is_gap = |event: &Event| matches!(event.what, What::Continued { .. });
+    let is_gap = |event: &Event| matches!(event.what, EventKind::Continued { .. });
     let gap = events.iter().position(is_gap).unwrap();
     let (before, after) = events.split_at(gap);
     let last = before.iter().map(|event| event.at).max();
     assert!(after.iter().all(|event| Some(event.at) > last), "one clock");
-    assert_eq!(count(events, |what| matches!(what, What::RunStarted(_))), 1);
     assert_eq!(
-        count(after, |what| matches!(what, What::Continued { .. })),
+        count(events, |what| matches!(what, EventKind::RunStarted(_))),
+        1
+    );
+    assert_eq!(
+        count(after, |what| matches!(what, EventKind::Continued { .. })),
         1
     );
     let mut cycles = Vec::new();
     let mut requests = BTreeSet::new();
     for event in events {
         match event.what {
-            What::CycleStarted { cycle, users } => cycles.push((cycle, users)),
-            What::RequestStarted { id, .. } => assert!(requests.insert(id), "{id} twice"),
+            EventKind::CycleStarted { cycle, users } => cycles.push((cycle, users)),
+            EventKind::RequestStarted { id, .. } => assert!(requests.insert(id), "{id} twice"),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 
 use rstest::rstest;
-use tokometer::event::{RunEnd, What};
+use tokometer::event::{EventKind, RunEnd};
 
 use crate::headless::{levels, valid};
 use crate::process::Place;
@@ -36,7 +36,10 @@ fn what_was_measured_is_written_and_printed(#[case] name: &str, #[case] number: 
     let recorded = place.recorded();
     assert_eq!(recorded.missing, Vec::<String>::new());
     let why = RunEnd::Signal(number);
-    assert_eq!(recorded.events.last().unwrap().what, What::RunEnded { why });
+    assert_eq!(
+        recorded.events.last().unwrap().what,
+        EventKind::RunEnded { why }
+    );
     assert!(!ended.err.contains("error"), "{}", ended.err);
 }
 

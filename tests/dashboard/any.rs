@@ -12,15 +12,15 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use tokio::time::Instant;
 use tokometer::event::{
-    CycleEnd, Event, InFlight, Phase, RunEnd, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, EventKind, InFlight, Phase, RunEnd, Stamp, Warning, WarningKind,
 };
 use tokometer::metrics::compare::Comparison;
 use tokometer::metrics::state::RunState;
-use tokometer::session::{AnswerText, News};
+use tokometer::session::{AnswerText, SessionEvent};
 use tokometer::store::index::Found;
 use tokometer::tui::Options;
 use tokometer::tui::app::{App, Msg};
-use tokometer::tui::background::Told;
+use tokometer::tui::background::TaskResult;
 use tokometer::tui::render::render;
 
 use crate::{fixture, library, story};
@@ -84,58 +84,58 @@ fn any_event() -> impl Strategy<Value = Event> {
     let id = || 0..30_u64;
     let what = prop_oneof![
         any::<bool>().prop_map(|simulated| story::started(simulated).what),
-        (cycle(), any::<u32>()).prop_map(|(cycle, users)| What::CycleStarted { cycle, users }),
+        (cycle(), any::<u32>()).prop_map(|(cycle, users)| EventKind::CycleStarted { cycle, users }),
         (cycle(), prop::collection::vec(any::<u64>(), 0..4)).prop_map(|(cycle, connect_us)| {
-            What::ConnectionsOpened {
+            EventKind::ConnectionsOpened {
                 cycle,
                 connect_us,
                 failed: 1,
             }
         }),
-        (id(), cycle()).prop_map(|(id, cycle)| What::RequestStarted {
+        (id(), cycle()).prop_map(|(id, cycle)| EventKind::RequestStarted {
             id,
             cycle,
             user: 0,
             round: 0
         }),
-        (id(), cycle(), any::<bool>()).prop_map(|(id, cycle, thinking)| What::FirstToken {
+        (id(), cycle(), any::<bool>()).prop_map(|(id, cycle, thinking)| EventKind::FirstToken {
             id,
             cycle,
             ttft_us: 1,
             thinking
         }),
         (cycle(), id(), any::<u32>(), phase).prop_map(|(cycle, id, tokens, phase)| {
-            What::Progress {
+            EventKind::Progress {
                 cycle,
                 requests: vec![InFlight { id, tokens, phase }],
             }
         }),
-        cycle().prop_map(|cycle| What::CycleEnded {
+        cycle().prop_map(|cycle| EventKind::CycleEnded {
             cycle,
             why: CycleEnd::Skipped
         }),
-        (seconds, any::<u32>()).prop_map(|(seconds, next_users)| What::RestStarted {
+        (seconds, any::<u32>()).prop_map(|(seconds, next_users)| EventKind::RestStarted {
             seconds,
             next_users
         }),
         prop::collection::vec(any::<u32>(), 0..40)
-            .prop_map(|upcoming| What::LevelsChanged { upcoming }),
-        any_text().prop_map(|text| What::Warning(Warning {
+            .prop_map(|upcoming| EventKind::LevelsChanged { upcoming }),
+        any_text().prop_map(|text| EventKind::Warning(Warning {
             kind: WarningKind::Other,
             text
         })),
-        any_text().prop_map(|text| What::RunEnded {
+        any_text().prop_map(|text| EventKind::RunEnded {
             why: RunEnd::Failed(text)
         }),
-        Just(What::Paused),
+        Just(EventKind::Paused),
     ];
     (0..4_000_000_000_u64, what).prop_map(|(millis, what)| story::event(millis % 100_000, what))
 }
 
 fn any_news() -> impl Strategy<Value = Msg> {
     let news = prop_oneof![
-        any_text().prop_map(|url| News::Searching { url }),
-        (any_text(), any_text()).prop_map(|(url, why)| News::NotFound {
+        any_text().prop_map(|url| SessionEvent::Searching { url }),
+        (any_text(), any_text()).prop_map(|(url, why)| SessionEvent::NotFound {
             tried: vec![(url, why)]
         }),
         (any::<bool>(), any_text(), 0..60_usize).prop_map(|(simulated, name, count)| {
@@ -144,28 +144,28 @@ fn any_news() -> impl Strategy<Value = Msg> {
             for model in server.models.iter_mut().take(1) {
                 name.clone_into(&mut model.name);
             }
-            News::Found(server)
+            SessionEvent::Found(server)
         }),
-        (any_text(), any::<(u64, u64)>()).prop_map(|(status, bytes)| News::Pulling {
+        (any_text(), any::<(u64, u64)>()).prop_map(|(status, bytes)| SessionEvent::Pulling {
             model: status.clone(),
             status,
             bytes: Some(bytes)
         }),
-        any_text().prop_map(|why| News::Pulled(Err(why))),
-        Just(News::Pulled(Ok(()))),
-        any::<bool>().prop_map(|simulated| News::Events(story::running(simulated))),
-        prop::collection::vec(any_event(), 0..20).prop_map(News::Events),
+        any_text().prop_map(|why| SessionEvent::Pulled(Err(why))),
+        Just(SessionEvent::Pulled(Ok(()))),
+        any::<bool>().prop_map(|simulated| SessionEvent::Events(story::running(simulated))),
+        prop::collection::vec(any_event(), 0..20).prop_map(SessionEvent::Events),
         (0..30_u64, any::<bool>(), any_text()).prop_map(|(id, restart, text)| {
             let parts = vec![(restart, text)];
-            News::Answer(AnswerText { id, restart, parts })
+            SessionEvent::Answer(AnswerText { id, restart, parts })
         }),
-        any_text().prop_map(|error| News::Finished {
+        any_text().prop_map(|error| SessionEvent::Finished {
             directory: None,
             error: Some(error),
             report: None
         }),
     ];
-    news.prop_map(Msg::News)
+    news.prop_map(Msg::SessionEvent)
 }
 
 /// What errands come back with, whether or not they were asked for.
@@ -178,29 +178,29 @@ fn any_told() -> impl Strategy<Value = Msg> {
             }
             let (id, started_at) = ("broken".to_owned(), None);
             runs.push(Found::Unreadable { id, started_at, reason });
-            Told::Listed(Ok(runs))
+            TaskResult::Listed(Ok(runs))
         }),
         4 => any::<bool>().prop_map(|simulated| {
             let opened = library::opened(story::running(simulated));
-            Told::Opened {
+            TaskResult::Opened {
                 directory: opened.directory.clone(),
                 run: Ok(Box::new(opened)),
             }
         }),
-        1 => any_text().prop_map(|why| Told::Listed(Err(why))),
+        1 => any_text().prop_map(|why| TaskResult::Listed(Err(why))),
         1 => any::<bool>().prop_map(|simulated| {
             let runs = [simulated, false].map(|simulated| RunState::of(&story::running(simulated)));
             let [one, other] = &runs;
-            Told::Compared(Ok(Box::new(Comparison::of(&[one, other]))))
+            TaskResult::Compared(Ok(Box::new(Comparison::of(&[one, other]))))
         }),
-        1 => any_text().prop_map(|why| Told::Deleted {
+        1 => any_text().prop_map(|why| TaskResult::Deleted {
             id: library::ID.to_owned(),
             result: if why.len() > 5 { Err(why) } else { Ok(()) },
         }),
-        1 => any_text().prop_map(|why| Told::Reported(Err(why))),
-        1 => any_text().prop_map(Told::BrokeOff),
+        1 => any_text().prop_map(|why| TaskResult::Reported(Err(why))),
+        1 => any_text().prop_map(TaskResult::BrokeOff),
     ];
-    told.prop_map(Msg::Told)
+    told.prop_map(Msg::TaskResult)
 }
 
 fn any_msg() -> impl Strategy<Value = Msg> {
@@ -267,8 +267,8 @@ proptest! {
     ) {
         let now = Instant::now();
         let (mut app, _) = App::new(Options::default(), Size::new(width, height), now);
-        app.update(Msg::News(News::Found(story::server(true))), now);
-        app.update(Msg::News(News::Events(story::running(true))), now);
+        app.update(Msg::SessionEvent(SessionEvent::Found(story::server(true))), now);
+        app.update(Msg::SessionEvent(SessionEvent::Events(story::running(true))), now);
         for key in fixture::keys(&script) {
             app.update(Msg::Input(Input::Key(key)), now);
         }
@@ -280,7 +280,7 @@ proptest! {
 fn a_rest_without_end_is_drawn() {
     let now = Instant::now();
     let (mut app, _) = App::new(Options::default(), Size::new(120, 40), now);
-    let rest = What::RestStarted {
+    let rest = EventKind::RestStarted {
         seconds: f64::INFINITY,
         next_users: 0,
     };
@@ -288,6 +288,6 @@ fn a_rest_without_end_is_drawn() {
         at: Stamp(1_000),
         what: rest,
     };
-    app.update(Msg::News(News::Events(vec![event])), now);
+    app.update(Msg::SessionEvent(SessionEvent::Events(vec![event])), now);
     draw(&app, 120, 40).unwrap();
 }

@@ -14,7 +14,7 @@ use ratatui::layout::{Position, Size};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui::app::App;
 use tokometer::tui::{Options, Shutdown, UiError, run};
 
@@ -69,8 +69,8 @@ impl Backend for Shared {
 pub(crate) struct Dash {
     backend: Shared,
     input: Option<mpsc::UnboundedSender<io::Result<Event>>>,
-    news: Option<mpsc::Sender<News>>,
-    asks: mpsc::Receiver<Ask>,
+    news: Option<mpsc::Sender<SessionEvent>>,
+    asks: mpsc::Receiver<SessionCommand>,
     signal: Option<oneshot::Sender<Shutdown>>,
     task: JoinHandle<Result<App, UiError>>,
 }
@@ -85,9 +85,9 @@ impl Dash {
         let keys = stream::poll_fn(move |cx| keys.poll_recv(cx));
         let (news, news_receiver) = mpsc::channel(64);
         let (ask_sender, asks) = mpsc::channel(64);
-        let (signal, signalled) = oneshot::channel();
+        let (signal, signaled) = oneshot::channel();
         let shutdown = async move {
-            match signalled.await {
+            match signaled.await {
                 Ok(shutdown) => shutdown,
                 Err(_) => std::future::pending().await,
             }
@@ -154,14 +154,14 @@ impl Dash {
         self.settle().await;
     }
 
-    pub(crate) async fn tell(&self, news: News) {
+    pub(crate) async fn tell(&self, news: SessionEvent) {
         self.send(news).await;
         self.settle().await;
     }
 
     /// The run is over, and nothing of it was written.
     pub(crate) async fn finish(&self) {
-        self.tell(News::Finished {
+        self.tell(SessionEvent::Finished {
             directory: None,
             error: None,
             report: None,
@@ -169,7 +169,7 @@ impl Dash {
         .await;
     }
 
-    pub(crate) async fn send(&self, news: News) {
+    pub(crate) async fn send(&self, news: SessionEvent) {
         self.news.as_ref().unwrap().send(news).await.unwrap();
     }
 
@@ -224,7 +224,7 @@ impl Dash {
     }
 
     /// What was asked since the last look.
-    pub(crate) fn asks(&mut self) -> Vec<Ask> {
+    pub(crate) fn asks(&mut self) -> Vec<SessionCommand> {
         std::iter::from_fn(|| self.asks.try_recv().ok()).collect()
     }
 
@@ -285,7 +285,8 @@ pub(crate) async fn running(width: u16, height: u16, options: Options) -> Dash {
     let simulated = options.simulated;
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
-    dash.tell(News::Events(story::running(simulated))).await;
+    dash.tell(SessionEvent::Events(story::running(simulated)))
+        .await;
     dash.asks();
     dash
 }
@@ -294,7 +295,8 @@ pub(crate) async fn running(width: u16, height: u16, options: Options) -> Dash {
 pub(crate) async fn ready(width: u16, height: u16, options: Options) -> Dash {
     let simulated = options.simulated;
     let mut dash = Dash::start(width, height, options).await;
-    dash.tell(News::Found(story::server(simulated))).await;
+    dash.tell(SessionEvent::Found(story::server(simulated)))
+        .await;
     dash.asks();
     dash
 }

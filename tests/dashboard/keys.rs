@@ -5,9 +5,9 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use tokio::time::sleep;
-use tokometer::event::What;
+use tokometer::event::EventKind;
 use tokometer::load::Command;
-use tokometer::session::{AnswerText, Ask, News};
+use tokometer::session::{AnswerText, SessionCommand, SessionEvent};
 use tokometer::tui::layout::{Pane, View};
 use tokometer::tui::panes::requests_view::Sort;
 use tokometer::tui::{Exit, Options, UiError};
@@ -29,20 +29,21 @@ const PRESS: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
 #[tokio::test(start_paused = true)]
 async fn it_looks_for_a_server_and_offers_the_simulated_one() {
     let mut dash = Dash::start(80, 24, Options::default()).await;
-    assert_eq!(dash.asks(), [Ask::Search]);
+    assert_eq!(dash.asks(), [SessionCommand::Search]);
     let url = "http://127.0.0.1:11434".to_owned();
-    dash.tell(News::Searching { url: url.clone() }).await;
+    dash.tell(SessionEvent::Searching { url: url.clone() })
+        .await;
     assert_snapshot!("searching", dash.screen());
     let tried = vec![(url, "connection refused".to_owned())];
-    dash.tell(News::NotFound { tried }).await;
+    dash.tell(SessionEvent::NotFound { tried }).await;
     assert_snapshot!("not_found", dash.screen());
     dash.keys("r").await;
-    assert_eq!(dash.asks(), [Ask::Search]);
+    assert_eq!(dash.asks(), [SessionCommand::Search]);
     let tried = Vec::new();
-    dash.tell(News::NotFound { tried }).await;
+    dash.tell(SessionEvent::NotFound { tried }).await;
     dash.keys("<enter>").await;
-    assert_eq!(dash.asks(), [Ask::Simulate]);
-    dash.tell(News::Found(story::server(true))).await;
+    assert_eq!(dash.asks(), [SessionCommand::Simulate]);
+    dash.tell(SessionEvent::Found(story::server(true))).await;
     assert!(dash.screen().contains("SIMULATED"));
 }
 
@@ -54,7 +55,7 @@ async fn ready_shows_models_and_plan_and_enter_starts_the_chosen_one() {
     assert_snapshot!("ready_120x40", dash.screen());
     dash.keys("j<enter>").await;
     let asks = dash.asks();
-    let [Ask::Start { plan, model }] = asks.as_slice() else {
+    let [SessionCommand::Start { plan, model }] = asks.as_slice() else {
         panic!("{asks:?}");
     };
     assert_eq!(model.name, "llama3.2:latest");
@@ -68,7 +69,7 @@ async fn the_simulated_server_is_asked_for_at_once_with_sim() {
         ..Options::default()
     };
     let mut dash = Dash::start(80, 24, options).await;
-    assert_eq!(dash.asks(), [Ask::Simulate]);
+    assert_eq!(dash.asks(), [SessionCommand::Simulate]);
     assert!(dash.screen().contains("SIMULATED"));
 }
 
@@ -81,23 +82,24 @@ async fn a_model_that_is_not_there_is_offered_for_download() {
     let mut dash = ready(80, 24, options).await;
     assert_snapshot!("missing_model", dash.screen());
     dash.keys("d").await;
-    assert_eq!(dash.asks(), [Ask::Pull("qwen3:8b".to_owned())]);
-    dash.tell(News::Pulling {
+    assert_eq!(dash.asks(), [SessionCommand::Pull("qwen3:8b".to_owned())]);
+    dash.tell(SessionEvent::Pulling {
         model: "qwen3:8b".to_owned(),
         status: "pulling a3de86cd1c13".to_owned(),
         bytes: Some((1_300_000_000, 5_200_000_000)),
     })
     .await;
     assert_snapshot!("pulling", dash.screen());
-    dash.tell(News::Pulled(Err("disk full".to_owned()))).await;
+    dash.tell(SessionEvent::Pulled(Err("disk full".to_owned())))
+        .await;
     assert!(dash.screen().contains("disk full"));
-    dash.tell(News::Pulled(Ok(()))).await;
+    dash.tell(SessionEvent::Pulled(Ok(()))).await;
     let mut server = story::server(false);
     server.models[1].name = "qwen3:8b".to_owned();
-    dash.tell(News::Found(server)).await;
+    dash.tell(SessionEvent::Found(server)).await;
     dash.keys("<enter>").await;
     let asks = dash.asks();
-    assert!(matches!(&asks[..], [Ask::Start { model, .. }] if model.name == "qwen3:8b"));
+    assert!(matches!(&asks[..], [SessionCommand::Start { model, .. }] if model.name == "qwen3:8b"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +107,7 @@ async fn a_server_without_models_says_how_to_get_one() {
     let mut dash = Dash::start(80, 24, Options::default()).await;
     let mut server = story::server(false);
     server.models.clear();
-    dash.tell(News::Found(server)).await;
+    dash.tell(SessionEvent::Found(server)).await;
     dash.asks();
     dash.keys("<enter>").await;
     assert_eq!(dash.asks(), []);
@@ -117,10 +119,13 @@ async fn keys_tell_the_run_what_to_do() {
     let mut dash = running(80, 24, Options::default()).await;
     dash.keys("<space>nr").await;
     let told = [Command::TogglePause, Command::Skip, Command::Repeat];
-    assert_eq!(dash.asks(), told.map(Ask::Run));
+    assert_eq!(dash.asks(), told.map(SessionCommand::Run));
     assert!(!dash.screen().contains("PAUSED"));
-    dash.tell(News::Events(vec![story::event(68_000, What::Paused)]))
-        .await;
+    dash.tell(SessionEvent::Events(vec![story::event(
+        68_000,
+        EventKind::Paused,
+    )]))
+    .await;
     assert!(dash.screen().contains("PAUSED"));
     assert!(dash.screen().contains("space go on"));
     dash.keys("x").await;
@@ -128,7 +133,7 @@ async fn keys_tell_the_run_what_to_do() {
     dash.keys("n").await;
     assert_eq!(dash.asks(), []);
     dash.keys("xy").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::Stop)]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Stop)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,20 +142,20 @@ async fn levels_are_added_and_removed_by_a_prompt() {
     dash.keys("+").await;
     assert_snapshot!("add_level_80x24", dash.screen());
     dash.keys("<enter>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(64))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(64))]);
     dash.keys("+16<enter>").await;
     assert_eq!(dash.asks(), [], "it is to come already");
     assert!(dash.screen().contains("16 is to come already"));
     dash.keys("+24<enter>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(24))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(24))]);
     dash.keys("+<bs><bs><enter>").await;
     assert_eq!(dash.asks(), [], "a level of nobody is no level");
     dash.keys("<up><up><enter>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::AddLevel(2))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(2))]);
     dash.keys("-<down><enter>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::RemoveLevel(16))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::RemoveLevel(16))]);
     dash.keys("-<enter>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::RemoveLevel(32))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::RemoveLevel(32))]);
     dash.keys("+<esc>").await;
     assert_eq!(dash.asks(), []);
 }
@@ -161,7 +166,7 @@ async fn quitting_asks_while_a_run_goes_on() {
     dash.keys("q").await;
     assert!(!dash.is_over());
     dash.keys("<esc>q<enter>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::Stop)]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Stop)]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
     let dash = ready(80, 24, Options::default()).await;
     dash.keys("q").await;
@@ -172,11 +177,11 @@ async fn quitting_asks_while_a_run_goes_on() {
 async fn control_c_and_signals_leave_without_a_question() {
     let mut dash = running(80, 24, Options::default()).await;
     dash.keys("q<c-c>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::Signal(2))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(2))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(2)));
     let mut dash = running(80, 24, Options::default()).await;
     dash.signal(15).await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::Signal(15))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(15))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(15)));
 }
 
@@ -199,7 +204,7 @@ async fn a_hang_up_is_a_signal_even_where_the_terminal_goes_first() {
     dash.fail_input(std::io::Error::other("gone")).await;
     assert!(!dash.is_over());
     dash.signal(1).await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::Signal(1))]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(1))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(1)));
 }
 
@@ -233,22 +238,25 @@ async fn a_session_that_does_not_listen_holds_nothing_up() {
 async fn the_answer_of_the_shown_request_is_asked_for() {
     let mut dash = ready(120, 40, Options::default()).await;
     dash.keys("<enter>").await;
-    dash.tell(News::Events(story::running(false))).await;
+    dash.tell(SessionEvent::Events(story::running(false))).await;
     let asks = dash.asks();
-    assert!(asks.contains(&Ask::Run(Command::Watch(8))), "{asks:?}");
+    assert!(
+        asks.contains(&SessionCommand::Run(Command::Watch(8))),
+        "{asks:?}"
+    );
     dash.keys("jj").await;
-    let watched = [9, 10].map(|id| Ask::Run(Command::Watch(id)));
+    let watched = [9, 10].map(|id| SessionCommand::Run(Command::Watch(id)));
     assert_eq!(dash.asks(), watched);
     let parts = |text: &str| vec![(true, text.to_owned())];
     for (restart, text) in [(true, "Okay, "), (false, "so I need")] {
-        dash.tell(News::Answer(AnswerText {
+        dash.tell(SessionEvent::Answer(AnswerText {
             id: 10,
             restart,
             parts: parts(text),
         }))
         .await;
     }
-    dash.tell(News::Answer(AnswerText {
+    dash.tell(SessionEvent::Answer(AnswerText {
         id: 9,
         restart: false,
         parts: parts("too late"),
@@ -266,7 +274,7 @@ async fn a_frozen_view_stands_still_while_the_run_goes_on() {
     dash.keys("f").await;
     let before = dash.screen();
     assert!(before.contains("FROZEN"));
-    dash.tell(News::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(story::over())).await;
     let body = |screen: &str| screen.lines().skip(1).collect::<Vec<_>>().join("\n");
     assert_eq!(body(&dash.screen()), body(&before));
     dash.keys("f").await;
@@ -280,7 +288,7 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "an idle dashboard draws nothing");
     dash.keys("<enter>").await;
-    dash.tell(News::Events(story::resting())).await;
+    dash.tell(SessionEvent::Events(story::resting())).await;
     assert!(dash.screen().contains("RESTING 10 s, then 2"));
     let before = dash.frames();
     sleep(Duration::from_secs(4)).await;
@@ -288,7 +296,7 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     assert_eq!(dash.frames() - before, 4, "one frame a second");
     let error = Some("the server is gone".to_owned());
     let directory = None;
-    dash.tell(News::Finished {
+    dash.tell(SessionEvent::Finished {
         directory,
         error,
         report: None,
@@ -309,14 +317,14 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
             68_000 + millis,
             story::running(false)[2].what.clone(),
         )];
-        dash.send(News::Events(events)).await;
+        dash.send(SessionEvent::Events(events)).await;
         sleep(Duration::from_millis(1)).await;
     }
     let drawn = dash.frames() - before;
     assert!((25..=31).contains(&drawn), "{drawn} frames in a second");
     // A second's worth at once, then a key: it is answered within a frame's time.
     for _ in 0..50 {
-        let news = News::Events(story::running(false));
+        let news = SessionEvent::Events(story::running(false));
         dash.send(news).await;
     }
     dash.keys("?").await;
@@ -327,10 +335,10 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
 async fn a_run_that_is_over_can_be_run_again() {
     let mut dash = running(80, 24, Options::default()).await;
     dash.keys("x").await;
-    dash.tell(News::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(story::over())).await;
     let directory = Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into());
     let error = None;
-    dash.tell(News::Finished {
+    dash.tell(SessionEvent::Finished {
         directory,
         error,
         report: None,
@@ -340,8 +348,9 @@ async fn a_run_that_is_over_can_be_run_again() {
     dash.keys("<enter>").await;
     assert_eq!(dash.asks(), [], "it asks first");
     dash.keys("y").await;
-    assert!(matches!(&dash.asks()[..], [Ask::Start { .. }]));
-    dash.tell(News::Events(vec![story::started(false)])).await;
+    assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
+    dash.tell(SessionEvent::Events(vec![story::started(false)]))
+        .await;
     dash.keys("q<enter>").await;
     let app = dash.end().await.unwrap();
     assert!(app.run().cycles.is_empty(), "the new run begins afresh");
@@ -359,8 +368,8 @@ async fn the_mouse_selects_and_scrolls_unless_it_is_off() {
         dash.keys("<esc>").await;
         let row = dash.row_of("Requests");
         dash.input(click(5, row + 3, PRESS)).await;
-        let expected: &[Ask] = if mouse {
-            &[Ask::Run(Command::Watch(9))]
+        let expected: &[SessionCommand] = if mouse {
+            &[SessionCommand::Run(Command::Watch(9))]
         } else {
             &[]
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
-use tokometer::event::{Answer, Event, Imported, Piece, RunInfo, What};
+use tokometer::event::{Answer, Event, EventKind, Imported, Piece, RunInfo};
 use tokometer::store::index::{Entry, Found};
 use tokometer::store::opened::Opened;
 use tokometer::store::{Recorder, RunDirectory};
@@ -56,14 +56,14 @@ fn day(text: &str) -> DateTime<Utc> {
 /// Records a run; its first answer was kept, with the time of each word.
 fn record(root: &Path, mut events: Vec<Event>, change: impl Fn(&mut RunInfo)) -> PathBuf {
     events.extend(story::over());
-    let What::RunStarted(info) = &mut events[0].what else {
+    let EventKind::RunStarted(info) = &mut events[0].what else {
         panic!("a run begins with its start");
     };
     change(info);
     let directory = RunDirectory::create(root, info).unwrap();
     **info = directory.info().clone();
     let first = events.iter_mut().find_map(|event| match &mut event.what {
-        What::RequestEnded(record) => Some(record),
+        EventKind::RequestEnded(record) => Some(record),
         _ => None,
     });
     first.unwrap().answer = Some(Arc::new(answer()));

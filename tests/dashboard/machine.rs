@@ -3,10 +3,10 @@
 use insta::assert_snapshot;
 use rstest::rstest;
 use tokometer::event::{
-    Event, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, SourceState, What,
+    Event, EventKind, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, SourceState,
 };
 use tokometer::load::Command;
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui::Options;
 
 use crate::fixture::{Dash, ready, running};
@@ -29,7 +29,7 @@ fn readings() -> Vec<Event> {
             scope: Some(PowerScope::Gpu),
             ..GpuSample::default()
         };
-        events.push(story::event(millis, What::Gpu(gpu)));
+        events.push(story::event(millis, EventKind::Gpu(gpu)));
     }
     let process = |pid, name: &str, role: &str, rss_bytes| ProcessSample {
         pid,
@@ -44,13 +44,13 @@ fn readings() -> Vec<Event> {
         process(40163, "ollama serve", "server", 82_000_000),
         process(40377, "llama-server", "runner", 4_700_000_000),
     ];
-    events.push(story::event(66_000, What::Processes(table)));
+    events.push(story::event(66_000, EventKind::Processes(table)));
     let server = ServerSample {
         source: "command line".to_owned(),
         slots: Some(2),
         ..ServerSample::default()
     };
-    events.push(story::event(66_000, What::Server(server)));
+    events.push(story::event(66_000, EventKind::Server(server)));
     events
 }
 
@@ -62,7 +62,7 @@ async fn measured(width: u16, height: u16) -> Dash {
     events.extend(readings());
     // Stable: what was told at the same instant stays in its order.
     events.sort_by_key(|event| event.at);
-    dash.tell(News::Events(events)).await;
+    dash.tell(SessionEvent::Events(events)).await;
     dash
 }
 
@@ -117,9 +117,11 @@ async fn an_old_reading_and_its_reason_are_told() {
     let dash = measured(120, 40).await;
     let told = readings().into_iter().rev();
     let mut newest = told.map(|event| event.what);
-    let newest = newest.find(|what| matches!(what, What::Gpu(_))).unwrap();
+    let newest = newest
+        .find(|what| matches!(what, EventKind::Gpu(_)))
+        .unwrap();
     let more = [67, 68].map(|second| story::event(second * 1000, newest.clone()));
-    dash.tell(News::Events(more.to_vec())).await;
+    dash.tell(SessionEvent::Events(more.to_vec())).await;
     assert!(dash.screen().contains("J/token"), "{}", dash.screen());
     let note = SourceNote {
         source: "apple".to_owned(),
@@ -128,10 +130,10 @@ async fn an_old_reading_and_its_reason_are_told() {
         mend: None,
     };
     let late = [
-        story::event(73_000, What::Source(note)),
-        story::event(73_000, What::LevelsChanged { upcoming: vec![16] }),
+        story::event(73_000, EventKind::Source(note)),
+        story::event(73_000, EventKind::LevelsChanged { upcoming: vec![16] }),
     ];
-    dash.tell(News::Events(late.to_vec())).await;
+    dash.tell(SessionEvent::Events(late.to_vec())).await;
     let screen = dash.screen();
     assert!(
         screen.contains("5 s old") && screen.contains("apple: it does not answer"),
@@ -150,9 +152,9 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
     let server = story::server(false);
     let url = server.url.clone();
     dash.asks();
-    dash.tell(News::Found(server)).await;
-    assert_eq!(dash.asks(), [Ask::Observe]);
-    let told = |url: &str| News::Machine {
+    dash.tell(SessionEvent::Found(server)).await;
+    assert_eq!(dash.asks(), [SessionCommand::Observe]);
+    let told = |url: &str| SessionEvent::Machine {
         url: url.to_owned(),
         events: readings(),
     };
@@ -161,17 +163,18 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
     dash.tell(told(&url)).await;
     assert_snapshot!(format!("ready_measured_{width}x{height}"), dash.screen());
     // What stands still says so, also before a run.
-    let late = story::event(71_000, What::Processes(Vec::new()));
-    dash.tell(News::Machine {
+    let late = story::event(71_000, EventKind::Processes(Vec::new()));
+    dash.tell(SessionEvent::Machine {
         url: url.clone(),
         events: vec![late],
     })
     .await;
     assert!(dash.screen().contains("5 s old"), "{}", dash.screen());
     dash.keys("<enter>").await;
-    assert!(matches!(&dash.asks()[..], [Ask::Start { .. }]));
+    assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
     dash.tell(told(&url)).await;
-    dash.tell(News::Events(vec![story::started(false)])).await;
+    dash.tell(SessionEvent::Events(vec![story::started(false)]))
+        .await;
     assert!(!dash.screen().contains("Apple M2 Pro"), "a run has its own");
 }
 
@@ -180,8 +183,8 @@ async fn the_idle_machine_is_counted_down_and_skipped() {
     let mut dash = ready(120, 40, Options::default()).await;
     dash.keys("<enter>").await;
     dash.asks();
-    let idle = What::IdleStarted { seconds: 10.0 };
-    dash.tell(News::Events(vec![
+    let idle = EventKind::IdleStarted { seconds: 10.0 };
+    dash.tell(SessionEvent::Events(vec![
         story::started(false),
         story::event(4000, idle),
     ]))
@@ -198,7 +201,7 @@ async fn the_idle_machine_is_counted_down_and_skipped() {
         dash.screen()
     );
     dash.keys("n").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::Skip)]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Skip)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,9 +8,9 @@ use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, Mo
 use insta::assert_snapshot;
 use rstest::rstest;
 use tokio::time::sleep;
-use tokometer::event::{Answer, CycleEnd, Event, Piece, What};
+use tokometer::event::{Answer, CycleEnd, Event, EventKind, Piece};
 use tokometer::load::Command;
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui::Options;
 use tokometer::tui::lanes::lanes::Lanes;
 
@@ -37,7 +37,7 @@ fn answer() -> Arc<Answer> {
 fn answered(simulated: bool) -> Vec<Event> {
     let mut events = story::running(simulated);
     for event in &mut events {
-        if let What::RequestEnded(record) = &mut event.what {
+        if let EventKind::RequestEnded(record) = &mut event.what {
             record.answer = Some(answer());
         }
     }
@@ -51,7 +51,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
     };
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
-    dash.tell(News::Events(answered(simulated))).await;
+    dash.tell(SessionEvent::Events(answered(simulated))).await;
     dash.asks();
     dash
 }
@@ -59,7 +59,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
 /// A run that is over: nothing on the screen changes by itself.
 async fn over(width: u16, height: u16) -> Dash {
     let dash = running(width, height, Options::default()).await;
-    dash.tell(News::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(story::over())).await;
     dash.finish().await;
     dash
 }
@@ -150,7 +150,7 @@ async fn paused_lanes_and_a_frozen_view_draw_nothing() {
 async fn keys_go_to_the_run_until_the_lanes_have_them() {
     let mut dash = running(120, 40, Options::default()).await;
     dash.keys("4<space>").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::TogglePause)]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::TogglePause)]);
     assert!(dash.screen().contains("Enter use lanes"));
     dash.keys("<enter>").await;
     assert!(dash.screen().contains("Esc back"));
@@ -162,7 +162,7 @@ async fn keys_go_to_the_run_until_the_lanes_have_them() {
     dash.keys("<enter>").await;
     assert!(dash.screen().contains("all lanes"), "{}", dash.screen());
     dash.keys("<esc><esc>r").await;
-    assert_eq!(dash.asks(), [Ask::Run(Command::Repeat)]);
+    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Repeat)]);
     assert!(dash.screen().contains("Enter use lanes"));
 }
 
@@ -226,22 +226,26 @@ async fn a_cycle_that_ends_gets_a_lane_and_does_not_disturb_the_others() {
     sleep(Duration::from_millis(4_950)).await;
     let mut events = Vec::new();
     for event in answered(false) {
-        if let What::RequestEnded(mut record) = event.what {
+        if let EventKind::RequestEnded(mut record) = event.what {
             record.cycle = 3;
             events.push(Event {
-                what: What::RequestEnded(record),
-                ..story::event(66_000, What::Paused)
+                what: EventKind::RequestEnded(record),
+                ..story::event(66_000, EventKind::Paused)
             });
             break;
         }
     }
     let why = CycleEnd::Done;
-    events.push(story::event(67_500, What::CycleEnded { cycle: 3, why }));
-    dash.tell(News::Events(events)).await;
+    events.push(story::event(
+        67_500,
+        EventKind::CycleEnded { cycle: 3, why },
+    ));
+    dash.tell(SessionEvent::Events(events)).await;
     let screen = dash.screen();
     assert!(screen.contains("8 users "), "{screen}");
     assert!(screen.contains("45/"), "the others went on\n{screen}");
-    dash.tell(News::Events(vec![story::started(false)])).await;
+    dash.tell(SessionEvent::Events(vec![story::started(false)]))
+        .await;
     let screen = dash.screen();
     assert!(!screen.contains("8 users "), "another run\n{screen}");
 }
@@ -272,9 +276,9 @@ async fn capital_s_writes_a_picture_into_the_directory_of_the_run() {
     dash.keys("4").await;
     assert!(!dash.screen().contains("Picture: "), "the next key ends it");
     let elsewhere = tempfile::tempdir().unwrap();
-    dash.tell(News::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(story::over())).await;
     let directory = Some(PathBuf::from(elsewhere.path()));
-    dash.tell(News::Finished {
+    dash.tell(SessionEvent::Finished {
         directory,
         error: None,
         report: None,

@@ -7,7 +7,7 @@ use rstest::rstest;
 use tempfile::TempDir;
 use tokio::time::sleep;
 use tokometer::metrics::verdict::Verdict;
-use tokometer::session::News;
+use tokometer::session::SessionEvent;
 use tokometer::store::opened::open;
 use tokometer::tui::Options;
 use tokometer::tui::layout::Pane;
@@ -149,9 +149,9 @@ async fn a_run_goes_on_behind_a_replay() {
     assert_eq!(dash.asks(), []);
     dash.shows("no cycle yet");
     // It ends while nobody looks.
-    dash.tell(News::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(story::over())).await;
     let directory = Some(root.path().join(ID));
-    dash.tell(News::Finished {
+    dash.tell(SessionEvent::Finished {
         directory,
         error: None,
         report: None,
@@ -189,7 +189,7 @@ async fn leaving_asks_while_a_run_goes_on_behind() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_starts_behind_a_replay_is_not_shown_before_it_is_left() {
     let (_root, dash) = replaying(80, 24).await;
-    dash.tell(News::Events(story::running(true))).await;
+    dash.tell(SessionEvent::Events(story::running(true))).await;
     assert!(!dash.screen().contains("SIMULATED"), "{}", dash.screen());
     dash.keys("<esc>1").await;
     dash.shows("SIMULATED");

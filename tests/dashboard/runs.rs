@@ -5,8 +5,8 @@ use std::fs;
 use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use rstest::rstest;
-use tokometer::event::What;
-use tokometer::session::{Ask, News};
+use tokometer::event::EventKind;
+use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui::Options;
 use tokometer::tui::layout::{Pane, View};
 
@@ -28,7 +28,7 @@ async fn runs_of_every_kind_at_every_size(#[case] width: u16, #[case] height: u1
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_colour_and_in_ascii() {
+async fn without_color_and_in_ascii() {
     let root = library();
     let options = Options {
         no_color: true,
@@ -40,8 +40,8 @@ async fn without_colour_and_in_ascii() {
         dash.keys(keys).await;
         let screen = dash.screen();
         assert_eq!(screen.chars().find(|c| !c.is_ascii()), None, "{screen}");
-        for colour in ["Cyan", "Red", "Green", "Yellow", "Magenta", "Blue", "Gray"] {
-            assert!(!dash.styles().contains(colour), "{colour} after {keys}");
+        for color in ["Cyan", "Red", "Green", "Yellow", "Magenta", "Blue", "Gray"] {
+            assert!(!dash.styles().contains(color), "{color} after {keys}");
         }
     }
     dash.shows(" REPLAY ");
@@ -69,7 +69,7 @@ async fn the_view_is_reached_from_every_screen_and_back() {
     dash.keys("5").await;
     dash.shows("Runs · 5");
     // What the session finds meanwhile waits behind the list.
-    dash.tell(News::Found(story::server(false))).await;
+    dash.tell(SessionEvent::Found(story::server(false))).await;
     dash.shows("Runs · 5");
     dash.keys("1").await;
     dash.shows("┌ Plan");
@@ -82,7 +82,7 @@ async fn the_view_is_reached_from_every_screen_and_back() {
     }
     dash.asks();
     dash.keys("5<esc><enter>").await;
-    assert!(matches!(&dash.asks()[..], [Ask::Start { .. }]));
+    assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,9 +227,9 @@ async fn the_run_that_is_being_recorded_is_neither_deleted_nor_reported() {
     assert!(root.path().join(ID).join("events.jsonl").exists());
     assert_eq!(dash.asks(), []);
     dash.keys("<esc>").await;
-    dash.tell(News::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(story::over())).await;
     let directory = Some(root.path().join(ID));
-    dash.tell(News::Finished {
+    dash.tell(SessionEvent::Finished {
         directory,
         error: None,
         report: None,
@@ -261,10 +261,10 @@ async fn a_report_is_written_where_the_run_is() {
 async fn without_a_record_there_is_no_report_and_it_says_why() {
     let dash = ready(80, 24, Options::default()).await;
     dash.keys("<enter>").await;
-    dash.tell(News::Events(story::running(false))).await;
+    dash.tell(SessionEvent::Events(story::running(false))).await;
     dash.keys("e").await;
     dash.shows("when it is over");
-    dash.tell(News::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(story::over())).await;
     dash.finish().await;
     dash.keys("e").await;
     dash.shows("--no-record");
@@ -316,7 +316,7 @@ fn the_library_holds_what_it_says() {
     let opened = tokometer::store::opened::open(&root.path().join(ID)).unwrap();
     assert_eq!(opened.answers.len(), 1);
     let answered = opened.events.iter().filter(
-        |event| matches!(&event.what, What::RequestEnded(record) if record.answer.is_some()),
+        |event| matches!(&event.what, EventKind::RequestEnded(record) if record.answer.is_some()),
     );
     assert_eq!(answered.count(), 1);
 }

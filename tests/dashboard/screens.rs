@@ -1,4 +1,4 @@
-//! What a run looks like: every view and size, without colour, in ASCII; and the mark that nobody may
+//! What a run looks like: every view and size, without color, in ASCII; and the mark that nobody may
 //! overlook on each of them.
 
 use insta::assert_snapshot;
@@ -58,7 +58,7 @@ async fn simulated_stands_on_every_screen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_colour_and_in_ascii() {
+async fn without_color_and_in_ascii() {
     let options = Options {
         no_color: true,
         ascii: true,
@@ -67,11 +67,8 @@ async fn without_colour_and_in_ascii() {
     let dash = running(80, 24, options).await;
     assert_snapshot!("ascii_80x24", dash.screen());
     let styles = dash.styles();
-    for colour in ["Cyan", "Red", "Green", "Yellow", "Magenta", "Blue", "Gray"] {
-        assert!(
-            !styles.contains(colour),
-            "{colour} on a screen without colour"
-        );
+    for color in ["Cyan", "Red", "Green", "Yellow", "Magenta", "Blue", "Gray"] {
+        assert!(!styles.contains(color), "{color} on a screen without color");
     }
     let screen = dash.screen();
     let beyond = screen.chars().find(|c| !c.is_ascii());

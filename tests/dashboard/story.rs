@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use tokometer::dialect::Discovery;
 use tokometer::event::{
-    CycleEnd, Event, FailureKind, InFlight, Outcome, Phase, RequestRecord, RunEnd, RunInfo,
-    ServerFigures, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, EventKind, FailureKind, InFlight, Outcome, Phase, RequestRecord, RunEnd,
+    RunInfo, ServerFigures, Stamp, Warning, WarningKind,
 };
 use tokometer::event::{Dialect, Model};
 use tokometer::plan::Plan;
@@ -17,7 +17,7 @@ pub(crate) fn models() -> Vec<Model> {
     let model = |name: &str, bytes, parameters: &str, loaded| Model {
         name: name.to_owned(),
         size_bytes: Some(bytes),
-        quantisation: Some("Q4_K_M".to_owned()),
+        quantization: Some("Q4_K_M".to_owned()),
         parameters: Some(parameters.to_owned()),
         context: Some(4096),
         loaded,
@@ -46,7 +46,7 @@ pub(crate) fn server(simulated: bool) -> Discovery {
 }
 
 /// One event at so many milliseconds.
-pub(crate) fn event(millis: u64, what: What) -> Event {
+pub(crate) fn event(millis: u64, what: EventKind) -> Event {
     Event {
         at: Stamp(millis * 1000),
         what,
@@ -67,7 +67,7 @@ pub(crate) fn started(simulated: bool) -> Event {
         machine: Machine::default(),
         imported: None,
     };
-    event(0, What::RunStarted(Box::new(info)))
+    event(0, EventKind::RunStarted(Box::new(info)))
 }
 
 fn record(id: u64, cycle: u32, user: u32, sent: u64, wait: u64, tokens: u32) -> RequestRecord {
@@ -104,8 +104,8 @@ fn record(id: u64, cycle: u32, user: u32, sent: u64, wait: u64, tokens: u32) -> 
 
 /// A cycle up to its last first token; ids count from `first_id`.
 fn opening(events: &mut Vec<Event>, cycle: u32, users: u32, first_id: u64, at: u64) {
-    events.push(event(at, What::CycleStarted { cycle, users }));
-    let opened = What::ConnectionsOpened {
+    events.push(event(at, EventKind::CycleStarted { cycle, users }));
+    let opened = EventKind::ConnectionsOpened {
         cycle,
         connect_us: vec![150; users as usize],
         failed: 0,
@@ -113,7 +113,7 @@ fn opening(events: &mut Vec<Event>, cycle: u32, users: u32, first_id: u64, at: u
     events.push(event(at + 10, opened));
     for user in 0..users {
         let id = first_id + u64::from(user);
-        let started = What::RequestStarted {
+        let started = EventKind::RequestStarted {
             id,
             cycle,
             user,
@@ -121,7 +121,7 @@ fn opening(events: &mut Vec<Event>, cycle: u32, users: u32, first_id: u64, at: u
         };
         events.push(event(at + 10, started));
         if user < 6 {
-            let first = What::FirstToken {
+            let first = EventKind::FirstToken {
                 id,
                 cycle,
                 ttft_us: 600_000,
@@ -138,14 +138,14 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
         started(simulated),
         event(
             2000,
-            What::ModelLoaded {
+            EventKind::ModelLoaded {
                 took_s: 2.0,
                 server_s: Some(1.9),
             },
         ),
         event(
             3000,
-            What::WarmedUp {
+            EventKind::WarmedUp {
                 number: 1,
                 of: 1,
                 ttft_s: Some(0.2),
@@ -168,17 +168,17 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
             let ended = record.ended;
             events.push(Event {
                 at: ended,
-                what: What::RequestEnded(Box::new(record)),
+                what: EventKind::RequestEnded(Box::new(record)),
             });
             id += 1;
         }
         let why = CycleEnd::Done;
-        events.push(event(at + 15_000, What::CycleEnded { cycle, why }));
+        events.push(event(at + 15_000, EventKind::CycleEnded { cycle, why }));
         let seconds = 3.0;
         let next_users = users * 2;
         events.push(event(
             at + 15_000,
-            What::RestStarted {
+            EventKind::RestStarted {
                 seconds,
                 next_users,
             },
@@ -189,7 +189,7 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
         kind: WarningKind::Slots,
         text: "8 users, 4 slots: the rest wait in line.".to_owned(),
     };
-    events.push(event(65_000, What::Warning(warning)));
+    events.push(event(65_000, EventKind::Warning(warning)));
     for step in 1..=20_u32 {
         let requests = (0..8_u32)
             .map(|user| InFlight {
@@ -204,7 +204,7 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
             .collect();
         let cycle = 3;
         let at = 65_000 + u64::from(step) * 100;
-        events.push(event(at, What::Progress { cycle, requests }));
+        events.push(event(at, EventKind::Progress { cycle, requests }));
     }
     events
 }
@@ -212,9 +212,12 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
 /// The end of a run in its fourth cycle.
 pub(crate) fn over() -> Vec<Event> {
     let why = CycleEnd::Stopped;
-    let ended = What::CycleEnded { cycle: 3, why };
+    let ended = EventKind::CycleEnded { cycle: 3, why };
     let why = RunEnd::Stopped;
-    vec![event(67_900, ended), event(68_000, What::RunEnded { why })]
+    vec![
+        event(67_900, ended),
+        event(68_000, EventKind::RunEnded { why }),
+    ]
 }
 
 /// A rest of ten seconds in a run that has had one cycle.
@@ -222,8 +225,8 @@ pub(crate) fn resting() -> Vec<Event> {
     let mut events = vec![started(false)];
     opening(&mut events, 0, 1, 1, 4000);
     let why = CycleEnd::Done;
-    events.push(event(9000, What::CycleEnded { cycle: 0, why }));
-    let rest = What::RestStarted {
+    events.push(event(9000, EventKind::CycleEnded { cycle: 0, why }));
+    let rest = EventKind::RestStarted {
         seconds: 10.0,
         next_users: 2,
     };

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use tokometer::event::{Event, RunEnd, What};
+use tokometer::event::{Event, EventKind, RunEnd};
 use tokometer::load::Command;
 use tokometer::metrics::state::{RunState, Stage};
 use tokometer::plan::{CycleShape, Plan};
-use tokometer::session::Ask;
+use tokometer::session::SessionCommand;
 use tokometer::sim::Simulator;
 
 use crate::bench::{Bench, fast, plan};
@@ -63,10 +63,10 @@ async fn told(url: &str, plan: Plan, script: Vec<(usize, Command)>) -> Vec<Event
             }
         }
         // A session without a run ends at a signal, and hears no more.
-        let _gone = bench.session.asks.send(Ask::Run(command)).await;
+        let _gone = bench.session.asks.send(SessionCommand::Run(command)).await;
     }
     if stays_paused {
-        let toggle = Ask::Run(Command::TogglePause);
+        let toggle = SessionCommand::Run(Command::TogglePause);
         let _gone = bench.session.asks.send(toggle).await;
     }
     bench.end().await;
@@ -76,18 +76,18 @@ async fn told(url: &str, plan: Plan, script: Vec<(usize, Command)>) -> Vec<Event
 /// What must hold of every timeline.
 fn check(events: &[Event]) {
     let first = &events[0].what;
-    assert!(matches!(first, What::RunStarted(_)), "{first:?}");
+    assert!(matches!(first, EventKind::RunStarted(_)), "{first:?}");
     let last = &events[events.len() - 1].what;
-    assert!(matches!(last, What::RunEnded { .. }), "{last:?}");
+    assert!(matches!(last, EventKind::RunEnded { .. }), "{last:?}");
     let mut state = RunState::default();
     let mut open: Option<u32> = None;
     let mut flying: BTreeMap<u64, u32> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for (number, event) in events.iter().enumerate() {
         match &event.what {
-            What::RunStarted(_) => assert_eq!(number, 0, "a run starts once"),
-            What::RunEnded { .. } => assert_eq!(number, events.len() - 1, "and ends once"),
-            What::CycleStarted { cycle, users } => {
+            EventKind::RunStarted(_) => assert_eq!(number, 0, "a run starts once"),
+            EventKind::RunEnded { .. } => assert_eq!(number, events.len() - 1, "and ends once"),
+            EventKind::CycleStarted { cycle, users } => {
                 assert_eq!(open.replace(*cycle), None, "one cycle at a time");
                 assert_eq!(usize::try_from(*cycle).unwrap(), state.cycles.len());
                 assert_eq!(
@@ -96,7 +96,7 @@ fn check(events: &[Event]) {
                     "the next level is next"
                 );
             }
-            What::RequestStarted { id, cycle, .. } => {
+            EventKind::RequestStarted { id, cycle, .. } => {
                 assert_eq!(
                     open,
                     Some(*cycle),
@@ -105,21 +105,21 @@ fn check(events: &[Event]) {
                 assert!(seen.insert(*id), "ids are unique");
                 flying.insert(*id, *cycle);
             }
-            What::RequestEnded(record) => {
+            EventKind::RequestEnded(record) => {
                 assert_eq!(flying.remove(&record.id), Some(record.cycle), "ends once");
                 assert_eq!(open, Some(record.cycle));
                 assert!(record.failure().is_none(), "{:?}", record.outcome);
             }
-            What::CycleEnded { cycle, .. } => {
+            EventKind::CycleEnded { cycle, .. } => {
                 assert_eq!(open.take(), Some(*cycle));
                 assert!(flying.is_empty(), "nothing is left in flight");
             }
-            What::RestStarted { next_users, .. } => {
+            EventKind::RestStarted { next_users, .. } => {
                 assert_eq!(open, None);
                 assert_eq!(state.upcoming.first(), Some(next_users));
             }
-            What::Paused => assert!(!state.paused),
-            What::Resumed => assert!(state.paused),
+            EventKind::Paused => assert!(!state.paused),
+            EventKind::Resumed => assert!(state.paused),
             _ => {}
         }
         state.apply(event);

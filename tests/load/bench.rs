@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokometer::dialect::Discovery;
 use tokometer::event::{Dialect, Model};
-use tokometer::event::{Event, RequestRecord, RunEnd, WarningKind, What};
+use tokometer::event::{Event, EventKind, RequestRecord, RunEnd, WarningKind};
 use tokometer::load::Command;
 use tokometer::metrics::state::{RunState, Stage};
 use tokometer::plan::{CycleShape, Plan, Timeouts};
 use tokometer::session::serve;
 use tokometer::session::serve::{Session, SessionOptions};
-use tokometer::session::{AnswerText, Ask, News};
+use tokometer::session::{AnswerText, SessionCommand, SessionEvent};
 use tokometer::sim::{Profile, SimConfig};
 
 /// The longest that any wait may take; only a test that fails takes it.
@@ -76,7 +76,7 @@ impl Bench {
         runs: Option<&Path>,
         simulator: SimConfig,
     ) -> Self {
-        let session = session::start(SessionOptions {
+        let session = serve::start(SessionOptions {
             url: url.to_owned(),
             dialect: Some(dialect),
             simulator,
@@ -99,16 +99,16 @@ impl Bench {
 
     pub(crate) async fn speaking(dialect: Dialect, url: &str) -> Self {
         let bench = Self::new(url, dialect, None, fast(&[]));
-        bench.found_by(Ask::Search).await
+        bench.found_by(SessionCommand::Search).await
     }
 
     /// A session that has found its own simulated server.
     pub(crate) async fn simulated(simulator: SimConfig, runs: Option<&Path>) -> Self {
         let bench = Self::new("http://127.0.0.1:9", Dialect::Ollama, runs, simulator);
-        bench.found_by(Ask::Simulate).await
+        bench.found_by(SessionCommand::Simulate).await
     }
 
-    async fn found_by(mut self, ask: Ask) -> Self {
+    async fn found_by(mut self, ask: SessionCommand) -> Self {
         self.ask(ask).await;
         while self.found.is_none() {
             self.hear().await;
@@ -116,24 +116,26 @@ impl Bench {
         self
     }
 
-    pub(crate) async fn ask(&self, ask: Ask) {
+    pub(crate) async fn ask(&self, ask: SessionCommand) {
         self.session.asks.send(ask).await.unwrap();
     }
 
     pub(crate) async fn command(&self, command: Command) {
-        self.ask(Ask::Run(command)).await;
+        self.ask(SessionCommand::Run(command)).await;
     }
 
     /// Pauses the run, and waits until it is.
     pub(crate) async fn pause(&mut self) {
         self.command(Command::TogglePause).await;
-        self.until(1, |what| *what == What::Paused).await;
+        self.until(1, |what| *what == EventKind::Paused).await;
     }
 
     /// Waits until the levels to come have changed so many times.
     pub(crate) async fn levels_changed(&mut self, times: usize) {
-        self.until(times, |what| matches!(what, What::LevelsChanged { .. }))
-            .await;
+        self.until(times, |what| {
+            matches!(what, EventKind::LevelsChanged { .. })
+        })
+        .await;
     }
 
     pub(crate) async fn start(&self, plan: Plan) {
@@ -146,7 +148,7 @@ impl Bench {
 
     pub(crate) async fn start_with(&self, plan: Plan, model: Model) {
         let (plan, model) = (Box::new(plan), Box::new(model));
-        self.ask(Ask::Start { plan, model }).await;
+        self.ask(SessionCommand::Start { plan, model }).await;
     }
 
     /// Waits for the next news and takes it in.
@@ -156,28 +158,28 @@ impl Bench {
             panic!("nothing came any more after {:#?}", self.tail());
         };
         match news.expect("the session goes on") {
-            News::Found(found) => self.found = Some(found),
-            News::NotFound { tried } => panic!("{tried:?}"),
-            News::Events(events) => self.events.extend(events),
-            News::Answer(text) => self.answers.push(text),
-            News::Finished {
+            SessionEvent::Found(found) => self.found = Some(found),
+            SessionEvent::NotFound { tried } => panic!("{tried:?}"),
+            SessionEvent::Events(events) => self.events.extend(events),
+            SessionEvent::Answer(text) => self.answers.push(text),
+            SessionEvent::Finished {
                 directory, error, ..
             } => self.finished = Some((directory, error)),
-            News::Resumed(events) => self.events = events,
-            News::Searching { .. }
-            | News::Pulling { .. }
-            | News::Pulled(_)
-            | News::Machine { .. } => {}
+            SessionEvent::Resumed(events) => self.events = events,
+            SessionEvent::Searching { .. }
+            | SessionEvent::Pulling { .. }
+            | SessionEvent::Pulled(_)
+            | SessionEvent::Machine { .. } => {}
         }
     }
 
-    fn tail(&self) -> Vec<&What> {
+    fn tail(&self) -> Vec<&EventKind> {
         let start = self.events.len().saturating_sub(6);
         self.events[start..].iter().map(|e| &e.what).collect()
     }
 
     /// Waits until the events so far hold `times` that fit.
-    pub(crate) async fn until(&mut self, times: usize, fits: impl Fn(&What) -> bool) {
+    pub(crate) async fn until(&mut self, times: usize, fits: impl Fn(&EventKind) -> bool) {
         let until = tokio::time::Instant::now() + PATIENCE;
         while self.count(&fits) < times {
             assert!(
@@ -196,7 +198,7 @@ impl Bench {
 
     /// Waits until `times` more progress reports have come: whatever was to start has started.
     pub(crate) async fn some_progress(&mut self, times: usize) {
-        let is_progress = |what: &What| matches!(what, What::Progress { .. });
+        let is_progress = |what: &EventKind| matches!(what, EventKind::Progress { .. });
         let so_far = self.count(is_progress);
         self.until(so_far + times, is_progress).await;
     }
@@ -225,7 +227,7 @@ impl Bench {
         self.records()
     }
 
-    pub(crate) fn count(&self, fits: impl Fn(&What) -> bool) -> usize {
+    pub(crate) fn count(&self, fits: impl Fn(&EventKind) -> bool) -> usize {
         self.events.iter().filter(|e| fits(&e.what)).count()
     }
 
@@ -240,7 +242,7 @@ impl Bench {
     /// The ended requests, in the order of their ends.
     pub(crate) fn records(&self) -> Vec<RequestRecord> {
         let ended = self.events.iter().filter_map(|event| match &event.what {
-            What::RequestEnded(record) => Some((**record).clone()),
+            EventKind::RequestEnded(record) => Some((**record).clone()),
             _ => None,
         });
         ended.collect()
@@ -253,12 +255,12 @@ impl Bench {
     }
 }
 
-pub(crate) fn is_start(what: &What) -> bool {
-    matches!(what, What::RequestStarted { .. })
+pub(crate) fn is_start(what: &EventKind) -> bool {
+    matches!(what, EventKind::RequestStarted { .. })
 }
 
-pub(crate) fn is_end(what: &What) -> bool {
-    matches!(what, What::RequestEnded(_))
+pub(crate) fn is_end(what: &EventKind) -> bool {
+    matches!(what, EventKind::RequestEnded(_))
 }
 
 /// The kind of the failure, or `done`, or `cancelled`.

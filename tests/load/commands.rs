@@ -1,22 +1,22 @@
 //! Commands while a cycle runs, or is about to.
 
-use tokometer::event::{CycleEnd, RunEnd, What};
+use tokometer::event::{CycleEnd, EventKind, RunEnd};
 use tokometer::event::{Dialect, Model};
 use tokometer::load::Command;
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 
 use crate::bench::{Bench, fast, is_end, is_start, outcome, plan, waves};
 use crate::says::{answer, begin, end, holding};
 use crate::server::{Light, Manners, Server, Step};
 
-fn levels_changed(what: &What) -> bool {
-    matches!(what, What::LevelsChanged { .. })
+fn levels_changed(what: &EventKind) -> bool {
+    matches!(what, EventKind::LevelsChanged { .. })
 }
 
 /// The last list of levels to come that was told.
 fn upcoming(bench: &Bench) -> Vec<u32> {
     let told = bench.events.iter().rev().find_map(|e| match &e.what {
-        What::LevelsChanged { upcoming } => Some(upcoming.clone()),
+        EventKind::LevelsChanged { upcoming } => Some(upcoming.clone()),
         _ => None,
     });
     told.unwrap()
@@ -42,7 +42,7 @@ async fn paused_nothing_new_starts_and_what_is_in_flight_finishes() {
     assert!(bench.records().iter().all(|r| outcome(r) == "done"));
     bench.command(Command::TogglePause).await;
     assert_eq!(bench.end().await, RunEnd::Done);
-    assert_eq!(bench.count(|what| *what == What::Resumed), 1);
+    assert_eq!(bench.count(|what| *what == EventKind::Resumed), 1);
     assert_eq!(bench.records().len(), 6);
     assert_eq!(server.connections(), 2, "connections are kept meanwhile");
 }
@@ -80,7 +80,7 @@ async fn skipped_requests_are_cancelled_and_no_failures() {
     bench.start(plan(&[3, 1])).await;
     server.was_asked(3).await;
     bench
-        .until(2, |what| matches!(what, What::FirstToken { .. }))
+        .until(2, |what| matches!(what, EventKind::FirstToken { .. }))
         .await;
     bench.command(Command::Skip).await;
     assert_eq!(bench.end().await, RunEnd::Done);
@@ -113,7 +113,7 @@ async fn stop_and_signal_end_the_run_and_say_so() {
         assert_eq!(ends(&bench), [(2, Some(CycleEnd::Stopped))]);
         assert_eq!(bench.finished.as_ref().unwrap().1, None);
         let last = &bench.events.last().unwrap().what;
-        assert!(matches!(last, What::RunEnded { .. }), "{last:?}");
+        assert!(matches!(last, EventKind::RunEnded { .. }), "{last:?}");
     }
 }
 
@@ -177,7 +177,7 @@ async fn while_connecting_a_cycle_can_be_skipped_and_the_run_stopped() {
         let mut bench = Bench::at(&server.url()).await;
         bench.start(plan(&[64])).await;
         bench
-            .until(1, |what| matches!(what, What::CycleStarted { .. }))
+            .until(1, |what| matches!(what, EventKind::CycleStarted { .. }))
             .await;
         bench.command(command).await;
         assert_eq!(bench.end().await, why);
@@ -194,7 +194,7 @@ async fn a_second_start_is_refused_aloud_and_the_run_goes_on() {
     server.was_asked(1).await;
     bench.start(plan(&[7])).await;
     bench
-        .until(1, |what| matches!(what, What::Warning(_)))
+        .until(1, |what| matches!(what, EventKind::Warning(_)))
         .await;
     let warning = bench.state().warnings[0].1.text.clone();
     assert!(warning.contains("goes on already"), "{warning}");
@@ -218,9 +218,9 @@ async fn without_a_server_a_start_and_a_download_say_so() {
     let why = bench.finished.as_ref().unwrap().1.clone().unwrap();
     assert!(why.contains("no server"), "{why}");
     assert!(bench.events.is_empty());
-    bench.ask(Ask::Pull("m".to_owned())).await;
+    bench.ask(SessionCommand::Pull("m".to_owned())).await;
     match bench.session.news.recv().await {
-        Some(News::Pulled(Err(why))) => assert!(why.contains("no server"), "{why}"),
+        Some(SessionEvent::Pulled(Err(why))) => assert!(why.contains("no server"), "{why}"),
         other => panic!("{other:?}"),
     }
 }
@@ -240,7 +240,7 @@ async fn a_session_that_nobody_asks_any_more_stops_its_run() {
         Some(folder.path()),
         fast(&[]),
     );
-    bench.ask(Ask::Search).await;
+    bench.ask(SessionCommand::Search).await;
     while bench.found.is_none() {
         bench.hear().await;
     }
@@ -255,5 +255,5 @@ async fn a_session_that_nobody_asks_any_more_stops_its_run() {
     let recovered = tokometer::store::read(&run.unwrap().path()).unwrap();
     let last = recovered.events.last().unwrap();
     let why = RunEnd::Stopped;
-    assert_eq!(last.what, What::RunEnded { why });
+    assert_eq!(last.what, EventKind::RunEnded { why });
 }

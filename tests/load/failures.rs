@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use tokometer::event::Dialect;
-use tokometer::event::{CycleEnd, WarningKind, What};
+use tokometer::event::{CycleEnd, EventKind, WarningKind};
 use tokometer::plan::{CycleShape, Plan, Timeouts};
 
 use crate::bench::{Bench, fast, outcome, plan};
@@ -159,7 +159,7 @@ async fn a_reset_in_mid_stream_is_told_and_not_tried_again() {
     let mut bench = Bench::at(&server.url()).await;
     bench.start(plan(&[1])).await;
     bench
-        .until(1, |what| matches!(what, What::FirstToken { .. }))
+        .until(1, |what| matches!(what, EventKind::FirstToken { .. }))
         .await;
     gate.cancel();
     bench.end().await;

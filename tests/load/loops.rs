@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
-use tokometer::event::{CycleEnd, WarningKind, What};
+use tokometer::event::{CycleEnd, EventKind, WarningKind};
 use tokometer::load::Command;
 use tokometer::plan::{CycleShape, Plan};
 
@@ -74,7 +74,7 @@ async fn a_user_holds_one_connection_over_its_rounds() {
         server.most_opening()
     );
     let opened = bench.events.iter().find_map(|event| match &event.what {
-        What::ConnectionsOpened {
+        EventKind::ConnectionsOpened {
             connect_us,
             failed: 0,
             ..
@@ -303,7 +303,7 @@ async fn hopeless_levels_are_left_out_where_that_is_wanted(
             warning.starts_with("levels 4, 8 skipped: at 2 users 100 %"),
             "{warning}"
         );
-        let none = What::LevelsChanged { upcoming: vec![] };
+        let none = EventKind::LevelsChanged { upcoming: vec![] };
         assert_eq!(bench.count(|what| *what == none), 1);
     }
 }

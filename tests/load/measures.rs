@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
-use tokometer::event::{Outcome, Piece, RequestRecord, What};
+use tokometer::event::{EventKind, Outcome, Piece, RequestRecord};
 
 use crate::bench::{Bench, plan};
 use crate::says::{HEAD, chunk, done, say, thought, token};
@@ -36,12 +36,12 @@ async fn measured(lines: &[String], together: bool) -> (RequestRecord, u64) {
     let mut bench = Bench::at(&server.url()).await;
     bench.start(plan(&[1])).await;
     bench
-        .until(1, |what| matches!(what, What::FirstToken { .. }))
+        .until(1, |what| matches!(what, EventKind::FirstToken { .. }))
         .await;
     gate.cancel();
     bench.end().await;
     let told = bench.events.iter().find_map(|event| match event.what {
-        What::FirstToken { ttft_us, .. } => Some(ttft_us),
+        EventKind::FirstToken { ttft_us, .. } => Some(ttft_us),
         _ => None,
     });
     (bench.records().remove(0), told.unwrap())

@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use tokometer::event::{Event, RunEnd, What};
+use tokometer::event::{Event, EventKind, RunEnd};
 use tokometer::plan::{CycleShape, Plan};
 use tokometer::store;
 
 use crate::bench::{Bench, PATIENCE, fast, plan};
 
-fn facts(events: &[Event]) -> Vec<What> {
+fn facts(events: &[Event]) -> Vec<EventKind> {
     let facts = events.iter().map(|event| event.what.clone());
-    let facts = facts.filter(|what| !matches!(what, What::Progress { .. }));
+    let facts = facts.filter(|what| !matches!(what, EventKind::Progress { .. }));
     // An answer is kept in memory and in files of its own, not in the log.
     facts
         .map(|what| match what {
-            What::RequestEnded(mut record) => {
+            EventKind::RequestEnded(mut record) => {
                 record.answer = None;
-                What::RequestEnded(record)
+                EventKind::RequestEnded(record)
             }
             what => what,
         })
@@ -32,7 +32,7 @@ fn busy() -> Plan {
 }
 
 fn ended(events: &[Event]) -> usize {
-    let is_end = |event: &&Event| matches!(event.what, What::RequestEnded(_));
+    let is_end = |event: &&Event| matches!(event.what, EventKind::RequestEnded(_));
     events.iter().filter(is_end).count()
 }
 

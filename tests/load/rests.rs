@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
-use tokometer::event::{CycleEnd, RunEnd, WarningKind, What};
+use tokometer::event::{CycleEnd, EventKind, RunEnd, WarningKind};
 use tokometer::load::Command;
 use tokometer::plan::{CycleShape, Plan};
 
@@ -10,12 +10,12 @@ use crate::bench::{Bench, is_end, is_start, outcome, plan, warmed};
 use crate::says::{answer, answer_after, holding};
 use crate::server::{Manners, Server, Step, json};
 
-fn is_rest(what: &What) -> bool {
-    matches!(what, What::RestStarted { .. })
+fn is_rest(what: &EventKind) -> bool {
+    matches!(what, EventKind::RestStarted { .. })
 }
 
-fn is_warm(what: &What) -> bool {
-    matches!(what, What::WarmedUp { .. })
+fn is_warm(what: &EventKind) -> bool {
+    matches!(what, EventKind::WarmedUp { .. })
 }
 
 fn resting(levels: &[u32], rest_s: f64) -> Plan {
@@ -46,7 +46,7 @@ async fn the_model_is_loaded_by_an_empty_prompt_then_warmed() {
         .events
         .iter()
         .filter_map(|event| match &event.what {
-            What::WarmedUp {
+            EventKind::WarmedUp {
                 number,
                 of,
                 ttft_s,
@@ -127,7 +127,7 @@ async fn a_load_that_takes_for_ever_can_be_given_up(
     let mut bench = Bench::at(&server.url()).await;
     bench.start(plan(&[1])).await;
     bench
-        .until(1, |what| matches!(what, What::RunStarted(_)))
+        .until(1, |what| matches!(what, EventKind::RunStarted(_)))
         .await;
     bench.command(command).await;
     assert_eq!(bench.end().await, why);
@@ -199,7 +199,7 @@ async fn a_rest_is_told_and_can_be_skipped_or_end_the_run() {
     bench.start(resting(&[1, 2, 4], 3000.0)).await;
     bench.until(1, is_rest).await;
     let seconds = 3000.0;
-    let told = |next_users| What::RestStarted {
+    let told = |next_users| EventKind::RestStarted {
         seconds,
         next_users,
     };
@@ -245,12 +245,12 @@ async fn a_paused_run_stays_in_its_rest() {
     bench.until(1, is_rest).await;
     // Far longer than the rest; the commands are obeyed one by one.
     for level in 5..9 {
-        let so_far = bench.count(|what| matches!(what, What::LevelsChanged { .. }));
+        let so_far = bench.count(|what| matches!(what, EventKind::LevelsChanged { .. }));
         bench.command(Command::AddLevel(level)).await;
         bench.command(Command::RemoveLevel(level)).await;
         bench
             .until(so_far + 2, |what| {
-                matches!(what, What::LevelsChanged { .. })
+                matches!(what, EventKind::LevelsChanged { .. })
             })
             .await;
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -275,7 +275,9 @@ async fn a_cycle_that_begins_paused_has_all_its_time_left() {
     bench.command(Command::TogglePause).await;
     bench.command(Command::Skip).await;
     bench
-        .until(2, |what| matches!(what, What::ConnectionsOpened { .. }))
+        .until(2, |what| {
+            matches!(what, EventKind::ConnectionsOpened { .. })
+        })
         .await;
     let so_far = bench.started();
     bench.some_progress(8).await;

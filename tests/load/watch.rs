@@ -1,7 +1,7 @@
 //! Looking at an answer while it streams, and after it.
 
 use tokio_util::sync::CancellationToken;
-use tokometer::event::What;
+use tokometer::event::EventKind;
 use tokometer::load::Command;
 use tokometer::session::AnswerText;
 
@@ -40,7 +40,7 @@ async fn until_shown(bench: &mut Bench, id: u64, text: &(String, String)) {
 
 fn ids(bench: &Bench) -> Vec<u64> {
     let started = bench.events.iter().filter_map(|event| match event.what {
-        What::RequestStarted { id, .. } => Some(id),
+        EventKind::RequestStarted { id, .. } => Some(id),
         _ => None,
     });
     started.collect()

@@ -1,7 +1,7 @@
 //! A made-up run with everything a report can show: many levels, failures, GPU and process samples.
 
 use tokometer::event::{
-    Event, GpuSample, PowerScope, ProcessSample, RequestRecord, RunEnd, RunInfo, What,
+    Event, EventKind, GpuSample, PowerScope, ProcessSample, RequestRecord, RunEnd, RunInfo,
 };
 use tokometer::plan::Plan;
 use tokometer::platform::Machine;
@@ -59,7 +59,7 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
     let mut dice = Dice(7);
     let mut events = vec![timeline::event(
         0.0,
-        What::RunStarted(Box::new(info(simulated))),
+        EventKind::RunStarted(Box::new(info(simulated))),
     )];
     let mut now = 4.0;
     let mut id = 0;
@@ -74,7 +74,7 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
         // Like a log: progress once a second.
         let mut progress = 0_u32;
         let kept = cycle.into_iter().filter(|event| {
-            let is_progress = matches!(event.what, What::Progress { .. });
+            let is_progress = matches!(event.what, EventKind::Progress { .. });
             progress += u32::from(is_progress);
             !is_progress || progress.is_multiple_of(10)
         });
@@ -86,14 +86,17 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
     }
     let end = now;
     events.extend(samples(&mut dice, end, &events));
-    events.push(timeline::event(end, What::RunEnded { why: RunEnd::Done }));
+    events.push(timeline::event(
+        end,
+        EventKind::RunEnded { why: RunEnd::Done },
+    ));
     events.sort_by_key(|event| event.at);
     events
 }
 
 /// Lets each request in flight stream at the speed that its record tells.
 fn pace(event: &mut Event, requests: &[RequestRecord]) {
-    let What::Progress {
+    let EventKind::Progress {
         requests: flying, ..
     } = &mut event.what
     else {
@@ -141,8 +144,8 @@ fn samples(dice: &mut Dice, end: f64, events: &[Event]) -> Vec<Event> {
     let cycles: Vec<(f64, bool)> = events
         .iter()
         .filter_map(|event| match event.what {
-            What::CycleStarted { .. } => Some((event.at.secs(), true)),
-            What::CycleEnded { .. } => Some((event.at.secs(), false)),
+            EventKind::CycleStarted { .. } => Some((event.at.secs(), true)),
+            EventKind::CycleEnded { .. } => Some((event.at.secs(), false)),
             _ => None,
         })
         .collect();
@@ -166,7 +169,7 @@ fn samples(dice: &mut Dice, end: f64, events: &[Event]) -> Vec<Event> {
             celsius: Some(61.0 + 8.0 * dice.roll()),
             ..GpuSample::default()
         };
-        out.push(timeline::event(at, What::Gpu(gpu)));
+        out.push(timeline::event(at, EventKind::Gpu(gpu)));
         let process = |pid, name: &str, role: &str, cpu: f64, rss| ProcessSample {
             pid,
             name: name.to_owned(),
@@ -186,7 +189,10 @@ fn samples(dice: &mut Dice, end: f64, events: &[Event]) -> Vec<Event> {
         let mut process = process;
         let server = process(40_163, "ollama", "server", 0.5, 86_992_000);
         let runner = process(42_567, "ollama_llama_server", "runner", 10.4, 2_402_912_000);
-        out.push(timeline::event(at, What::Processes(vec![server, runner])));
+        out.push(timeline::event(
+            at,
+            EventKind::Processes(vec![server, runner]),
+        ));
     }
     out
 }

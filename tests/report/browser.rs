@@ -46,7 +46,7 @@ fn screenshot(chromium: &Path, page: &Path, name: &str, scheme: u8) -> Pixmap {
     Pixmap::load_png(&picture).unwrap()
 }
 
-/// How many pixels have this colour, give or take what smooth edges change.
+/// How many pixels have this color, give or take what smooth edges change.
 fn count(picture: &Pixmap, [r, g, b]: [u8; 3]) -> usize {
     let near = |one: u8, other: u8| one.abs_diff(other) <= 2;
     let pixels = picture.pixels().iter();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use resvg::tiny_skia::Pixmap;
-use tokometer::event::What;
+use tokometer::event::EventKind;
 use tokometer::report::Report;
 use tokometer::report::charts::{Chart, models};
 
@@ -117,12 +117,12 @@ fn each_is_painted_in_twice_its_size_with_letters() {
             "{}: {dark} dark pixels where its title is",
             chart.name
         );
-        let colours: BTreeSet<[u8; 4]> = picture
+        let colors: BTreeSet<[u8; 4]> = picture
             .pixels()
             .iter()
             .map(|p| [p.red(), p.green(), p.blue(), p.alpha()])
             .collect();
-        assert!(colours.len() > 30, "{} is nearly blank", chart.name);
+        assert!(colors.len() > 30, "{} is nearly blank", chart.name);
     }
 }
 
@@ -166,7 +166,7 @@ fn failed_requests_are_named_on_the_chart_that_leaves_them_out() {
 fn tokens_that_nobody_counted_are_marked() {
     let mut events = timeline::run(false);
     for event in &mut events {
-        if let What::RequestEnded(record) = &mut event.what {
+        if let EventKind::RequestEnded(record) = &mut event.what {
             record.server.output_tokens = None;
         }
     }
@@ -183,10 +183,10 @@ fn tokens_that_nobody_counted_are_marked() {
 #[test]
 fn a_run_of_one_level_and_one_request_has_its_charts() {
     let mut events = timeline::run(false);
-    events.retain(|event| !matches!(event.what, What::Progress { .. }));
+    events.retain(|event| !matches!(event.what, EventKind::Progress { .. }));
     let end = events
         .iter()
-        .position(|event| matches!(event.what, What::CycleEnded { .. }))
+        .position(|event| matches!(event.what, EventKind::CycleEnded { .. }))
         .unwrap();
     let report = Report::of(&events[..=end]);
     let names: Vec<String> = report

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pretty_assertions::assert_eq;
-use tokometer::event::{Event, What};
+use tokometer::event::{Event, EventKind};
 use tokometer::report;
 
 use crate::{big, timeline};
@@ -12,7 +12,7 @@ use crate::{big, timeline};
 /// Writes a run directory as the recorder leaves it, as far as a report reads it.
 pub(crate) fn run_directory(at: &Path, events: &[Event]) {
     fs::create_dir_all(at).unwrap();
-    let What::RunStarted(info) = &events.first().unwrap().what else {
+    let EventKind::RunStarted(info) = &events.first().unwrap().what else {
         panic!("a run begins with its start");
     };
     fs::write(at.join("run.json"), serde_json::to_vec(info).unwrap()).unwrap();
@@ -99,7 +99,7 @@ fn charts_of_an_earlier_report_go() {
     report::write(&run, &run).unwrap();
     assert!(run.join("charts/power.png").exists());
     fs::write(run.join("charts/notes.txt"), "mine").unwrap();
-    events.retain(|event| !matches!(event.what, What::Gpu(_)));
+    events.retain(|event| !matches!(event.what, EventKind::Gpu(_)));
     run_directory(&run, &events);
     report::write(&run, &run).unwrap();
     assert!(!run.join("charts/power.png").exists());

@@ -1,6 +1,6 @@
 //! Markdown, CSV, JSON and HTML of fixed events.
 
-use tokometer::event::{Event, Warning, WarningKind, What};
+use tokometer::event::{Event, EventKind, Warning, WarningKind};
 use tokometer::metrics::summary::Summary;
 use tokometer::report::Report;
 
@@ -164,7 +164,7 @@ fn simulated_stands_in_every_form_and_only_where_it_is() {
 #[test]
 fn hostile_names_stay_text() {
     let mut events = timeline::run(false);
-    let What::RunStarted(info) = &mut events[0].what else {
+    let EventKind::RunStarted(info) = &mut events[0].what else {
         panic!("a run begins with its start");
     };
     let hostile = "</title><script>alert(1)</script>|*x*\u{1b}[2J\u{0}\u{202e}";
@@ -179,7 +179,7 @@ fn hostile_names_stay_text() {
     let at = events.last().unwrap().at;
     events.push(Event {
         at,
-        what: What::Warning(warning),
+        what: EventKind::Warning(warning),
     });
     let report = Report::of(&events);
     let page = report.html().unwrap();

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use tokometer::event::{Imported, What};
+use tokometer::event::{EventKind, Imported};
 use tokometer::report::Report;
 use tokometer::store::import;
 
@@ -21,7 +21,7 @@ fn only_an_imported_run_shows_what_its_sample_cannot_carry() {
     let own = Report::of(&events).markdown().unwrap();
     assert!(!own.contains(" of 2 |"), "{own}");
     assert!(own.contains("| Imported from | – |"), "{own}");
-    let What::RunStarted(info) = &mut events[0].what else {
+    let EventKind::RunStarted(info) = &mut events[0].what else {
         panic!("a run begins with its start");
     };
     info.imported = Some(Imported {

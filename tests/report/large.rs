@@ -1,6 +1,6 @@
 //! A run of very many requests: the report stays small. How quick it is, `cargo bench --bench history` says.
 
-use tokometer::event::{Event, RunEnd, What};
+use tokometer::event::{Event, EventKind, RunEnd};
 use tokometer::report::Report;
 
 use crate::{big, timeline};
@@ -11,12 +11,12 @@ const USERS: u32 = 256;
 /// A run in which users ask again and again, with a sample a second.
 pub(crate) fn events(requests: u64) -> Vec<Event> {
     let mut dice = big::Dice(11);
-    let start = What::CycleStarted {
+    let start = EventKind::CycleStarted {
         cycle: 0,
         users: USERS,
     };
     let mut events = vec![
-        timeline::event(0.0, What::RunStarted(Box::new(big::info(false)))),
+        timeline::event(0.0, EventKind::RunStarted(Box::new(big::info(false)))),
         timeline::event(1.0, start),
     ];
     for id in 0..requests {
@@ -27,12 +27,15 @@ pub(crate) fn events(requests: u64) -> Vec<Event> {
         record.answer = None;
         events.push(Event {
             at: record.ended,
-            what: What::RequestEnded(Box::new(record)),
+            what: EventKind::RequestEnded(Box::new(record)),
         });
     }
     events.sort_by_key(|event| event.at);
     let end = events.last().unwrap().at.secs();
-    events.push(timeline::event(end, What::RunEnded { why: RunEnd::Done }));
+    events.push(timeline::event(
+        end,
+        EventKind::RunEnded { why: RunEnd::Done },
+    ));
     events
 }
 

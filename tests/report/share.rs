@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use resvg::tiny_skia::Pixmap;
-use tokometer::event::{Event, GpuSample, Outcome, Warning, WarningKind, What};
+use tokometer::event::{Event, EventKind, GpuSample, Outcome, Warning, WarningKind};
 use tokometer::report::share::Card;
 use tokometer::report::{Report, Show};
 
@@ -17,19 +17,19 @@ fn private() -> Vec<Event> {
     let mut events = big::run(false);
     for event in &mut events {
         match &mut event.what {
-            What::RunStarted(info) => {
+            EventKind::RunStarted(info) => {
                 info.id = format!("2026-11-21T16-02-11_{PRIVATE}");
                 info.target.url = format!("http://{PRIVATE}-laptop.example:11434");
                 info.target.model.name = format!("/home/{PRIVATE}/models/q4.gguf");
                 info.plan.prompts = vec![format!("Who is {PRIVATE}?")];
             }
-            What::RequestEnded(record) => {
+            EventKind::RequestEnded(record) => {
                 if let Outcome::Failed { message, .. } = &mut record.outcome {
                     *message = format!("{PRIVATE} is not allowed");
                 }
             }
-            What::Gpu(GpuSample { source, .. }) => *source = format!("exporter:{PRIVATE}"),
-            What::Processes(table) => {
+            EventKind::Gpu(GpuSample { source, .. }) => *source = format!("exporter:{PRIVATE}"),
+            EventKind::Processes(table) => {
                 for process in table {
                     process.name = format!("/Users/{PRIVATE}/ollama");
                 }
@@ -44,7 +44,7 @@ fn private() -> Vec<Event> {
     let at = events.last().unwrap().at;
     events.push(Event {
         at,
-        what: What::Warning(warning),
+        what: EventKind::Warning(warning),
     });
     events
 }

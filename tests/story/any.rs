@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tokometer::event::{
-    CycleEnd, Event, FailureKind, GpuSample, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, EventKind, FailureKind, GpuSample, Stamp, Warning, WarningKind,
 };
 
 /// Events in any order, with any figures, mostly of cycles and requests that exist.
@@ -14,18 +14,20 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
         0.0..100.0
     ];
     let what = prop_oneof![
-        (0_u32..3, 0_u32..300).prop_map(|(cycle, users)| What::CycleStarted { cycle, users }),
-        (0_u32..3, 0_u64..9).prop_map(|(cycle, id)| What::RequestStarted {
+        (0_u32..3, 0_u32..300).prop_map(|(cycle, users)| EventKind::CycleStarted { cycle, users }),
+        (0_u32..3, 0_u64..9).prop_map(|(cycle, id)| EventKind::RequestStarted {
             id,
             cycle,
             user: 7,
             round: u32::MAX,
         }),
-        (0_u32..3, 0_u64..9, any::<bool>()).prop_map(|(cycle, id, thinking)| What::FirstToken {
-            id,
-            cycle,
-            ttft_us: 1,
-            thinking,
+        (0_u32..3, 0_u64..9, any::<bool>()).prop_map(|(cycle, id, thinking)| {
+            EventKind::FirstToken {
+                id,
+                cycle,
+                ttft_us: 1,
+                thinking,
+            }
         }),
         (0_u32..3, 0_u64..9, 0_u64..90_000_000, 0.1..9000.0).prop_map(
             |(cycle, id, sent, speed)| {
@@ -34,32 +36,32 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
                 if id % 3 == 0 {
                     super::failed(&mut record, FailureKind::BadLine, "\u{1b}[");
                 }
-                What::RequestEnded(Box::new(record))
+                EventKind::RequestEnded(Box::new(record))
             }
         ),
-        (0_u32..3).prop_map(|cycle| What::CycleEnded {
+        (0_u32..3).prop_map(|cycle| EventKind::CycleEnded {
             cycle,
             why: CycleEnd::Done,
         }),
-        (number.clone(), any::<u32>()).prop_map(|(seconds, next_users)| What::RestStarted {
+        (number.clone(), any::<u32>()).prop_map(|(seconds, next_users)| EventKind::RestStarted {
             seconds: seconds.min(1e9),
             next_users,
         }),
         prop::collection::vec(any::<u32>(), 0..20)
-            .prop_map(|upcoming| What::LevelsChanged { upcoming }),
-        any::<String>().prop_map(|text| What::Warning(Warning {
+            .prop_map(|upcoming| EventKind::LevelsChanged { upcoming }),
+        any::<String>().prop_map(|text| EventKind::Warning(Warning {
             kind: WarningKind::Other,
             text,
         })),
-        (number, any::<u64>()).prop_map(|(x, n)| What::Gpu(GpuSample {
+        (number, any::<u64>()).prop_map(|(x, n)| EventKind::Gpu(GpuSample {
             watts: Some(x),
             usage_percent: Some(x),
             vram_used_bytes: Some(n),
             vram_total_bytes: Some(n / 2),
             ..Default::default()
         })),
-        Just(What::Processes(super::machine::processes(1))),
-        (0.0..500.0).prop_map(|watts| What::Gpu(super::machine::gpu(watts))),
+        Just(EventKind::Processes(super::machine::processes(1))),
+        (0.0..500.0).prop_map(|watts| EventKind::Gpu(super::machine::gpu(watts))),
         any::<String>().prop_map(|text| super::machine::note(
             &text,
             tokometer::event::SourceState::Failing,

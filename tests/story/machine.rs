@@ -1,8 +1,8 @@
 //! Runs whose machine is measured, wholly, partly, or not at all.
 
 use tokometer::event::{
-    EnergyBaseline, Event, GpuSample, LoadedModel, PowerScope, ProcessSample, RunEnd, ServerSample,
-    SourceNote, SourceState, Stamp, What,
+    EnergyBaseline, Event, EventKind, GpuSample, LoadedModel, PowerScope, ProcessSample, RunEnd,
+    ServerSample, SourceNote, SourceState, Stamp,
 };
 
 use super::Story;
@@ -67,7 +67,7 @@ pub(crate) fn processes(runner_rss: u64) -> Vec<ProcessSample> {
 }
 
 /// Puts a reading a second over the events of `story`; `say` makes it of the users that are served.
-fn over(mut story: Story, say: impl Fn(u32) -> Vec<What>) -> Story {
+fn over(mut story: Story, say: impl Fn(u32) -> Vec<EventKind>) -> Story {
     let mut users = 0;
     let mut second = 1;
     let mut events = Vec::new();
@@ -78,8 +78,8 @@ fn over(mut story: Story, say: impl Fn(u32) -> Vec<What>) -> Story {
             second += 1;
         }
         match &event.what {
-            What::CycleStarted { users: now, .. } => users = *now,
-            What::CycleEnded { .. } => users = 0,
+            EventKind::CycleStarted { users: now, .. } => users = *now,
+            EventKind::CycleEnded { .. } => users = 0,
             _ => {}
         }
         events.push(event);
@@ -102,9 +102,9 @@ pub(crate) fn measured() -> Story {
         let watts = 62.0 + 260.0 * (1.0 - (-f64::from(users) / 3.0).exp());
         let rss = 4_700_000_000 + u64::from(users) * 120_000_000;
         vec![
-            What::Gpu(gpu(watts)),
-            What::Processes(processes(rss)),
-            What::Server(ServerSample {
+            EventKind::Gpu(gpu(watts)),
+            EventKind::Processes(processes(rss)),
+            EventKind::Server(ServerSample {
                 source: "command line".to_owned(),
                 slots: Some(2),
                 ..ServerSample::default()
@@ -117,7 +117,7 @@ pub(crate) fn measured() -> Story {
         scope: Some(PowerScope::Gpu),
     };
     let at = Stamp(3_900_000);
-    let what = What::Baseline(baseline);
+    let what = EventKind::Baseline(baseline);
     let place = story.events.iter().position(|event| event.at > at).unwrap();
     story.events.insert(place, Event { at, what });
     story
@@ -153,10 +153,10 @@ pub(crate) fn partly_measured() -> Story {
             context: None,
         }];
         vec![
-            What::Gpu(chip),
-            What::Gpu(package),
-            What::Processes(vec![unknown]),
-            What::Server(ServerSample {
+            EventKind::Gpu(chip),
+            EventKind::Gpu(package),
+            EventKind::Processes(vec![unknown]),
+            EventKind::Server(ServerSample {
                 source: "/api/ps".to_owned(),
                 models,
                 ..ServerSample::default()
@@ -166,8 +166,8 @@ pub(crate) fn partly_measured() -> Story {
 }
 
 /// A note of a source.
-pub(crate) fn note(source: &str, state: SourceState, why: &str, mend: Option<&str>) -> What {
-    What::Source(SourceNote {
+pub(crate) fn note(source: &str, state: SourceState, why: &str, mend: Option<&str>) -> EventKind {
+    EventKind::Source(SourceNote {
         source: source.to_owned(),
         state,
         why: Some(why.to_owned()),
@@ -198,12 +198,12 @@ pub(crate) fn two_cards() -> Story {
         let mut other = gpu(188.0);
         "nvml:GPU-5678".clone_into(&mut other.source);
         other.mhz = None;
-        vec![What::Gpu(gpu(311.4)), What::Gpu(other)]
+        vec![EventKind::Gpu(gpu(311.4)), EventKind::Gpu(other)]
     });
     story.pass(4.0);
     let users = 1;
     let cycle = u32::MAX;
-    story.tell(What::RequestStarted {
+    story.tell(EventKind::RequestStarted {
         id: u64::MAX,
         cycle,
         user: users,
@@ -222,9 +222,9 @@ pub(crate) fn broken_off() -> Story {
         (4, 0) => Vec::new(),
         (4, more) => {
             left.set(more - 1);
-            vec![What::Gpu(gpu(200.0))]
+            vec![EventKind::Gpu(gpu(200.0))]
         }
-        _ => vec![What::Gpu(gpu(200.0))],
+        _ => vec![EventKind::Gpu(gpu(200.0))],
     });
     story.end(RunEnd::Done);
     story

@@ -7,8 +7,8 @@ pub(crate) mod screen;
 use std::sync::Arc;
 
 use tokometer::event::{
-    CycleEnd, Event, FailureKind, InFlight, Outcome, Phase, RequestRecord, RunEnd, RunInfo,
-    ServerFigures, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, EventKind, FailureKind, InFlight, Outcome, Phase, RequestRecord, RunEnd,
+    RunInfo, ServerFigures, Stamp, Warning, WarningKind,
 };
 use tokometer::event::{Dialect, Model, Target};
 use tokometer::metrics::state::RunState;
@@ -41,9 +41,9 @@ impl Story {
             levels: levels.to_vec(),
             ..Plan::default()
         };
-        story.tell(What::RunStarted(Box::new(info(plan))));
+        story.tell(EventKind::RunStarted(Box::new(info(plan))));
         story.at = micros(4.0);
-        story.tell(What::ModelLoaded {
+        story.tell(EventKind::ModelLoaded {
             took_s: 3.8,
             server_s: Some(3.7),
         });
@@ -51,7 +51,7 @@ impl Story {
     }
 
     /// Something that happens now.
-    pub(crate) fn tell(&mut self, what: What) {
+    pub(crate) fn tell(&mut self, what: EventKind) {
         self.events.push(Event {
             at: Stamp(self.at),
             what,
@@ -66,18 +66,18 @@ impl Story {
     /// A warning.
     pub(crate) fn warn(&mut self, kind: WarningKind, text: &str) {
         let text = text.to_owned();
-        self.tell(What::Warning(Warning { kind, text }));
+        self.tell(EventKind::Warning(Warning { kind, text }));
     }
 
     /// Opens a cycle and sends one request of each user. Returns the first id.
     pub(crate) fn open(&mut self, users: u32, upcoming: &[u32]) -> u64 {
         let cycle = self.cycle;
-        self.tell(What::CycleStarted { cycle, users });
-        self.tell(What::LevelsChanged {
+        self.tell(EventKind::CycleStarted { cycle, users });
+        self.tell(EventKind::LevelsChanged {
             upcoming: upcoming.to_vec(),
         });
         self.pass(0.02);
-        self.tell(What::ConnectionsOpened {
+        self.tell(EventKind::ConnectionsOpened {
             cycle,
             connect_us: vec![310; users as usize],
             failed: 0,
@@ -85,7 +85,7 @@ impl Story {
         let first = self.id;
         for user in 0..users {
             let id = self.id;
-            self.tell(What::RequestStarted {
+            self.tell(EventKind::RequestStarted {
                 id,
                 cycle,
                 user,
@@ -118,7 +118,7 @@ impl Story {
                 "server busy, please try again",
             );
             self.at = record.ended.0;
-            self.tell(What::RequestEnded(Box::new(record)));
+            self.tell(EventKind::RequestEnded(Box::new(record)));
         }
         let mut records: Vec<RequestRecord> = (failing..users)
             .map(|user| {
@@ -132,17 +132,17 @@ impl Story {
         for now in (sent..last).step_by(500_000) {
             self.at = now;
             let requests = in_flight(&records, now);
-            self.tell(What::Progress { cycle, requests });
+            self.tell(EventKind::Progress { cycle, requests });
         }
         for record in records {
             self.at = record.ended.0.max(self.at);
-            self.tell(What::RequestEnded(Box::new(record)));
+            self.tell(EventKind::RequestEnded(Box::new(record)));
         }
         let why = CycleEnd::Done;
-        self.tell(What::CycleEnded { cycle, why });
+        self.tell(EventKind::CycleEnded { cycle, why });
         self.cycle += 1;
         if let Some(next_users) = upcoming.first().copied() {
-            self.tell(What::RestStarted {
+            self.tell(EventKind::RestStarted {
                 seconds: 3.0,
                 next_users,
             });
@@ -159,10 +159,10 @@ impl Story {
         refused.ended = Stamp(sent + 400);
         failed(&mut refused, FailureKind::Refused, "connection refused");
         self.at = refused.ended.0;
-        self.tell(What::RequestEnded(Box::new(refused)));
+        self.tell(EventKind::RequestEnded(Box::new(refused)));
         for (user, thinking) in [(1, false), (2, true), (3, true), (4, true), (5, false)] {
             self.at = sent + 700_000 + 40_000 * user;
-            self.tell(What::FirstToken {
+            self.tell(EventKind::FirstToken {
                 id: first + user,
                 cycle,
                 ttft_us: self.at - sent,
@@ -183,10 +183,10 @@ impl Story {
                 moved(4, 13, Phase::Answering),
                 moved(5, 5, Phase::Answering),
             ];
-            self.tell(What::Progress { cycle, requests });
+            self.tell(EventKind::Progress { cycle, requests });
         }
         let done = record(first + 1, cycle, 1, sent, 0.74, 21.0);
-        self.tell(What::RequestEnded(Box::new(done)));
+        self.tell(EventKind::RequestEnded(Box::new(done)));
         let mut cut = record(first + 5, cycle, 5, sent, 0.9, 6.0);
         cut.chunks = 71;
         cut.ended = Stamp(self.at);
@@ -195,19 +195,19 @@ impl Story {
             FailureKind::Truncated,
             "the stream broke off inside a chunk",
         );
-        self.tell(What::RequestEnded(Box::new(cut)));
+        self.tell(EventKind::RequestEnded(Box::new(cut)));
     }
 
     /// Ends the cycle that goes on, or went on.
     pub(crate) fn cut(&mut self, why: CycleEnd) {
         let cycle = self.cycle;
-        self.tell(What::CycleEnded { cycle, why });
+        self.tell(EventKind::CycleEnded { cycle, why });
         self.cycle += 1;
     }
 
     /// The end.
     pub(crate) fn end(&mut self, why: RunEnd) {
-        self.tell(What::RunEnded { why });
+        self.tell(EventKind::RunEnded { why });
     }
 
     /// The state it amounts to.

@@ -3,7 +3,7 @@
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
-use tokometer::event::{FailureKind, RunEnd, Stamp, WarningKind, What};
+use tokometer::event::{EventKind, FailureKind, RunEnd, Stamp, WarningKind};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::verdict::Verdict;
 use tokometer::plan::Price;
@@ -13,13 +13,13 @@ use tokometer::tui::panes::{
     requests_view, results, ttfb, verdict,
 };
 use tokometer::tui::theme::Theme;
-use tokometer::tui::{AnswerView, Cx};
+use tokometer::tui::{AnswerView, PaneContext};
 
 use super::Story;
 
-pub(crate) type Pane = fn(&mut Frame<'_>, Rect, &Cx<'_>);
+pub(crate) type Pane = fn(&mut Frame<'_>, Rect, &PaneContext<'_>);
 
-fn by_speed(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+fn by_speed(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let sort = Sorting {
         by: Sort::Speed,
         descending: true,
@@ -27,7 +27,7 @@ fn by_speed(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     requests_view::render(frame, area, cx, sort);
 }
 
-fn process_table(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+fn process_table(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     processes::render(frame, area, cx, processes::Sorting::default());
 }
 
@@ -44,7 +44,7 @@ pub(crate) const PANES: [(&str, Pane); 13] = [
     ("results", results::render),
     ("machine", machine::render),
     ("processes", process_table),
-    ("usage", usage::render),
+    ("usage", machine_by_level::render),
 ];
 
 /// What one looks at: a run, and what is chosen in it.
@@ -85,7 +85,7 @@ impl Screen {
     ) -> Terminal<TestBackend> {
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         let limits = tokometer::plan::Limits::default();
-        let cx = Cx {
+        let cx = PaneContext {
             run: &self.run,
             verdict: &Verdict::of_whole_cycles(&self.run, &limits),
             limits,
@@ -177,7 +177,7 @@ pub(crate) fn hostile() -> Screen {
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}gnirts\u{2066} 日本語\r\nline\ttab";
     let mut record = super::record(id, 0, 0, 5_000_000, 0.5, 30.0);
     super::failed(&mut record, FailureKind::StreamError, evil);
-    story.tell(What::RequestEnded(Box::new(record)));
+    story.tell(EventKind::RequestEnded(Box::new(record)));
     story.warn(WarningKind::Other, evil);
     let mut screen = Screen::of(story.state());
     screen.request = Some(id);

@@ -7,7 +7,7 @@ mod directory;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tokometer::event::{RequestRecord, WarningKind, What};
+use tokometer::event::{EventKind, RequestRecord, WarningKind};
 use tokometer::metrics::dist::percentile;
 use tokometer::metrics::level::CountedBy;
 use tokometer::metrics::state::RunState;
@@ -289,7 +289,7 @@ fn what_is_broken_is_told_with_file_and_line_and_the_rest_is_imported() {
     }
     assert_eq!(import.problems.len(), expected.len());
     let told = import.events.iter().filter(
-        |event| matches!(&event.what, What::Warning(w) if import.problems.contains(&w.text)),
+        |event| matches!(&event.what, EventKind::Warning(w) if import.problems.contains(&w.text)),
     );
     assert_eq!(told.count(), expected.len());
     assert_eq!(level(&folded(&import).1, 2).figures.requests, 2);

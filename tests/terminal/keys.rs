@@ -1,8 +1,8 @@
 //! The keys, as a terminal sends them.
 
-use tokometer::event::{RunEnd, What};
+use tokometer::event::{EventKind, RunEnd};
 
-use crate::seen::colours;
+use crate::seen::colors;
 use crate::tui::{STUCK, Tui};
 
 #[test]
@@ -42,7 +42,7 @@ fn views_panes_freeze_and_themes() {
     let after = tui.end(0);
     assert_eq!(after.run().end(), RunEnd::Stopped);
     assert_eq!(after.run().levels(), [(1, 1, 0), (2, 1, 1)]);
-    assert!(!colours(&after.bytes).is_empty());
+    assert!(!colors(&after.bytes).is_empty());
 }
 
 #[test]
@@ -74,16 +74,16 @@ fn a_run_obeys_its_keys() {
     assert_eq!(run.end(), RunEnd::Stopped);
     let levels: Vec<u64> = run.levels().iter().map(|(users, ..)| *users).collect();
     assert_eq!(levels, [1, 2, 4]);
-    let happened = |is: fn(&What) -> bool| {
+    let happened = |is: fn(&EventKind) -> bool| {
         let events = run.read.events.iter();
         events.filter(|event| is(&event.what)).count()
     };
-    assert_eq!(happened(|what| matches!(what, What::Paused)), 1);
-    assert_eq!(happened(|what| matches!(what, What::Resumed)), 1);
+    assert_eq!(happened(|what| matches!(what, EventKind::Paused)), 1);
+    assert_eq!(happened(|what| matches!(what, EventKind::Resumed)), 1);
     assert_eq!(
-        happened(|what| matches!(what, What::CycleStarted { .. })),
+        happened(|what| matches!(what, EventKind::CycleStarted { .. })),
         4
     );
-    let levels = happened(|what| matches!(what, What::LevelsChanged { .. }));
+    let levels = happened(|what| matches!(what, EventKind::LevelsChanged { .. }));
     assert_eq!(levels, 3, "added, removed, repeated");
 }

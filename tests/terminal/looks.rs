@@ -1,6 +1,6 @@
 //! What the program may write to a terminal, as it is told by flags and the environment.
 
-use crate::seen::colours;
+use crate::seen::colors;
 use crate::tui::Tui;
 
 /// Sequences that switch the mouse on.
@@ -22,16 +22,16 @@ fn holds(bytes: &[u8], part: &str) -> bool {
 }
 
 #[test]
-fn colours_and_the_mouse_unless_told_otherwise() {
+fn colors_and_the_mouse_unless_told_otherwise() {
     let bytes = run_to_the_end(&[], &[]);
-    assert!(!colours(&bytes).is_empty());
+    assert!(!colors(&bytes).is_empty());
     assert!(MOUSE.iter().all(|mouse| holds(&bytes, mouse)));
 }
 
 #[test]
 fn no_color_is_obeyed() {
     let bytes = run_to_the_end(&[], &[("NO_COLOR", "1")]);
-    assert_eq!(colours(&bytes), Vec::<String>::new());
+    assert_eq!(colors(&bytes), Vec::<String>::new());
 }
 
 #[test]

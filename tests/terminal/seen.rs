@@ -91,28 +91,28 @@ impl Eyes {
     }
 }
 
-/// The parameters of every colour that the bytes set: `31`, `38;5;4`. Bold and the like are none.
-pub(crate) fn colours(bytes: &[u8]) -> Vec<String> {
+/// The parameters of every color that the bytes set: `31`, `38;5;4`. Bold and the like are none.
+pub(crate) fn colors(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let sequences = text.split("\x1b[").skip(1);
     let styles = sequences.filter_map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
         rest.get(end..)?.starts_with('m').then(|| rest.get(..end))?
     });
-    let is_colour = |parameter: &str| {
+    let is_color = |parameter: &str| {
         matches!(
             parameter.parse(),
             Ok(30..=38 | 40..=48 | 90..=97 | 100..=107_u16)
         )
     };
     styles
-        .filter(|style| style.split(';').any(is_colour))
+        .filter(|style| style.split(';').any(is_color))
         .map(str::to_owned)
         .collect()
 }
 
 #[test]
-fn colours_are_told_from_other_styles() {
+fn colors_are_told_from_other_styles() {
     let bytes = b"\x1b[1;7mbold\x1b[0m\x1b[39;49m\x1b[38;5;4mblue\x1b[91mred\x1b[31;2Hcursor\x1b[m";
-    assert_eq!(colours(bytes), ["38;5;4", "91"]);
+    assert_eq!(colors(bytes), ["38;5;4", "91"]);
 }

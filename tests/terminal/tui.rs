@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
 use tempfile::TempDir;
-use tokometer::event::{RunEnd, What};
+use tokometer::event::{EventKind, RunEnd};
 use tokometer::store;
 use tokometer::store::Recovered;
 
@@ -328,7 +328,7 @@ impl Run {
             .events
             .iter()
             .filter_map(|event| match &event.what {
-                What::RunEnded { why } => Some(why.clone()),
+                EventKind::RunEnded { why } => Some(why.clone()),
                 _ => None,
             });
         let ends: Vec<RunEnd> = ends.collect();

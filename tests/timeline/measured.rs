@@ -1,7 +1,7 @@
 //! The fixed run on a machine that is measured.
 
 use tokometer::event::{
-    EnergyBaseline, Event, GpuSample, PowerScope, ProcessSample, ServerSample, What,
+    EnergyBaseline, Event, EventKind, GpuSample, PowerScope, ProcessSample, ServerSample,
 };
 use tokometer::plan::Price;
 
@@ -16,14 +16,14 @@ pub(crate) fn measured(simulated: bool) -> Vec<Event> {
     });
     info.plan.energy.bandwidth_bytes_s = Some(100e9);
     let mut events = timeline::run(simulated);
-    let first = timeline::event(0.0, What::RunStarted(Box::new(info)));
+    let first = timeline::event(0.0, EventKind::RunStarted(Box::new(info)));
     events.splice(..1, [first]);
     let baseline = EnergyBaseline {
         watts: 50.0,
         seconds: 10.0,
         scope: Some(PowerScope::Gpu),
     };
-    events.push(timeline::event(4.9, What::Baseline(baseline)));
+    events.push(timeline::event(4.9, EventKind::Baseline(baseline)));
     let loaded = |second: f64| {
         let cycles = [(5.1, 12.6), (15.7, 29.75), (33.1, 41.7)];
         cycles
@@ -43,7 +43,7 @@ pub(crate) fn measured(simulated: bool) -> Vec<Event> {
             scope: Some(PowerScope::Gpu),
             ..GpuSample::default()
         };
-        events.push(timeline::event(second, What::Gpu(sample)));
+        events.push(timeline::event(second, EventKind::Gpu(sample)));
         let process = |role: &str, rss_bytes| ProcessSample {
             role: Some(role.to_owned()),
             threads: Some(10),
@@ -55,14 +55,14 @@ pub(crate) fn measured(simulated: bool) -> Vec<Event> {
             process("runner", 1000),
             process("client", 9),
         ];
-        events.push(timeline::event(second, What::Processes(table)));
+        events.push(timeline::event(second, EventKind::Processes(table)));
     }
     let slots = ServerSample {
         source: "command line".to_owned(),
         slots: Some(2),
         ..ServerSample::default()
     };
-    events.push(timeline::event(6.0, What::Server(slots)));
+    events.push(timeline::event(6.0, EventKind::Server(slots)));
     events.sort_by_key(|event| event.at);
     events
 }

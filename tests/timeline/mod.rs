@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{TimeZone, Utc};
 use tokometer::event::{
-    Answer, ClientCost, CycleEnd, Event, FailureKind, InFlight, Outcome, Phase, Piece,
-    RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
+    Answer, ClientCost, CycleEnd, Event, EventKind, FailureKind, InFlight, Outcome, Phase, Piece,
+    RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind,
 };
 use tokometer::event::{Dialect, Model, Target};
 use tokometer::plan::Plan;
@@ -16,7 +16,7 @@ pub(crate) fn at(seconds: f64) -> Stamp {
     Stamp(tokometer::text::numbers::floor_u64((seconds * 1e6).round()))
 }
 
-pub(crate) fn event(seconds: f64, what: What) -> Event {
+pub(crate) fn event(seconds: f64, what: EventKind) -> Event {
     Event {
         at: at(seconds),
         what,
@@ -40,7 +40,7 @@ pub(crate) fn info(simulated: bool) -> RunInfo {
             model: Model {
                 name: "deepseek-r1:7b".to_owned(),
                 size_bytes: Some(4_683_075_271),
-                quantisation: Some("Q4_K_M".to_owned()),
+                quantization: Some("Q4_K_M".to_owned()),
                 parameters: Some("7.6B".to_owned()),
                 ..Model::default()
             },
@@ -136,18 +136,18 @@ pub(crate) fn refused(id: u64, cycle: u32, sent: f64, ended: f64) -> RequestReco
 /// The events of a cycle that starts at `start` and holds these requests.
 pub(crate) fn cycle(number: u32, users: u32, start: f64, requests: &[RequestRecord]) -> Vec<Event> {
     let connect_us = vec![210; usize::try_from(users).unwrap()];
-    let opened = What::ConnectionsOpened {
+    let opened = EventKind::ConnectionsOpened {
         cycle: number,
         connect_us,
         failed: 0,
     };
-    let started = What::CycleStarted {
+    let started = EventKind::CycleStarted {
         cycle: number,
         users,
     };
     let mut events = vec![event(start, started), event(start + 0.1, opened)];
     for request in requests {
-        let what = What::RequestStarted {
+        let what = EventKind::RequestStarted {
             id: request.id,
             cycle: number,
             user: request.user,
@@ -158,7 +158,7 @@ pub(crate) fn cycle(number: u32, users: u32, start: f64, requests: &[RequestReco
             what,
         });
         if let Some(first) = request.first_token {
-            let what = What::FirstToken {
+            let what = EventKind::FirstToken {
                 id: request.id,
                 cycle: number,
                 ttft_us: first.0 - request.sent.0,
@@ -168,7 +168,7 @@ pub(crate) fn cycle(number: u32, users: u32, start: f64, requests: &[RequestReco
         }
         events.push(Event {
             at: request.ended,
-            what: What::RequestEnded(Box::new(request.clone())),
+            what: EventKind::RequestEnded(Box::new(request.clone())),
         });
     }
     let end = requests
@@ -181,7 +181,7 @@ pub(crate) fn cycle(number: u32, users: u32, start: f64, requests: &[RequestReco
     }
     events.sort_by_key(|event| event.at);
     let why = CycleEnd::Done;
-    events.push(event(end, What::CycleEnded { cycle: number, why }));
+    events.push(event(end, EventKind::CycleEnded { cycle: number, why }));
     events
 }
 
@@ -200,28 +200,28 @@ fn progress(cycle: u32, now: f64, requests: &[RequestRecord]) -> Event {
         }
     });
     let requests = requests.collect();
-    event(now, What::Progress { cycle, requests })
+    event(now, EventKind::Progress { cycle, requests })
 }
 
 /// A run of 1 and 2 users, the second with a failure, and then 1 again.
 pub(crate) fn run(simulated: bool) -> Vec<Event> {
-    let warm = What::WarmedUp {
+    let warm = EventKind::WarmedUp {
         number: 1,
         of: 1,
         ttft_s: Some(0.41),
         error: None,
     };
-    let loaded = What::ModelLoaded {
+    let loaded = EventKind::ModelLoaded {
         took_s: 3.25,
         server_s: Some(3.2),
     };
     let mut events = vec![
-        event(0.0, What::RunStarted(Box::new(info(simulated)))),
+        event(0.0, EventKind::RunStarted(Box::new(info(simulated)))),
         event(3.25, loaded),
         event(4.5, warm),
     ];
     events.extend(cycle(0, 1, 5.0, &[answered(1, 0, [5.1, 5.6, 12.6], 256)]));
-    let rest = What::RestStarted {
+    let rest = EventKind::RestStarted {
         seconds: 3.0,
         next_users: 2,
     };
@@ -235,7 +235,7 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
         kind: WarningKind::Failures,
         text: "1 of 2 requests failed at 2 users: server\u{9b}31m busy.".to_owned(),
     };
-    events.push(event(29.8, What::Warning(failures)));
+    events.push(event(29.8, EventKind::Warning(failures)));
     events.extend(cycle(
         2,
         1,
@@ -247,7 +247,7 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
         rss_bytes: Some(31_000_000),
         dropped_progress: 0,
     };
-    events.push(event(41.8, What::Client(cost)));
-    events.push(event(41.8, What::RunEnded { why: RunEnd::Done }));
+    events.push(event(41.8, EventKind::Client(cost)));
+    events.push(event(41.8, EventKind::RunEnded { why: RunEnd::Done }));
     events
 }

@@ -1,6 +1,6 @@
 //! Prometheus pages of other machines: where the target is not here, what this machine does says nothing.
 //!
-//! The exporter is recognised by the names of its metrics (`dialect`); units are converted; a sample
+//! The exporter is recognized by the names of its metrics (`dialect`); units are converted; a sample
 //! that the exporter does not renew grows old, and says so.
 
 mod dialect;

@@ -96,7 +96,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{CycleEnd, Event, Stamp, What};
+    use crate::event::{CycleEnd, Event, EventKind, Stamp};
 
     /// A run of cycles that start and end at these seconds.
     fn run(cycles: &[(u64, u64)]) -> RunState {
@@ -104,8 +104,8 @@ mod tests {
         for (cycle, (started, ended)) in (0..).zip(cycles) {
             let why = CycleEnd::Done;
             for (seconds, what) in [
-                (started, What::CycleStarted { cycle, users: 2 }),
-                (ended, What::CycleEnded { cycle, why }),
+                (started, EventKind::CycleStarted { cycle, users: 2 }),
+                (ended, EventKind::CycleEnded { cycle, why }),
             ] {
                 let at = Stamp(seconds * 1_000_000);
                 state.apply(&Event { at, what });

@@ -2,8 +2,8 @@
 
 use crate::report::charts::axis::Axis;
 use crate::report::charts::figure::{Figure, Line, Look, Panel, Values};
-use crate::report::charts::palette::Colour;
-use crate::report::charts::paper::{Align, Letters, Paper, Trouble, page};
+use crate::report::charts::palette::Color;
+use crate::report::charts::paper::{Align, Canvas, Letters, Trouble, page};
 
 /// Width of every chart, pixels.
 const WIDTH: u32 = 860;
@@ -76,7 +76,7 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
             let titled = row + 1 == rows || below != Some(&panel.x.title);
             draw_panel(paper, panel, space, margins, titled)?;
         }
-        let muted = Letters::new(11.5, Colour::Muted);
+        let muted = Letters::new(11.5, Color::Muted);
         let mut y = height - foot + 8.0;
         for note in &figure.notes {
             paper.text((EDGE, y), note, muted)?;
@@ -89,7 +89,7 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
 /// Where each name of the legend begins, and in which row: as many in a row as fit.
 fn legend(figure: &Figure) -> Vec<(f64, f64)> {
     let (mut x, mut row) = (EDGE, 0.0);
-    let place = |(name, _): &(String, Colour)| {
+    let place = |(name, _): &(String, Color)| {
         let wide = 25.0 + name.chars().count() as f64 * 6.8;
         if x > EDGE && x + wide > f64::from(WIDTH) - EDGE {
             (x, row) = (EDGE, row + 1.0);
@@ -101,15 +101,15 @@ fn legend(figure: &Figure) -> Vec<(f64, f64)> {
     figure.legend.iter().map(place).collect()
 }
 
-fn head(paper: &Paper<'_>, figure: &Figure, legend: &[(f64, f64)]) -> Result<(), Trouble> {
-    let title = Letters::new(19.0, Colour::Ink).bold();
+fn head(paper: &Canvas<'_>, figure: &Figure, legend: &[(f64, f64)]) -> Result<(), Trouble> {
+    let title = Letters::new(19.0, Color::Ink).bold();
     paper.text((EDGE, 29.0), &figure.title, title)?;
-    let subtitle = Letters::new(12.5, Colour::Muted);
+    let subtitle = Letters::new(12.5, Color::Muted);
     paper.text((EDGE, 53.0), &figure.subtitle, subtitle)?;
-    for ((name, colour), (x, row)) in figure.legend.iter().zip(legend) {
+    for ((name, color), (x, row)) in figure.legend.iter().zip(legend) {
         let y = 78.0 + row * LEGEND;
-        paper.path([(*x, y), (x + 18.0, y)], *colour, 3.0, 1.0)?;
-        let letters = Letters::new(12.0, Colour::Ink);
+        paper.path([(*x, y), (x + 18.0, y)], *color, 3.0, 1.0)?;
+        let letters = Letters::new(12.0, Color::Ink);
         paper.text((x + 25.0, y), name, letters)?;
     }
     if figure.simulated {
@@ -141,7 +141,7 @@ impl Margins {
 
 /// Draws a panel with its axes into a space; `titled` names the axis below.
 pub(super) fn draw_panel(
-    paper: &Paper<'_>,
+    paper: &Canvas<'_>,
     panel: &Panel,
     space: Space,
     margins: Margins,
@@ -157,7 +157,7 @@ pub(super) fn draw_panel(
         right: space.right - margins.right,
         bottom: space.bottom - if titled { 46.0 } else { 28.0 },
     };
-    let title = Letters::new(12.5, Colour::Ink).bold();
+    let title = Letters::new(12.5, Color::Ink).bold();
     paper.text((space.left, space.top + 10.0), &panel.y.title, title)?;
     stretches(paper, panel, plot)?;
     grid(paper, panel, plot)?;
@@ -166,8 +166,8 @@ pub(super) fn draw_panel(
     name_ends(paper, ends(panel), panel, plot)
 }
 
-fn stretches(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
-    let letters = Letters::new(11.0, Colour::Muted).align(Align::Centre);
+fn stretches(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
+    let letters = Letters::new(11.0, Color::Muted).align(Align::Center);
     let mut free_from = f64::NEG_INFINITY;
     for stretch in &panel.stretches {
         let (left, _) = plot.at(panel, stretch.from, 0.0);
@@ -176,7 +176,7 @@ fn stretches(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Troubl
         if right <= left {
             continue;
         }
-        paper.fill((left, plot.top), (right, plot.bottom), Colour::Muted, 0.06)?;
+        paper.fill((left, plot.top), (right, plot.bottom), Color::Muted, 0.06)?;
         // The whole name where it fits, else its first word.
         let half = |name: &str| name.chars().count() as f64 * 3.2 + 2.0;
         let short = stretch.name.split(' ').next().unwrap_or_default();
@@ -194,25 +194,25 @@ fn stretches(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Troubl
     Ok(())
 }
 
-fn grid(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
-    let letters = Letters::new(11.5, Colour::Muted).align(Align::Right);
+fn grid(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
+    let letters = Letters::new(11.5, Color::Muted).align(Align::Right);
     for (tick, name) in &panel.y.ticks {
         let y = plot.bottom - panel.y.place(*tick) * (plot.bottom - plot.top);
         if plot.bottom - y > 1.0 {
-            paper.path([(plot.left, y), (plot.right, y)], Colour::Grid, 1.0, 1.0)?;
+            paper.path([(plot.left, y), (plot.right, y)], Color::Grid, 1.0, 1.0)?;
         }
         paper.text((plot.left - 8.0, y), name, letters)?;
     }
     let ends = [(plot.left, plot.bottom), (plot.right, plot.bottom)];
-    paper.path(ends, Colour::Muted, 1.0, 0.7)
+    paper.path(ends, Color::Muted, 1.0, 0.7)
 }
 
-fn axis_below(paper: &Paper<'_>, x: &Axis, plot: Space, titled: bool) -> Result<(), Trouble> {
-    let letters = Letters::new(11.5, Colour::Muted).align(Align::Centre);
+fn axis_below(paper: &Canvas<'_>, x: &Axis, plot: Space, titled: bool) -> Result<(), Trouble> {
+    let letters = Letters::new(11.5, Color::Muted).align(Align::Center);
     for (tick, name) in &x.ticks {
         let at = plot.left + x.place(*tick) * (plot.right - plot.left);
         let ends = [(at, plot.bottom), (at, plot.bottom + 4.0)];
-        paper.path(ends, Colour::Muted, 1.0, 0.7)?;
+        paper.path(ends, Color::Muted, 1.0, 0.7)?;
         paper.text((at, plot.bottom + 14.0), name, letters)?;
     }
     if titled {
@@ -222,16 +222,16 @@ fn axis_below(paper: &Paper<'_>, x: &Axis, plot: Space, titled: bool) -> Result<
     Ok(())
 }
 
-fn lines(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
+fn lines(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
     for band in &panel.bands {
         let upper = band.points.iter().map(|(x, _, high)| (*x, *high));
         let lower = band.points.iter().rev().map(|(x, low, _)| (*x, *low));
         let edge = upper.chain(lower).map(|(x, y)| plot.at(panel, x, y));
-        paper.shape(edge, band.colour, 0.14)?;
+        paper.shape(edge, band.color, 0.14)?;
     }
     if let Some((limit, _)) = &panel.limit {
         let (_, y) = plot.at(panel, 0.0, *limit);
-        paper.path([(plot.left, y), (plot.right, y)], Colour::Limit, 1.4, 1.0)?;
+        paper.path([(plot.left, y), (plot.right, y)], Color::Limit, 1.4, 1.0)?;
     }
     for line in panel.lines.iter().rev() {
         draw_line(paper, panel, line, plot)?;
@@ -242,7 +242,7 @@ fn lines(paper: &Paper<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn draw_line(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
+fn draw_line(paper: &Canvas<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
     let (width, opacity, radius) = match line.look {
         Look::Dotted => (2.6, 1.0, Some(4.6)),
         Look::Beside => (1.5, 0.9, Some(3.4)),
@@ -251,27 +251,27 @@ fn draw_line(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Resu
     };
     let places = line.points.iter().map(|at| plot.at(panel, at.x, at.y));
     if line.points.len() > 1 {
-        paper.path(places, line.colour, width, opacity)?;
+        paper.path(places, line.color, width, opacity)?;
     }
     // A single value is a line without length: it needs a dot to be seen.
     let radius = radius.or((line.points.len() == 1).then_some(2.5));
     if let Some(radius) = radius {
         for point in &line.points {
             let place = plot.at(panel, point.x, point.y);
-            paper.dot(place, radius, line.colour, point.hollow)?;
+            paper.dot(place, radius, line.color, point.hollow)?;
         }
     }
     Ok(())
 }
 
 /// Writes the values of a line beside its points, as many as there is room for.
-fn values(paper: &Paper<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
+fn values(paper: &Canvas<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
     let down = match line.values {
         Values::None => return Ok(()),
         Values::Above => -14.0,
         Values::Below => 16.0,
     };
-    let letters = Letters::new(11.5, Colour::Ink).align(Align::Centre).halo();
+    let letters = Letters::new(11.5, Color::Ink).align(Align::Center).halo();
     let mut free_from = f64::NEG_INFINITY;
     let mut before = None;
     for point in &line.points {
@@ -306,7 +306,7 @@ pub(super) fn decimals(value: f64) -> usize {
 /// The name at the end of a line.
 struct End {
     name: String,
-    colour: Colour,
+    color: Color,
     y: f64,
 }
 
@@ -317,20 +317,20 @@ fn ends(panel: &Panel) -> Vec<End> {
         let last = line.points.last()?;
         Some(End {
             name: line.name.clone(),
-            colour: line.colour,
+            color: line.color,
             y: last.y,
         })
     });
     let limit = panel.limit.as_ref().map(|(limit, name)| End {
         name: name.clone(),
-        colour: Colour::Limit,
+        color: Color::Limit,
         y: *limit,
     });
     lines.chain(limit).collect()
 }
 
 fn name_ends(
-    paper: &Paper<'_>,
+    paper: &Canvas<'_>,
     mut names: Vec<End>,
     panel: &Panel,
     plot: Space,
@@ -352,7 +352,7 @@ fn name_ends(
         below = end.y;
     }
     for end in &names {
-        let letters = Letters::new(12.0, end.colour).bold();
+        let letters = Letters::new(12.0, end.color).bold();
         paper.text((plot.right + 10.0, end.y), &end.name, letters)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! A chart as data: what stands in it. `draw` puts it on paper.
 
 use crate::report::charts::axis::Axis;
-use crate::report::charts::palette::Colour;
+use crate::report::charts::palette::Color;
 
 /// One chart: panels under one title.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub(super) struct Figure {
     /// Of whom, and how.
     pub(super) subtitle: String,
     /// Series that several panels share.
-    pub(super) legend: Vec<(String, Colour)>,
+    pub(super) legend: Vec<(String, Color)>,
     /// What a reader must know to read it, at its foot.
     pub(super) notes: Vec<String>,
     /// The panels, in rows.
@@ -56,7 +56,7 @@ pub(super) struct Stretch {
 /// A range over x: low and high at each place.
 #[derive(Debug, Clone)]
 pub(super) struct Band {
-    pub(super) colour: Colour,
+    pub(super) color: Color,
     pub(super) points: Vec<(f64, f64, f64)>,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Band {
 pub(super) struct Line {
     /// Stands at its end; empty for none.
     pub(super) name: String,
-    pub(super) colour: Colour,
+    pub(super) color: Color,
     pub(super) points: Vec<Point>,
     pub(super) look: Look,
     /// Whether and where the value stands at each point.
@@ -107,7 +107,7 @@ impl Line {
     /// A line through these places, without values at its points.
     pub(super) fn through(
         name: impl Into<String>,
-        colour: Colour,
+        color: Color,
         look: Look,
         places: impl IntoIterator<Item = (f64, f64)>,
     ) -> Self {
@@ -118,7 +118,7 @@ impl Line {
         });
         Self {
             name: name.into(),
-            colour,
+            color,
             points: points.collect(),
             look,
             values: Values::None,

@@ -1,12 +1,12 @@
 //! What changes with the number of users.
 
 use crate::metrics::dist::Dist;
-use crate::metrics::level::{CountedBy, Figures};
+use crate::metrics::level::{CountedBy, LevelMetrics};
 use crate::metrics::summary::{LevelSummary, Summary};
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::figure::{Band, Figure, Line, Look, Panel, Point, Values};
-use crate::report::charts::palette::Colour;
+use crate::report::charts::palette::Color;
 use crate::report::charts::{draw, subtitle};
 use crate::text::numbers::users;
 
@@ -64,7 +64,7 @@ impl<'a> Levels<'a> {
     }
 
     /// A figure at each level that has it.
-    fn places(&self, figure: impl Fn(&Figures) -> Option<f64>) -> Vec<(f64, f64)> {
+    fn places(&self, figure: impl Fn(&LevelMetrics) -> Option<f64>) -> Vec<(f64, f64)> {
         let levels = self.levels.iter();
         levels
             .filter_map(|level| Some((f64::from(level.users), figure(&level.figures)?)))
@@ -74,19 +74,19 @@ impl<'a> Levels<'a> {
     fn line(
         &self,
         name: &str,
-        colour: Colour,
+        color: Color,
         look: Look,
-        figure: impl Fn(&Figures) -> Option<f64>,
+        figure: impl Fn(&LevelMetrics) -> Option<f64>,
     ) -> Line {
-        Line::through(name, colour, look, self.places(figure))
+        Line::through(name, color, look, self.places(figure))
     }
 
     /// The bad end: a percentile, or the worst where the sample cannot carry that.
     fn bad_end(
         &self,
-        colour: Colour,
+        color: Color,
         [far, worst]: [&str; 2],
-        ends: impl Fn(&Figures) -> (Option<f64>, Option<f64>),
+        ends: impl Fn(&LevelMetrics) -> (Option<f64>, Option<f64>),
     ) -> Line {
         let levels = self.levels.iter();
         let points: Vec<Point> = levels
@@ -109,11 +109,11 @@ impl<'a> Levels<'a> {
         };
         Line {
             points,
-            ..Line::through(name, colour, Look::Beside, [])
+            ..Line::through(name, color, Look::Beside, [])
         }
     }
 
-    fn band(&self, colour: Colour, dist: impl Fn(&Figures) -> Dist) -> Band {
+    fn band(&self, color: Color, dist: impl Fn(&LevelMetrics) -> Dist) -> Band {
         let levels = self.levels.iter();
         let points = levels.filter_map(|level| {
             let dist = dist(&level.figures);
@@ -121,7 +121,7 @@ impl<'a> Levels<'a> {
             Some((f64::from(level.users), low, high))
         });
         Band {
-            colour,
+            color,
             points: points.collect(),
         }
     }
@@ -231,12 +231,12 @@ impl<'a> Levels<'a> {
     }
 
     fn speed_by_users(&self, look: Look) -> Option<Panel> {
-        let mean = self.line("mean", Colour::Speed, look, |f| f.speed_tok_s.mean);
+        let mean = self.line("mean", Color::Speed, look, |f| f.speed_tok_s.mean);
         let mean = Line {
             values: Values::Above,
             ..mean
         };
-        let band = self.band(Colour::Speed, |f| f.speed_tok_s);
+        let band = self.band(Color::Speed, |f| f.speed_tok_s);
         let unit = self.speed_unit("speed of one answer");
         self.panel(&unit, vec![mean], vec![band], self.speed_limit())
     }
@@ -247,14 +247,14 @@ impl<'a> Levels<'a> {
     }
 
     fn throughput(&self) -> Option<Figure> {
-        let whole = self.line("whole cycle", Colour::Energy, Look::Dotted, |f| {
+        let whole = self.line("whole cycle", Color::Energy, Look::Dotted, |f| {
             f.system_tok_s
         });
         let whole = Line {
             values: Values::Below,
             ..whole
         };
-        let steady = self.line("all users busy", Colour::Cyan, Look::Beside, |f| {
+        let steady = self.line("all users busy", Color::Cyan, Look::Beside, |f| {
             f.steady_tok_s
         });
         let unit = self.speed_unit("all answers together");
@@ -263,12 +263,12 @@ impl<'a> Levels<'a> {
     }
 
     fn wait(&self) -> Option<Figure> {
-        let mean = self.line("mean", Colour::Wait, Look::Dotted, |f| f.ttft_s.mean);
+        let mean = self.line("mean", Color::Wait, Look::Dotted, |f| f.ttft_s.mean);
         let mean = Line {
             values: Values::Below,
             ..mean
         };
-        let slow = self.bad_end(Colour::Wait, ["p99", "max"], |f| {
+        let slow = self.bad_end(Color::Wait, ["p99", "max"], |f| {
             (f.ttft_s.p99, f.ttft_s.max)
         });
         let lines = vec![mean, slow];
@@ -283,14 +283,14 @@ impl<'a> Levels<'a> {
 
     fn speed_and_wait(&self) -> Option<Figure> {
         let speed = vec![
-            self.line("mean", Colour::Speed, Look::Dotted, |f| f.speed_tok_s.mean),
-            self.bad_end(Colour::Speed, ["p1", "min"], |f| {
+            self.line("mean", Color::Speed, Look::Dotted, |f| f.speed_tok_s.mean),
+            self.bad_end(Color::Speed, ["p1", "min"], |f| {
                 (f.speed_tok_s.p1, f.speed_tok_s.min)
             }),
         ];
         let wait = vec![
-            self.line("mean", Colour::Wait, Look::Dotted, |f| f.ttft_s.mean),
-            self.bad_end(Colour::Wait, ["p99", "max"], |f| {
+            self.line("mean", Color::Wait, Look::Dotted, |f| f.ttft_s.mean),
+            self.bad_end(Color::Wait, ["p99", "max"], |f| {
                 (f.ttft_s.p99, f.ttft_s.max)
             }),
         ];
@@ -302,14 +302,14 @@ impl<'a> Levels<'a> {
     }
 
     fn durations(&self) -> Option<Figure> {
-        let colour = Colour::Duration;
-        let mean = self.line("mean", colour, Look::Dotted, |f| f.total_s.mean);
-        let p99 = self.line("p99", Colour::Rose, Look::Beside, |f| f.total_s.p99);
+        let color = Color::Duration;
+        let mean = self.line("mean", color, Look::Dotted, |f| f.total_s.mean);
+        let p99 = self.line("p99", Color::Rose, Look::Beside, |f| f.total_s.p99);
         let lines = vec![
             mean,
             p99,
-            self.line("max", colour, Look::Beside, |f| f.total_s.max),
-            self.line("min", colour, Look::Beside, |f| f.total_s.min),
+            self.line("max", color, Look::Beside, |f| f.total_s.max),
+            self.line("min", color, Look::Beside, |f| f.total_s.min),
         ];
         let unit = "from the question to the end of the answer, seconds";
         let panel = self.panel(unit, lines, vec![], None)?;
@@ -317,26 +317,26 @@ impl<'a> Levels<'a> {
     }
 
     fn combined(&self) -> Option<Figure> {
-        let one = |title: &str, colour, dist: fn(&Figures) -> Dist, limit| {
-            let mean = self.line("mean", colour, Look::Dotted, |f| dist(f).mean);
+        let one = |title: &str, color, dist: fn(&LevelMetrics) -> Dist, limit| {
+            let mean = self.line("mean", color, Look::Dotted, |f| dist(f).mean);
             let mean = Line {
                 values: Values::Above,
                 ..mean
             };
-            self.panel(title, vec![mean], vec![self.band(colour, dist)], limit)
+            self.panel(title, vec![mean], vec![self.band(color, dist)], limit)
         };
         let unit = self.speed_unit("speed");
         let panels = [
-            one(&unit, Colour::Speed, |f| f.speed_tok_s, self.speed_limit()),
+            one(&unit, Color::Speed, |f| f.speed_tok_s, self.speed_limit()),
             one(
                 "wait, seconds",
-                Colour::Wait,
+                Color::Wait,
                 |f| f.ttft_s,
                 self.wait_limit(),
             ),
             one(
                 "whole duration, seconds",
-                Colour::Duration,
+                Color::Duration,
                 |f| f.total_s,
                 None,
             ),

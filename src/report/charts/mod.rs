@@ -2,7 +2,7 @@
 //!
 //! - `levels`: what changes with the number of users; `time`: what changes over the run; `models`:
 //!   several runs in one
-//! - `axis`: scales and their ticks; `clock`: time, long pauses cut out; `palette`: the colours, light and dark
+//! - `axis`: scales and their ticks; `clock`: time, long pauses cut out; `palette`: the colors, light and dark
 //!
 //! A chart is not made where its data is absent.
 
@@ -24,7 +24,7 @@ pub(crate) use raster::png;
 
 use draw::Margins;
 use figure::Figure;
-use palette::Colour;
+use palette::Color;
 use paper::Trouble;
 
 /// Where a card wants its curve.
@@ -61,7 +61,7 @@ impl Chart {
         with_dark(&self.svg)
     }
 
-    /// For a page that brings the colours of the dark itself.
+    /// For a page that brings the colors of the dark itself.
     pub(crate) fn inline(&self) -> &str {
         &self.svg
     }
@@ -75,9 +75,9 @@ impl Chart {
     }
 }
 
-/// The drawing with the colours for dark backgrounds.
+/// The drawing with the colors for dark backgrounds.
 pub(crate) fn with_dark(svg: &str) -> String {
-    let rules = Colour::dark_rules("");
+    let rules = Color::dark_rules("");
     let style = format!(
         "</desc>\n<style>@media screen and (prefers-color-scheme: dark){{{rules}}}</style>"
     );
@@ -94,7 +94,7 @@ pub(super) fn of(report: &Report) -> Result<Vec<Chart>, ReportError> {
 
 /// Draws the curve of a card: speed by users, with the limit.
 pub(crate) fn curve(
-    paper: &paper::Paper<'_>,
+    paper: &paper::Canvas<'_>,
     summary: &Summary,
     space: Space,
 ) -> Result<bool, Trouble> {
@@ -108,7 +108,7 @@ pub(crate) fn curve(
     }
 }
 
-/// Of whom the figures are: model, quantisation, server.
+/// Of whom the figures are: model, quantization, server.
 fn subtitle(summary: &Summary) -> String {
     let Some(target) = &summary.target else {
         return String::new();
@@ -116,7 +116,7 @@ fn subtitle(summary: &Summary) -> String {
     let parts = [
         Some(crate::report::text::clean(&target.model)),
         target
-            .quantisation
+            .quantization
             .as_deref()
             .map(crate::report::text::clean),
         target.server.as_deref().map(crate::report::text::clean),

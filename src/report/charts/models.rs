@@ -1,11 +1,11 @@
 //! Several runs in one chart.
 
-use crate::metrics::level::Figures;
+use crate::metrics::level::LevelMetrics;
 use crate::metrics::summary::Summary;
 use crate::report::ReportError;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::figure::{Figure, Line, Look, Panel};
-use crate::report::charts::palette::Colour;
+use crate::report::charts::palette::Color;
 use crate::report::charts::{Chart, draw};
 use crate::report::text::{clean, number};
 
@@ -31,7 +31,7 @@ pub fn models(runs: &[(&str, &Summary)]) -> Result<Option<Chart>, ReportError> {
         return Ok(None);
     }
     let names = names(runs);
-    let lines = (0..).map(Colour::series);
+    let lines = (0..).map(Color::series);
     let limited: Vec<&str> = panels
         .iter()
         .filter(|panel| panel.limit.is_some())
@@ -78,13 +78,13 @@ fn panel(
     runs: &[(&str, &Summary)],
     title: &str,
     limit: Option<f64>,
-    figure: fn(&Figures) -> Option<f64>,
+    figure: fn(&LevelMetrics) -> Option<f64>,
 ) -> Option<Panel> {
     let line = |(number, (_, run)): (usize, &(&str, &Summary))| {
         let levels = run.cycles.iter();
         let places =
             levels.filter_map(|level| Some((f64::from(level.users), figure(&level.figures)?)));
-        Line::through("", Colour::series(number), Look::Dotted, places)
+        Line::through("", Color::series(number), Look::Dotted, places)
     };
     let lines: Vec<Line> = runs.iter().enumerate().map(line).collect();
     let points = lines.iter().flat_map(|line| &line.points);

@@ -1,6 +1,6 @@
-//! The colours of charts, by meaning: one set for light backgrounds, one for dark.
+//! The colors of charts, by meaning: one set for light backgrounds, one for dark.
 //!
-//! A chart is drawn in the light set. A style sheet that picks elements by their light colour turns it
+//! A chart is drawn in the light set. A style sheet that picks elements by their light color turns it
 //! dark where the reader's system asks for that, so one drawing serves both.
 
 use std::fmt::Write as _;
@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use plotters::style::RGBColor;
 use strum::IntoEnumIterator as _;
 
-/// A colour, by what it means.
+/// A color, by what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
-pub(crate) enum Colour {
+pub(crate) enum Color {
     /// The background.
-    Paper,
+    Canvas,
     /// Titles and values.
     Ink,
     /// Labels of axes, notes.
@@ -41,7 +41,7 @@ pub(crate) enum Colour {
     Olive,
 }
 
-impl Colour {
+impl Color {
     /// Series of one kind, in order: models, processes, devices.
     pub(crate) const SERIES: [Self; 7] = [
         Self::Speed,
@@ -53,7 +53,7 @@ impl Colour {
         Self::Olive,
     ];
 
-    /// The colour of the series with this number.
+    /// The color of the series with this number.
     pub(crate) fn series(number: usize) -> Self {
         let all = Self::SERIES;
         all.get(number % all.len()).copied().unwrap_or(Self::Ink)
@@ -62,7 +62,7 @@ impl Colour {
     /// On a light and on a dark background.
     const fn hex(self) -> (u32, u32) {
         match self {
-            Self::Paper => (0xFF_FFFF, 0x11_161C),
+            Self::Canvas => (0xFF_FFFF, 0x11_161C),
             Self::Ink => (0x18_2230, 0xE8_EDF2),
             Self::Muted => (0x5D_6B7A, 0x98_A6B5),
             Self::Grid => (0xE3_E8EE, 0x29_323C),
@@ -88,8 +88,8 @@ impl Colour {
     /// The rules that turn a chart dark, for every element below `scope` (empty for all).
     pub(crate) fn dark_rules(scope: &str) -> String {
         let mut css = String::new();
-        for colour in Self::iter() {
-            let (light, dark) = colour.hex();
+        for color in Self::iter() {
+            let (light, dark) = color.hex();
             // Writing to a string cannot fail.
             let _ = write!(
                 css,
@@ -125,25 +125,25 @@ mod tests {
 
     #[test]
     fn every_line_can_be_told_from_its_background() {
-        let (light, dark) = Colour::Paper.hex();
-        for colour in Colour::SERIES.into_iter().chain([Colour::Limit]) {
-            let (on_light, on_dark) = colour.hex();
-            assert!(contrast(on_light, light) >= 3.0, "{colour:?} on light");
-            assert!(contrast(on_dark, dark) >= 3.0, "{colour:?} on dark");
+        let (light, dark) = Color::Canvas.hex();
+        for color in Color::SERIES.into_iter().chain([Color::Limit]) {
+            let (on_light, on_dark) = color.hex();
+            assert!(contrast(on_light, light) >= 3.0, "{color:?} on light");
+            assert!(contrast(on_dark, dark) >= 3.0, "{color:?} on dark");
         }
-        for colour in [Colour::Ink, Colour::Muted] {
-            let (on_light, on_dark) = colour.hex();
-            assert!(contrast(on_light, light) >= 4.5, "{colour:?} on light");
-            assert!(contrast(on_dark, dark) >= 4.5, "{colour:?} on dark");
+        for color in [Color::Ink, Color::Muted] {
+            let (on_light, on_dark) = color.hex();
+            assert!(contrast(on_light, light) >= 4.5, "{color:?} on light");
+            assert!(contrast(on_dark, dark) >= 4.5, "{color:?} on dark");
         }
     }
 
     #[test]
-    fn no_two_meanings_share_a_colour() {
+    fn no_two_meanings_share_a_color() {
         let mut seen = std::collections::BTreeSet::new();
-        for colour in Colour::iter() {
-            let (light, dark) = colour.hex();
-            assert!(seen.insert(light) && seen.insert(dark), "{colour:?}");
+        for color in Color::iter() {
+            let (light, dark) = color.hex();
+            assert!(seen.insert(light) && seen.insert(dark), "{color:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use plotters::prelude::{DrawingArea, IntoDrawingArea as _};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
 
-use crate::report::charts::palette::Colour;
+use crate::report::charts::palette::Color;
 use crate::report::text::escape_xml;
 use crate::text::numbers::floor_u64;
 
@@ -23,7 +23,7 @@ pub(crate) type Trouble = String;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
-    Centre,
+    Center,
     Right,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Align {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Letters {
     pub(crate) size: f64,
-    pub(crate) colour: Colour,
+    pub(crate) color: Color,
     pub(crate) bold: bool,
     /// Whether paper shows around it, over lines.
     pub(crate) halo: bool,
@@ -39,10 +39,10 @@ pub(crate) struct Letters {
 }
 
 impl Letters {
-    pub(crate) const fn new(size: f64, colour: Colour) -> Self {
+    pub(crate) const fn new(size: f64, color: Color) -> Self {
         Self {
             size,
-            colour,
+            color,
             bold: false,
             halo: false,
             align: Align::Left,
@@ -63,19 +63,19 @@ impl Letters {
 }
 
 /// A page to draw on; places are pixels from its upper left corner.
-pub(crate) struct Paper<'a> {
+pub(crate) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
 }
 
-impl Paper<'_> {
+impl Canvas<'_> {
     pub(crate) fn fill(
         &self,
         (left, top): (f64, f64),
         (right, bottom): (f64, f64),
-        colour: Colour,
+        color: Color,
         opacity: f64,
     ) -> Result<(), Trouble> {
-        let style: ShapeStyle = colour.rgb().mix(opacity).filled();
+        let style: ShapeStyle = color.rgb().mix(opacity).filled();
         let corners = [fine((left, top)), fine((right, bottom))];
         let drawn = self.area.draw(&Rectangle::new(corners, style));
         drawn.map_err(|error| error.to_string())
@@ -84,11 +84,11 @@ impl Paper<'_> {
     pub(crate) fn path(
         &self,
         places: impl IntoIterator<Item = (f64, f64)>,
-        colour: Colour,
+        color: Color,
         width: f64,
         opacity: f64,
     ) -> Result<(), Trouble> {
-        let style = stroke(colour, width, opacity);
+        let style = stroke(color, width, opacity);
         let places: Vec<(i32, i32)> = places.into_iter().map(fine).collect();
         let drawn = self.area.draw(&PathElement::new(places, style));
         drawn.map_err(|error| error.to_string())
@@ -97,10 +97,10 @@ impl Paper<'_> {
     pub(crate) fn shape(
         &self,
         places: impl IntoIterator<Item = (f64, f64)>,
-        colour: Colour,
+        color: Color,
         opacity: f64,
     ) -> Result<(), Trouble> {
-        let style: ShapeStyle = colour.rgb().mix(opacity).filled();
+        let style: ShapeStyle = color.rgb().mix(opacity).filled();
         let places: Vec<(i32, i32)> = places.into_iter().map(fine).collect();
         let drawn = self.area.draw(&Polygon::new(places, style));
         drawn.map_err(|error| error.to_string())
@@ -111,16 +111,16 @@ impl Paper<'_> {
         &self,
         place: (f64, f64),
         radius: f64,
-        colour: Colour,
+        color: Color,
         hollow: bool,
     ) -> Result<(), Trouble> {
         let radius = rounded(radius * FINE);
-        let filled = if hollow { Colour::Paper } else { colour };
+        let filled = if hollow { Color::Canvas } else { color };
         let filled: ShapeStyle = filled.rgb().filled();
         let inner = Circle::new(fine(place), radius, filled);
         let drawn = self.area.draw(&inner);
         drawn.map_err(|error| error.to_string())?;
-        let edge = if hollow { colour } else { Colour::Paper };
+        let edge = if hollow { color } else { Color::Canvas };
         let ring = Circle::new(fine(place), radius, stroke(edge, 1.5, 1.0));
         let drawn = self.area.draw(&ring);
         drawn.map_err(|error| error.to_string())
@@ -145,12 +145,12 @@ impl Paper<'_> {
         let font = FontDesc::new(FontFamily::Name(family), size, weight);
         let across = match letters.align {
             Align::Left => HPos::Left,
-            Align::Centre => HPos::Center,
+            Align::Center => HPos::Center,
             Align::Right => HPos::Right,
         };
-        let colour = letters.colour.rgb();
+        let color = letters.color.rgb();
         let style = TextStyle::from(font)
-            .color(&colour)
+            .color(&color)
             .pos(Pos::new(across, VPos::Center));
         let drawn = self.area.draw(&Text::new(text, fine(place), style));
         drawn.map_err(|error| error.to_string())
@@ -160,17 +160,17 @@ impl Paper<'_> {
     pub(crate) fn simulated(&self, (right, top): (f64, f64), zoom: f64) -> Result<(), Trouble> {
         let (width, height) = (104.0 * zoom, 24.0 * zoom);
         let left = right - width;
-        self.fill((left, top), (right, top + height), Colour::Badge, 1.0)?;
-        let letters = Letters::new(12.0 * zoom, Colour::BadgeInk)
+        self.fill((left, top), (right, top + height), Color::Badge, 1.0)?;
+        let letters = Letters::new(12.0 * zoom, Color::BadgeInk)
             .bold()
-            .align(Align::Centre);
+            .align(Align::Center);
         let middle = (left + width / 2.0, top + height / 2.0);
         self.text(middle, "SIMULATED", letters)
     }
 }
 
-fn stroke(colour: Colour, width: f64, opacity: f64) -> ShapeStyle {
-    let style: ShapeStyle = colour.rgb().mix(opacity).into();
+fn stroke(color: Color, width: f64, opacity: f64) -> ShapeStyle {
+    let style: ShapeStyle = color.rgb().mix(opacity).into();
     style.stroke_width(u32::try_from(floor_u64((width * FINE).round())).unwrap_or(1))
 }
 
@@ -190,17 +190,17 @@ pub(crate) fn page(
     (width, height): (u32, u32),
     title: &str,
     described: &str,
-    draw: impl FnOnce(&Paper<'_>) -> Result<(), Trouble>,
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), Trouble>,
 ) -> Result<String, Trouble> {
     let units = |pixels: u32| pixels.saturating_mul(rounded(FINE).unsigned_abs());
     let mut svg = String::new();
     {
         let backend = SVGBackend::with_string(&mut svg, (units(width), units(height)));
-        let paper = Paper {
+        let paper = Canvas {
             area: backend.into_drawing_area(),
         };
         let corner = (f64::from(width), f64::from(height));
-        paper.fill((0.0, 0.0), corner, Colour::Paper, 1.0)?;
+        paper.fill((0.0, 0.0), corner, Color::Canvas, 1.0)?;
         draw(&paper)?;
         paper.area.present().map_err(|error| error.to_string())?;
     }
@@ -210,9 +210,9 @@ pub(crate) fn page(
         .ok_or_else(|| "the drawing has no beginning".to_owned())?;
     let halo = format!(
         " stroke=\"#{}\" stroke-width=\"35\" paint-order=\"stroke\"",
-        hex(Colour::Paper)
+        hex(Color::Canvas)
     );
-    let limit = format!("stroke=\"#{}\"", hex(Colour::Limit));
+    let limit = format!("stroke=\"#{}\"", hex(Color::Limit));
     let body = body
         .replace(" opacity=\"1\"", "")
         .replace(" font-family=\"Inter\"", "")
@@ -230,7 +230,7 @@ pub(crate) fn page(
     ))
 }
 
-fn hex(colour: Colour) -> String {
-    let rgb = colour.rgb();
+fn hex(color: Color) -> String {
+    let rgb = color.rgb();
     format!("{:02X}{:02X}{:02X}", rgb.0, rgb.1, rgb.2)
 }

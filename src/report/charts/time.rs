@@ -4,7 +4,7 @@ use crate::report::Report;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::clock::Clock;
 use crate::report::charts::figure::{Figure, Line, Look, Panel, Stretch, Values};
-use crate::report::charts::palette::Colour;
+use crate::report::charts::palette::Color;
 use crate::report::charts::subtitle;
 use crate::report::gather::{GpuTrace, ProcessTrace, Tracked};
 use crate::report::series::thin;
@@ -47,7 +47,7 @@ fn figure(report: &Report, name: &str, title: &str, panels: Vec<Panel>) -> Figur
 /// The lines of one series: one for each stretch of time that no cut interrupts, the last with its name.
 fn series(
     clock: &Clock,
-    (name, colour, look): (&str, Colour, Look),
+    (name, color, look): (&str, Color, Look),
     points: &[(f64, f64)],
     unit: f64,
 ) -> Vec<Line> {
@@ -57,7 +57,7 @@ fn series(
     let pieces = pieces.iter().enumerate();
     let line = |(number, piece): (usize, &Vec<(f64, f64)>)| {
         let name = if number == last { name } else { "" };
-        Line::through(name, colour, look, thin(piece, most))
+        Line::through(name, color, look, thin(piece, most))
     };
     pieces.map(line).collect()
 }
@@ -90,11 +90,11 @@ fn speed(report: &Report) -> Option<Figure> {
     let last = means.iter().rposition(|mean| !mean.is_empty());
     for (number, mean) in means.into_iter().enumerate() {
         let name = if Some(number) == last { "mean" } else { "" };
-        let look = (name, Colour::Speed, Look::Plain);
+        let look = (name, Color::Speed, Look::Plain);
         panel.lines.extend(series(&clock, look, &mean, 1.0));
     }
     for trace in traces.into_iter().step_by(each) {
-        let look = ("", Colour::Speed, Look::Faint);
+        let look = ("", Color::Speed, Look::Faint);
         panel.lines.extend(series(&clock, look, trace, 1.0));
     }
     panel.lines.retain(|line| !line.points.is_empty());
@@ -155,13 +155,13 @@ fn gpu_panel(
     panel.stretches = stretches;
     let mut described = Vec::new();
     for (number, (name, points)) in told.into_iter().enumerate() {
-        let colour = match number {
-            0 => Colour::Energy,
-            other => Colour::series(other + 2),
+        let color = match number {
+            0 => Color::Energy,
+            other => Color::series(other + 2),
         };
         let highest = points.iter().map(|(_, value)| *value).reduce(f64::max);
         described.push(format!("{name}: at most {}", self::number(highest, 0)));
-        let look = (name.as_str(), colour, Look::Plain);
+        let look = (name.as_str(), color, Look::Plain);
         panel.lines.extend(series(&clock, look, &points, 1.0));
     }
     Some((panel, format!("{title}: {}.", described.join("; "))))
@@ -192,7 +192,7 @@ fn energy_panel(report: &Report) -> Option<Panel> {
     )?;
     let users = report.summary.cycles.iter().map(|level| level.users);
     let mut panel = Panel::new(Axis::levels(users), y);
-    let mut line = Line::through("", Colour::Energy, Look::Dotted, places);
+    let mut line = Line::through("", Color::Energy, Look::Dotted, places);
     line.values = Values::Above;
     panel.lines = vec![line];
     Some(panel)
@@ -250,7 +250,7 @@ fn processes(report: &Report) -> Option<Figure> {
                 (pid, true) => format!("pid {pid}"),
                 (pid, false) => format!("{name} {pid}"),
             };
-            (name, Colour::series(number))
+            (name, Color::series(number))
         })
         .collect();
     if !unknown.is_empty() {
@@ -286,7 +286,7 @@ fn process_panel(
         .collect();
     for (number, (_, trace)) in all.iter().enumerate() {
         let points = tracked(trace).series.points();
-        let look = ("", Colour::series(number), Look::Plain);
+        let look = ("", Color::series(number), Look::Plain);
         panel.lines.extend(series(&clock, look, &points, *unit));
     }
     panel.lines.retain(|line| !line.points.is_empty());

@@ -2,7 +2,7 @@
 //! for a slot.
 //!
 //! They are set up and heard on a thread of their own, since looking up an address may take long. The
-//! runner talks to it through [`Watching`] and waits for it twice only: for the power of the idle
+//! runner talks to it through [`MonitorHandle`] and waits for it twice only: for the power of the idle
 //! machine, which the screen counts down, and, briefly, for the last readings of a run.
 
 mod power;
@@ -16,16 +16,16 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Dialect, Target};
-use crate::event::{SourceNote, SourceState, Stamp, Warning, WarningKind, What};
+use crate::event::{EventKind, SourceNote, SourceState, Stamp, Warning, WarningKind};
 use crate::metrics::energy::meter::Meter;
 use crate::metrics::level_energy::ELSEWHERE;
 use crate::probe::gpu::simulated::Load;
-use crate::probe::sampler::{SourceStatus, Watch};
+use crate::probe::sampler::{Sampler, SourceStatus};
 use crate::probe::server::waiting_hint;
 use crate::probe::setup::Setup;
 use crate::probe::source::Observation;
 
-use crate::load::in_flight::Gallery;
+use crate::load::in_flight::AnswerCache;
 use crate::load::runner::MachineWatch;
 use crate::load::timeline::Reporter;
 
@@ -42,13 +42,13 @@ const POWERLESS: [&str; 2] = ["server", "processes"];
 
 /// The thread that looks after the sources.
 pub(crate) struct Monitors {
-    watching: Watching,
+    watching: MonitorHandle,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What the runner may ask of the monitors. Without monitors it answers at once.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Watching(Option<Arc<Shared>>);
+pub(crate) struct MonitorHandle(Option<Arc<Shared>>);
 
 #[derive(Debug)]
 struct Shared {
@@ -60,7 +60,7 @@ struct Shared {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Power {
     Unknown,
-    Told,
+    TaskResult,
     Never,
 }
 
@@ -99,7 +99,7 @@ impl Monitors {
         mut setup: Setup,
         target: &Target,
         reporter: Reporter,
-        gallery: Arc<Gallery>,
+        gallery: Arc<AnswerCache>,
     ) -> Self {
         let load = Load::default();
         setup.target.clone_from(&target.url);
@@ -126,13 +126,13 @@ impl Monitors {
         };
         drop(reporter);
         Self {
-            watching: Watching(Some(shared)),
+            watching: MonitorHandle(Some(shared)),
             thread,
         }
     }
 
     /// What the runner may ask.
-    pub(crate) fn watching(&self) -> Watching {
+    pub(crate) fn watching(&self) -> MonitorHandle {
         self.watching.clone()
     }
 
@@ -166,20 +166,20 @@ impl State {
         }
     }
 
-    fn fact_at(&self, at: Stamp, what: What) {
+    fn fact_at(&self, at: Stamp, what: EventKind) {
         if let Some(reporter) = &self.reporter {
             reporter.fact_at(at, what);
         }
     }
 
-    fn fact(&self, what: What) {
+    fn fact(&self, what: EventKind) {
         if let Some(reporter) = &self.reporter {
             reporter.fact(what);
         }
     }
 
     fn warn(&self, kind: WarningKind, text: String) {
-        self.fact(What::Warning(Warning { kind, text }));
+        self.fact(EventKind::Warning(Warning { kind, text }));
     }
 
     fn finish(&mut self) {
@@ -191,7 +191,7 @@ impl State {
         match &seen {
             Observation::Gpu(sample) => {
                 if sample.watts.is_some() || sample.energy_counter_j.is_some() {
-                    self.power = Power::Told;
+                    self.power = Power::TaskResult;
                     self.powered = self.powered.max(at);
                     // Only what came before the first cycle is asked for again.
                     if self.users.is_none() {
@@ -202,7 +202,7 @@ impl State {
             Observation::Server(sample) => self.slots = sample.slots.or(self.slots),
             Observation::Processes(_) => {}
         }
-        self.fact_at(at, seen.into_what());
+        self.fact_at(at, seen.into_kind());
     }
 
     /// Tells how a source fares, where that changed; what is wrong also in the log, once.
@@ -220,7 +220,7 @@ impl State {
             self.warn(WarningKind::Monitor, text);
         }
         self.notes.insert(note.source.clone(), note.clone());
-        self.fact(What::Source(note));
+        self.fact(EventKind::Source(note));
     }
 
     fn look_at(&mut self, statuses: &[SourceStatus]) {
@@ -256,7 +256,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, setup: Setup, load: &Load, gallery: &Gallery) {
+    fn work(&self, setup: Setup, load: &Load, gallery: &AnswerCache) {
         let clock = self.lock().reporter.as_ref().map(Reporter::clock);
         let Some(clock) = clock else { return };
         let tick = setup.places.tick;
@@ -269,7 +269,7 @@ impl Shared {
                 mend: None,
             });
         }
-        let mut watch = Watch::start(clock, tick, made.sources);
+        let mut watch = Sampler::start(clock, tick, made.sources);
         loop {
             let goes_on = self.wait();
             load.set(gallery.in_flight());
@@ -299,7 +299,7 @@ impl Shared {
     }
 }
 
-impl MachineWatch for Watching {
+impl MachineWatch for MonitorHandle {
     /// A cycle of so many users begins.
     fn cycle(&self, users: u32) {
         if let Some(shared) = &self.0 {

@@ -19,17 +19,17 @@ fn target(simulated: bool) -> Target {
     }
 }
 
-fn watching(simulated: bool) -> (Watching, Timeline, RunClock) {
+fn watching(simulated: bool) -> (MonitorHandle, Timeline, RunClock) {
     let clock = RunClock::start();
     let (reporter, timeline) = timeline(clock);
     let shared = Shared {
         state: Mutex::new(State::new(&target(simulated), reporter)),
         bell: Condvar::new(),
     };
-    (Watching(Some(Arc::new(shared))), timeline, clock)
+    (MonitorHandle(Some(Arc::new(shared))), timeline, clock)
 }
 
-impl Watching {
+impl MonitorHandle {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.as_ref().unwrap().lock()
     }
@@ -53,7 +53,7 @@ fn slots(slots: u32) -> Observation {
 }
 
 /// All that was told, once nobody tells any more.
-async fn told(watching: Watching, mut timeline: Timeline) -> Vec<What> {
+async fn told(watching: MonitorHandle, mut timeline: Timeline) -> Vec<EventKind> {
     watching.state().finish();
     let mut events: Vec<Event> = Vec::new();
     while timeline.next(&mut events).await {}
@@ -61,7 +61,7 @@ async fn told(watching: Watching, mut timeline: Timeline) -> Vec<What> {
 }
 
 /// A reading a second for so many seconds.
-async fn readings(watching: &Watching, clock: RunClock, seconds: u32) {
+async fn readings(watching: &MonitorHandle, clock: RunClock, seconds: u32) {
     for _ in 0..seconds {
         watching.state().take(clock.now(), watts(60.0));
         sleep(Duration::from_secs(1)).await;
@@ -75,9 +75,9 @@ async fn the_idle_machine_is_measured_for_as_long_as_asked() {
     let idle = watching.clone().idle(10.0, CancellationToken::new());
     tokio::join!(idle, readings(&watching, clock, 12));
     let told = told(watching, timeline).await;
-    assert!(told.contains(&What::IdleStarted { seconds: 10.0 }));
+    assert!(told.contains(&EventKind::IdleStarted { seconds: 10.0 }));
     let baseline = told.iter().find_map(|what| match what {
-        What::Baseline(baseline) => Some(*baseline),
+        EventKind::Baseline(baseline) => Some(*baseline),
         _ => None,
     });
     let baseline = baseline.unwrap();
@@ -99,7 +99,7 @@ async fn a_short_idle_waits_for_the_reading_that_tells_of_its_end() {
     tokio::join!(idle, later);
     let told = told(watching, timeline).await;
     let seconds = told.iter().find_map(|what| match what {
-        What::Baseline(baseline) => Some(baseline.seconds),
+        EventKind::Baseline(baseline) => Some(baseline.seconds),
         _ => None,
     });
     assert!((seconds.unwrap() - 2.2).abs() < 0.01, "{seconds:?}");
@@ -118,7 +118,11 @@ async fn a_skipped_idle_machine_has_no_power_and_does_not_wait() {
     tokio::join!(watching.clone().idle(10.0, skipped.clone()), skip);
     assert!(begun.elapsed() < Duration::from_secs(4));
     let told = told(watching, timeline).await;
-    assert!(!told.iter().any(|what| matches!(what, What::Baseline(_))));
+    assert!(
+        !told
+            .iter()
+            .any(|what| matches!(what, EventKind::Baseline(_)))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,9 +146,9 @@ async fn where_nothing_tells_power_there_is_no_wait() {
     ];
     watching.state().look_at(&nothing);
     assert!(!watching.may_tell_power(10.0));
-    assert!(!Watching::default().may_tell_power(10.0));
+    assert!(!MonitorHandle::default().may_tell_power(10.0));
     let told = told(watching, timeline).await;
-    let is_idle = |what: &What| matches!(what, What::IdleStarted { .. });
+    let is_idle = |what: &EventKind| matches!(what, EventKind::IdleStarted { .. });
     assert!(!told.iter().any(is_idle), "no countdown to nothing");
 }
 
@@ -173,7 +177,9 @@ async fn who_waits_in_line_is_told_once_whatever_is_known_first() {
         let texts: Vec<&String> = told
             .iter()
             .filter_map(|what| match what {
-                What::Warning(warning) if warning.kind == WarningKind::Slots => Some(&warning.text),
+                EventKind::Warning(warning) if warning.kind == WarningKind::Slots => {
+                    Some(&warning.text)
+                }
                 _ => None,
             })
             .collect();
@@ -203,21 +209,23 @@ async fn a_change_of_a_source_is_told_and_its_fault_warned_of_once() {
         watching.state().note(note(state, why));
     }
     let told = told(watching, timeline).await;
-    let notes = told.iter().filter(|what| matches!(what, What::Source(_)));
+    let notes = told
+        .iter()
+        .filter(|what| matches!(what, EventKind::Source(_)));
     assert_eq!(notes.count(), 3);
     let warnings: Vec<_> = told
         .iter()
-        .filter(|what| matches!(what, What::Warning(_)))
+        .filter(|what| matches!(what, EventKind::Warning(_)))
         .collect();
     let text = "rapl: needs root: run as root".to_owned();
     let kind = WarningKind::Monitor;
-    assert_eq!(warnings, [&What::Warning(Warning { kind, text })]);
+    assert_eq!(warnings, [&EventKind::Warning(Warning { kind, text })]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_last_second_is_waited_for_only_where_a_reading_will_tell_of_it() {
     let (watching, _timeline, clock) = watching(false);
-    let waited = async |watching: &Watching| {
+    let waited = async |watching: &MonitorHandle| {
         let begun = Instant::now();
         watching.last_reading().await;
         begun.elapsed()

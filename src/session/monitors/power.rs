@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::event::{Stamp, WarningKind, What};
+use crate::event::{EventKind, Stamp, WarningKind};
 use crate::load::timeline::Reporter;
 use crate::metrics::energy::{LEAST_SPAN_S, LONGEST_STEP_S, baseline};
 use crate::session::monitors::{LAST_SECOND, LOOK, POWER_WAIT, Power, Shared};
@@ -16,7 +16,7 @@ impl Shared {
         let awaited = || {
             let state = self.lock();
             let is_told = end.since(state.powered) <= LONGEST_STEP_S;
-            state.power == Power::Told && is_told && state.powered < end
+            state.power == Power::TaskResult && is_told && state.powered < end
         };
         while awaited() && Instant::now() < deadline {
             sleep(Duration::from_millis(20)).await;
@@ -32,10 +32,10 @@ impl Shared {
         while self.lock().power == Power::Unknown && Instant::now() < patience {
             sleep(LOOK).await;
         }
-        if self.lock().power != Power::Told {
+        if self.lock().power != Power::TaskResult {
             return;
         }
-        self.lock().fact(What::IdleStarted { seconds });
+        self.lock().fact(EventKind::IdleStarted { seconds });
         let from = clock.now();
         let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         sleep_until(clock.instant(from) + span).await;
@@ -50,7 +50,7 @@ impl Shared {
             .flatten();
         let idle = metered.and_then(|metered| baseline(&metered.energy, metered.scope));
         match idle {
-            Some(idle) => state.fact(What::Baseline(idle)),
+            Some(idle) => state.fact(EventKind::Baseline(idle)),
             None => state.warn(
                 WarningKind::Monitor,
                 "the power of the idle machine could not be measured: too few readings".to_owned(),

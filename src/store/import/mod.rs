@@ -21,7 +21,7 @@ mod timeline;
 use std::fs;
 use std::path::Path;
 
-use crate::event::{Event, RunInfo, What};
+use crate::event::{Event, EventKind, RunInfo};
 use crate::store::{RunDirectory, StoreError};
 use folder::LevelFolder;
 use rows::Problems;
@@ -68,9 +68,9 @@ pub fn record(import: &Import, root: &Path) -> Result<std::path::PathBuf, StoreE
     let mut recorder = crate::store::Recorder::open(&directory)?;
     for event in &import.events {
         let event = match &event.what {
-            What::RunStarted(_) => Event {
+            EventKind::RunStarted(_) => Event {
                 at: event.at,
-                what: What::RunStarted(Box::new(directory.info().clone())),
+                what: EventKind::RunStarted(Box::new(directory.info().clone())),
             },
             _ => event.clone(),
         };

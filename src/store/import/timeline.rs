@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::event::{
-    CycleEnd, Event, FailureKind, GpuSample, Imported, Outcome, PowerScope, ProcessSample,
-    RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind, What,
+    CycleEnd, Event, EventKind, FailureKind, GpuSample, Imported, Outcome, PowerScope,
+    ProcessSample, RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind,
 };
 use crate::event::{Dialect, Model, Target};
 use crate::plan::Plan;
@@ -60,12 +60,12 @@ pub(crate) fn timeline(
     let problems = problems.into_sentences();
     let mut events = vec![Event {
         at: Stamp(0),
-        what: What::RunStarted(Box::new(info.clone())),
+        what: EventKind::RunStarted(Box::new(info.clone())),
     }];
     let told = notes(levels, usage_is_known).into_iter();
     events.extend(told.chain(problems.iter().cloned()).map(|text| Event {
         at: Stamp(0),
-        what: What::Warning(Warning {
+        what: EventKind::Warning(Warning {
             kind: WarningKind::Imported,
             text,
         }),
@@ -80,7 +80,7 @@ pub(crate) fn timeline(
     // Stable: what happens at one instant stays in the order in which it was put here.
     events.sort_by_key(|event| event.at);
     let at = events.last().map_or(Stamp(0), |event| event.at);
-    let what = What::RunEnded { why: RunEnd::Done };
+    let what = EventKind::RunEnded { why: RunEnd::Done };
     events.push(Event { at, what });
     Import {
         info,
@@ -164,14 +164,14 @@ fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64)
     let mut events = vec![
         Event {
             at: start,
-            what: What::CycleStarted {
+            what: EventKind::CycleStarted {
                 cycle: number,
                 users,
             },
         },
         Event {
             at: start,
-            what: What::ConnectionsOpened {
+            what: EventKind::ConnectionsOpened {
                 cycle: number,
                 connect_us: Vec::new(),
                 failed: 0,
@@ -184,7 +184,7 @@ fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64)
         *next_id += 1;
         events.push(Event {
             at: start,
-            what: What::RequestStarted {
+            what: EventKind::RequestStarted {
                 id: record.id,
                 cycle: number,
                 user: record.user,
@@ -194,7 +194,7 @@ fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64)
         if let Some(first) = record.first_token {
             later.push(Event {
                 at: first,
-                what: What::FirstToken {
+                what: EventKind::FirstToken {
                     id: record.id,
                     cycle: number,
                     ttft_us: first.0.saturating_sub(start.0),
@@ -204,7 +204,7 @@ fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64)
         }
         later.push(Event {
             at: record.ended,
-            what: What::RequestEnded(Box::new(record)),
+            what: EventKind::RequestEnded(Box::new(record)),
         });
     }
     later.sort_by_key(|event| event.at);
@@ -212,7 +212,7 @@ fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64)
     let end = events.iter().map(|event| event.at).max();
     events.push(Event {
         at: end.unwrap_or(start).max(clock.stamp(cycle.end)),
-        what: What::CycleEnded {
+        what: EventKind::CycleEnded {
             cycle: number,
             why: CycleEnd::Done,
         },
@@ -267,7 +267,7 @@ fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
 fn gpu_event(row: &GpuRow, clock: Clock, usage_is_known: bool) -> Event {
     Event {
         at: clock.stamp(row.at),
-        what: What::Gpu(GpuSample {
+        what: EventKind::Gpu(GpuSample {
             source: SOURCE.to_owned(),
             scope: Some(PowerScope::Gpu),
             watts: row.watts,
@@ -286,7 +286,7 @@ fn process_events(levels: &[LevelFolder], clock: Clock) -> Vec<Event> {
     }
     let table = |(at, table): (DateTime<Utc>, BTreeMap<u32, &ProcessRow>)| Event {
         at: clock.stamp(at),
-        what: What::Processes(table.values().map(|row| sample(row)).collect()),
+        what: EventKind::Processes(table.values().map(|row| sample(row)).collect()),
     };
     tables.into_iter().map(table).collect()
 }

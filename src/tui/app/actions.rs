@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 use ratatui::layout::{Position, Rect};
 
 use crate::load::Command;
-use crate::session::Ask;
+use crate::session::SessionCommand;
 use crate::tui::Exit;
 use crate::tui::app::{App, Dialog, Effect, Frozen, Progress, Screen};
 use crate::tui::keys;
@@ -44,35 +44,37 @@ impl App {
             Action::Quit if self.is_measuring() => self.question(Dialog::Quit),
             Action::Quit => return self.leave(Exit::Quit),
             Action::Stop => self.question(Dialog::Stop),
-            Action::Pause => Some(Ask::Run(Command::TogglePause)),
-            Action::Skip => Some(Ask::Run(Command::Skip)),
+            Action::Pause => Some(SessionCommand::Run(Command::TogglePause)),
+            Action::Skip => Some(SessionCommand::Run(Command::Skip)),
             Action::Repeat => {
                 self.notice = Some("This level runs once more, next.".to_owned());
-                Some(Ask::Run(Command::Repeat))
+                Some(SessionCommand::Run(Command::Repeat))
             }
             Action::Simulate | Action::Search => Some(self.search(action == Action::Simulate)),
-            Action::Pull => self.missing_model().map(|name| Ask::Pull(name.to_owned())),
+            Action::Pull => self
+                .missing_model()
+                .map(|name| SessionCommand::Pull(name.to_owned())),
             _ => {
                 self.look(action);
                 None
             }
         };
-        let ask = ask.map(Effect::Ask);
+        let ask = ask.map(Effect::SessionCommand);
         ask.into_iter().chain([Effect::Redraw]).collect()
     }
 
-    fn question(&mut self, dialog: Dialog) -> Option<Ask> {
+    fn question(&mut self, dialog: Dialog) -> Option<SessionCommand> {
         self.dialog = Some(dialog);
         None
     }
 
-    fn search(&mut self, simulated: bool) -> Ask {
+    fn search(&mut self, simulated: bool) -> SessionCommand {
         self.options.simulated = simulated;
         self.screen = Screen::Searching { url: None };
         if simulated {
-            Ask::Simulate
+            SessionCommand::Simulate
         } else {
-            Ask::Search
+            SessionCommand::Search
         }
     }
 
@@ -97,13 +99,13 @@ impl App {
         self.show(View::Live);
         let model = Box::new(model);
         let start = match self.options.resume.take() {
-            Some(directory) => Ask::Resume { directory, model },
-            None => Ask::Start {
+            Some(directory) => SessionCommand::Resume { directory, model },
+            None => SessionCommand::Start {
                 plan: Box::new(self.options.plan.clone()),
                 model,
             },
         };
-        vec![Effect::Ask(start), Effect::Redraw]
+        vec![Effect::SessionCommand(start), Effect::Redraw]
     }
 
     /// What changes only the look.
@@ -219,7 +221,7 @@ impl App {
 
     fn next_theme(&mut self) {
         if self.options.no_color {
-            self.notice = Some("NO_COLOR is set: there is one theme, without colour.".to_owned());
+            self.notice = Some("NO_COLOR is set: there is one theme, without color.".to_owned());
             return;
         }
         self.theme = self.theme.next();

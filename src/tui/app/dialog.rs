@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::load::Command;
-use crate::session::Ask;
+use crate::session::SessionCommand;
 use crate::tui::Exit;
 use crate::tui::app::{App, Effect};
 use crate::tui::keys::Action;
@@ -74,7 +74,12 @@ impl App {
         let Some(dialog) = self.dialog.take() else {
             return Vec::new();
         };
-        let tell = |command| vec![Effect::Ask(Ask::Run(command)), Effect::Redraw];
+        let tell = |command| {
+            vec![
+                Effect::SessionCommand(SessionCommand::Run(command)),
+                Effect::Redraw,
+            ]
+        };
         match dialog {
             Dialog::Quit => self.leave(Exit::Quit),
             Dialog::Stop => tell(Command::Stop),

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use crate::event::{Event, Stamp};
 use crate::metrics::energy::meter::Meter;
 use crate::metrics::state::{RunState, Stage};
-use crate::session::Ask;
-use crate::tui::Cx;
+use crate::session::SessionCommand;
+use crate::tui::PaneContext;
 use crate::tui::app::{App, Effect, Progress, Screen};
 
 /// The machine as it was last told of.
@@ -42,7 +42,7 @@ impl App {
         }
         self.idle.asked = url.cloned();
         self.idle.run = RunState::default();
-        url.map(|_| Effect::Ask(Ask::Observe))
+        url.map(|_| Effect::SessionCommand(SessionCommand::Observe))
     }
 
     pub(super) fn idle_events(&mut self, url: &str, events: &[Event]) -> Vec<Effect> {
@@ -65,11 +65,11 @@ impl App {
     }
 
     /// What the panes of the machine may look at before a run; None while nothing is told.
-    pub fn idle(&self) -> Option<Cx<'_>> {
+    pub fn idle(&self) -> Option<PaneContext<'_>> {
         let run = &self.idle.run;
         let since = self.now.saturating_duration_since(self.idle.heard);
         let since = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
-        (run.events > 0).then(|| Cx {
+        (run.events > 0).then(|| PaneContext {
             run,
             limits: self.limits(),
             verdict: &self.judged.verdict,

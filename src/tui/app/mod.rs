@@ -43,14 +43,14 @@ use crate::event::Stamp;
 use crate::load::Command;
 use crate::metrics::state::{RunState, Stage};
 use crate::plan::Limits;
-use crate::session::{Ask, News};
-use crate::tui::background::{Errand, Told};
+use crate::session::{SessionCommand, SessionEvent};
+use crate::tui::background::{BackgroundTask, TaskResult};
 use crate::tui::keys::Mode;
 use crate::tui::layout::{Areas, Arrangement, Pane, View, layout};
 use crate::tui::panes::processes;
 use crate::tui::panes::requests_view::Sorting;
 use crate::tui::theme::Theme;
-use crate::tui::{AnswerView, Cx, Exit, Options, Shutdown};
+use crate::tui::{AnswerView, Exit, Options, PaneContext, Shutdown};
 
 pub use dialog::Dialog;
 use idle::Idle;
@@ -67,7 +67,7 @@ pub enum Msg {
     /// A key, the mouse, or a new size.
     Input(Event),
     /// The session tells something.
-    News(News),
+    SessionEvent(SessionEvent),
     /// The session is gone: no more news.
     NewsEnded,
     /// Time went by: a second while a run goes on, or until a token of the preview fell due.
@@ -77,7 +77,7 @@ pub enum Msg {
     /// A picture was written there, or why not.
     Pictured(Result<PathBuf, String>),
     /// What came of an errand.
-    Told(Told),
+    TaskResult(TaskResult),
     /// A signal.
     Shutdown(Shutdown),
 }
@@ -86,13 +86,13 @@ pub enum Msg {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Tell the session.
-    Ask(Ask),
+    SessionCommand(SessionCommand),
     /// Draw a frame.
     Redraw,
     /// Write a picture of the screen.
     Picture,
     /// Have something done that takes its time.
-    Errand(Errand),
+    BackgroundTask(BackgroundTask),
     /// Leave.
     Quit,
 }
@@ -155,9 +155,9 @@ impl App {
         });
         theme.ascii = options.ascii;
         let first = if options.simulated {
-            Ask::Simulate
+            SessionCommand::Simulate
         } else {
-            Ask::Search
+            SessionCommand::Search
         };
         let mut app = Self {
             theme,
@@ -198,7 +198,7 @@ impl App {
             app.open_replay(*replay);
             return (app, vec![Effect::Redraw]);
         }
-        (app, vec![Effect::Ask(first), Effect::Redraw])
+        (app, vec![Effect::SessionCommand(first), Effect::Redraw])
     }
 
     /// Takes in what was heard at the instant `at`; says what is to be done.
@@ -214,17 +214,17 @@ impl App {
             Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),
             Msg::Input(Event::Resize(width, height)) => self.sized(Size::new(width, height)),
             Msg::Input(_) => Vec::new(),
-            Msg::News(news) => self.behind_replay(|app| app.news(news)),
-            Msg::NewsEnded => self.behind_replay(Self::news_ended),
+            Msg::SessionEvent(news) => self.with_live_view(|app| app.news(news)),
+            Msg::NewsEnded => self.with_live_view(Self::news_ended),
             Msg::Tick => vec![Effect::Redraw],
             Msg::Sized(size) => self.sized(size),
             Msg::Pictured(result) => self.pictured(result),
-            Msg::Told(told) => self.told(told),
+            Msg::TaskResult(told) => self.told(told),
             Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
         };
         self.keep_view();
         self.judge();
-        self.heed_lanes();
+        self.sync_lanes();
         effects.extend(self.watch());
         effects.extend(self.observe());
         effects.append(&mut self.wanted);
@@ -257,7 +257,7 @@ impl App {
         };
         let stop = self
             .is_measuring()
-            .then_some(Effect::Ask(Ask::Run(command)));
+            .then_some(Effect::SessionCommand(SessionCommand::Run(command)));
         stop.into_iter().chain([Effect::Quit]).collect()
     }
 
@@ -355,14 +355,14 @@ impl App {
     }
 
     /// What `pane` may look at.
-    pub fn cx(&self, pane: Pane) -> Cx<'_> {
+    pub fn cx(&self, pane: Pane) -> PaneContext<'_> {
         let shown = self.shown();
         let request = self.shown_request();
         let answer = self
             .frozen
             .as_ref()
             .map_or(&self.answer, |frozen| &frozen.answer);
-        Cx {
+        PaneContext {
             run: shown,
             limits: self.limits(),
             verdict: &self.judged.verdict,

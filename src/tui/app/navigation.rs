@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::load::Command;
 use crate::metrics::state::CycleState;
-use crate::session::Ask;
+use crate::session::SessionCommand;
 use crate::tui::AnswerView;
 use crate::tui::app::{App, Effect, Screen};
 use crate::tui::keys::Action;
@@ -81,7 +81,7 @@ impl App {
             id,
             parts: Vec::new(),
         });
-        let ask = Effect::Ask(Ask::Run(Command::Watch(id)));
+        let ask = Effect::SessionCommand(SessionCommand::Run(Command::Watch(id)));
         (in_flight && !known && self.is_busy()).then_some(ask)
     }
 

@@ -118,7 +118,7 @@ impl App {
     }
 
     /// Lets the time of the lanes pass or stand still, as the screen is now.
-    pub(super) fn heed_lanes(&mut self) {
+    pub(super) fn sync_lanes(&mut self) {
         let shown = self.shows_lanes();
         let watched = !self.preview.watch.is_paused();
         if shown {

@@ -17,7 +17,7 @@ use crate::store::opened::Opened;
 use crate::tui::AnswerView;
 use crate::tui::app::preview::Preview;
 use crate::tui::app::{App, Frozen, Progress, Screen};
-use crate::tui::keys::Reel;
+use crate::tui::keys::ReplayAction;
 use crate::tui::layout::{Pane, View};
 use crate::tui::player::Player;
 
@@ -172,7 +172,7 @@ impl App {
     }
 
     /// Does something to what stands aside, as if it were on the screen.
-    pub(super) fn behind_replay<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn with_live_view<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let Some(mut replay) = self.replay.take() else {
             return work(self);
         };
@@ -241,8 +241,8 @@ impl App {
     }
 
     /// Does what a key asks of the replay.
-    pub(super) fn act_on_replay(&mut self, reel: Reel) {
-        if reel == Reel::Leave {
+    pub(super) fn act_on_replay(&mut self, reel: ReplayAction) {
+        if reel == ReplayAction::Leave {
             self.close_replay();
             self.show(View::Runs);
             return;
@@ -252,23 +252,23 @@ impl App {
         };
         let player = &mut replay.player;
         let to = match reel {
-            Reel::Pause if player.is_over() => {
+            ReplayAction::Pause if player.is_over() => {
                 // At the end there is nothing to pause: once more.
                 if player.is_paused() {
                     player.toggle_pause();
                 }
                 player.begin()
             }
-            Reel::Pause => return player.toggle_pause(),
-            Reel::Faster => return player.set_pace(faster(player.pace())),
-            Reel::Slower => return player.set_pace(slower(player.pace())),
-            Reel::Back => player.beside(-STEP_S),
-            Reel::On => player.beside(STEP_S),
-            Reel::PreviousCycle => player.previous_cycle(),
-            Reel::NextCycle => player.next_cycle().unwrap_or(player.end()),
-            Reel::Begin => player.begin(),
-            Reel::End => player.end(),
-            Reel::Leave => return,
+            ReplayAction::Pause => return player.toggle_pause(),
+            ReplayAction::Faster => return player.set_pace(faster(player.pace())),
+            ReplayAction::Slower => return player.set_pace(slower(player.pace())),
+            ReplayAction::Back => player.beside(-STEP_S),
+            ReplayAction::On => player.beside(STEP_S),
+            ReplayAction::PreviousCycle => player.previous_cycle(),
+            ReplayAction::NextCycle => player.next_cycle().unwrap_or(player.end()),
+            ReplayAction::Begin => player.begin(),
+            ReplayAction::End => player.end(),
+            ReplayAction::Leave => return,
         };
         self.wind(to);
     }

@@ -9,8 +9,8 @@ use crate::store::opened::Opened;
 use crate::tui::app::navigation::Step;
 use crate::tui::app::session_events::from_the_end;
 use crate::tui::app::{App, Dialog, Effect, Progress, Runs, Screen};
-use crate::tui::background::{Errand, Told};
-use crate::tui::keys::Shelf;
+use crate::tui::background::{BackgroundTask, TaskResult};
+use crate::tui::keys::RunListAction;
 use crate::tui::layout::{Pane, View};
 
 impl App {
@@ -19,8 +19,8 @@ impl App {
         &self.runs
     }
 
-    fn want(&mut self, errand: Errand) {
-        self.wanted.push(Effect::Errand(errand));
+    fn want(&mut self, errand: BackgroundTask) {
+        self.wanted.push(Effect::BackgroundTask(errand));
     }
 
     /// Looks which runs there are.
@@ -30,7 +30,7 @@ impl App {
             Some(_) if self.runs.reading => self.runs.again = true,
             Some(root) => {
                 self.runs.reading = true;
-                self.want(Errand::List(root));
+                self.want(BackgroundTask::List(root));
             }
             None => self.runs.list(Err(
                 "No place for runs is known; name one with --runs-dir.".to_owned()
@@ -56,21 +56,21 @@ impl App {
     }
 
     /// Does what a key asks of the list of runs.
-    pub(super) fn act_on_runs(&mut self, what: Shelf, key: &KeyEvent) {
+    pub(super) fn act_on_runs(&mut self, what: RunListAction, key: &KeyEvent) {
         match what {
-            Shelf::Open => self.open_selected(),
-            Shelf::Mark => self.mark_selected(),
-            Shelf::Compare => self.compare_marked(),
-            Shelf::Delete => self.ask_to_delete(),
-            Shelf::Filter => self.runs.typing = true,
-            Shelf::Type => self.type_letter(key),
-            Shelf::Erase => {
+            RunListAction::Open => self.open_selected(),
+            RunListAction::Mark => self.mark_selected(),
+            RunListAction::Compare => self.compare_marked(),
+            RunListAction::Delete => self.ask_to_delete(),
+            RunListAction::Filter => self.runs.typing = true,
+            RunListAction::Type => self.type_letter(key),
+            RunListAction::Erase => {
                 self.runs.filter.pop();
-                self.runs.sift();
+                self.runs.apply_filter();
             }
-            Shelf::Keep => self.runs.typing = false,
-            Shelf::Again => self.list_runs(),
-            Shelf::Back => self.step_back(),
+            RunListAction::Keep => self.runs.typing = false,
+            RunListAction::Again => self.list_runs(),
+            RunListAction::Back => self.step_back(),
         }
     }
 
@@ -81,7 +81,7 @@ impl App {
         if let Some(directory) = self.directory_of(&entry.id) {
             self.notice = Some(format!("Opening {}…", entry.id));
             self.runs.opening = Some(directory.clone());
-            self.want(Errand::Open(directory));
+            self.want(BackgroundTask::Open(directory));
         }
     }
 
@@ -100,7 +100,7 @@ impl App {
         let marked = self.runs.marked.iter();
         let directories = marked.filter_map(|id| self.directory_of(id)).collect();
         self.notice = Some("Comparing…".to_owned());
-        self.want(Errand::Compare(directories));
+        self.want(BackgroundTask::Compare(directories));
     }
 
     fn ask_to_delete(&mut self) {
@@ -111,20 +111,20 @@ impl App {
             self.notice = Some("This run is being recorded: it cannot be deleted.".to_owned());
             return;
         }
-        self.runs.doomed = Some(id);
+        self.runs.pending_delete = Some(id);
         self.dialog = Some(Dialog::Delete);
     }
 
     /// The question whether to delete was answered with yes.
     pub(super) fn delete_doomed(&mut self) {
-        let Some(id) = self.runs.doomed.take() else {
+        let Some(id) = self.runs.pending_delete.take() else {
             return;
         };
         // A run may have begun to be recorded while the question stood there.
         if self.recording() == Some(&id) {
             self.notice = Some("This run is being recorded: it cannot be deleted.".to_owned());
         } else if let Some(root) = self.options.archive.clone() {
-            self.want(Errand::Delete { root, id });
+            self.want(BackgroundTask::Delete { root, id });
         }
     }
 
@@ -140,7 +140,7 @@ impl App {
         } else if self.runs.typing || !self.runs.filter.is_empty() {
             self.runs.typing = false;
             self.runs.filter.clear();
-            self.runs.sift();
+            self.runs.apply_filter();
         } else if self.runs.marks() > 0 {
             self.runs.marked.clear();
         } else if self.replay.is_some() {
@@ -168,17 +168,17 @@ impl App {
     }
 
     /// Takes in what came of an errand.
-    pub(super) fn told(&mut self, told: Told) -> Vec<Effect> {
+    pub(super) fn told(&mut self, told: TaskResult) -> Vec<Effect> {
         match told {
-            Told::Listed(listing) => {
+            TaskResult::Listed(listing) => {
                 self.runs.list(listing);
                 self.runs.reading = false;
                 if std::mem::take(&mut self.runs.again) {
                     self.list_runs();
                 }
             }
-            Told::Opened { directory, run } => self.opened(&directory, run),
-            Told::Compared(Ok(comparison)) => {
+            TaskResult::Opened { directory, run } => self.opened(&directory, run),
+            TaskResult::Compared(Ok(comparison)) => {
                 self.notice = None;
                 self.runs.comparison = Some(comparison);
                 self.scroll.remove(&Pane::Comparison);
@@ -186,13 +186,13 @@ impl App {
                     self.focus = Pane::Comparison;
                 }
             }
-            Told::Compared(Err(why)) => self.notice = Some(format!("No comparison: {why}")),
-            Told::Deleted { id, result } => self.deleted(&id, result),
-            Told::Reported(Ok(page)) => {
+            TaskResult::Compared(Err(why)) => self.notice = Some(format!("No comparison: {why}")),
+            TaskResult::Deleted { id, result } => self.deleted(&id, result),
+            TaskResult::Reported(Ok(page)) => {
                 self.notice = Some(format!("Report: {}", from_the_end(&page)));
             }
-            Told::Reported(Err(why)) => self.notice = Some(format!("No report: {why}")),
-            Told::BrokeOff(why) => {
+            TaskResult::Reported(Err(why)) => self.notice = Some(format!("No report: {why}")),
+            TaskResult::BrokeOff(why) => {
                 // Which of them it was is not known: the list can be asked for again.
                 self.runs.reading = false;
                 self.notice = Some(format!("It broke off: {why}"));
@@ -246,7 +246,7 @@ impl App {
             }
         };
         self.notice = Some("Writing the report…".to_owned());
-        self.want(Errand::Report(directory));
+        self.want(BackgroundTask::Report(directory));
     }
 
     fn report_directory(&self) -> Result<PathBuf, &'static str> {

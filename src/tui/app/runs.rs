@@ -30,7 +30,7 @@ pub struct Runs {
     /// The directory that is being read for a replay.
     pub(super) opening: Option<PathBuf>,
     /// The run that is asked about.
-    pub(super) doomed: Option<String>,
+    pub(super) pending_delete: Option<String>,
 }
 
 impl Runs {
@@ -109,9 +109,9 @@ impl Runs {
     }
 
     /// The run that is asked about.
-    pub fn doomed(&self) -> Option<&Found> {
-        let doomed = self.doomed.as_deref()?;
-        self.all().iter().find(|found| found.id() == doomed)
+    pub fn pending_delete(&self) -> Option<&Found> {
+        let pending_delete = self.pending_delete.as_deref()?;
+        self.all().iter().find(|found| found.id() == pending_delete)
     }
 
     pub(super) fn select(&mut self, row: usize) {
@@ -120,7 +120,7 @@ impl Runs {
     }
 
     /// Shows those that the filter leaves; the selected one stays selected if it is among them.
-    pub(super) fn sift(&mut self) {
+    pub(super) fn apply_filter(&mut self) {
         let filter = self.filter.as_str();
         let holds = |found: &Found| match found {
             Found::Run(entry) => matches(entry, filter),
@@ -140,7 +140,7 @@ impl Runs {
         self.listing = Some(listing);
         let there: Vec<String> = self.all().iter().map(|f| f.id().to_owned()).collect();
         self.marked.retain(|marked| there.contains(marked));
-        self.sift();
+        self.apply_filter();
     }
 
     pub(super) fn forget(&mut self, id: &str) {
@@ -148,7 +148,7 @@ impl Runs {
             found.retain(|found| found.id() != id);
         }
         self.marked.retain(|marked| marked != id);
-        self.sift();
+        self.apply_filter();
         self.selected = self.selected().map(|found| found.id().to_owned());
     }
 
@@ -164,7 +164,7 @@ impl Runs {
     pub(super) fn type_letter(&mut self, letter: char) {
         if !letter.is_control() && self.filter.chars().count() < LONGEST_FILTER {
             self.filter.push(letter);
-            self.sift();
+            self.apply_filter();
         }
     }
 }

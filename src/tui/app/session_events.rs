@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::dialect::Discovery;
-use crate::event::{Answer, Event, RunEnd, What};
+use crate::event::{Answer, Event, EventKind, RunEnd};
 use crate::metrics::state::{RunState, Stage};
-use crate::session::{AnswerText, News};
+use crate::session::{AnswerText, SessionEvent};
 use crate::tui::AnswerView;
 use crate::tui::app::{App, Download, Effect, Progress, Screen, is_model};
 use crate::tui::layout::View;
@@ -14,17 +14,17 @@ use crate::tui::layout::View;
 const ANSWER_BYTES: usize = 128 * 1024;
 
 impl App {
-    pub(super) fn news(&mut self, news: News) -> Vec<Effect> {
+    pub(super) fn news(&mut self, news: SessionEvent) -> Vec<Effect> {
         match news {
-            News::Searching { url } if !self.is_busy() => {
+            SessionEvent::Searching { url } if !self.is_busy() => {
                 self.screen = Screen::Searching { url: Some(url) };
             }
-            News::NotFound { tried } if !self.is_busy() => {
+            SessionEvent::NotFound { tried } if !self.is_busy() => {
                 self.screen = Screen::NotFound { tried };
             }
-            News::Searching { .. } | News::NotFound { .. } => {}
-            News::Found(discovery) => return self.found_server(discovery),
-            News::Pulling {
+            SessionEvent::Searching { .. } | SessionEvent::NotFound { .. } => {}
+            SessionEvent::Found(discovery) => return self.found_server(discovery),
+            SessionEvent::Pulling {
                 model,
                 status,
                 bytes,
@@ -35,21 +35,21 @@ impl App {
                     bytes,
                 });
             }
-            News::Pulled(result) => {
+            SessionEvent::Pulled(result) => {
                 self.download = None;
                 self.notice = result.err().map(|why| format!("Download failed: {why}"));
             }
-            News::Events(events) => return self.events(&events),
-            News::Machine { url, events } => return self.idle_events(&url, &events),
-            News::Answer(text) => self.answer_text(text),
-            News::Resumed(events) => {
+            SessionEvent::Events(events) => return self.events(&events),
+            SessionEvent::Machine { url, events } => return self.idle_events(&url, &events),
+            SessionEvent::Answer(text) => self.answer_text(text),
+            SessionEvent::Resumed(events) => {
                 let _redraw = self.events(&events);
                 // Run again means the whole plan.
                 if let Some(info) = &self.run.info {
                     self.options.plan = info.plan.clone();
                 }
             }
-            News::Finished {
+            SessionEvent::Finished {
                 directory,
                 error,
                 report,
@@ -95,7 +95,7 @@ impl App {
     fn events(&mut self, events: &[Event]) -> Vec<Effect> {
         self.heard = self.now;
         for event in events {
-            if matches!(event.what, What::RunStarted(_)) {
+            if matches!(event.what, EventKind::RunStarted(_)) {
                 self.reset();
                 self.screen = Screen::Run(Progress::Going);
             }

@@ -2,7 +2,7 @@
 
 /// What a key does to a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
-pub enum Reel {
+pub enum ReplayAction {
     /// Stand still, or go on.
     #[default]
     Pause,
@@ -28,7 +28,7 @@ pub enum Reel {
 
 /// What a key does to the list of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
-pub enum Shelf {
+pub enum RunListAction {
     /// Open the selected run as a replay.
     #[default]
     Open,

@@ -11,7 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::tui::lanes::lanes;
 use crate::tui::layout::View;
 
-pub use history::{Reel, Shelf};
+pub use history::{ReplayAction, RunListAction};
 pub use table::BINDINGS;
 
 /// What a key can do.
@@ -82,9 +82,9 @@ pub enum Action {
     /// Something that the lanes do.
     Lanes(lanes::Action),
     /// Something that is done to a replay.
-    Replay(Reel),
+    Replay(ReplayAction),
     /// Something that is done to the list of runs.
-    Runs(Shelf),
+    Runs(RunListAction),
     /// Write the reports.
     Report,
     /// The next theme.

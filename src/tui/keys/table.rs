@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use crate::tui::keys::{Action, Binding, Key, Reel, Scope, Shelf};
+use crate::tui::keys::{Action, Binding, Key, ReplayAction, RunListAction, Scope};
 use crate::tui::lanes::lanes::Action as Lanes;
 
 const fn bind(
@@ -107,41 +107,41 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Scope::Preview, &[ENTER], Action::FocusLanes, Some("use lanes"), "Give the keys to the lanes"),
 
-    bind(Scope::Replay, &[c(' ')], Action::Replay(Reel::Pause), Some("pause"), "Stand still, or go on; at the end once more from the beginning"),
-    bind(Scope::Replay, &[LEFT], Action::Replay(Reel::Back), None, "10 seconds back"),
-    bind(Scope::Replay, &[RIGHT], Action::Replay(Reel::On), Some("10 s"), "10 seconds on"),
-    bind(Scope::Replay, &[c('['), c(',')], Action::Replay(Reel::PreviousCycle), None, "To the start of the cycle, or of the one before"),
-    bind(Scope::Replay, &[c(']'), c('.')], Action::Replay(Reel::NextCycle), Some("cycle"), "To the next cycle"),
-    bind(Scope::Replay, &[c('+'), c('=')], Action::Replay(Reel::Faster), Some("faster"), "Faster: 1, 2, 5, 10, 20, 50, 100 times"),
-    bind(Scope::Replay, &[ESC, BACKSPACE], Action::Replay(Reel::Leave), Some("runs"), "Leave the replay, back to the list of runs"),
-    bind(Scope::Replay, &[c('-'), c('_')], Action::Replay(Reel::Slower), None, "Slower"),
-    bind(Scope::Replay, &[HOME], Action::Replay(Reel::Begin), None, "To the beginning of the run"),
-    bind(Scope::Replay, &[END], Action::Replay(Reel::End), None, "To its end"),
+    bind(Scope::Replay, &[c(' ')], Action::Replay(ReplayAction::Pause), Some("pause"), "Stand still, or go on; at the end once more from the beginning"),
+    bind(Scope::Replay, &[LEFT], Action::Replay(ReplayAction::Back), None, "10 seconds back"),
+    bind(Scope::Replay, &[RIGHT], Action::Replay(ReplayAction::On), Some("10 s"), "10 seconds on"),
+    bind(Scope::Replay, &[c('['), c(',')], Action::Replay(ReplayAction::PreviousCycle), None, "To the start of the cycle, or of the one before"),
+    bind(Scope::Replay, &[c(']'), c('.')], Action::Replay(ReplayAction::NextCycle), Some("cycle"), "To the next cycle"),
+    bind(Scope::Replay, &[c('+'), c('=')], Action::Replay(ReplayAction::Faster), Some("faster"), "Faster: 1, 2, 5, 10, 20, 50, 100 times"),
+    bind(Scope::Replay, &[ESC, BACKSPACE], Action::Replay(ReplayAction::Leave), Some("runs"), "Leave the replay, back to the list of runs"),
+    bind(Scope::Replay, &[c('-'), c('_')], Action::Replay(ReplayAction::Slower), None, "Slower"),
+    bind(Scope::Replay, &[HOME], Action::Replay(ReplayAction::Begin), None, "To the beginning of the run"),
+    bind(Scope::Replay, &[END], Action::Replay(ReplayAction::End), None, "To its end"),
     bind(Scope::Replay, &[c('e')], Action::Report, Some("report"), "Write the reports of this run into its directory"),
 
-    bind(Scope::Runs, &[ENTER], Action::Runs(Shelf::Open), Some("replay"), "Open the selected run as a replay"),
-    bind(Scope::Runs, &[c(' '), c('m')], Action::Runs(Shelf::Mark), Some("mark"), "Mark the selected run for a comparison, or not"),
-    bind(Scope::Runs, &[c('c')], Action::Runs(Shelf::Compare), Some("compare"), "Compare the marked runs; differences are against A, the first one marked"),
-    bind(Scope::Runs, &[c('/')], Action::Runs(Shelf::Filter), Some("filter"), "Show only runs whose name, model or server contains what is typed"),
-    bind(Scope::Runs, &[c('d'), DELETE], Action::Runs(Shelf::Delete), Some("delete"), "Delete the selected run with all its files (asks)"),
+    bind(Scope::Runs, &[ENTER], Action::Runs(RunListAction::Open), Some("replay"), "Open the selected run as a replay"),
+    bind(Scope::Runs, &[c(' '), c('m')], Action::Runs(RunListAction::Mark), Some("mark"), "Mark the selected run for a comparison, or not"),
+    bind(Scope::Runs, &[c('c')], Action::Runs(RunListAction::Compare), Some("compare"), "Compare the marked runs; differences are against A, the first one marked"),
+    bind(Scope::Runs, &[c('/')], Action::Runs(RunListAction::Filter), Some("filter"), "Show only runs whose name, model or server contains what is typed"),
+    bind(Scope::Runs, &[c('d'), DELETE], Action::Runs(RunListAction::Delete), Some("delete"), "Delete the selected run with all its files (asks)"),
     bind(Scope::Runs, &[c('e')], Action::Report, Some("report"), "Write the reports of the selected run into its directory"),
-    bind(Scope::Runs, &[c('r')], Action::Runs(Shelf::Again), None, "Look again which runs there are"),
+    bind(Scope::Runs, &[c('r')], Action::Runs(RunListAction::Again), None, "Look again which runs there are"),
     bind(Scope::Runs, &[UP, c('k')], Action::Up, None, "Select the run above"),
     bind(Scope::Runs, &[DOWN, c('j')], Action::Down, None, "Select the run below"),
     bind(Scope::Runs, &[PAGE_UP], Action::PageUp, None, "A page up"),
     bind(Scope::Runs, &[PAGE_DOWN], Action::PageDown, None, "A page down"),
     bind(Scope::Runs, &[HOME, c('g')], Action::First, None, "To the latest run"),
     bind(Scope::Runs, &[END, c('G')], Action::Last, None, "To the oldest run"),
-    bind(Scope::Runs, &[ESC, BACKSPACE], Action::Runs(Shelf::Back), None, "Take back the filter, then the marks; close the replay; then back to the live view"),
+    bind(Scope::Runs, &[ESC, BACKSPACE], Action::Runs(RunListAction::Back), None, "Take back the filter, then the marks; close the replay; then back to the live view"),
 
-    bind(Scope::Filter, &[Key::any_letter()], Action::Runs(Shelf::Type), None, "Type what the runs shown must contain"),
-    bind(Scope::Filter, &[BACKSPACE], Action::Runs(Shelf::Erase), None, "Take the last letter back"),
-    bind(Scope::Filter, &[ENTER], Action::Runs(Shelf::Keep), Some("keep"), "Keep the filter"),
-    bind(Scope::Filter, &[ESC], Action::Runs(Shelf::Back), Some("all runs"), "All runs again"),
+    bind(Scope::Filter, &[Key::any_letter()], Action::Runs(RunListAction::Type), None, "Type what the runs shown must contain"),
+    bind(Scope::Filter, &[BACKSPACE], Action::Runs(RunListAction::Erase), None, "Take the last letter back"),
+    bind(Scope::Filter, &[ENTER], Action::Runs(RunListAction::Keep), Some("keep"), "Keep the filter"),
+    bind(Scope::Filter, &[ESC], Action::Runs(RunListAction::Back), Some("all runs"), "All runs again"),
     bind(Scope::Filter, &[UP], Action::Up, None, "Select the run above"),
     bind(Scope::Filter, &[DOWN], Action::Down, None, "Select the run below"),
 
-    bind(Scope::Comparison, &[ESC, BACKSPACE, c('c')], Action::Runs(Shelf::Back), Some("runs"), "Back to the list of runs"),
+    bind(Scope::Comparison, &[ESC, BACKSPACE, c('c')], Action::Runs(RunListAction::Back), Some("runs"), "Back to the list of runs"),
     bind(Scope::Comparison, &[UP, c('k')], Action::Up, Some("scroll"), "Scroll up"),
     bind(Scope::Comparison, &[DOWN, c('j')], Action::Down, None, "Scroll down"),
     bind(Scope::Comparison, &[PAGE_UP], Action::PageUp, None, "A page up"),

@@ -9,13 +9,13 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::text;
-use crate::tui::{AnswerView, Cx};
+use crate::tui::{AnswerView, PaneContext};
 
-/// What stands before each line of thinking, so that it is told apart without colour too.
+/// What stands before each line of thinking, so that it is told apart without color too.
 const BAR: &str = "┆ ";
 
 /// Draws the pane. It follows the end of the answer, or stands `cx.scroll` lines above it.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let main = match (cx.answer, cx.request) {
         (Some(answer), _) => format!("Answer · request {}", answer.id),
         (None, Some(id)) => format!("Answer · request {id}"),
@@ -42,11 +42,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
-fn note(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, words: &'static str) {
+fn note(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, words: &'static str) {
     Line::styled(words, cx.theme.dim).render(area, buf);
 }
 
-fn tail(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, answer: &AnswerView) {
+fn tail(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, answer: &AnswerView) {
     let height = usize::from(area.height);
     let columns = usize::from(area.width);
     let wanted = height.saturating_add(cx.scroll);
@@ -80,7 +80,7 @@ fn tail(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, answer: &AnswerView) {
     Paragraph::new(seen).render(area, buf);
 }
 
-/// The parts with neighbours of the same kind joined.
+/// The parts with neighbors of the same kind joined.
 fn runs(answer: &AnswerView) -> Vec<(bool, String)> {
     let mut runs: Vec<(bool, String)> = Vec::new();
     for (thinking, text) in &answer.parts {

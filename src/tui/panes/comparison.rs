@@ -10,7 +10,7 @@ use crate::metrics::compare::letter;
 use crate::metrics::compare::{Change, Comparison, Metric, Row, RunHead};
 use crate::metrics::compare::{told, written};
 use crate::text::numbers::carried;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
@@ -22,7 +22,7 @@ const VALUE: usize = 10;
 const UNIT: usize = 8;
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, comparison: &Comparison) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, comparison: &Comparison) {
     let runs = comparison.runs.len();
     let title = Title::new(format!("Comparison · {runs} runs"));
     let title = title.aside("differences against A, 95 % intervals");

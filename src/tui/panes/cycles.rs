@@ -7,7 +7,7 @@ use ratatui::text::Span;
 
 use crate::event::CycleEnd;
 use crate::metrics::state::CycleState;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::panes::figures::Judged;
 use crate::tui::theme::Theme;
@@ -31,7 +31,7 @@ const COLUMNS: [Column; 8] = [
 const OVER_TIME: usize = 4;
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let title = Title::new("Cycles").aside("tok/s per user");
     let ended = matches!(cx.run.stage, crate::metrics::state::Stage::Ended(_));
     let cycles = &cx.run.cycles;
@@ -57,7 +57,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
-fn measured(cx: &Cx<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> {
+fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> {
     let theme = cx.theme;
     let running = figures::is_running(cx.run, cycle);
     let speed = figures::speed(cx.run, cycle, cx.now);
@@ -95,7 +95,7 @@ fn measured(cx: &Cx<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> 
 }
 
 /// How the cycle stands: running, done, failed, skipped or stopped.
-pub(super) fn mark(cx: &Cx<'_>, cycle: &CycleState) -> (&'static str, Style) {
+pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, Style) {
     let theme = cx.theme;
     let finished = cycle.finished();
     match cycle.end {
@@ -109,7 +109,7 @@ pub(super) fn mark(cx: &Cx<'_>, cycle: &CycleState) -> (&'static str, Style) {
     }
 }
 
-fn to_come(cx: &Cx<'_>, users: u32, ended: bool) -> Vec<Span<'static>> {
+fn to_come(cx: &PaneContext<'_>, users: u32, ended: bool) -> Vec<Span<'static>> {
     let mut cells = vec![Span::styled(text::UNKNOWN, cx.theme.dim); COLUMNS.len()];
     let told = if ended { "not run" } else { "" };
     for (column, words) in [

@@ -35,11 +35,11 @@ pub fn question(app: &App, dialog: &Dialog) -> String {
 
 /// Which run goes with all its files, and what is to be known before.
 fn delete(app: &App) -> String {
-    let Some(doomed) = app.runs().doomed() else {
+    let Some(pending_delete) = app.runs().pending_delete() else {
         return "This run is gone already.".to_owned();
     };
-    let mut words = format!("Delete {} with all its files?", doomed.id());
-    match doomed {
+    let mut words = format!("Delete {} with all its files?", pending_delete.id());
+    match pending_delete {
         Found::Run(entry) => {
             let requests = if entry.requests == 1 {
                 "request"

@@ -5,9 +5,9 @@ use ratatui::style::Style;
 use crate::event::{CycleEnd, RequestRecord, Stamp};
 use crate::metrics::dist::Dist;
 use crate::metrics::state::{CycleState, RunState};
-use crate::metrics::verdict::{Judgement, Level, LevelVerdict, Sample};
+use crate::metrics::verdict::{Judgment, Level, LevelVerdict, Sample};
 use crate::plan::{CycleShape, Limits};
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 
 /// How a figure stands to its limit.
@@ -55,7 +55,7 @@ impl Judged {
         }
     }
 
-    /// Its mark, for screens without colour.
+    /// Its mark, for screens without color.
     pub fn mark(self) -> &'static str {
         match self {
             Self::Unknown => "–",
@@ -143,7 +143,7 @@ pub fn speeds(cycle: &CycleState) -> Dist {
 /// The requests of a cycle that ended, and whether they met the limits, as far as it has come.
 ///
 /// Of a whole cycle that is its level's only one the verdict knows it already.
-pub fn judged(cx: &Cx<'_>, cycle: &CycleState) -> Judgement {
+pub fn judged(cx: &PaneContext<'_>, cycle: &CycleState) -> Judgment {
     let level = cx.verdict.levels.iter().find(|l| l.users == cycle.users);
     let is_alone = cycle.end == Some(CycleEnd::Done);
     if let Some(level) = level.filter(|level| is_alone && level.repeats.is_none()) {

@@ -7,7 +7,7 @@ use strum::IntoEnumIterator;
 
 use crate::tui::app::{App, Screen};
 use crate::tui::keys;
-use crate::tui::keys::{Action, BINDINGS, Mode, Reel};
+use crate::tui::keys::{Action, BINDINGS, Mode, ReplayAction};
 use crate::tui::lanes::lanes;
 use crate::tui::lanes::lanes::Lanes;
 use crate::tui::layout::View;
@@ -150,7 +150,7 @@ fn tabs(app: &App, form: Tabs) -> Line<'static> {
 fn worded(app: &App, action: Action, hint: &'static str) -> &'static str {
     match action {
         Action::Pause if app.run().paused => "go on",
-        Action::Replay(Reel::Pause) => match app.replay() {
+        Action::Replay(ReplayAction::Pause) => match app.replay() {
             Some(replay) if replay.over => "again",
             Some(replay) if replay.paused => "go on",
             _ => hint,

@@ -45,7 +45,7 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let parts = [
         (0, "", Some("tokometer".to_owned()), theme.title),
         (0, "  ", name, theme.text),
-        (3, " · ", of(&model.quantisation), theme.text),
+        (3, " · ", of(&model.quantization), theme.text),
         (4, " · ", size, theme.text),
         (1, " │ ", Some(server), theme.dim),
         (2, " │ ", slots, theme.dim),

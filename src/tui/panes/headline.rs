@@ -8,7 +8,7 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::RunEnd;
 use crate::metrics::state::{CycleState, Stage};
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::panes::figures::Judged;
 use crate::tui::widgets::columns;
@@ -26,7 +26,7 @@ const BESIDE: u16 = 4;
 const CHART: u16 = 16;
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let cycle = cycle(cx);
     let main = cycle.map_or_else(
         || "Speed".to_owned(),
@@ -44,7 +44,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
 }
 
 /// The current cycle while the run goes on, the chosen one after it.
-fn cycle<'a>(cx: &Cx<'a>) -> Option<&'a CycleState> {
+fn cycle<'a>(cx: &PaneContext<'a>) -> Option<&'a CycleState> {
     if cx.run.is_running() {
         cx.run.current()
     } else {
@@ -53,7 +53,7 @@ fn cycle<'a>(cx: &Cx<'a>) -> Option<&'a CycleState> {
 }
 
 /// What the run is doing, in a few words.
-fn stage(cx: &Cx<'_>) -> String {
+fn stage(cx: &PaneContext<'_>) -> String {
     if cx.run.paused && cx.run.is_running() {
         return "paused".to_owned();
     }
@@ -95,7 +95,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(cx: &Cx<'_>, cycle: Option<&CycleState>) -> Self {
+    fn of(cx: &PaneContext<'_>, cycle: Option<&CycleState>) -> Self {
         let speed = cycle.and_then(|cycle| figures::speed(cx.run, cycle, cx.now));
         let judged = Judged::speed(speed, &cx.limits);
         let failure = match &cx.run.stage {
@@ -112,7 +112,7 @@ impl Facts {
         }
     }
 
-    fn line(&self, label: &str, cx: &Cx<'_>) -> Line<'static> {
+    fn line(&self, label: &str, cx: &PaneContext<'_>) -> Line<'static> {
         let mut spans = vec![Span::styled(format!("{label:<8}"), cx.theme.dim)];
         let found = self.lines.iter().find(|(of, _)| *of == label);
         spans.extend(found.map(|(_, spans)| spans.clone()).unwrap_or_default());
@@ -120,7 +120,7 @@ impl Facts {
     }
 
     /// Fewer lines than facts: two of them share the last one.
-    fn joined(&self, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
+    fn joined(&self, most: u16, cx: &PaneContext<'_>) -> Vec<Line<'static>> {
         let (whole, last): (&[&str], &str) = match most {
             ..4 => (&["tok/s", "wait"], "users"),
             4 => (&["tok/s", "wait", "within"], "users"),
@@ -138,7 +138,7 @@ impl Facts {
 
     /// The facts in as many lines as there are, two of them on one where there are few; a failure
     /// takes the place of the last ones.
-    fn in_lines(&self, width: u16, most: u16, cx: &Cx<'_>) -> Vec<Line<'static>> {
+    fn in_lines(&self, width: u16, most: u16, cx: &PaneContext<'_>) -> Vec<Line<'static>> {
         let labels = self.lines.iter().map(|(label, _)| *label);
         let mut lines: Vec<Line<'_>> = labels.map(|label| self.line(label, cx)).collect();
         if usize::from(most) < lines.len() {
@@ -159,7 +159,7 @@ impl Facts {
 }
 
 fn lines(
-    cx: &Cx<'_>,
+    cx: &PaneContext<'_>,
     cycle: &CycleState,
     judged: Judged,
 ) -> Vec<(&'static str, Vec<Span<'static>>)> {
@@ -185,7 +185,7 @@ fn lines(
 }
 
 /// Tokens of each whole second; the one that is not over would always look like a fall.
-fn series(cx: &Cx<'_>, cycle: &CycleState) -> Vec<f64> {
+fn series(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<f64> {
     let open = usize::from(figures::is_running(cx.run, cycle));
     let whole = cycle.tokens_per_second.len().saturating_sub(open);
     cycle
@@ -196,7 +196,7 @@ fn series(cx: &Cx<'_>, cycle: &CycleState) -> Vec<f64> {
         .collect()
 }
 
-fn speed_verdict(cx: &Cx<'_>, judged: Judged) -> Span<'static> {
+fn speed_verdict(cx: &PaneContext<'_>, judged: Judged) -> Span<'static> {
     let limit = text::plain(cx.limits.speed_tok_s);
     let words = match judged {
         Judged::Unknown => String::new(),
@@ -207,7 +207,7 @@ fn speed_verdict(cx: &Cx<'_>, judged: Judged) -> Span<'static> {
     Span::styled(words, judged.style(cx.theme))
 }
 
-fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+fn wait(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     let wait = figures::mean_wait_s(cycle);
     let judged = Judged::wait(wait, &cx.limits);
     let limit = text::plain(cx.limits.wait_s);
@@ -225,7 +225,7 @@ fn wait(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
 }
 
 /// How many of the requests met both limits, and what that says: the evidence, as it comes.
-fn within(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+fn within(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     let judged = figures::judged(cx, cycle);
     let share = judged.share.zip(judged.low).zip(judged.high);
     let (Some(((share, low), high)), Some(state)) = (share, judged.state) else {
@@ -243,7 +243,7 @@ fn within(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     vec![Span::raw(counted), state]
 }
 
-fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {
+fn large(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &Facts, size: Size) {
     let (width, height) = size.of(&facts.number);
     // As wide as four digits and a point, so that the rest stands still while the number changes.
     let steady = size
@@ -290,7 +290,7 @@ fn large(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts, size: Size) {
 }
 
 /// Throughput over time, as high as the pane.
-fn over_time(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, series: &[f64]) {
+fn over_time(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, series: &[f64]) {
     let style = cx.theme.series.first().copied().unwrap_or_default();
     let top = series
         .iter()
@@ -313,7 +313,7 @@ fn over_time(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, series: &[f64]) {
     }
 }
 
-fn small(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, facts: &Facts) {
+fn small(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &Facts) {
     let style = cx.theme.headline.patch(facts.speed.style(cx.theme));
     let mut first = vec![
         Span::styled(format!("{} ", facts.number), style),

@@ -31,7 +31,7 @@ const WORDS: [(&str, &str); 6] = [
         "TTFB",
         "as people call it: sent until the first token, thinking included",
     ),
-    ("wait", "the same instant; queueing in the server counts"),
+    ("wait", "the same instant; queuing in the server counts"),
     ("–", "not known (never 0)"),
 ];
 

@@ -7,14 +7,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{Stamp, Warning, WarningKind};
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::text;
 
 /// Draws the pane. It follows the end, or stands `cx.scroll` lines above it.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let warnings = &cx.run.warnings;
     let mut title = Title::new("Log");
     if !warnings.is_empty() {

@@ -13,7 +13,7 @@ use crate::metrics::gpus;
 use crate::metrics::level_energy::{ELSEWHERE, of_cycles, scope_words};
 use crate::metrics::machine::{Series, Track};
 use crate::metrics::state::CycleState;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::{gauge, sparkline, text};
@@ -26,7 +26,7 @@ const WIDTHS: (usize, usize, usize) = (7, 9, 10);
 const MINUTES: usize = 180;
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let all: Vec<&GpuSample> = cx.run.gpus.values().map(|(_, sample)| sample).collect();
     let gpus = gpus::in_use(all.iter().copied());
     let title = title(cx, &gpus, &all);
@@ -52,7 +52,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
-fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
+fn title(cx: &PaneContext<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
     let name = |sample: &&GpuSample| sample.name.clone().unwrap_or_else(|| sample.source.clone());
     let what = if gpus.is_empty() && !all.is_empty() {
         "Power"
@@ -81,7 +81,7 @@ fn title(cx: &Cx<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
     Title::new(main).aside(asides.join(" · "))
 }
 
-fn newest_age(cx: &Cx<'_>) -> Option<String> {
+fn newest_age(cx: &PaneContext<'_>) -> Option<String> {
     age(cx, cx.run.gpus.values().map(taken))
 }
 
@@ -92,7 +92,7 @@ fn taken((at, sample): &(Stamp, GpuSample)) -> Stamp {
 }
 
 /// How old the newest reading is, where it is not of now.
-pub(super) fn age(cx: &Cx<'_>, stamps: impl Iterator<Item = Stamp>) -> Option<String> {
+pub(super) fn age(cx: &PaneContext<'_>, stamps: impl Iterator<Item = Stamp>) -> Option<String> {
     let age_s = cx.now.since(stamps.max()?);
     (cx.run.is_running() && age_s > OLD_S).then(|| format!("{age_s:.0} s old"))
 }
@@ -139,14 +139,14 @@ const FIGURES: [Figure; 4] = [
     },
 ];
 
-fn gauges(cx: &Cx<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'static>> {
+fn gauges(cx: &PaneContext<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'static>> {
     let gauge = |figure: &Figure| gauge_of(cx, gpu, figure, figure.name, width);
     FIGURES.iter().map(gauge).collect()
 }
 
 /// `power  ██████░░   20.3 W  max 31.9 W  ▂▃▅▇`; without its maximum and the last minutes where it is narrow.
 fn gauge_of(
-    cx: &Cx<'_>,
+    cx: &PaneContext<'_>,
     gpu: &GpuSample,
     figure: &Figure,
     name: &str,
@@ -190,7 +190,7 @@ fn gauge_of(
 }
 
 /// A value of now, or one that is old.
-fn value_style(cx: &Cx<'_>, gpu: &GpuSample) -> Style {
+fn value_style(cx: &PaneContext<'_>, gpu: &GpuSample) -> Style {
     let at = cx.run.gpus.get(&gpu.source).map(taken);
     match age(cx, at.into_iter()) {
         Some(_) => cx.theme.dim,
@@ -199,7 +199,7 @@ fn value_style(cx: &Cx<'_>, gpu: &GpuSample) -> Style {
 }
 
 /// Several devices, one a line, and their sum.
-fn table(cx: &Cx<'_>, gpus: &[&GpuSample], width: usize) -> Vec<Line<'static>> {
+fn table(cx: &PaneContext<'_>, gpus: &[&GpuSample], width: usize) -> Vec<Line<'static>> {
     let sum = gpus::sum(gpus);
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (number, gpu) in gpus.iter().enumerate() {
@@ -209,7 +209,7 @@ fn table(cx: &Cx<'_>, gpus: &[&GpuSample], width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn row(cx: &Cx<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<'static> {
+fn row(cx: &PaneContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<'static> {
     let cells = [
         text::number(gpu.watts, 1, " W"),
         text::number(gpu.mhz, 0, " MHz"),
@@ -237,7 +237,7 @@ fn row(cx: &Cx<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<'static> 
 
 /// What the chip and the machine draw as a whole, where a source tells it beside the GPU's power: on a chip that
 /// shares its memory the GPU is not all that computes.
-fn beside(cx: &Cx<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
+fn beside(cx: &PaneContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
     let [gpu] = gpus else { return None };
     let told = [("chip", gpu.soc_watts), ("machine", gpu.system_watts)];
     let parts: Vec<String> = told
@@ -254,7 +254,7 @@ fn beside(cx: &Cx<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static
 }
 
 /// What the run's cycles cost so far, and a token of the shown one.
-fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
+fn energy(cx: &PaneContext<'_>, width: usize) -> Option<Line<'static>> {
     let wh = of_cycles(&cx.run.cycles).map(|energy| energy.wh());
     let idle = cx.run.machine.baseline.map(|idle| idle.watts);
     if wh.is_none() && idle.is_none() {
@@ -289,7 +289,7 @@ fn energy(cx: &Cx<'_>, width: usize) -> Option<Line<'static>> {
 
 /// The energy of a cycle up to now, joules; None where too little of it was measured. While it runs the last
 /// reading stands for the moments since, but not for longer: a source that is gone measures no more.
-fn joules_so_far(cx: &Cx<'_>, cycle: &CycleState) -> Option<f64> {
+fn joules_so_far(cx: &PaneContext<'_>, cycle: &CycleState) -> Option<f64> {
     let energy = &cycle.machine.energy.as_ref()?.energy;
     if cycle.ended.is_some() {
         let told = energy.span_s >= LEAST_SPAN_S && energy.coverage() >= LEAST_COVERAGE;
@@ -306,7 +306,7 @@ fn joules_so_far(cx: &Cx<'_>, cycle: &CycleState) -> Option<f64> {
 }
 
 /// How much of the model the GPU holds, where that is not all.
-fn share(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
+fn share(cx: &PaneContext<'_>, width: usize) -> Vec<Line<'static>> {
     let Some(share) = cx.run.gpu_share().filter(|share| *share < 0.999) else {
         return Vec::new();
     };
@@ -321,7 +321,7 @@ fn share(cx: &Cx<'_>, width: usize) -> Vec<Line<'static>> {
 /// What is wrong with the sources, or why nothing is measured. `of` names the sources to tell of; none
 /// means those of GPUs.
 pub(super) fn troubles(
-    cx: &Cx<'_>,
+    cx: &PaneContext<'_>,
     of: &[&str],
     width: usize,
     measured: bool,

@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use crate::metrics::energy::LEAST_COVERAGE;
 use crate::metrics::level_energy::{MachineFigures, scope_words};
 use crate::metrics::state::CycleState;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::results::{Point, by_cycle, chart};
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
@@ -73,7 +73,7 @@ const CHARTS: [Chart; 5] = [
 ];
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let cycles = &cx.run.cycles;
     let title = Title::new("Machine by users").aside(aside(cx));
     frame::pane(frame, area, cx, &title, |buf, inner| {
@@ -96,7 +96,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
 }
 
 /// What the power covers, how much of the time was measured where that is not all, and what tokens cost.
-fn aside(cx: &Cx<'_>) -> String {
+fn aside(cx: &PaneContext<'_>) -> String {
     let cycles: Vec<&CycleState> = cx.run.cycles.iter().collect();
     let Some(metered) = cycles.iter().find_map(|c| c.machine.energy.as_ref()) else {
         return String::new();
@@ -172,7 +172,7 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
 }
 
 /// The charts of which anything is known, side by side; on two lines where one would be crowded.
-fn draw_charts(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     if area.is_empty() {
         return;
     }

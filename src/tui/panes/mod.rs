@@ -1,6 +1,6 @@
 //! The panes, one file each: pure drawing.
 //!
-//! Those of a run are `render(frame, area, cx)`, with a [`Cx`](crate::tui::Cx): each draws its own frame
+//! Those of a run are `render(frame, area, cx)`, with a [`PaneContext`](crate::tui::Cx): each draws its own frame
 //! and title, takes any area, also one of nothing, and any state, and changes nothing. What several
 //! of them reckon with stands in [`figures`] (a cycle) and [`entries`] (a request). Scrolling counts
 //! from the top in tables and from the end in `answer` and `log`, where 0 follows what comes.

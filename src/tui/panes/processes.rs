@@ -8,7 +8,7 @@ use ratatui::text::Span;
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{ProcessSample, known_pid};
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::machine;
 use crate::tui::panes::requests_view::known_first;
 use crate::tui::widgets::frame;
@@ -81,7 +81,7 @@ const COLUMNS: [Column; 11] = [
 ];
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, sort: Sorting) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: Sorting) {
     let processes = cx.run.processes.as_ref().map(|(_, table)| table.as_slice());
     let title = title(cx, sort);
     frame::pane(frame, area, cx, &title, |buf, inner| {
@@ -108,7 +108,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, sort: Sorting) {
     });
 }
 
-fn title(cx: &Cx<'_>, sort: Sorting) -> Title {
+fn title(cx: &PaneContext<'_>, sort: Sorting) -> Title {
     let arrow = if sort.descending { "▼" } else { "▲" };
     let order = match sort.by {
         Sort::Tree => None,
@@ -134,7 +134,7 @@ fn title(cx: &Cx<'_>, sort: Sorting) -> Title {
 }
 
 /// Windows knows handles and committed memory instead.
-fn columns(cx: &Cx<'_>) -> [Column; 11] {
+fn columns(cx: &PaneContext<'_>) -> [Column; 11] {
     let mut columns = COLUMNS;
     let os = cx
         .run
@@ -183,7 +183,7 @@ fn sorted(processes: &[ProcessSample], sort: Sorting) -> Vec<&ProcessSample> {
     list
 }
 
-fn cells(cx: &Cx<'_>, process: &ProcessSample) -> Vec<Span<'static>> {
+fn cells(cx: &PaneContext<'_>, process: &ProcessSample) -> Vec<Span<'static>> {
     let count = |value: Option<u32>| text::count(value.map(u64::from));
     let role = process.role.as_deref().unwrap_or(text::UNKNOWN);
     // A server's own word; of the others there is none to know.

@@ -144,7 +144,7 @@ fn cells(theme: &Theme, model: &Model) -> Vec<Span<'static>> {
         Span::styled(text::safe(&model.name).into_owned(), theme.text),
         Span::styled(text::bytes(model.size_bytes), theme.text),
         Span::styled(known(&model.parameters), theme.text),
-        Span::styled(known(&model.quantisation), theme.text),
+        Span::styled(known(&model.quantization), theme.text),
         Span::styled(text::count(model.context), theme.dim),
     ]
 }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{Outcome, RequestRecord, Stamp};
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::request_rows;
 use crate::tui::panes::request_rows::Entry;
 use crate::tui::theme::Theme;
@@ -16,7 +16,7 @@ use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::{cells, text};
 
 /// Draws the pane; `cx.scroll` lines are above it.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let entry = find(cx);
     let title = entry.as_ref().map_or_else(
         || Title::new("Request"),
@@ -39,7 +39,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
-fn find<'a>(cx: &Cx<'a>) -> Option<Entry<'a>> {
+fn find<'a>(cx: &PaneContext<'a>) -> Option<Entry<'a>> {
     let id = cx.request?;
     let shown = cx.shown_cycle().into_iter();
     let all = shown.chain(cx.run.cycles.iter().rev());
@@ -47,7 +47,7 @@ fn find<'a>(cx: &Cx<'a>) -> Option<Entry<'a>> {
         .find(|entry| entry.id() == id)
 }
 
-fn live(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Line<'static>> {
+fn live(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Line<'static>> {
     let state = Span::styled(entry.state(), entry.style(cx.theme));
     let mut lines = vec![Line::from(state), Line::default()];
     let mut row = |label: &str, value: String| {
@@ -73,7 +73,7 @@ fn live(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Line<'static>> {
 const LABEL: usize = 16;
 const FIGURE: usize = 12;
 
-fn ended(cx: &Cx<'_>, record: &RequestRecord, width: usize) -> Vec<Line<'static>> {
+fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line<'static>> {
     let theme = cx.theme;
     let entry = Entry::Ended(record);
     let mut lines: Vec<Line<'static>> = match &record.outcome {

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 
 use crate::event::Phase;
 use crate::metrics::state::CycleState;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::figures::Judged;
 use crate::tui::panes::request_rows;
 use crate::tui::panes::request_rows::Entry;
@@ -30,7 +30,7 @@ const COLUMNS: [Column; 7] = [
 ];
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let cycle = cx.shown_cycle();
     frame::pane(frame, area, cx, &title(cycle), |buf, inner| {
         let len = cycle.map_or(0, request_rows::len);
@@ -64,7 +64,7 @@ pub(super) fn title(cycle: Option<&CycleState>) -> Title {
 }
 
 /// Says below the headings that there is nothing to list.
-pub(super) fn none_yet(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+pub(super) fn none_yet(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     if let Some(row) = area.rows().nth(1) {
         Line::styled("no request yet", cx.theme.dim).render(row, buf);
     }
@@ -77,7 +77,7 @@ pub fn order(cycle: &CycleState) -> Vec<u64> {
         .collect()
 }
 
-fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
+fn cells(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
     let theme = cx.theme;
     let now = cx.now;
     let speed = entry.speed_tok_s(now);
@@ -105,7 +105,7 @@ fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
 
 /// The state of a request with a small bar of its progress, where that is known;
 /// that of a failed one with the kind of its failure, without a bar.
-pub(super) fn state(cx: &Cx<'_>, entry: &Entry<'_>) -> String {
+pub(super) fn state(cx: &PaneContext<'_>, entry: &Entry<'_>) -> String {
     if entry.phase() == Some(Phase::Failed) {
         return entry.state();
     }

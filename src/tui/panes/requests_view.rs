@@ -8,7 +8,7 @@ use ratatui::text::Span;
 
 use crate::event::{Phase, RequestRecord, Stamp};
 use crate::metrics::state::CycleState;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::figures::Judged;
 use crate::tui::panes::request_rows;
 use crate::tui::panes::request_rows::Entry;
@@ -76,7 +76,7 @@ const COLUMNS: [Column; 14] = [
 ];
 
 /// Draws the view.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, sort: Sorting) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: Sorting) {
     let cycle = cx.shown_cycle();
     let mut title = requests::title(cycle);
     let arrow = if sort.descending { "▼" } else { "▲" };
@@ -147,7 +147,7 @@ pub(super) fn known_first(a: Option<f64>, b: Option<f64>, descending: bool) -> O
     }
 }
 
-fn cells(cx: &Cx<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
+fn cells(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
     let theme = cx.theme;
     let record = entry.record();
     let server = record.map(|r| r.server);

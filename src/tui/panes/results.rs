@@ -13,7 +13,7 @@ use crate::metrics::bottleneck::{sentences, why_of_run};
 use crate::metrics::dist::Dist;
 use crate::metrics::state::CycleState;
 use crate::metrics::verdict::Verdict;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::panes::figures::Judged;
 use crate::tui::panes::{cycles, verdict};
@@ -44,7 +44,7 @@ const COLUMNS: [Column; 14] = [
 const CHARTS: (u16, u16) = (8, 18);
 
 /// Draws the view.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let title = Title::new("Results").aside("tok/s and total per request; system: all together");
     frame::pane(frame, area, cx, &title, |buf, inner| {
         if cx.run.cycles.is_empty() {
@@ -89,7 +89,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
 pub(super) fn by_cycle(
     buf: &mut Buffer,
     area: Rect,
-    cx: &Cx<'_>,
+    cx: &PaneContext<'_>,
     columns: &[Column],
     cells: impl Fn(&CycleState) -> Vec<Span<'static>>,
 ) {
@@ -105,7 +105,7 @@ pub(super) fn by_cycle(
     });
 }
 
-fn cells(cx: &Cx<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
+fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     let theme = cx.theme;
     let speeds = figures::speeds(cycle);
     let waits = figures::waits(cycle);
@@ -160,7 +160,7 @@ pub(super) struct Point {
     pub(super) style: Style,
 }
 
-fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
         let value = figures::speed(cx.run, cycle, cx.now);
         Point {
@@ -175,7 +175,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
     chart(buf, area, cx, &title, Some(limit), points.collect());
 }
 
-fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
+fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
         let value = figures::waits(cycle).mean;
         Point {
@@ -194,7 +194,7 @@ fn wait_chart(buf: &mut Buffer, area: Rect, cx: &Cx<'_>) {
 pub(super) fn chart(
     buf: &mut Buffer,
     area: Rect,
-    cx: &Cx<'_>,
+    cx: &PaneContext<'_>,
     title: &str,
     limit: Option<f64>,
     points: Vec<Point>,
@@ -272,7 +272,7 @@ fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
 }
 
 /// How near one user's speed is to what the memory allows.
-fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
+fn physical_limit(cx: &PaneContext<'_>) -> Option<Line<'static>> {
     let Some(limit) = PhysicalLimit::of(cx.run) else {
         let model = &cx.run.info.as_ref().filter(|i| !i.simulated)?.target.model;
         let words = PhysicalLimit::not_told(model.family.as_deref(), &model.name)?;
@@ -290,7 +290,7 @@ fn physical_limit(cx: &Cx<'_>) -> Option<Line<'static>> {
 
 /// The verdict with its evidence, as far as there is room for it in `below` lines with the charts, and what was
 /// found.
-fn told(cx: &Cx<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
+fn told(cx: &PaneContext<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
     let verdict = cx.verdict;
     let found = findings(cx);
     let left = below.saturating_sub(crate::text::numbers::u16_of(found.len()));
@@ -323,7 +323,7 @@ fn sentence(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
 
 /// What the verdict rests on, each a sentence on its lines: the level that it speaks of and the one after it,
 /// repeats that disagree, and of a run that is over why it stops there.
-fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'static>>> {
+fn evidence(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'static>>> {
     let levels = [verdict.headline(), verdict.beyond()];
     let mut told: Vec<(String, Style)> = levels
         .into_iter()
@@ -351,7 +351,7 @@ fn evidence(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'stati
 }
 
 /// What was found, in sentences.
-fn findings(cx: &Cx<'_>) -> Vec<Line<'static>> {
+fn findings(cx: &PaneContext<'_>) -> Vec<Line<'static>> {
     let whole = || {
         cx.run
             .cycles

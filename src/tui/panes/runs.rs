@@ -12,7 +12,7 @@ use crate::metrics::compare::letter;
 use crate::metrics::verdict::State;
 use crate::store::index::{Entry, Found};
 use crate::text::numbers::carried;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::app::{App, Runs};
 use crate::tui::panes::popup::wrapped;
 use crate::tui::theme::Theme;
@@ -44,7 +44,7 @@ const LONG: [(usize, u16); 2] = [(2, 40), (7, 28)];
 pub fn render(
     frame: &mut Frame<'_>,
     area: Rect,
-    cx: &Cx<'_>,
+    cx: &PaneContext<'_>,
     runs: &Runs,
     recording: Option<&str>,
 ) {
@@ -100,7 +100,7 @@ fn nothing(runs: &Runs) -> Option<String> {
     Some(words.to_owned())
 }
 
-fn list(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, runs: &Runs, recording: Option<&str>) {
+fn list(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, runs: &Runs, recording: Option<&str>) {
     let mut columns = COLUMNS;
     for (index, width) in LONG.iter().filter(|_| area.width >= BROAD) {
         if let Some(column) = columns.get_mut(*index) {

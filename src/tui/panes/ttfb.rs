@@ -9,7 +9,7 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use crate::metrics::dist::Dist;
 use crate::metrics::state::CycleState;
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::widgets::axis::LogAxis;
 use crate::tui::widgets::columns;
 use crate::tui::widgets::frame;
@@ -17,7 +17,7 @@ use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::text;
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let cycle = cx.shown_cycle();
     let main = cycle.map_or_else(
         || "TTFB".to_owned(),
@@ -44,7 +44,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
     });
 }
 
-fn histogram(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, waits: &[f64]) {
+fn histogram(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, waits: &[f64]) {
     let gutter = 4;
     let [top, bars, ticks] = Layout::vertical([
         Constraint::Length(1),
@@ -107,7 +107,7 @@ fn histogram(buf: &mut Buffer, area: Rect, cx: &Cx<'_>, waits: &[f64]) {
 }
 
 /// The label of the limit, ending or beginning at its line, whichever has the room.
-fn limit_label(buf: &mut Buffer, row: Rect, x: u16, cx: &Cx<'_>) {
+fn limit_label(buf: &mut Buffer, row: Rect, x: u16, cx: &PaneContext<'_>) {
     let label = format!("limit {} s", text::plain(cx.limits.wait_s));
     let width = crate::text::numbers::u16_of(text::width(&label)).min(row.width);
     let left = x.min(row.right().saturating_sub(width)).max(row.x);
@@ -116,7 +116,7 @@ fn limit_label(buf: &mut Buffer, row: Rect, x: u16, cx: &Cx<'_>) {
 }
 
 /// The scale of counts, left of the bars.
-fn scale(buf: &mut Buffer, bars: Rect, gutter: u16, most: u32, cx: &Cx<'_>) {
+fn scale(buf: &mut Buffer, bars: Rect, gutter: u16, most: u32, cx: &PaneContext<'_>) {
     let width = gutter.saturating_sub(1);
     let x = bars.x.saturating_sub(gutter);
     let label = text::fit(&text::count(Some(u64::from(most))), usize::from(width)).into_owned();
@@ -138,7 +138,12 @@ fn scale(buf: &mut Buffer, bars: Rect, gutter: u16, most: u32, cx: &Cx<'_>) {
 }
 
 /// What the sample can carry, in words, on lines of at most `room` columns.
-fn legend(cx: &Cx<'_>, cycle: &CycleState, waits: &Dist, room: usize) -> Vec<Line<'static>> {
+fn legend(
+    cx: &PaneContext<'_>,
+    cycle: &CycleState,
+    waits: &Dist,
+    room: usize,
+) -> Vec<Line<'static>> {
     let waiting = cycle
         .in_flight
         .values()

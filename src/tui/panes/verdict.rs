@@ -10,14 +10,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use crate::metrics::verdict::{State, Verdict};
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::text;
 
 /// Draws the line; it has no frame.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     frame::bare(frame, area, cx, |buf, area| {
         let line = line(cx, cx.verdict, usize::from(area.width));
         line.render(Rect { height: 1, ..area }, buf);
@@ -70,14 +70,14 @@ const FORMS: [&[Tell]; 11] = [
 ];
 
 /// The verdict as a line of text, as much of it as stands in `width` columns.
-pub fn line(cx: &Cx<'_>, verdict: &Verdict, width: usize) -> Line<'static> {
+pub fn line(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Line<'static> {
     let failed = cx.run.cycles.iter().map(figures::failed).sum();
     let mut lines = FORMS.iter().map(|form| formed(cx, verdict, failed, form));
     let fitting = lines.find(|line| line.width() <= width);
     fitting.unwrap_or_else(|| formed(cx, verdict, failed, &[]))
 }
 
-fn formed(cx: &Cx<'_>, verdict: &Verdict, failed: usize, form: &[Tell]) -> Line<'static> {
+fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell]) -> Line<'static> {
     let theme = cx.theme;
     let words = form.contains(&Tell::Words);
     let start = match (words, cx.run.is_running()) {
@@ -170,7 +170,7 @@ fn sureness(theme: &Theme, verdict: &Verdict, form: &[Tell]) -> Vec<Span<'static
 }
 
 /// What each limit allows by itself: by the share, and by the mean.
-fn each(cx: &Cx<'_>, verdict: &Verdict) -> Vec<Span<'static>> {
+fn each(cx: &PaneContext<'_>, verdict: &Verdict) -> Vec<Span<'static>> {
     let (least, most) = (frame::at_least(cx.theme), frame::at_most(cx.theme));
     let speed = text::plain(cx.limits.speed_tok_s);
     let wait = text::plain(cx.limits.wait_s);

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Widget};
 
-use crate::tui::Cx;
+use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text;
 
@@ -43,7 +43,7 @@ impl Title {
 pub fn pane(
     frame: &mut Frame<'_>,
     area: Rect,
-    cx: &Cx<'_>,
+    cx: &PaneContext<'_>,
     title: &Title,
     body: impl FnOnce(&mut Buffer, Rect),
 ) {
@@ -74,7 +74,12 @@ pub fn pane(
 }
 
 /// [`pane`] without block and title.
-pub fn bare(frame: &mut Frame<'_>, area: Rect, cx: &Cx<'_>, body: impl FnOnce(&mut Buffer, Rect)) {
+pub fn bare(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    cx: &PaneContext<'_>,
+    body: impl FnOnce(&mut Buffer, Rect),
+) {
     let area = area.intersection(frame.area());
     if area.is_empty() {
         return;

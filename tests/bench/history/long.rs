@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use tokometer::event::{
-    CycleEnd, Event, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd, RunInfo,
-    What,
+    CycleEnd, Event, EventKind, GpuSample, InFlight, Phase, ProcessSample, RequestRecord, RunEnd,
+    RunInfo,
 };
 use tokometer::plan::{CycleShape, Plan};
 use tokometer::store::RunDirectory;
@@ -38,24 +38,24 @@ pub(crate) fn make(root: &Path, requests: u32) -> PathBuf {
 }
 
 fn events(info: &RunInfo, requests: u32) -> Vec<Event> {
-    let started = What::CycleStarted {
+    let started = EventKind::CycleStarted {
         cycle: 0,
         users: USERS,
     };
-    let opened = What::ConnectionsOpened {
+    let opened = EventKind::ConnectionsOpened {
         cycle: 0,
         connect_us: (0..u64::from(USERS)).map(|user| 80 + user).collect(),
         failed: 0,
     };
     let mut events = vec![
-        timeline::event(0.0, What::RunStarted(Box::new(info.clone()))),
+        timeline::event(0.0, EventKind::RunStarted(Box::new(info.clone()))),
         timeline::event(1.0, started),
         timeline::event(1.1, opened),
     ];
     let records: Vec<RequestRecord> = (0..requests).map(|id| record(id, requests)).collect();
     for record in &records {
         let (id, cycle) = (record.id, 0);
-        let started = What::RequestStarted {
+        let started = EventKind::RequestStarted {
             id,
             cycle,
             user: record.user,
@@ -66,7 +66,7 @@ fn events(info: &RunInfo, requests: u32) -> Vec<Event> {
             what: started,
         });
         let first = record.first_token.unwrap();
-        let first_token = What::FirstToken {
+        let first_token = EventKind::FirstToken {
             id,
             cycle,
             ttft_us: first.0 - record.sent.0,
@@ -81,13 +81,19 @@ fn events(info: &RunInfo, requests: u32) -> Vec<Event> {
     events.extend((0..=LONG_S).flat_map(samples));
     events.extend(records.into_iter().map(|record| Event {
         at: record.ended,
-        what: What::RequestEnded(Box::new(record)),
+        what: EventKind::RequestEnded(Box::new(record)),
     }));
     events.sort_by_key(|event| event.at);
     let end = f64::from(LONG_S) + 2.0;
     let why = CycleEnd::Done;
-    events.push(timeline::event(end, What::CycleEnded { cycle: 0, why }));
-    events.push(timeline::event(end, What::RunEnded { why: RunEnd::Done }));
+    events.push(timeline::event(
+        end,
+        EventKind::CycleEnded { cycle: 0, why },
+    ));
+    events.push(timeline::event(
+        end,
+        EventKind::RunEnded { why: RunEnd::Done },
+    ));
     events
 }
 
@@ -136,7 +142,7 @@ fn progress(second: u32, records: &[RequestRecord]) -> Event {
     let requests = requests.collect();
     Event {
         at,
-        what: What::Progress { cycle: 0, requests },
+        what: EventKind::Progress { cycle: 0, requests },
     }
 }
 
@@ -166,7 +172,7 @@ fn samples(second: u32) -> [Event; 2] {
     };
     let table = (1..=4).map(process).collect();
     [
-        timeline::event(at, What::Gpu(gpu)),
-        timeline::event(at, What::Processes(table)),
+        timeline::event(at, EventKind::Gpu(gpu)),
+        timeline::event(at, EventKind::Processes(table)),
     ]
 }

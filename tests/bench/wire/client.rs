@@ -12,16 +12,16 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokometer::event::{RequestRecord, What};
+use tokometer::event::{EventKind, RequestRecord};
 use tokometer::plan::{CycleShape, Plan};
 use tokometer::session::serve;
 use tokometer::session::serve::{Session, SessionOptions};
-use tokometer::session::{Ask, News};
+use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui;
 
 /// Processor time of this process, seconds.
 fn cpu_s() -> f64 {
-    tokometer::platform::client_cost(0).cpu_s.unwrap()
+    tokometer::platform::own_usage().cpu_s.unwrap()
 }
 
 /// What a run of tokometer came to.
@@ -44,7 +44,7 @@ impl Tokometer {
     /// One cycle of `users` users that ask `waves` times each, with the dashboard drawing at 120x40.
     pub fn run(url: &str, users: u32, waves: u32, record: bool) -> Self {
         let folder = std::env::temp_dir().join(format!("tokometer-bench-{}", std::process::id()));
-        let session = session::start(SessionOptions {
+        let session = serve::start(SessionOptions {
             url: url.to_owned(),
             dialect: None,
             simulator: tokometer::sim::SimConfig::default(),
@@ -82,9 +82,9 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
     let (shown, screen_news) = mpsc::channel(256);
     let frames = Arc::new(AtomicU64::new(0));
     let mut terminal = Terminal::new(Counting::new(Arc::clone(&frames))).unwrap();
-    let options = ui::Options {
+    let options = tui::Options {
         plan: plan.clone(),
-        ..ui::Options::default()
+        ..tui::Options::default()
     };
     let (over, is_over) = tokio::sync::oneshot::channel::<()>();
     let asked = asks.clone();
@@ -94,16 +94,19 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
         let (mut cpu, mut rss) = (0.0, 0.0_f64);
         while let Some(message) = news.recv().await {
             match &message {
-                News::Found(found) => {
+                SessionEvent::Found(found) => {
                     let model = Box::new(found.models[0].clone());
                     let plan = Box::new(plan.clone());
-                    asked.send(Ask::Start { plan, model }).await.unwrap();
+                    asked
+                        .send(SessionCommand::Start { plan, model })
+                        .await
+                        .unwrap();
                 }
-                News::Events(events) => {
+                SessionEvent::Events(events) => {
                     for event in events {
                         match &event.what {
-                            What::RequestEnded(record) => records.push((**record).clone()),
-                            What::Client(cost) => {
+                            EventKind::RequestEnded(record) => records.push((**record).clone()),
+                            EventKind::Client(cost) => {
                                 dropped = cost.dropped_progress;
                                 rss = rss.max(cost.rss_bytes.unwrap_or(0) as f64 / 1_048_576.0);
                             }
@@ -111,7 +114,7 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
                         }
                     }
                 }
-                News::Finished { error, .. } => {
+                SessionEvent::Finished { error, .. } => {
                     assert_eq!(*error, None);
                     cpu = cpu_s();
                     break;
@@ -125,10 +128,10 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
     });
     let shutdown = async {
         let _over = is_over.await;
-        ui::Shutdown { signal: 2 }
+        tui::Shutdown { signal: 2 }
     };
     let input = futures_util::stream::pending::<io::Result<crossterm::event::Event>>();
-    ui::run(&mut terminal, input, screen_news, asks, shutdown, options)
+    tui::run(&mut terminal, input, screen_news, asks, shutdown, options)
         .await
         .unwrap();
     let (records, dropped, cpu_s, rss_mib) = collect.await.unwrap();

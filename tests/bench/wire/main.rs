@@ -26,7 +26,7 @@ mod server;
 use std::process::{Child, Command, Stdio};
 
 use client::Tokometer;
-use server::Load;
+use server::RequestContext;
 
 fn main() {
     let args: Vec<String> = std::env::args()
@@ -53,7 +53,7 @@ struct Served {
 }
 
 impl Served {
-    fn start(load: Load) -> Self {
+    fn start(load: RequestContext) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["serve", &load.to_string()])
             .stdout(Stdio::piped())
@@ -83,7 +83,7 @@ fn cost() {
         ("each token a write of its own", 1),
         ("16 tokens a write", 16),
     ] {
-        let load = Load::Flood {
+        let load = RequestContext::Flood {
             tokens: 20_000,
             together,
         };
@@ -110,7 +110,7 @@ fn cost() {
 
 fn truth(users: u32) {
     println!("TTFT, client minus server, {users} users at 100 tokens/s each, dashboard drawing:");
-    let served = Served::start(Load::Paced { tokens: 150 });
+    let served = Served::start(RequestContext::Paced { tokens: 150 });
     let measured = Tokometer::run(&served.url, users, 4, true);
     let errors = |first_round: bool| {
         let mut errors: Vec<f64> = measured

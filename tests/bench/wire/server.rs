@@ -9,14 +9,14 @@ use tokio::net::{TcpSocket, TcpStream};
 
 /// What it sends.
 #[derive(Debug, Clone, Copy)]
-pub enum Load {
+pub enum RequestContext {
     /// As fast as it can, some tokens in each write.
     Flood { tokens: u32, together: u32 },
     /// 100 tokens a second after a wait that differs from request to request.
     Paced { tokens: u32 },
 }
 
-impl fmt::Display for Load {
+impl fmt::Display for RequestContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flood { tokens, together } => write!(f, "flood:{tokens}:{together}"),
@@ -25,7 +25,7 @@ impl fmt::Display for Load {
     }
 }
 
-impl FromStr for Load {
+impl FromStr for RequestContext {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -44,7 +44,7 @@ impl FromStr for Load {
 }
 
 /// Serves until it is killed; prints its address first.
-pub fn serve(load: Load) {
+pub fn serve(load: RequestContext) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -61,7 +61,7 @@ pub fn serve(load: Load) {
     });
 }
 
-async fn connection(mut stream: TcpStream, load: Load) {
+async fn connection(mut stream: TcpStream, load: RequestContext) {
     let mut read = Vec::new();
     let mut answered: u32 = 0;
     while let Some(path) = request(&mut stream, &mut read).await {
@@ -76,8 +76,12 @@ async fn connection(mut stream: TcpStream, load: Load) {
             }
             _ => {
                 let sent = match load {
-                    Load::Flood { tokens, together } => flood(&mut stream, tokens, together).await,
-                    Load::Paced { tokens } => paced(&mut stream, tokens, asked, answered).await,
+                    RequestContext::Flood { tokens, together } => {
+                        flood(&mut stream, tokens, together).await
+                    }
+                    RequestContext::Paced { tokens } => {
+                        paced(&mut stream, tokens, asked, answered).await
+                    }
                 };
                 if sent.is_err() {
                     return;
