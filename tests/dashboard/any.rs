@@ -11,9 +11,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use tokio::time::Instant;
-use tokometer::event::{
-    CycleEnd, Event, EventKind, InFlight, Phase, RunEnd, Stamp, Warning, WarningKind,
-};
+use tokometer::event::{CycleEnd, Event, EventKind, InFlight, Phase, RunEnd, Warning, WarningKind};
 use tokometer::metrics::compare::Comparison;
 use tokometer::metrics::state::RunState;
 use tokometer::session::{AnswerText, SessionEvent};
@@ -23,7 +21,7 @@ use tokometer::tui::app::{App, Msg};
 use tokometer::tui::background::TaskResult;
 use tokometer::tui::render::render;
 
-use crate::{fixture, library, story};
+use crate::{fixture, library, live};
 
 fn any_key() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![
@@ -83,7 +81,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let cycle = || 0..5_u32;
     let id = || 0..30_u64;
     let what = prop_oneof![
-        any::<bool>().prop_map(|simulated| story::started(simulated).what),
+        any::<bool>().prop_map(|simulated| live::started(simulated).what),
         (cycle(), any::<u32>()).prop_map(|(cycle, users)| EventKind::CycleStarted { cycle, users }),
         (cycle(), prop::collection::vec(any::<u64>(), 0..4)).prop_map(|(cycle, connect_us)| {
             EventKind::ConnectionsOpened {
@@ -129,7 +127,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(EventKind::Paused),
     ];
-    (0..4_000_000_000_u64, what).prop_map(|(millis, what)| story::event(millis % 100_000, what))
+    (0..4_000_000_000_u64, what).prop_map(|(millis, what)| live::event(millis % 100_000, what))
 }
 
 fn any_news() -> impl Strategy<Value = Msg> {
@@ -139,7 +137,7 @@ fn any_news() -> impl Strategy<Value = Msg> {
             tried: vec![(url, why)]
         }),
         (any::<bool>(), any_text(), 0..60_usize).prop_map(|(simulated, name, count)| {
-            let mut server = story::server(simulated);
+            let mut server = live::server(simulated);
             server.models = server.models.into_iter().cycle().take(count).collect();
             for model in server.models.iter_mut().take(1) {
                 name.clone_into(&mut model.name);
@@ -153,7 +151,7 @@ fn any_news() -> impl Strategy<Value = Msg> {
         }),
         any_text().prop_map(|why| SessionEvent::Pulled(Err(why))),
         Just(SessionEvent::Pulled(Ok(()))),
-        any::<bool>().prop_map(|simulated| SessionEvent::Events(story::running(simulated))),
+        any::<bool>().prop_map(|simulated| SessionEvent::Events(live::running(simulated))),
         prop::collection::vec(any_event(), 0..20).prop_map(SessionEvent::Events),
         (0..30_u64, any::<bool>(), any_text()).prop_map(|(id, restart, text)| {
             let parts = vec![(restart, text)];
@@ -181,7 +179,7 @@ fn any_told() -> impl Strategy<Value = Msg> {
             TaskResult::Listed(Ok(runs))
         }),
         4 => any::<bool>().prop_map(|simulated| {
-            let opened = library::opened(story::running(simulated));
+            let opened = library::opened(live::running(simulated));
             TaskResult::Opened {
                 directory: opened.directory.clone(),
                 run: Ok(Box::new(opened)),
@@ -189,7 +187,7 @@ fn any_told() -> impl Strategy<Value = Msg> {
         }),
         1 => any_text().prop_map(|why| TaskResult::Listed(Err(why))),
         1 => any::<bool>().prop_map(|simulated| {
-            let runs = [simulated, false].map(|simulated| RunState::of(&story::running(simulated)));
+            let runs = [simulated, false].map(|simulated| RunState::of(&live::running(simulated)));
             let [one, other] = &runs;
             TaskResult::Compared(Ok(Box::new(Comparison::of(&[one, other]))))
         }),
@@ -228,11 +226,7 @@ fn draw(app: &App, width: u16, height: u16) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 200,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn nothing_makes_it_panic_or_draw_harm(
@@ -244,7 +238,7 @@ proptest! {
     ) {
         let mut now = Instant::now();
         let archive = Some(library::nowhere());
-        let replay = replayed.then(|| Box::new(library::opened(story::running(ascii))));
+        let replay = replayed.then(|| Box::new(library::opened(live::running(ascii))));
         let options = Options { ascii, archive, replay, ..Options::default() };
         let (mut app, _) = App::new(options, Size::new(width, height), now);
         let mut size = (width, height);
@@ -267,27 +261,11 @@ proptest! {
     ) {
         let now = Instant::now();
         let (mut app, _) = App::new(Options::default(), Size::new(width, height), now);
-        app.update(Msg::SessionEvent(SessionEvent::Found(story::server(true))), now);
-        app.update(Msg::SessionEvent(SessionEvent::Events(story::running(true))), now);
+        app.update(Msg::SessionEvent(SessionEvent::Found(live::server(true))), now);
+        app.update(Msg::SessionEvent(SessionEvent::Events(live::running(true))), now);
         for key in fixture::keys(&script) {
             app.update(Msg::Input(Input::Key(key)), now);
         }
         draw(&app, width, height)?;
     }
-}
-
-#[test]
-fn a_rest_without_end_is_drawn() {
-    let now = Instant::now();
-    let (mut app, _) = App::new(Options::default(), Size::new(120, 40), now);
-    let rest = EventKind::RestStarted {
-        seconds: f64::INFINITY,
-        next_users: 0,
-    };
-    let event = Event {
-        at: Stamp(1_000),
-        what: rest,
-    };
-    app.update(Msg::SessionEvent(SessionEvent::Events(vec![event])), now);
-    draw(&app, 120, 40).unwrap();
 }

@@ -18,7 +18,7 @@ use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui::app::App;
 use tokometer::tui::{Options, Shutdown, UiError, run};
 
-use crate::story;
+use crate::live;
 
 /// A terminal in memory that the test can look at, and resize, while the dashboard draws on it.
 #[derive(Clone)]
@@ -285,7 +285,7 @@ pub(crate) async fn running(width: u16, height: u16, options: Options) -> Dash {
     let simulated = options.simulated;
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(story::running(simulated)))
+    dash.tell(SessionEvent::Events(live::running(simulated)))
         .await;
     dash.asks();
     dash
@@ -295,7 +295,7 @@ pub(crate) async fn running(width: u16, height: u16, options: Options) -> Dash {
 pub(crate) async fn ready(width: u16, height: u16, options: Options) -> Dash {
     let simulated = options.simulated;
     let mut dash = Dash::start(width, height, options).await;
-    dash.tell(SessionEvent::Found(story::server(simulated)))
+    dash.tell(SessionEvent::Found(live::server(simulated)))
         .await;
     dash.asks();
     dash

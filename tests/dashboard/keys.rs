@@ -13,7 +13,7 @@ use tokometer::tui::panes::requests_view::Sort;
 use tokometer::tui::{Exit, Options, UiError};
 
 use crate::fixture::{Dash, ready, running};
-use crate::story;
+use crate::live;
 
 fn click(column: u16, row: u16, kind: MouseEventKind) -> Event {
     Event::Mouse(MouseEvent {
@@ -43,7 +43,7 @@ async fn it_looks_for_a_server_and_offers_the_simulated_one() {
     dash.tell(SessionEvent::NotFound { tried }).await;
     dash.keys("<enter>").await;
     assert_eq!(dash.asks(), [SessionCommand::Simulate]);
-    dash.tell(SessionEvent::Found(story::server(true))).await;
+    dash.tell(SessionEvent::Found(live::server(true))).await;
     assert!(dash.screen().contains("SIMULATED"));
 }
 
@@ -94,7 +94,7 @@ async fn a_model_that_is_not_there_is_offered_for_download() {
         .await;
     assert!(dash.screen().contains("disk full"));
     dash.tell(SessionEvent::Pulled(Ok(()))).await;
-    let mut server = story::server(false);
+    let mut server = live::server(false);
     server.models[1].name = "qwen3:8b".to_owned();
     dash.tell(SessionEvent::Found(server)).await;
     dash.keys("<enter>").await;
@@ -105,7 +105,7 @@ async fn a_model_that_is_not_there_is_offered_for_download() {
 #[tokio::test(start_paused = true)]
 async fn a_server_without_models_says_how_to_get_one() {
     let mut dash = Dash::start(80, 24, Options::default()).await;
-    let mut server = story::server(false);
+    let mut server = live::server(false);
     server.models.clear();
     dash.tell(SessionEvent::Found(server)).await;
     dash.asks();
@@ -121,7 +121,7 @@ async fn keys_tell_the_run_what_to_do() {
     let told = [Command::TogglePause, Command::Skip, Command::Repeat];
     assert_eq!(dash.asks(), told.map(SessionCommand::Run));
     assert!(!dash.screen().contains("PAUSED"));
-    dash.tell(SessionEvent::Events(vec![story::event(
+    dash.tell(SessionEvent::Events(vec![live::event(
         68_000,
         EventKind::Paused,
     )]))
@@ -238,7 +238,7 @@ async fn a_session_that_does_not_listen_holds_nothing_up() {
 async fn the_answer_of_the_shown_request_is_asked_for() {
     let mut dash = ready(120, 40, Options::default()).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(story::running(false))).await;
+    dash.tell(SessionEvent::Events(live::running(false))).await;
     let asks = dash.asks();
     assert!(
         asks.contains(&SessionCommand::Run(Command::Watch(8))),
@@ -274,7 +274,7 @@ async fn a_frozen_view_stands_still_while_the_run_goes_on() {
     dash.keys("f").await;
     let before = dash.screen();
     assert!(before.contains("FROZEN"));
-    dash.tell(SessionEvent::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     let body = |screen: &str| screen.lines().skip(1).collect::<Vec<_>>().join("\n");
     assert_eq!(body(&dash.screen()), body(&before));
     dash.keys("f").await;
@@ -288,7 +288,7 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "an idle dashboard draws nothing");
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(story::resting())).await;
+    dash.tell(SessionEvent::Events(live::resting())).await;
     assert!(dash.screen().contains("RESTING 10 s, then 2"));
     let before = dash.frames();
     sleep(Duration::from_secs(4)).await;
@@ -313,9 +313,9 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
     let dash = running(80, 24, Options::default()).await;
     let before = dash.frames();
     for millis in 0..1000 {
-        let events = vec![story::event(
+        let events = vec![live::event(
             68_000 + millis,
-            story::running(false)[2].what.clone(),
+            live::running(false)[2].what.clone(),
         )];
         dash.send(SessionEvent::Events(events)).await;
         sleep(Duration::from_millis(1)).await;
@@ -324,7 +324,7 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
     assert!((25..=31).contains(&drawn), "{drawn} frames in a second");
     // A second's worth at once, then a key: it is answered within a frame's time.
     for _ in 0..50 {
-        let news = SessionEvent::Events(story::running(false));
+        let news = SessionEvent::Events(live::running(false));
         dash.send(news).await;
     }
     dash.keys("?").await;
@@ -335,7 +335,7 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
 async fn a_run_that_is_over_can_be_run_again() {
     let mut dash = running(80, 24, Options::default()).await;
     dash.keys("x").await;
-    dash.tell(SessionEvent::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     let directory = Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into());
     let error = None;
     dash.tell(SessionEvent::Finished {
@@ -349,7 +349,7 @@ async fn a_run_that_is_over_can_be_run_again() {
     assert_eq!(dash.asks(), [], "it asks first");
     dash.keys("y").await;
     assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
-    dash.tell(SessionEvent::Events(vec![story::started(false)]))
+    dash.tell(SessionEvent::Events(vec![live::started(false)]))
         .await;
     dash.keys("q<enter>").await;
     let app = dash.end().await.unwrap();

@@ -13,7 +13,7 @@ use tokometer::store::opened::Opened;
 use tokometer::store::{Recorder, RunDirectory};
 use tokometer::tui::Options;
 
-use crate::story;
+use crate::live;
 
 /// The latest run.
 pub(crate) const ID: &str = "2026-11-21T16-02-11_deepseek-r1-7b";
@@ -24,11 +24,11 @@ pub(crate) const BROKEN: &str = "2026-11-18T09-00-00_lost";
 /// cannot be read.
 pub(crate) fn library() -> TempDir {
     let root = tempfile::tempdir().unwrap();
-    record(root.path(), story::running(false), |_| {});
-    record(root.path(), story::running(true), |info| {
+    record(root.path(), live::running(false), |_| {});
+    record(root.path(), live::running(true), |info| {
         info.started_at = day("2026-11-20T08:15:00Z");
     });
-    let cut = record(root.path(), story::running(false), |info| {
+    let cut = record(root.path(), live::running(false), |info| {
         info.started_at = day("2026-11-19T23:59:59Z");
         "llama3.2:latest".clone_into(&mut info.target.model.name);
     });
@@ -38,7 +38,7 @@ pub(crate) fn library() -> TempDir {
     fs::write(cut.join("events.jsonl"), &log[..end]).unwrap();
     fs::create_dir(root.path().join(BROKEN)).unwrap();
     fs::write(root.path().join(BROKEN).join("run.json"), "{").unwrap();
-    record(root.path(), story::running(false), |info| {
+    record(root.path(), live::running(false), |info| {
         info.started_at = day("2025-01-30T20:42:28Z");
         info.target.server = None;
         info.imported = Some(Imported {
@@ -55,7 +55,7 @@ fn day(text: &str) -> DateTime<Utc> {
 
 /// Records a run; its first answer was kept, with the time of each word.
 fn record(root: &Path, mut events: Vec<Event>, change: impl Fn(&mut RunInfo)) -> PathBuf {
-    events.extend(story::over());
+    events.extend(live::over());
     let EventKind::RunStarted(info) = &mut events[0].what else {
         panic!("a run begins with its start");
     };

@@ -10,7 +10,7 @@ use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui::Options;
 
 use crate::fixture::{Dash, ready, running};
-use crate::story;
+use crate::live;
 
 /// A reading a second of a GPU that gets busier, and the server's processes.
 fn readings() -> Vec<Event> {
@@ -29,7 +29,7 @@ fn readings() -> Vec<Event> {
             scope: Some(PowerScope::Gpu),
             ..GpuSample::default()
         };
-        events.push(story::event(millis, EventKind::Gpu(gpu)));
+        events.push(live::event(millis, EventKind::Gpu(gpu)));
     }
     let process = |pid, name: &str, role: &str, rss_bytes| ProcessSample {
         pid,
@@ -44,13 +44,13 @@ fn readings() -> Vec<Event> {
         process(40163, "ollama serve", "server", 82_000_000),
         process(40377, "llama-server", "runner", 4_700_000_000),
     ];
-    events.push(story::event(66_000, EventKind::Processes(table)));
+    events.push(live::event(66_000, EventKind::Processes(table)));
     let server = ServerSample {
         source: "command line".to_owned(),
         slots: Some(2),
         ..ServerSample::default()
     };
-    events.push(story::event(66_000, EventKind::Server(server)));
+    events.push(live::event(66_000, EventKind::Server(server)));
     events
 }
 
@@ -58,7 +58,7 @@ fn readings() -> Vec<Event> {
 async fn measured(width: u16, height: u16) -> Dash {
     let dash = ready(width, height, Options::default()).await;
     dash.keys("<enter>").await;
-    let mut events = story::running(false);
+    let mut events = live::running(false);
     events.extend(readings());
     // Stable: what was told at the same instant stays in its order.
     events.sort_by_key(|event| event.at);
@@ -120,7 +120,7 @@ async fn an_old_reading_and_its_reason_are_told() {
     let newest = newest
         .find(|what| matches!(what, EventKind::Gpu(_)))
         .unwrap();
-    let more = [67, 68].map(|second| story::event(second * 1000, newest.clone()));
+    let more = [67, 68].map(|second| live::event(second * 1000, newest.clone()));
     dash.tell(SessionEvent::Events(more.to_vec())).await;
     assert!(dash.screen().contains("J/token"), "{}", dash.screen());
     let note = SourceNote {
@@ -130,8 +130,8 @@ async fn an_old_reading_and_its_reason_are_told() {
         mend: None,
     };
     let late = [
-        story::event(73_000, EventKind::Source(note)),
-        story::event(73_000, EventKind::LevelsChanged { upcoming: vec![16] }),
+        live::event(73_000, EventKind::Source(note)),
+        live::event(73_000, EventKind::LevelsChanged { upcoming: vec![16] }),
     ];
     dash.tell(SessionEvent::Events(late.to_vec())).await;
     let screen = dash.screen();
@@ -149,7 +149,7 @@ async fn an_old_reading_and_its_reason_are_told() {
 #[tokio::test(start_paused = true)]
 async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u16) {
     let mut dash = Dash::start(width, height, Options::default()).await;
-    let server = story::server(false);
+    let server = live::server(false);
     let url = server.url.clone();
     dash.asks();
     dash.tell(SessionEvent::Found(server)).await;
@@ -163,7 +163,7 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
     dash.tell(told(&url)).await;
     assert_snapshot!(format!("ready_measured_{width}x{height}"), dash.screen());
     // What stands still says so, also before a run.
-    let late = story::event(71_000, EventKind::Processes(Vec::new()));
+    let late = live::event(71_000, EventKind::Processes(Vec::new()));
     dash.tell(SessionEvent::Machine {
         url: url.clone(),
         events: vec![late],
@@ -173,7 +173,7 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
     dash.keys("<enter>").await;
     assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
     dash.tell(told(&url)).await;
-    dash.tell(SessionEvent::Events(vec![story::started(false)]))
+    dash.tell(SessionEvent::Events(vec![live::started(false)]))
         .await;
     assert!(!dash.screen().contains("Apple M2 Pro"), "a run has its own");
 }
@@ -185,8 +185,8 @@ async fn the_idle_machine_is_counted_down_and_skipped() {
     dash.asks();
     let idle = EventKind::IdleStarted { seconds: 10.0 };
     dash.tell(SessionEvent::Events(vec![
-        story::started(false),
-        story::event(4000, idle),
+        live::started(false),
+        live::event(4000, idle),
     ]))
     .await;
     assert!(

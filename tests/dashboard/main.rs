@@ -1,10 +1,12 @@
-//! The whole dashboard, driven as a user drives it: keys and news in, screens and asks out. The loop
-//! is the real one; only the terminal, the keyboard and the session are made of memory.
+//! The dashboard and the preview, driven as a user drives them: keys and news in, screens and asks out. The
+//! loop is the real one; only the terminal, the keyboard and the session are made of memory. And every pane
+//! by itself.
 //!
 //! The clock is paused: it moves only when everything has been taken in and drawn.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test says what is wrong by failing"
@@ -14,9 +16,16 @@ mod any;
 mod fixture;
 mod keys;
 mod library;
+mod live;
 mod machine;
+mod pane_runs;
+mod panes;
 mod preview;
+mod preview_app;
+mod preview_lanes;
+mod preview_record;
 mod replay;
 mod runs;
 mod screens;
+#[path = "../support/story.rs"]
 mod story;

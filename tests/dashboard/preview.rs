@@ -15,7 +15,7 @@ use tokometer::tui::Options;
 use tokometer::tui::lanes::lanes::Lanes;
 
 use crate::fixture::{Dash, ready, running};
-use crate::story;
+use crate::live;
 
 /// 40 tokens, the first after 500 ms, then one every 50 ms; thinking first.
 fn answer() -> Arc<Answer> {
@@ -35,7 +35,7 @@ fn answer() -> Arc<Answer> {
 
 /// The story of a run whose answers were kept.
 fn answered(simulated: bool) -> Vec<Event> {
-    let mut events = story::running(simulated);
+    let mut events = live::running(simulated);
     for event in &mut events {
         if let EventKind::RequestEnded(record) = &mut event.what {
             record.answer = Some(answer());
@@ -59,7 +59,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
 /// A run that is over: nothing on the screen changes by itself.
 async fn over(width: u16, height: u16) -> Dash {
     let dash = running(width, height, Options::default()).await;
-    dash.tell(SessionEvent::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     dash
 }
@@ -230,21 +230,18 @@ async fn a_cycle_that_ends_gets_a_lane_and_does_not_disturb_the_others() {
             record.cycle = 3;
             events.push(Event {
                 what: EventKind::RequestEnded(record),
-                ..story::event(66_000, EventKind::Paused)
+                ..live::event(66_000, EventKind::Paused)
             });
             break;
         }
     }
     let why = CycleEnd::Done;
-    events.push(story::event(
-        67_500,
-        EventKind::CycleEnded { cycle: 3, why },
-    ));
+    events.push(live::event(67_500, EventKind::CycleEnded { cycle: 3, why }));
     dash.tell(SessionEvent::Events(events)).await;
     let screen = dash.screen();
     assert!(screen.contains("8 users "), "{screen}");
     assert!(screen.contains("45/"), "the others went on\n{screen}");
-    dash.tell(SessionEvent::Events(vec![story::started(false)]))
+    dash.tell(SessionEvent::Events(vec![live::started(false)]))
         .await;
     let screen = dash.screen();
     assert!(!screen.contains("8 users "), "another run\n{screen}");
@@ -276,7 +273,7 @@ async fn capital_s_writes_a_picture_into_the_directory_of_the_run() {
     dash.keys("4").await;
     assert!(!dash.screen().contains("Picture: "), "the next key ends it");
     let elsewhere = tempfile::tempdir().unwrap();
-    dash.tell(SessionEvent::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     let directory = Some(PathBuf::from(elsewhere.path()));
     dash.tell(SessionEvent::Finished {
         directory,

@@ -14,7 +14,7 @@ use tokometer::tui::layout::Pane;
 
 use crate::fixture::{Dash, ready, running};
 use crate::library::{ID, library, options};
-use crate::story;
+use crate::live;
 
 /// A replay of the latest run, opened from the list.
 async fn replaying(width: u16, height: u16) -> (TempDir, Dash) {
@@ -149,7 +149,7 @@ async fn a_run_goes_on_behind_a_replay() {
     assert_eq!(dash.asks(), []);
     dash.shows("no cycle yet");
     // It ends while nobody looks.
-    dash.tell(SessionEvent::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     let directory = Some(root.path().join(ID));
     dash.tell(SessionEvent::Finished {
         directory,
@@ -189,7 +189,7 @@ async fn leaving_asks_while_a_run_goes_on_behind() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_starts_behind_a_replay_is_not_shown_before_it_is_left() {
     let (_root, dash) = replaying(80, 24).await;
-    dash.tell(SessionEvent::Events(story::running(true))).await;
+    dash.tell(SessionEvent::Events(live::running(true))).await;
     assert!(!dash.screen().contains("SIMULATED"), "{}", dash.screen());
     dash.keys("<esc>1").await;
     dash.shows("SIMULATED");

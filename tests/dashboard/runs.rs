@@ -12,7 +12,7 @@ use tokometer::tui::layout::{Pane, View};
 
 use crate::fixture::{Dash, ready, running};
 use crate::library::{BROKEN, ID, library, nowhere, options};
-use crate::story;
+use crate::live;
 
 #[rstest]
 #[case(60, 16)]
@@ -69,7 +69,7 @@ async fn the_view_is_reached_from_every_screen_and_back() {
     dash.keys("5").await;
     dash.shows("Runs · 5");
     // What the session finds meanwhile waits behind the list.
-    dash.tell(SessionEvent::Found(story::server(false))).await;
+    dash.tell(SessionEvent::Found(live::server(false))).await;
     dash.shows("Runs · 5");
     dash.keys("1").await;
     dash.shows("┌ Plan");
@@ -227,7 +227,7 @@ async fn the_run_that_is_being_recorded_is_neither_deleted_nor_reported() {
     assert!(root.path().join(ID).join("events.jsonl").exists());
     assert_eq!(dash.asks(), []);
     dash.keys("<esc>").await;
-    dash.tell(SessionEvent::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     let directory = Some(root.path().join(ID));
     dash.tell(SessionEvent::Finished {
         directory,
@@ -261,10 +261,10 @@ async fn a_report_is_written_where_the_run_is() {
 async fn without_a_record_there_is_no_report_and_it_says_why() {
     let dash = ready(80, 24, Options::default()).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(story::running(false))).await;
+    dash.tell(SessionEvent::Events(live::running(false))).await;
     dash.keys("e").await;
     dash.shows("when it is over");
-    dash.tell(SessionEvent::Events(story::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     dash.keys("e").await;
     dash.shows("--no-record");

@@ -7,7 +7,7 @@ use tokometer::plan::{Api, CycleShape, Plan, Think};
 
 use crate::bench::{Bench, outcome, plan};
 use crate::says::{HEAD, answer, chunk, done, say, token, whole};
-use crate::server::{Asked, Server, Step};
+use crate::server::{Asked, Server, Step, spell};
 
 async fn asked(dialect: Dialect, plan: Plan) -> (Server, Asked) {
     let server = Server::scripted(|_| vec![answer()]).await;
@@ -111,7 +111,7 @@ fn lines() -> String {
 }
 
 #[rstest]
-#[case::spelled(vec![Step::Spell(whole().into_bytes())], true)]
+#[case::spelled(vec![spell(whole().into_bytes())], true)]
 #[case::trailers(vec![say([HEAD.replace("\r\n\r\n", "\r\nTrailer: X-Sum\r\n\r\n"), chunk(lines()), "0\r\nX-Sum: 7\r\n\r\n".into()].concat())], true)]
 #[case::chunk_extensions(vec![say([HEAD.to_owned(), chunk(lines()).replacen("\r\n", ";a=b\r\n", 1), "0\r\n\r\n".into()].concat())], true)]
 #[case::continued(vec![say("HTTP/1.1 100 Continue\r\n\r\n"), answer()], true)]

@@ -11,7 +11,7 @@ use tokometer::event::{
 use tokometer::plan::{CycleShape, Plan};
 use tokometer::store::RunDirectory;
 
-use crate::timeline;
+use crate::story;
 
 /// Users of the one cycle.
 const USERS: u32 = 256;
@@ -20,7 +20,7 @@ const LONG_S: u32 = 3_600;
 
 /// Makes a run of so many requests with an hour of samples below `root`, as its log would be.
 pub(crate) fn make(root: &Path, requests: u32) -> PathBuf {
-    let mut info = timeline::info(false);
+    let mut info = story::info(false);
     info.plan = Plan {
         levels: vec![USERS],
         shape: CycleShape::Waves(requests.div_ceil(USERS)),
@@ -48,9 +48,9 @@ fn events(info: &RunInfo, requests: u32) -> Vec<Event> {
         failed: 0,
     };
     let mut events = vec![
-        timeline::event(0.0, EventKind::RunStarted(Box::new(info.clone()))),
-        timeline::event(1.0, started),
-        timeline::event(1.1, opened),
+        story::event(0.0, EventKind::RunStarted(Box::new(info.clone()))),
+        story::event(1.0, started),
+        story::event(1.1, opened),
     ];
     let records: Vec<RequestRecord> = (0..requests).map(|id| record(id, requests)).collect();
     for record in &records {
@@ -86,14 +86,8 @@ fn events(info: &RunInfo, requests: u32) -> Vec<Event> {
     events.sort_by_key(|event| event.at);
     let end = f64::from(LONG_S) + 2.0;
     let why = CycleEnd::Done;
-    events.push(timeline::event(
-        end,
-        EventKind::CycleEnded { cycle: 0, why },
-    ));
-    events.push(timeline::event(
-        end,
-        EventKind::RunEnded { why: RunEnd::Done },
-    ));
+    events.push(story::event(end, EventKind::CycleEnded { cycle: 0, why }));
+    events.push(story::event(end, EventKind::RunEnded { why: RunEnd::Done }));
     events
 }
 
@@ -116,13 +110,13 @@ fn record(number: u32, requests: u32) -> RequestRecord {
         round,
         itl_us: gaps.collect(),
         answer: None,
-        ..timeline::answered(u64::from(number) + 1, 0, [sent, first, last], 256)
+        ..story::answered(u64::from(number) + 1, 0, [sent, first, last], 256)
     }
 }
 
 /// What is in flight at a second: the round of then, of every user.
 fn progress(second: u32, records: &[RequestRecord]) -> Event {
-    let at = timeline::at(f64::from(second));
+    let at = story::at(f64::from(second));
     let rounds = records.len().div_ceil(USERS as usize);
     let round = second as usize * rounds / (LONG_S as usize + 1);
     let from = (round * USERS as usize).min(records.len());
@@ -172,7 +166,7 @@ fn samples(second: u32) -> [Event; 2] {
     };
     let table = (1..=4).map(process).collect();
     [
-        timeline::event(at, EventKind::Gpu(gpu)),
-        timeline::event(at, EventKind::Processes(table)),
+        story::event(at, EventKind::Gpu(gpu)),
+        story::event(at, EventKind::Processes(table)),
     ]
 }

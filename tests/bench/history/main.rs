@@ -18,8 +18,10 @@
 )]
 
 mod long;
-#[path = "../../timeline/mod.rs"]
-mod timeline;
+#[path = "../../support/small_run.rs"]
+mod small_run;
+#[path = "../../support/story.rs"]
+mod story;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -179,9 +181,9 @@ fn lists() {
 
 /// A thousand runs below `root`, alike but for their names.
 fn thousand(root: &Path) -> Vec<PathBuf> {
-    let directory = store::RunDirectory::create(root, &timeline::info(false)).unwrap();
+    let directory = store::RunDirectory::create(root, &story::info(false)).unwrap();
     let mut recorder = store::Recorder::open(&directory).unwrap();
-    for event in timeline::run(false) {
+    for event in small_run::run(false) {
         recorder.record(std::slice::from_ref(&event), event.at);
     }
     let first = recorder.finish().directory;

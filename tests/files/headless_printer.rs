@@ -1,0 +1,308 @@
+//! What a run without a dashboard prints, and how it ends.
+
+use tokio::sync::mpsc;
+use tokometer::dialect::Discovery;
+use tokometer::event::Model;
+use tokometer::event::{EventKind, RunEnd};
+use tokometer::headless;
+use tokometer::headless::HeadlessOptions;
+use tokometer::load::Command;
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
+use tokometer::plan::Plan;
+use tokometer::session::{SessionCommand, SessionEvent};
+
+use crate::measured::measured;
+use crate::{small_run, story};
+
+struct Printed {
+    code: u8,
+    out: String,
+    err: String,
+    asks: Vec<SessionCommand>,
+}
+
+fn options() -> HeadlessOptions {
+    HeadlessOptions {
+        plan: Plan {
+            levels: vec![1, 2],
+            ..Plan::default()
+        },
+        model: None,
+        simulate: false,
+        json: false,
+        pull: false,
+        resume: None,
+    }
+}
+
+fn found(simulated: bool) -> SessionEvent {
+    let target = story::info(simulated).target;
+    let other = Model {
+        name: "qwen3:\u{1b}[5m4b".to_owned(),
+        ..Model::default()
+    };
+    SessionEvent::Found(Discovery {
+        dialect: target.dialect,
+        url: target.url,
+        server: target.server,
+        slots: target.slots,
+        simulated,
+        models: vec![target.model, other],
+    })
+}
+
+fn finished(error: Option<&str>) -> SessionEvent {
+    SessionEvent::Finished {
+        directory: Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into()),
+        error: error.map(str::to_owned),
+        report: None,
+    }
+}
+
+fn whole(simulated: bool) -> Vec<SessionEvent> {
+    let searching = SessionEvent::Searching {
+        url: "http://127.0.0.1:11434".to_owned(),
+    };
+    let events = small_run::run(simulated);
+    let batches = events
+        .chunks(7)
+        .map(|batch| SessionEvent::Events(batch.to_vec()));
+    let mut news = vec![searching, found(simulated)];
+    news.extend(batches);
+    news.push(finished(None));
+    news
+}
+
+async fn print_to(
+    out: &mut dyn std::io::Write,
+    options: HeadlessOptions,
+    news: Vec<SessionEvent>,
+) -> Printed {
+    let (news_in, news_out) = mpsc::channel(news.len().max(1));
+    let (asks_in, mut asks_out) = mpsc::channel(16);
+    for one in news {
+        news_in.send(one).await.unwrap();
+    }
+    drop(news_in);
+    let mut err = Vec::new();
+    let code = headless::run(news_out, asks_in, options, out, &mut err).await;
+    let mut asks = Vec::new();
+    while let Some(ask) = asks_out.recv().await {
+        asks.push(ask);
+    }
+    let err = String::from_utf8(err).unwrap();
+    let out = String::new();
+    Printed {
+        code,
+        out,
+        err,
+        asks,
+    }
+}
+
+async fn print(options: HeadlessOptions, news: Vec<SessionEvent>) -> Printed {
+    let mut out = Vec::new();
+    let printed = print_to(&mut out, options, news).await;
+    let out = String::from_utf8(out).unwrap();
+    for text in [&out, &printed.err] {
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+    }
+    Printed { out, ..printed }
+}
+
+#[tokio::test]
+async fn golden() {
+    let printed = print(options(), whole(false)).await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    assert!(!printed.out.contains("SIMULATED"));
+    insta::assert_snapshot!(printed.out);
+}
+
+#[tokio::test]
+async fn what_was_measured_is_told() {
+    let mut events = measured(false);
+    let idle = EventKind::IdleStarted { seconds: 10.0 };
+    events.insert(1, story::event(0.1, idle));
+    let news = vec![found(false), SessionEvent::Events(events), finished(None)];
+    let printed = print(options(), news).await;
+    let told = |word: &&str| {
+        ["idle", "watts", "200.0", "one user"]
+            .iter()
+            .any(|w| word.contains(w))
+    };
+    let lines: Vec<&str> = printed.out.lines().filter(told).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn says_simulated() {
+    let simulate = HeadlessOptions {
+        simulate: true,
+        ..options()
+    };
+    let mut news = whole(true);
+    // A real server that answers meanwhile is not the one that was asked for.
+    news.insert(0, found(false));
+    let printed = print(simulate, news).await;
+    assert_eq!(printed.code, 0);
+    assert_eq!(printed.asks[0], SessionCommand::Simulate);
+    assert_eq!(printed.asks.len(), 2);
+    let lines: Vec<&str> = printed
+        .out
+        .lines()
+        .filter(|l| l.contains("SIMULATED"))
+        .collect();
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn json_stands_alone() {
+    let json = HeadlessOptions {
+        json: true,
+        ..options()
+    };
+    let printed = print(json, whole(false)).await;
+    let parsed: Summary = serde_json::from_str(&printed.out).unwrap();
+    assert_eq!(parsed.cycles.len(), 2);
+    let state = RunState::of(&small_run::run(false));
+    assert_eq!(printed.out, Summary::of(&state).to_json().unwrap());
+    assert!(printed.err.contains("run directory: /runs/"));
+    assert!(printed.err.contains("cycle of 2 users"));
+}
+
+#[tokio::test]
+async fn starts_the_first_model_or_the_named_one() {
+    let printed = print(options(), vec![found(false)]).await;
+    let SessionCommand::Start { model, plan } = &printed.asks[0] else {
+        panic!("{:?}", printed.asks);
+    };
+    assert_eq!(
+        (model.name.as_str(), &plan.levels),
+        ("deepseek-r1:7b", &vec![1, 2])
+    );
+    // The news broke off: that is no success.
+    assert_eq!(printed.code, 1);
+
+    let named = |name: &str, pull| HeadlessOptions {
+        model: Some(name.to_owned()),
+        pull,
+        ..options()
+    };
+    let printed = print(named("nosuch", false), vec![found(false)]).await;
+    assert_eq!((printed.code, printed.asks.len()), (1, 0));
+    insta::assert_snapshot!(printed.err);
+
+    let failed = SessionEvent::Pulled(Err("no such model".to_owned()));
+    let printed = print(named("nosuch", true), vec![found(false), failed]).await;
+    assert_eq!(
+        (printed.code, &printed.asks[..]),
+        (1, &[SessionCommand::Pull("nosuch".to_owned())][..])
+    );
+
+    // A server that still does not list it after the download is not asked for ever.
+    let pulled = vec![found(false), SessionEvent::Pulled(Ok(())), found(false)];
+    let printed = print(named("nosuch", true), pulled).await;
+    assert_eq!((printed.code, printed.asks.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn without_a_server() {
+    let tried = vec![
+        (
+            "http://127.0.0.1:11434".to_owned(),
+            "connection refused".to_owned(),
+        ),
+        (
+            "http://[::1]:11434".to_owned(),
+            "connection\u{1b}[0m refused".to_owned(),
+        ),
+    ];
+    let printed = print(options(), vec![SessionEvent::NotFound { tried }]).await;
+    assert_eq!((printed.code, printed.out.as_str()), (1, ""));
+    insta::assert_snapshot!(printed.err);
+}
+
+#[tokio::test]
+async fn exit_codes() {
+    let ended = |why: RunEnd, error: Option<&str>| {
+        let mut events = small_run::run(false);
+        events.pop();
+        events.push(story::event(41.8, EventKind::RunEnded { why }));
+        vec![found(false), SessionEvent::Events(events), finished(error)]
+    };
+    let code = async |news| print(options(), news).await.code;
+    assert_eq!(code(ended(RunEnd::Done, None)).await, 0);
+    assert_eq!(code(ended(RunEnd::Stopped, None)).await, 0);
+    assert_eq!(code(ended(RunEnd::Signal(2), None)).await, 130);
+    assert_eq!(code(ended(RunEnd::Signal(15), None)).await, 143);
+    assert_eq!(
+        code(ended(RunEnd::Failed("disk".to_owned()), None)).await,
+        1
+    );
+    assert_eq!(code(ended(RunEnd::Done, Some("disk"))).await, 1);
+
+    let printed = print(options(), vec![found(false), finished(None)]).await;
+    assert_eq!(printed.code, 1);
+    assert!(printed.err.contains("no run was started"));
+
+    let mut events = vec![small_run::run(false).remove(0)];
+    events.extend(small_run::cycle(
+        0,
+        1,
+        1.0,
+        &[small_run::refused(1, 0, 1.1, 1.2)],
+    ));
+    let ran = EventKind::RunEnded { why: RunEnd::Done };
+    events.push(story::event(2.0, ran));
+    let printed = print(
+        options(),
+        vec![found(false), SessionEvent::Events(events), finished(None)],
+    )
+    .await;
+    assert_eq!(printed.code, 1);
+    assert!(printed.err.contains("no request succeeded"));
+    assert!(
+        printed
+            .out
+            .contains("failed at 1 user: 1 × http_503 (100.0 %)")
+    );
+}
+
+/// A reader that goes away after some bytes.
+struct Pipe(usize);
+
+impl std::io::Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0 == 0 {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn ends_well_where_its_reader_goes_away() {
+    for room in [0, 10, 400, 900] {
+        let printed = print_to(&mut Pipe(room), options(), whole(false)).await;
+        assert_eq!(
+            (printed.code, printed.err.as_str()),
+            (0, ""),
+            "after {room} bytes"
+        );
+        let stops = printed
+            .asks
+            .iter()
+            .filter(|ask| **ask == SessionCommand::Run(Command::Stop));
+        assert_eq!(stops.count(), 1, "after {room} bytes");
+    }
+}

@@ -1,0 +1,10 @@
+//! Reports, charts and the card to share.
+
+mod big;
+mod browser;
+mod charts;
+mod files;
+mod forms;
+mod imported;
+mod large;
+mod share;

@@ -1,0 +1,149 @@
+//! The card to share, and that nothing private stands in it.
+
+use std::path::Path;
+
+use resvg::tiny_skia::Pixmap;
+use tokometer::event::{Event, EventKind, GpuSample, Outcome, Warning, WarningKind};
+use tokometer::report::share::Card;
+use tokometer::report::{Report, Show};
+
+use super::{big, files};
+use crate::small_run;
+
+/// A word that stands wherever something private can.
+const PRIVATE: &str = "alice";
+
+/// A run with private things in every text that a server, a system or a user fills.
+fn private() -> Vec<Event> {
+    let mut events = big::run(false);
+    for event in &mut events {
+        match &mut event.what {
+            EventKind::RunStarted(info) => {
+                info.id = format!("2026-11-21T16-02-11_{PRIVATE}");
+                info.target.url = format!("http://{PRIVATE}-laptop.example:11434");
+                info.target.model.name = format!("/home/{PRIVATE}/models/q4.gguf");
+                info.plan.prompts = vec![format!("Who is {PRIVATE}?")];
+            }
+            EventKind::RequestEnded(record) => {
+                if let Outcome::Failed { message, .. } = &mut record.outcome {
+                    *message = format!("{PRIVATE} is not allowed");
+                }
+            }
+            EventKind::Gpu(GpuSample { source, .. }) => *source = format!("exporter:{PRIVATE}"),
+            EventKind::Processes(table) => {
+                for process in table {
+                    process.name = format!("/Users/{PRIVATE}/ollama");
+                }
+            }
+            _ => {}
+        }
+    }
+    let warning = Warning {
+        kind: WarningKind::Recorder,
+        text: format!("/home/{PRIVATE}/runs could not be written"),
+    };
+    let at = events.last().unwrap().at;
+    events.push(Event {
+        at,
+        what: EventKind::Warning(warning),
+    });
+    events
+}
+
+#[test]
+fn nothing_private_stands_in_it() {
+    let report = Report::of(&private());
+    assert!(
+        report.markdown().unwrap().contains(PRIVATE),
+        "the report itself may tell"
+    );
+    let card = Card::of(&report, Show::default()).unwrap();
+    for form in [&card.markdown, &card.svg()] {
+        assert!(!form.contains(PRIVATE), "{form}");
+        assert!(!form.contains("example"), "{form}");
+        assert!(form.contains("q4.gguf"), "{form}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_shown() {
+    let report = Report::of(&private());
+    let show = |show| Card::of(&report, show).unwrap().markdown;
+    let address = show(Show {
+        address: true,
+        ..Show::default()
+    });
+    assert!(address.contains("alice-laptop.example"), "{address}");
+    assert!(!address.contains("Who is"), "{address}");
+    let prompt = show(Show {
+        prompt: true,
+        ..Show::default()
+    });
+    assert!(prompt.contains("Who is alice?"), "{prompt}");
+    let run = show(Show {
+        run: true,
+        ..Show::default()
+    });
+    assert!(
+        run.contains("2026-11-21T16-02-11\\_alice") || run.contains("2026-11-21T16-02-11_alice")
+    );
+}
+
+#[test]
+fn golden_card() {
+    let card = Card::of(&Report::of(&big::run(false)), Show::default()).unwrap();
+    let version = format!("Card made by tokometer {}", env!("CARGO_PKG_VERSION"));
+    insta::assert_snapshot!(
+        card.markdown
+            .replace(&version, "Card made by tokometer VERSION")
+    );
+}
+
+#[test]
+fn a_simulated_card_says_so_and_names_no_machine() {
+    let card = Card::of(&Report::of(&big::run(true)), Show::default()).unwrap();
+    assert!(card.markdown.contains("SIMULATED"));
+    assert!(card.svg().contains("SIMULATED"));
+    assert!(!card.markdown.contains("Apple"), "{}", card.markdown);
+    let real = Card::of(&Report::of(&big::run(false)), Show::default()).unwrap();
+    assert!(!real.svg().contains("SIMULATED"));
+    assert!(real.svg().contains("Apple M2 Pro"));
+}
+
+#[test]
+fn a_server_elsewhere_is_not_this_machine() {
+    let card = Card::of(&Report::of(&private()), Show::default()).unwrap();
+    assert!(
+        card.markdown.contains("asked over the network from"),
+        "{}",
+        card.markdown
+    );
+}
+
+#[test]
+fn its_files_are_written() {
+    let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared");
+    files::run_directory(&run, &big::run(false));
+    let written = tokometer::report::share(&run, &run.join("card"), Show::default()).unwrap();
+    let names: Vec<_> = written
+        .iter()
+        .map(|path| path.file_name().unwrap())
+        .collect();
+    assert_eq!(names, ["share.png", "share.svg", "share.md"]);
+    let picture = Pixmap::load_png(&written[0]).unwrap();
+    assert_eq!((picture.width(), picture.height()), (2400, 1260));
+    let svg = std::fs::read_to_string(&written[1]).unwrap();
+    roxmltree::Document::parse(&svg).unwrap();
+    assert!(
+        !svg.replace("http://www.w3.org/2000/svg", "")
+            .contains("http")
+    );
+}
+
+#[test]
+fn a_run_without_figures_still_has_a_card() {
+    let events = small_run::run(false);
+    let card = Card::of(&Report::of(&events[..1]), Show::default()).unwrap();
+    assert!(card.svg().contains("there is no curve"));
+    Pixmap::decode_png(&card.png().unwrap()).unwrap();
+}

@@ -1,0 +1,77 @@
+//! An import as a run directory, and the command that makes it.
+
+use std::fs;
+
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::summary::Summary;
+use tokometer::store::import::{import, record};
+
+use super::{folded, small};
+
+#[test]
+fn it_becomes_a_run_directory_like_any_other() {
+    let root = tempfile::tempdir().unwrap();
+    let import = import(&small(), Some("deepseek-r1:7b")).unwrap();
+    let directory = record(&import, root.path()).unwrap();
+    assert_eq!(
+        directory.file_name().unwrap().to_str(),
+        Some("2025-03-01T13-00-00_deepseek-r1-7b")
+    );
+    let recovered = tokometer::store::read(&directory).unwrap();
+    assert!(recovered.missing.is_empty(), "{:?}", recovered.missing);
+    let again = Summary::of(&RunState::of(&recovered.events))
+        .to_json()
+        .unwrap();
+    assert_eq!(
+        again,
+        fs::read_to_string(directory.join("summary.json")).unwrap()
+    );
+    assert_eq!(again, folded(&import).1.to_json().unwrap());
+    let cycles = fs::read_to_string(directory.join("cycles.csv")).unwrap();
+    assert_eq!(cycles.lines().count(), 4);
+    assert!(
+        cycles.contains(",200.0") || cycles.contains(",199.99"),
+        "{cycles}"
+    );
+    // Every reading is there, below a header.
+    let lines = |name: &str| {
+        fs::read_to_string(directory.join(name))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    assert_eq!(lines("gpu.csv"), 1 + 60 + 15);
+    assert_eq!(lines("processes.csv"), 1 + 9 + 7);
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../../assets/summary.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&again).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&json)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn the_command() {
+    let root = tempfile::tempdir().unwrap();
+    let command = |more: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
+        command
+            .arg("import")
+            .args(more)
+            .arg("--runs-dir")
+            .arg(root.path());
+        command.assert()
+    };
+    let small = small().display().to_string();
+    let output = command(&[&small, "--json"]).success().get_output().clone();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["cycles"][0]["users"], 1);
+    let text = command(&[&small]).success().get_output().clone();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("~30.0"), "{text}");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+    command(&[&root.path().join("gone").display().to_string()]).code(1);
+}
