@@ -11,7 +11,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use tokio::time::Instant;
-use tokometer::event::{CycleEnd, Event, EventKind, InFlight, Phase, RunEnd, Warning, WarningKind};
+use tokometer::event::{
+    CycleEnd, Event, EventKind, InFlight, Phase, RunEnd, Stamp, Warning, WarningKind,
+};
 use tokometer::metrics::compare::Comparison;
 use tokometer::metrics::state::RunState;
 use tokometer::session::{AnswerText, SessionEvent};
@@ -268,4 +270,20 @@ proptest! {
         }
         draw(&app, width, height)?;
     }
+}
+
+#[test]
+fn a_rest_without_end_is_drawn() {
+    let now = Instant::now();
+    let (mut app, _) = App::new(Options::default(), Size::new(120, 40), now);
+    let rest = EventKind::RestStarted {
+        seconds: f64::INFINITY,
+        next_users: 0,
+    };
+    let event = Event {
+        at: Stamp(1_000),
+        what: rest,
+    };
+    app.update(Msg::News(SessionEvent::Events(vec![event])), now);
+    draw(&app, 120, 40).unwrap();
 }
