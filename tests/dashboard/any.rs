@@ -284,6 +284,6 @@ fn a_rest_without_end_is_drawn() {
         at: Stamp(1_000),
         what: rest,
     };
-    app.update(Msg::News(SessionEvent::Events(vec![event])), now);
+    app.update(Msg::SessionEvent(SessionEvent::Events(vec![event])), now);
     draw(&app, 120, 40).unwrap();
 }
