@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Result, WrapErr as _};
-use crossterm::event::EventStream;
 use tokio::sync::mpsc;
 
 use crate::cli::LookArgs;
@@ -14,7 +13,7 @@ use crate::load::Command;
 use crate::platform::shutdown_signal;
 use crate::session::serve::Session;
 use crate::session::{SessionCommand, SessionEvent};
-use crate::tui::terminal::Screen;
+use crate::tui::terminal::{self, Screen};
 use crate::tui::{self, Exit, Shutdown};
 
 /// The reports of a run that is over, beside its log.
@@ -59,7 +58,7 @@ pub(crate) async fn on_screen(
         }
     };
     let mut screen = Screen::open(options.mouse).wrap_err("the terminal cannot be used")?;
-    let keys = EventStream::new();
+    let keys = terminal::input().wrap_err("the terminal cannot be read")?;
     let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
     drop(screen);
     Ok(match left {

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::{Result, WrapErr as _};
-use crossterm::event::EventStream;
 use tokio::sync::oneshot;
 
 use crate::cli::output::{complain, screen_runtime, signal_code, usage};
 use crate::plan::Limits;
 use crate::platform::shutdown_signal;
-use crate::tui::terminal::Screen;
+use crate::tui::terminal::{self, Screen};
 
 use crate::cli::preview_args::PreviewArgs;
 use crate::cli::preview_mode::Job;
@@ -141,7 +140,7 @@ fn on_screen(app: App, options: Options, args: &PreviewArgs) -> Result<u8> {
             }
         });
         let mut screen = Screen::open(false).wrap_err("the terminal cannot be used")?;
-        let input = EventStream::new();
+        let input = terminal::input().wrap_err("the terminal cannot be read")?;
         let ended = run_loop::run(screen.terminal(), input, shutdown.as_mut(), app, options).await;
         drop(screen);
         if ended.is_err() && caught.get().is_none() {

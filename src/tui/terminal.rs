@@ -9,13 +9,15 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crossterm::cursor::Show;
-use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture, Event};
 use crossterm::execute;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use futures_util::{Stream, stream};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use tokio::sync::mpsc;
 
 /// Who holds the terminal: [`COOKED`], [`RAW`] or [`PANICKED`].
 static STATE: AtomicU8 = AtomicU8::new(COOKED);
@@ -30,6 +32,9 @@ const COOKED: u8 = 0;
 const RAW: u8 = 1;
 /// A panic took the terminal back: drawing is an error, so that the dashboard ends.
 const PANICKED: u8 = 2;
+
+/// Input that was read and not taken in yet; beyond it the reader waits.
+const INPUT: usize = 64;
 
 /// Bytes gathered before they are written: a frame goes out in one piece.
 const FRAME_BYTES: usize = 1 << 16;
@@ -85,6 +90,26 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back(COOKED);
     }
+}
+
+/// What is typed, read on a thread of its own: once the terminal has hung up, crossterm's reader may never
+/// return (it reads the end of the input again and again). There it keeps nobody from hearing the signal that
+/// came with the hang-up.
+pub fn input() -> io::Result<impl Stream<Item = io::Result<Event>> + Unpin> {
+    let (tell, mut events) = mpsc::channel(INPUT);
+    let read = move || {
+        loop {
+            let event = crossterm::event::read();
+            let is_over = event.is_err();
+            if tell.blocking_send(event).is_err() || is_over {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(read)?;
+    Ok(stream::poll_fn(move |cx| events.poll_recv(cx)))
 }
 
 /// Restores the terminal, once; errors are ignored.

@@ -54,7 +54,7 @@ enum Mend {
 
 /// Where today's summaries differ from those of 0.1.0 on purpose: the run (`*` for all), the path (`[]` for any
 /// index; all below it is meant too), and how. One that excuses nothing fails, so that none is left behind.
-const MENDS: &[(&str, &str, Mend)] = &[("*", "target.quantization", Mend::Renamed("quantization"))];
+const MENDS: &[(&str, &str, Mend)] = &[("*", "target.quantisation", Mend::Renamed("quantization"))];
 
 /// A value of 0.1.0 that today's summary does not have.
 #[derive(Debug, Clone, PartialEq)]
@@ -247,10 +247,10 @@ fn they_are_whole_but_for_the_one_that_was_killed() {
 
 #[test]
 fn the_old_name_of_the_quantization_is_read() {
-    let told = file("clean", "run.json")["target"]["model"]["quantization"].clone();
+    let told = file("clean", "run.json")["target"]["model"]["quantisation"].clone();
     assert_eq!(told, "Q4_K_M");
     assert_eq!(
-        file("clean", "summary.json")["target"]["quantization"],
+        file("clean", "summary.json")["target"]["quantisation"],
         told
     );
     let target = &summary("clean")["target"];
