@@ -19,10 +19,11 @@ pub(crate) fn usage(what: &dyn std::fmt::Display) -> u8 {
     USAGE
 }
 
-/// A line on standard error; one that is closed is no failure.
-pub(crate) fn complain(line: &str) {
-    let line = one_line(line, 1000);
-    let _closed = writeln!(std::io::stderr(), "{line}");
+/// Lines on standard error; one that is closed is no failure.
+pub(crate) fn complain(lines: &str) {
+    for line in lines.lines() {
+        let _ = writeln!(std::io::stderr(), "{}", one_line(line, 1000));
+    }
 }
 
 /// The runtime of everything that draws or prints; the load has its own.

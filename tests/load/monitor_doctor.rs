@@ -115,7 +115,7 @@ fn a_healthy_machine() {
       ok  1024 now, 4096 at most, 320 needed
 
     Terminal
-          colors        256
+          colors         256
     ");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["schema"], "tokometer/doctor/1");
