@@ -16,6 +16,7 @@ pub mod figures;
 pub mod keys;
 pub mod lane;
 mod lane_text;
+#[expect(clippy::module_inception, reason = "the lanes of the room of lanes")]
 pub mod lanes;
 pub mod pace;
 pub mod pane;
