@@ -77,8 +77,10 @@ async fn chat_streams_line_by_line() {
     assert!(ns("total_duration") >= parts && ns("total_duration") <= took);
     // The first request loads the model: 0.2 s, fifty times faster.
     assert!(ns("load_duration") >= Duration::from_millis(4));
-    // Never faster than the profile: 23 gaps at 100 tokens a second and a spread of 12.5 % at most.
-    assert!(ns("eval_duration") >= Duration::from_secs_f64(23.0 / 100.0 / 1.125 / 50.0 - 0.002));
+    // Never faster than the profile: 23 gaps at 100 tokens a second and a spread of 12.5 % at most, after the
+    // load. The gaps alone may take less, where the first token came late.
+    let least = 0.004 + 23.0 / 100.0 / 1.125 / 50.0;
+    assert!(ns("total_duration") >= Duration::from_secs_f64(least));
 }
 
 #[tokio::test]
