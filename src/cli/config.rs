@@ -6,7 +6,7 @@
 //! theme = "light"
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -16,35 +16,11 @@ use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
 use etcetera::BaseStrategy as _;
 use toml::Spanned;
 
+use crate::cli::values::{SERVER, SERVER_MACHINE};
 use crate::cli::{Cli, Command};
 
 /// Names the file, instead of the one in the folder of settings; empty for none.
 const VARIABLE: &str = "TOKOMETER_CONFIG";
-/// Flags on the command line, and what they make the file's own values of no use: the other way to say the
-/// same, and what belongs to another server.
-const OVERRULED: [(&str, &[&str]); 6] = [
-    ("prompt", &["prompts"]),
-    ("prompts", &["prompt"]),
-    ("waves", &["duration"]),
-    ("duration", &["waves"]),
-    ("url", &ANOTHER_SERVER),
-    ("sim", &ANOTHER_SERVER),
-];
-
-/// What belongs to the server that the file names.
-const ANOTHER_SERVER: [&str; 10] = [
-    "url",
-    "sim",
-    "dialect",
-    "api",
-    "model",
-    "pull",
-    "remote",
-    "exporter",
-    "bandwidth",
-    "active-bytes",
-];
-
 /// Why there is no command to run.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -179,15 +155,47 @@ fn find<'c>(command: &'c clap::Command, key: &str) -> Option<&'c clap::Arg> {
 fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut matches = with(defaults).try_get_matches_from(arguments)?;
     let mut kept = defaults.clone();
-    for (said, overruled) in OVERRULED {
-        if is_said(&matches, said) {
-            kept.retain(|key, _| key == said || !overruled.contains(&key.as_str()));
+    for (flag, overruled) in overruled(&Cli::command()) {
+        if is_said(&matches, &flag) {
+            kept.retain(|key, _| *key == flag || !overruled.contains(key));
         }
     }
     if kept.len() < defaults.len() {
         matches = with(&kept).try_get_matches_from(arguments)?;
     }
     Cli::from_arg_matches(&matches)
+}
+
+/// Flags, and those whose values in the file they overrule: the other way to say the same, and, for a flag that
+/// names a server, all that describes the server of the file.
+fn overruled(command: &clap::Command) -> BTreeMap<String, BTreeSet<String>> {
+    let flag = |arg: &clap::Arg| arg.get_long().map(str::to_owned);
+    let mut overruled: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut server = BTreeSet::new();
+    for arg in command.get_arguments() {
+        let Some(one) = flag(arg) else { continue };
+        for other in command
+            .get_arg_conflicts_with(arg)
+            .into_iter()
+            .filter_map(flag)
+        {
+            overruled
+                .entry(one.clone())
+                .or_default()
+                .insert(other.clone());
+            overruled.entry(other).or_default().insert(one.clone());
+        }
+        if matches!(arg.get_help_heading(), Some(SERVER | SERVER_MACHINE)) {
+            server.insert(one);
+        }
+    }
+    // What names a server is what another way to name one contradicts.
+    for (flag, others) in &mut overruled {
+        if server.contains(flag) && !others.is_disjoint(&server) {
+            others.extend(server.iter().cloned());
+        }
+    }
+    overruled
 }
 
 /// Whether the command line, or the environment, has this flag.
@@ -275,6 +283,27 @@ exporter = [\"http://a\", \"http://b\"]
         let args = run(&file, "tokometer --url http://other --model mine");
         assert_eq!(args.model.as_deref(), Some("mine"));
         assert_eq!(args.dialect, None);
+    }
+
+    #[test]
+    fn what_belongs_to_a_server_is_what_its_headings_hold() {
+        let overruled = overruled(&Cli::command());
+        let set = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let server: BTreeSet<String> = set(&[
+            "active-bytes",
+            "api",
+            "bandwidth",
+            "dialect",
+            "exporter",
+            "model",
+            "pull",
+            "remote",
+            "sim",
+            "url",
+        ]);
+        assert_eq!((&overruled["url"], &overruled["sim"]), (&server, &server));
+        assert_eq!(overruled["prompt"], set(&["prompts"]));
+        assert_eq!(overruled["duration"], set(&["waves"]));
     }
 
     #[test]

@@ -43,11 +43,11 @@ pub struct SourceArgs {
     pub matching: Option<Regex>,
     /// A Prometheus page of the server's machine: exporters of dcgm, nvidia, node and processes,
     /// macmon serve, vLLM, llama-server (repeatable)
-    #[arg(long = "exporter", value_name = "URL", help_heading = "Monitors")]
+    #[arg(long = "exporter", value_name = "URL", help_heading = crate::cli::values::SERVER_MACHINE)]
     pub exporters: Vec<String>,
     /// The server is on another machine although its address is this one's (a tunnel, a forwarded port):
     /// nothing is measured here
-    #[arg(long, help_heading = "Monitors")]
+    #[arg(long, help_heading = crate::cli::values::SERVER_MACHINE)]
     pub remote: bool,
     /// Where the sources look.
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub struct MonitorArgs {
     )]
     pub currency: Option<String>,
     /// Memory bandwidth of what computes, GB/s, where it is not found out
-    #[arg(long, value_parser = crate::cli::values::factor, value_name = "GB/S", help_heading = "Monitors")]
+    #[arg(long, value_parser = crate::cli::values::factor, value_name = "GB/S", help_heading = crate::cli::values::SERVER_MACHINE)]
     pub bandwidth: Option<f64>,
     /// What the model reads from memory for each token, where that is not all of it: a mixture of experts
     /// reads only some of them (2.1GB, 1.2GiB, 4.7e9)
@@ -96,7 +96,7 @@ pub struct MonitorArgs {
         long,
         value_parser = crate::cli::values::bytes,
         value_name = "SIZE",
-        help_heading = "Monitors"
+        help_heading = crate::cli::values::SERVER_MACHINE
     )]
     pub active_bytes: Option<u64>,
 }

@@ -8,7 +8,7 @@ use color_eyre::eyre::WrapErr as _;
 use crate::cli::display::{dashboard, looks, without_dashboard, write_reports};
 use crate::cli::output::{screen_runtime, usage};
 use crate::cli::values::{
-    TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
+    SERVER, TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
 };
 use crate::cli::{LookArgs, MonitorArgs};
 use crate::dialect::address;
@@ -77,36 +77,36 @@ pub struct RunArgs {
         long,
         value_name = "URL",
         conflicts_with = "sim",
-        help_heading = "Server"
+        help_heading = SERVER
     )]
     pub url: Option<String>,
     /// The model [default: the first that is loaded]
-    #[arg(long, value_name = "NAME", help_heading = "Server")]
+    #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub model: Option<String>,
     /// Download the model first if the server does not have it (Ollama)
-    #[arg(long, requires = "model", help_heading = "Server")]
+    #[arg(long, requires = "model", help_heading = SERVER)]
     pub pull: bool,
     /// How the server is spoken to [default: found out]
-    #[arg(long, value_enum, help_heading = "Server")]
+    #[arg(long, value_enum, help_heading = SERVER)]
     pub dialect: Option<Dialect>,
     /// Ollama's endpoint [default: chat; generate in --study]
-    #[arg(long, value_enum, help_heading = "Server")]
+    #[arg(long, value_enum, help_heading = SERVER)]
     pub api: Option<Api>,
     /// Whether a thinking model should think
-    #[arg(long, value_enum, default_value_t = Think::Auto, help_heading = "Server")]
+    #[arg(long, value_enum, default_value_t = Think::Auto, help_heading = "Load")]
     pub think: Think,
     /// Use the built-in simulated server
-    #[arg(long, help_heading = "Server")]
+    #[arg(long, help_heading = SERVER)]
     pub sim: bool,
     /// The simulated server runs this many times faster than real
-    #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1", help_heading = "Server")]
+    #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1", help_heading = "Simulated server")]
     pub time_scale: f64,
     /// A fault of the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(
         long = "fault",
         value_name = "FAULT",
         requires = "sim",
-        help_heading = "Server"
+        help_heading = "Simulated server"
     )]
     pub faults: Vec<crate::sim::Fault>,
 

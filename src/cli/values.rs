@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// The heading of the flags that name the server and say how to talk to it.
+pub(crate) const SERVER: &str = "Server";
+/// The heading of the flags that describe the machine that the server is on.
+pub(crate) const SERVER_MACHINE: &str = "Server's machine";
+
 /// A time-out, or none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimeOut(pub Option<f64>);
