@@ -198,6 +198,17 @@ pub enum Think {
     Auto,
 }
 
+impl Think {
+    /// What a request says of it; None for nothing.
+    pub fn asked(self) -> Option<bool> {
+        match self {
+            Self::On => Some(true),
+            Self::Off => Some(false),
+            Self::Auto => None,
+        }
+    }
+}
+
 /// What a person would accept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Limits {

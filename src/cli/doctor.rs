@@ -8,8 +8,8 @@ use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::PlaceArgs;
 use crate::cli::output::{screen_runtime, usage};
-use crate::dialect::{DiscoverError, address};
-use crate::probe::doctor::{Probes, Report, USUAL_SERVERS, run_checks};
+use crate::dialect::{DIALECTS, DiscoverError, address};
+use crate::probe::doctor::{Probes, Report, run_checks};
 use crate::probe::gpu;
 
 /// The flags of `doctor`.
@@ -44,7 +44,9 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
         let found =
             async { tokio::time::timeout(PROBE, crate::dialect::discover(url, None)).await };
         match runtime.block_on(found) {
-            Ok(Ok(found)) => Ok(found.server.unwrap_or_else(|| found.dialect.to_string())),
+            Ok(Ok(found)) => Ok(found
+                .server
+                .unwrap_or_else(|| found.dialect.id().to_string())),
             Ok(Err(DiscoverError::NoAnswer(why))) => Err(why),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer within {} s", PROBE.as_secs())),
@@ -80,14 +82,14 @@ fn asked(args: &DoctorArgs) -> Result<Option<String>, address::AddressError> {
 
 /// The address that was asked for, and those where servers usually are.
 fn servers(asked: Option<&str>) -> Vec<(String, String)> {
-    let usual = USUAL_SERVERS.map(|(url, name)| (url.to_owned(), name.to_owned()));
+    let usual = DIALECTS.iter().flat_map(|dialect| dialect.usual_servers());
     let mut all: Vec<(String, String)> = asked
         .map(|url| (url.to_owned(), "asked for".to_owned()))
         .into_iter()
         .collect();
     for (url, name) in usual {
-        if all.iter().all(|(known, _)| *known != url) {
-            all.push((url, name));
+        if all.iter().all(|(known, _)| known != url) {
+            all.push(((*url).to_owned(), (*name).to_owned()));
         }
     }
     all

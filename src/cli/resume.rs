@@ -4,7 +4,7 @@ use crate::cli::display::{dashboard, looks, without_dashboard, write_reports};
 use crate::cli::output::{complain, screen_runtime, usage};
 use crate::cli::report::WhichRun;
 use crate::cli::{LookArgs, SourceArgs};
-use crate::dialect::address;
+use crate::dialect::{address, by_id};
 use crate::headless::HeadlessOptions;
 use crate::session::serve;
 use crate::session::serve::SessionOptions;
@@ -44,6 +44,13 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
             return Ok(1);
         }
     };
+    let Some(dialect) = by_id(&run.info.target.dialect) else {
+        let id = &run.info.target.dialect;
+        complain(&format!(
+            "error: the API `{id}` of this run is not known here"
+        ));
+        return Ok(1);
+    };
     let url = match &args.url {
         Some(url) => match address::from_url(url) {
             Ok(url) => url,
@@ -58,7 +65,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
     let runs = run.directory.parent().map(std::path::Path::to_owned);
     let options = SessionOptions {
         url,
-        dialect: Some(run.info.target.dialect),
+        dialect: Some(dialect),
         simulator: SimConfig {
             time_scale: plan.time_scale,
             faults: args.faults.clone(),

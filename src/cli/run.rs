@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use color_eyre::eyre::WrapErr as _;
 
 use crate::cli::display::{dashboard, looks, without_dashboard, write_reports};
@@ -11,8 +12,7 @@ use crate::cli::values::{
     SERVER, TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
 };
 use crate::cli::{LookArgs, MonitorArgs};
-use crate::dialect::address;
-use crate::event::Dialect;
+use crate::dialect::{DIALECTS, Dialect, address};
 use crate::headless::HeadlessOptions;
 use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
 use crate::session::serve::{self, SessionOptions};
@@ -87,8 +87,8 @@ pub struct RunArgs {
     #[arg(long, requires = "model", help_heading = SERVER)]
     pub pull: bool,
     /// How the server is spoken to [default: found out]
-    #[arg(long, value_enum, help_heading = SERVER)]
-    pub dialect: Option<Dialect>,
+    #[arg(long, value_parser = dialect_values(), help_heading = SERVER)]
+    pub dialect: Option<&'static dyn Dialect>,
     /// Ollama's endpoint [default: chat; generate in --study]
     #[arg(long, value_enum, help_heading = SERVER)]
     pub api: Option<Api>,
@@ -138,6 +138,17 @@ pub struct RunArgs {
     /// How it is shown.
     #[command(flatten)]
     pub look: LookArgs,
+}
+
+/// The values of `--dialect`: the registered dialects.
+fn dialect_values() -> impl TypedValueParser<Value = &'static dyn Dialect> {
+    let values = DIALECTS
+        .iter()
+        .map(|dialect| PossibleValue::new(dialect.id().to_string()).help(dialect.about()));
+    PossibleValuesParser::new(values).try_map(|id| {
+        let named = DIALECTS.iter().find(|dialect| dialect.id().as_str() == id);
+        named.copied().ok_or("no such dialect")
+    })
 }
 
 /// A plan that cannot be made of the flags: every problem, one a line.

@@ -1,21 +1,15 @@
 //! The timed stream: bytes as they come from the socket, to tokens. Nothing is allocated per token.
 
+use std::fmt;
+
+use serde_json::value::RawValue;
+
 use crate::event::{FailureKind, ServerFigures};
 
-use crate::dialect::json::{
-    ErrorBody, OllamaLine, OllamaMessage, OpenAiChunk, OpenAiDelta, append_string,
-};
+use crate::dialect::Dialect;
+use crate::dialect::json::append_string;
 use crate::dialect::lines::{LineTooLong, Lines};
 use crate::dialect::think::ThinkSplitter;
-
-/// The wire format of a streamed answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {
-    /// NDJSON of `/api/chat` or `/api/generate`.
-    Ollama,
-    /// Server-sent events of `/v1/chat/completions`.
-    OpenAi,
-}
 
 /// What takes the tokens.
 pub trait Sink {
@@ -54,6 +48,31 @@ pub struct Finish {
     pub figures: ServerFigures,
 }
 
+/// What one line of a stream holds, as its dialect reads it.
+#[derive(Debug, Default)]
+pub struct Piece<'a> {
+    pub thinking: Option<Text<'a>>,
+    pub answer: Option<Text<'a>>,
+    pub end: Option<End>,
+}
+
+/// Text inside a line, not copied.
+#[derive(Debug, Clone, Copy)]
+pub enum Text<'a> {
+    /// A JSON string, or JSON's `null`, which is no text.
+    Json(&'a RawValue),
+    Plain(&'a str),
+}
+
+/// What is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The answer: no more text comes, but figures may.
+    Answer,
+    /// The stream: nothing but the end of the body can follow.
+    Stream,
+}
+
 /// Reads one streamed answer.
 #[derive(Debug)]
 pub struct Decoder {
@@ -63,7 +82,7 @@ pub struct Decoder {
 
 #[derive(Debug)]
 struct Body {
-    wire: Wire,
+    dialect: &'static dyn Dialect,
     splitter: ThinkSplitter,
     scratch: String,
     tokens: u64,
@@ -77,9 +96,9 @@ struct Body {
 
 impl Decoder {
     /// A reader of one answer.
-    pub fn new(wire: Wire) -> Self {
+    pub fn new(dialect: &'static dyn Dialect) -> Self {
         let body = Body {
-            wire,
+            dialect,
             splitter: ThinkSplitter::default(),
             scratch: String::with_capacity(256),
             tokens: 0,
@@ -157,116 +176,24 @@ fn empty_message(ended: bool) -> String {
 }
 
 impl Body {
+    /// The text of one line, thinking first; a line that holds any is a token.
     fn line(&mut self, line: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
         self.begun |= !line.is_empty();
-        match self.wire {
-            Wire::Ollama if line.trim_ascii().is_empty() => Ok(()),
-            Wire::Ollama => self.ollama(line, sink),
-            Wire::OpenAi => match line.strip_prefix(b"data:") {
-                Some(data) => self.openai(data.trim_ascii(), sink),
-                None => Self::not_data(line),
-            },
-        }
-    }
-
-    /// A line of server-sent events that is no data: other fields and comments are allowed.
-    fn not_data(line: &[u8]) -> Result<(), WireError> {
-        let field = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        match field {
-            b"" | b"event" | b"id" | b"retry" => Ok(()),
-            b"error" => Err(WireError {
-                kind: FailureKind::StreamError,
-                message: crate::dialect::json::error_message(line.get(6..).unwrap_or_default()),
-            }),
-            _ => Err(bad_line(line)),
-        }
-    }
-
-    fn ollama(&mut self, line: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
-        let parsed: OllamaLine<'_> = serde_json::from_slice(line).map_err(|_| bad_line(line))?;
-        if let Some(error) = parsed.error {
-            return Err(stream_error(&error));
-        }
-        let (content, thinking) = match &parsed.message {
-            Some(OllamaMessage { content, thinking }) => (*content, *thinking),
-            None => (parsed.response, parsed.thinking),
-        };
-        self.tokens_of(content, thinking, line, sink)?;
-        if parsed.done {
-            self.ended = true;
-            self.closed = true;
-            self.finish.reason = parsed.done_reason;
-            self.finish.figures = ServerFigures {
-                prompt_tokens: parsed.prompt_eval_count,
-                output_tokens: parsed.eval_count,
-                load_s: parsed.load_duration.map(from_ns),
-                prompt_eval_s: parsed.prompt_eval_duration.map(from_ns),
-                eval_s: parsed.eval_duration.map(from_ns),
-                total_s: parsed.total_duration.map(from_ns),
-            };
-        }
-        Ok(())
-    }
-
-    fn openai(&mut self, data: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
-        if data == b"[DONE]" {
-            self.ended = true;
-            self.closed = true;
-            return Ok(());
-        }
-        let chunk: OpenAiChunk<'_> = serde_json::from_slice(data).map_err(|_| bad_line(data))?;
-        if let Some(error) = chunk.error {
-            return Err(stream_error(&error));
-        }
-        if let Some(choice) = chunk.choices.0 {
-            if let Some(OpenAiDelta {
-                content,
-                reasoning_content,
-                reasoning,
-            }) = choice.delta
-            {
-                self.tokens_of(content, reasoning_content.or(reasoning), data, sink)?;
-            }
-            if choice.finish_reason.is_some() {
-                self.ended = true;
-                self.finish.reason = choice.finish_reason;
-            }
-        }
-        let figures = &mut self.finish.figures;
-        if let Some(usage) = chunk.usage {
-            figures.prompt_tokens = usage.prompt_tokens.or(figures.prompt_tokens);
-            figures.output_tokens = usage.completion_tokens.or(figures.output_tokens);
-        }
-        if let Some(timings) = chunk.timings {
-            let prompt = timings.prompt_n.map(|n| n + timings.cache_n.unwrap_or(0));
-            figures.prompt_tokens = figures.prompt_tokens.or(prompt);
-            figures.output_tokens = timings.predicted_n.or(figures.output_tokens);
-            figures.prompt_eval_s = timings.prompt_ms.map(from_ms).or(figures.prompt_eval_s);
-            figures.eval_s = timings.predicted_ms.map(from_ms).or(figures.eval_s);
-        }
-        Ok(())
-    }
-
-    /// The text of one chunk, thinking first; counts it if it holds any.
-    fn tokens_of(
-        &mut self,
-        content: Option<&serde_json::value::RawValue>,
-        thinking: Option<&serde_json::value::RawValue>,
-        line: &[u8],
-        sink: &mut impl Sink,
-    ) -> Result<(), WireError> {
+        let Piece {
+            thinking,
+            answer,
+            end,
+        } = self.dialect.read_line(line, &mut self.finish)?;
         let mut bears = None;
-        if let Some(raw) = thinking {
-            self.scratch.clear();
-            append_string(raw, &mut self.scratch).map_err(|_| bad_line(line))?;
+        if let Some(text) = thinking {
+            self.read(text, line)?;
             if !self.scratch.is_empty() {
                 sink.text(&self.scratch, true);
                 bears = Some(true);
             }
         }
-        if let Some(raw) = content {
-            self.scratch.clear();
-            append_string(raw, &mut self.scratch).map_err(|_| bad_line(line))?;
+        if let Some(text) = answer {
+            self.read(text, line)?;
             if !self.scratch.is_empty() {
                 let mut answered = false;
                 self.splitter.feed(&self.scratch, &mut |text, is_thinking| {
@@ -281,26 +208,34 @@ impl Body {
             self.tokens += 1;
             sink.chunk(is_thinking);
         }
+        self.ended |= end.is_some();
+        self.closed |= end == Some(End::Stream);
+        Ok(())
+    }
+
+    /// Reads `text` into the scratch buffer.
+    fn read(&mut self, text: Text<'_>, line: &[u8]) -> Result<(), WireError> {
+        self.scratch.clear();
+        match text {
+            Text::Plain(text) => self.scratch.push_str(text),
+            Text::Json(raw) => {
+                append_string(raw, &mut self.scratch).map_err(|_| bad_line(line))?;
+            }
+        }
         Ok(())
     }
 }
 
-fn from_ns(nanoseconds: u64) -> f64 {
-    nanoseconds as f64 / 1e9
-}
-
-fn from_ms(milliseconds: f64) -> f64 {
-    milliseconds / 1e3
-}
-
-fn stream_error(error: &ErrorBody) -> WireError {
+/// An error that the server reports inside a stream.
+pub(crate) fn stream_error(error: &impl fmt::Display) -> WireError {
     WireError {
         kind: FailureKind::StreamError,
         message: error.to_string(),
     }
 }
 
-fn bad_line(line: &[u8]) -> WireError {
+/// A line that is not of this dialect.
+pub(crate) fn bad_line(line: &[u8]) -> WireError {
     let message = format!("a line that is no JSON of this dialect: {}", excerpt(line));
     WireError {
         kind: FailureKind::BadLine,

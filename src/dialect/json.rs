@@ -1,82 +1,10 @@
-//! The few JSON shapes of the timed path, read without allocating.
+//! JSON of the timed path, read without allocating; errors in any of their shapes.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-
-/// One line of Ollama's `/api/chat` or `/api/generate`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct OllamaLine<'a> {
-    #[serde(borrow)]
-    pub(crate) message: Option<OllamaMessage<'a>>,
-    #[serde(borrow)]
-    pub(crate) response: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) thinking: Option<&'a RawValue>,
-    #[serde(default)]
-    pub(crate) done: bool,
-    pub(crate) done_reason: Option<String>,
-    pub(crate) total_duration: Option<u64>,
-    pub(crate) load_duration: Option<u64>,
-    pub(crate) prompt_eval_count: Option<u64>,
-    pub(crate) prompt_eval_duration: Option<u64>,
-    pub(crate) eval_count: Option<u64>,
-    pub(crate) eval_duration: Option<u64>,
-    pub(crate) error: Option<ErrorBody>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct OllamaMessage<'a> {
-    #[serde(borrow)]
-    pub(crate) content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) thinking: Option<&'a RawValue>,
-}
-
-/// One event of `/v1/chat/completions`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct OpenAiChunk<'a> {
-    #[serde(borrow, default)]
-    pub(crate) choices: First<OpenAiChoice<'a>>,
-    pub(crate) usage: Option<OpenAiUsage>,
-    pub(crate) timings: Option<LlamaTimings>,
-    pub(crate) error: Option<ErrorBody>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct OpenAiChoice<'a> {
-    #[serde(borrow)]
-    pub(crate) delta: Option<OpenAiDelta<'a>>,
-    pub(crate) finish_reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct OpenAiDelta<'a> {
-    #[serde(borrow)]
-    pub(crate) content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) reasoning_content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) reasoning: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct OpenAiUsage {
-    pub(crate) prompt_tokens: Option<u64>,
-    pub(crate) completion_tokens: Option<u64>,
-}
-
-/// llama-server's own figures: counts, and times in milliseconds.
-#[derive(Debug, Deserialize)]
-pub(crate) struct LlamaTimings {
-    pub(crate) cache_n: Option<u64>,
-    pub(crate) prompt_n: Option<u64>,
-    pub(crate) predicted_n: Option<u64>,
-    pub(crate) prompt_ms: Option<f64>,
-    pub(crate) predicted_ms: Option<f64>,
-}
 
 /// The error of a body or of a stream: a text, or an object with a `message`.
 #[derive(Debug, Deserialize)]
@@ -112,7 +40,7 @@ pub(crate) fn error_message(body: &[u8]) -> String {
 
 /// The first element of an array; the others are skipped.
 #[derive(Debug)]
-pub(crate) struct First<T>(pub(super) Option<T>);
+pub(crate) struct First<T>(pub(crate) Option<T>);
 
 impl<T> Default for First<T> {
     fn default() -> Self {

@@ -1,7 +1,8 @@
 //! The wire: what servers say and how to ask them.
 //!
+//! A server's API is a [`Dialect`]: one file each, `ollama` and `openai`, and one entry in [`DIALECTS`]. What they share:
+//!
 //! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
-//! - `request`: the bytes of one timed request
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `json` and `think` serve it
 //! - `address`: `OLLAMA_HOST` in all its forms
 //!
@@ -12,24 +13,125 @@ pub mod decode;
 mod discover;
 mod json;
 pub mod lines;
-mod models;
-pub mod request;
+mod ollama;
+mod openai;
 pub mod think;
+#[cfg(test)]
+mod toy_tests;
 
-use crate::event::{Dialect, Model, Target};
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::event::{DialectId, Model, Target};
+use crate::plan::{Api, Plan};
+
+use decode::{Finish, Piece, WireError};
 
 pub use discover::{DiscoverError, discover};
 pub(crate) use json::error_message;
-pub use models::{load, pull};
+pub use ollama::Ollama;
+pub use openai::OpenAi;
+
+/// Every dialect, in the order in which a server is tried. The command line's values come from here too.
+pub static DIALECTS: &[&dyn Dialect] = &[
+    &Ollama,
+    &OpenAi,
+    #[cfg(test)]
+    &toy_tests::Toy,
+];
 
 /// The `Server` header by which the simulator betrays itself.
 pub const SIMULATOR: &str = "tokometer-simulator";
+
+/// Is called at each line of a download: the status, and the bytes so far of how many.
+pub type PullProgress<'a> = &'a mut (dyn FnMut(&str, Option<(u64, u64)>) + Send);
+
+/// How a server is spoken to.
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// What files of runs and the command line call it.
+    fn id(&self) -> DialectId;
+
+    /// A server that speaks it, in words: `something answers there, but not as {server}`.
+    fn server(&self) -> &'static str;
+
+    /// What it is, for the help.
+    fn about(&self) -> &'static str;
+
+    /// The path of a request that costs the server nothing: the connection is tried with it.
+    fn light_path(&self) -> &'static str;
+
+    /// Where such servers listen unless told otherwise, and who listens there.
+    fn usual_servers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Looks at the server at `url`; [`DiscoverError::NotSpoken`] where it speaks another dialect.
+    fn discover<'a>(
+        &'a self,
+        http: &'a reqwest::Client,
+        url: &'a str,
+    ) -> BoxFuture<'a, Result<Discovery, DiscoverError>>;
+
+    /// The path of a timed request.
+    fn path(&self, api: Api) -> &'static str;
+
+    /// The body of a timed request.
+    fn body(&self, model: &str, prompt: &str, plan: &Plan) -> Vec<u8>;
+
+    /// Reads a line of a streamed answer; it notes in `finish` what the server says of the whole answer. This is
+    /// the timed path: nothing may be allocated for a token.
+    fn read_line<'a>(&self, line: &'a [u8], finish: &mut Finish) -> Result<Piece<'a>, WireError>;
+
+    /// Brings `model` into the server's memory; the server's own load time, seconds, where it tells. None where
+    /// there is no such request: the first warm-up does it then.
+    fn load<'a>(
+        &'a self,
+        _url: &'a str,
+        _model: &'a str,
+        _patience: Option<Duration>,
+    ) -> Option<BoxFuture<'a, Result<Option<f64>, DiscoverError>>> {
+        None
+    }
+
+    /// Has the server download `model`. None where it cannot.
+    fn pull<'a>(
+        &'a self,
+        _url: &'a str,
+        _model: &'a str,
+        _progress: PullProgress<'a>,
+    ) -> Option<BoxFuture<'a, Result<(), DiscoverError>>> {
+        None
+    }
+
+    /// The command that downloads `model`, where a server has one.
+    fn pull_command(&self, _model: &str) -> Option<String> {
+        None
+    }
+
+    /// How to have `users` requests answered at once, for a model of this `family`.
+    fn slots_hint(&self, _users: u32, _family: Option<&str>) -> Option<String> {
+        None
+    }
+}
+
+impl PartialEq for dyn Dialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+/// The dialect that is called so.
+pub fn by_id(id: &DialectId) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.id() == *id)
+}
 
 /// What was found at an address.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Discovery {
     /// How it is spoken to.
-    pub dialect: Dialect,
+    pub dialect: &'static dyn Dialect,
     /// Its base address.
     pub url: String,
     /// Name and version.
@@ -46,7 +148,7 @@ impl Discovery {
     /// The target for one of the found models.
     pub fn target(&self, model: &Model) -> Target {
         Target {
-            dialect: self.dialect,
+            dialect: self.dialect.id(),
             url: self.url.clone(),
             model: model.clone(),
             server: self.server.clone(),

@@ -22,7 +22,7 @@ pub use machine::{
     SourceState, known_pid,
 };
 pub use request::{Answer, InFlight, Outcome, Phase, Piece, RequestRecord, ServerFigures};
-pub use target::{Dialect, Model, Target};
+pub use target::{BadDialectId, DialectId, Model, Target};
 
 /// One thing that happened, and when. One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

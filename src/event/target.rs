@@ -1,28 +1,55 @@
 //! The server under test, and what is known of its model.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-/// How a server is spoken to.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum, strum::Display,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Dialect {
-    /// Ollama's native API: NDJSON over `/api/…`.
-    Ollama,
-    /// The OpenAI API: server-sent events over `/v1/chat/completions`.
-    #[value(name = "openai")]
-    #[serde(rename = "openai")]
-    #[strum(serialize = "openai")]
-    OpenAi,
+/// Names a dialect in the files of a run and on the command line, for example `ollama`: lower-case letters,
+/// digits and dashes. Any such name can be read, so that a run in a dialect that is not known here can still be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DialectId(Cow<'static, str>);
+
+/// A text that does not name a dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a dialect: lower-case letters, digits and dashes are expected")]
+pub struct BadDialectId;
+
+impl DialectId {
+    pub const fn new(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for DialectId {
+    type Error = BadDialectId;
+
+    fn try_from(name: String) -> Result<Self, BadDialectId> {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=32).contains(&name.len()) && name.chars().all(is_plain) {
+            Ok(Self(Cow::Owned(name)))
+        } else {
+            Err(BadDialectId)
+        }
+    }
+}
+
+impl fmt::Display for DialectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// The server under test: dialect, address, model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// How it is spoken to.
-    pub dialect: Dialect,
+    pub dialect: DialectId,
     /// Its base address, for example `http://127.0.0.1:11434`.
     pub url: String,
     /// The model asked.
@@ -59,4 +86,26 @@ pub struct Model {
     pub memory_bytes: Option<u64>,
     /// Whether it can think, where known.
     pub thinks: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialect_has_a_plain_name() {
+        for (json, fine) in [
+            ("\"ollama\"", true),
+            ("\"llama-3\"", true),
+            ("\"\"", false),
+            ("\"Ollama\"", false),
+            ("\"a\\u001bb\"", false),
+        ] {
+            let read: Result<DialectId, _> = serde_json::from_str(json);
+            assert_eq!(read.is_ok(), fine, "{json}");
+            if let Ok(id) = read {
+                assert_eq!(serde_json::to_string(&id).unwrap(), json);
+            }
+        }
+    }
 }

@@ -104,7 +104,7 @@ impl Attempt<'_> {
         record: &mut RequestRecord,
     ) -> Result<Finish, AttemptError> {
         let sent = self.connection.sent().unwrap_or(record.sent);
-        let mut decoder = Decoder::new(self.load.shape.wire);
+        let mut decoder = Decoder::new(self.load.dialect);
         loop {
             if decoder.is_over() {
                 self.end_of_body(body).await;

@@ -18,8 +18,8 @@ use hyper::{Method, Request, header};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::dialect::Dialect;
 use crate::dialect::decode::{Finish, WireError};
-use crate::dialect::request::RequestShape;
 use crate::event::{
     EventKind, FailureKind, Outcome, RequestRecord, ServerFigures, Stamp, Warning, WarningKind,
 };
@@ -35,8 +35,13 @@ use crate::load::token_stats::TokenStats;
 
 /// What all requests of a run share.
 pub(crate) struct RequestContext {
-    /// How they look.
-    pub(crate) shape: RequestShape,
+    /// How the server is spoken to.
+    pub(crate) dialect: &'static dyn Dialect,
+    /// The server's base address, for what is not timed.
+    pub(crate) url: String,
+    pub(crate) model: String,
+    /// The path they are posted to.
+    pub(crate) path: String,
     /// The path of a light request that any such server answers.
     pub(crate) light_path: String,
     /// The `Host` header.
@@ -224,11 +229,7 @@ impl RequestContext {
         let body = usize::try_from(prompt)
             .ok()
             .and_then(|index| self.bodies.get(index));
-        self.http(
-            Method::POST,
-            &self.shape.path,
-            body.cloned().unwrap_or_default(),
-        )
+        self.http(Method::POST, &self.path, body.cloned().unwrap_or_default())
     }
 
     /// A request of this run's server.

@@ -49,7 +49,6 @@ pub(crate) trait MachineWatch: Clone + Send + Sync + 'static {
 pub(crate) struct Runner<W> {
     load: Arc<RequestContext>,
     plan: Plan,
-    loader: Option<warmup::Loader>,
     commands: mpsc::Receiver<Command>,
     watching: W,
     upcoming: VecDeque<u32>,
@@ -62,11 +61,10 @@ pub(crate) struct Runner<W> {
 }
 
 impl<W: MachineWatch> Runner<W> {
-    /// A run of `plan`. `loader` loads the model, where the dialect has such a request.
+    /// A run of `plan`.
     pub(crate) fn new(
         load: Arc<RequestContext>,
         plan: Plan,
-        loader: Option<warmup::Loader>,
         commands: mpsc::Receiver<Command>,
         watching: W,
     ) -> Self {
@@ -75,7 +73,6 @@ impl<W: MachineWatch> Runner<W> {
             upcoming: plan.levels.iter().copied().collect(),
             room: plan.levels.iter().copied().max().unwrap_or(0),
             plan,
-            loader,
             commands,
             watching,
             paused: watch::Sender::default(),
@@ -111,15 +108,9 @@ impl<W: MachineWatch> Runner<W> {
 
     async fn warm_up(&mut self) -> Result<(), String> {
         let load = Arc::clone(&self.load);
-        let (loader, warmup) = (self.loader.take(), self.plan.warmup);
+        let warmup = self.plan.warmup;
         let cancel = CancellationToken::new();
-        let warm = warmup::warm_up(
-            load,
-            loader,
-            warmup,
-            self.paused.subscribe(),
-            cancel.clone(),
-        );
+        let warm = warmup::warm_up(load, warmup, self.paused.subscribe(), cancel.clone());
         let result = self.obey_while(&cancel, warm).await;
         result.unwrap_or(Ok(()))
     }

@@ -1,34 +1,30 @@
 //! Before the first cycle: the model is loaded, then warmed.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::dialect::DiscoverError;
 use crate::event::{EventKind, WarningKind};
 
 use crate::load::pause::Pause;
 use crate::load::request::{RequestContext, RequestSpec, UserSlot};
 use crate::load::token_stats::TokenStats;
 
-/// Loads the model into the server's memory; gives the server's own load time, seconds.
-pub(crate) type Loader = Pin<Box<dyn Future<Output = Result<Option<f64>, DiscoverError>> + Send>>;
-
 /// Loads the model and sends the warm-up requests. An error means that the run cannot go on.
 pub(crate) async fn warm_up(
     load: Arc<RequestContext>,
-    loader: Option<Loader>,
     warmup: u32,
     mut paused: watch::Receiver<Pause>,
     cancel: CancellationToken,
 ) -> Result<(), String> {
-    if let Some(loader) = loader {
+    let patience = load.timeouts.first_s;
+    let patience = patience.and_then(|s| Duration::try_from_secs_f64(s).ok());
+    if let Some(loading) = load.dialect.load(&load.url, &load.model, patience) {
         let began = load.reporter.clock().now();
         let answer = tokio::select! {
-            answer = loader => answer,
+            answer = loading => answer,
             () = cancel.cancelled() => return Ok(()),
         };
         match answer {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Dialect, Target};
+use crate::event::{DialectId, Target};
 use crate::event::{Imported, RunEnd, Warning, WarningKind};
 pub use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::bottleneck;
@@ -62,7 +62,7 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetSummary {
     /// How the server was spoken to.
-    pub dialect: Dialect,
+    pub dialect: DialectId,
     /// Its base address.
     pub url: String,
     /// The model.
@@ -178,7 +178,7 @@ impl Summary {
 fn target(target: &Target, run: &RunState) -> TargetSummary {
     let (model, load_s) = (&target.model, run.load_s);
     TargetSummary {
-        dialect: target.dialect,
+        dialect: target.dialect.clone(),
         url: target.url.clone(),
         model: model.name.clone(),
         server: target.server.clone(),

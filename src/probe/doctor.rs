@@ -11,15 +11,6 @@ use crate::probe::sampler::{Sampler, SourceState};
 use crate::probe::source::{Observation, Source};
 use crate::text::numbers::u32_of;
 
-/// Where servers usually listen, and which.
-pub const USUAL_SERVERS: [(&str, &str); 6] = [
-    ("http://127.0.0.1:11434", "Ollama"),
-    ("http://127.0.0.1:8080", "llama-server"),
-    ("http://127.0.0.1:9931", "llama-server"),
-    ("http://127.0.0.1:8000", "vLLM"),
-    ("http://127.0.0.1:1234", "LM Studio"),
-    ("http://127.0.0.1:30000", "SGLang"),
-];
 /// Readings after which a device that has told no power will not tell any.
 const READINGS: u32 = 3;
 /// Descriptors that a run needs beside one for each user.

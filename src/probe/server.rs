@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::dialect::Dialect;
 use crate::event::{LoadedModel, ServerSample};
 use crate::probe::gpu::ServerPids;
 use crate::probe::http::Fetch;
@@ -10,21 +11,6 @@ use crate::text::numbers::u32_of;
 
 /// Ticks between two questions: a server under load has better things to do.
 const EVERY: u32 = 5;
-/// Families for which Ollama answers one request at a time, whatever it is told.
-const SINGLE: [&str; 12] = [
-    "mllama",
-    "qwen3vl",
-    "qwen3vlmoe",
-    "qwen35",
-    "qwen35moe",
-    "qwen3next",
-    "lfm2",
-    "lfm2moe",
-    "nemotron_h",
-    "nemotron_h_moe",
-    "nemotron_h_omni",
-    "embedding",
-];
 
 /// A server that is asked for its state: Ollama's `/api/ps`, a llama-server's `/slots`.
 #[derive(Debug)]
@@ -149,30 +135,21 @@ pub fn waiting_hint(
     users: u32,
     slots: Option<u32>,
     family: Option<&str>,
-    ollama: bool,
+    dialect: &dyn Dialect,
 ) -> Option<String> {
     let slots = slots.filter(|slots| *slots < users)?;
     let waiting = users - slots;
-    let fixed = family.is_some_and(|family| SINGLE.contains(&family));
-    let change = match (ollama, fixed) {
-        (true, true) => "Ollama answers one request at a time for this family of models".to_owned(),
-        (true, false) => {
-            format!(
-                "OLLAMA_NUM_PARALLEL={users} ollama serve answers them at once (it is 1 by default)"
-            )
-        }
-        (false, _) => {
-            format!("llama-server -np {users} answers them at once (all share the context of -c)")
-        }
-    };
+    let change = dialect.slots_hint(users, family);
+    let change = change.map_or_else(String::new, |change| format!(": {change}"));
     Some(format!(
-        "{slots} of {users} are answered at once, {waiting} wait in line: {change}"
+        "{slots} of {users} are answered at once, {waiting} wait in line{change}"
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::{Ollama, OpenAi};
 
     #[test]
     fn models_tell_their_share_on_the_gpu() {
@@ -197,13 +174,13 @@ mod tests {
 
     #[test]
     fn who_waits_is_told_how_to_change_it() {
-        let hint = waiting_hint(16, Some(1), Some("qwen2"), true).unwrap();
+        let hint = waiting_hint(16, Some(1), Some("qwen2"), &Ollama).unwrap();
         assert!(hint.contains("15 wait in line") && hint.contains("OLLAMA_NUM_PARALLEL=16"));
-        let fixed = waiting_hint(16, Some(1), Some("qwen3next"), true).unwrap();
+        let fixed = waiting_hint(16, Some(1), Some("qwen3next"), &Ollama).unwrap();
         assert!(!fixed.contains("OLLAMA_NUM_PARALLEL"));
-        let runner = waiting_hint(8, Some(4), None, false).unwrap();
+        let runner = waiting_hint(8, Some(4), None, &OpenAi).unwrap();
         assert!(runner.contains("llama-server -np 8") && runner.contains("share the context"));
-        assert_eq!(waiting_hint(4, Some(4), None, true), None);
-        assert_eq!(waiting_hint(4, None, None, true), None);
+        assert_eq!(waiting_hint(4, Some(4), None, &Ollama), None);
+        assert_eq!(waiting_hint(4, None, None, &Ollama), None);
     }
 }

@@ -3,16 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Url;
 use tokio::sync::mpsc;
 
-use crate::dialect::request::RequestShape;
-use crate::event::{Dialect, Target};
+use crate::dialect::by_id;
 use crate::event::{EventKind, RunEnd, WarningKind};
-use crate::plan::Plan;
 use crate::probe::setup::Setup;
 
 use crate::load::Command;
@@ -21,7 +18,6 @@ use crate::load::in_flight::AnswerCache;
 use crate::load::request::RequestContext;
 use crate::load::runner::Runner;
 use crate::load::timeline::{WeakReporter, timeline};
-use crate::load::warmup::Loader;
 use crate::session::monitors::Monitors;
 use crate::session::run_setup::RunSetup;
 use crate::session::{SessionEvent, dispatcher};
@@ -65,6 +61,8 @@ pub(crate) async fn start(
         cycle,
         request,
     } = run;
+    let dialect = by_id(&target.dialect)
+        .ok_or_else(|| format!("the API `{}` is not known here", target.dialect))?;
     let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
     let addresses = resolve(&url).await?;
     if !history.is_empty() {
@@ -81,32 +79,37 @@ pub(crate) async fn start(
     make_room(most_users, serves_itself, &reporter);
     let weak = reporter.downgrade();
     let gallery = Arc::<AnswerCache>::default();
-    let monitors = monitors
-        .map(|setup| Monitors::start(setup, &target, reporter.clone(), Arc::clone(&gallery)));
+    let monitors = monitors.map(|setup| {
+        Monitors::start(
+            setup,
+            dialect,
+            &target,
+            reporter.clone(),
+            Arc::clone(&gallery),
+        )
+    });
     let watching = monitors.as_ref().map(Monitors::watching);
     let final_reporter = reporter.clone();
+    let base = url.path().trim_end_matches('/');
+    let body = |prompt: &String| Bytes::from(dialect.body(&target.model.name, prompt, &plan));
     let load = Arc::new(RequestContext {
-        shape: RequestShape::new(target.dialect, url.path(), &target.model.name, &plan),
-        light_path: light_path(target.dialect, url.path()),
+        dialect,
+        path: format!("{base}{}", dialect.path(plan.api)),
+        light_path: format!("{base}{}", dialect.light_path()),
         host: host_header(&url),
+        url: target.url.clone(),
+        model: target.model.name.clone(),
         addresses,
-        bodies: Vec::new(),
+        bodies: plan.prompts.iter().map(body).collect(),
         timeouts: plan.timeouts,
         reporter,
         gallery: Arc::clone(&gallery),
         serves_itself,
         next_id: AtomicU64::new(request),
     });
-    let load = with_bodies(load, &plan);
     let (commands, obeyed) = mpsc::channel(COMMANDS);
-    let runner = Runner::new(
-        load,
-        plan.clone(),
-        loader(&target, &plan),
-        obeyed,
-        watching.unwrap_or_default(),
-    )
-    .beginning_at_cycle(cycle);
+    let runner = Runner::new(load, plan.clone(), obeyed, watching.unwrap_or_default())
+        .beginning_at_cycle(cycle);
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;
@@ -142,17 +145,6 @@ pub(crate) async fn start(
     Ok((running, over))
 }
 
-fn with_bodies(mut load: Arc<RequestContext>, plan: &Plan) -> Arc<RequestContext> {
-    if let Some(load) = Arc::get_mut(&mut load) {
-        load.bodies = plan
-            .prompts
-            .iter()
-            .map(|prompt| Bytes::from(load.shape.body(prompt)))
-            .collect();
-    }
-    load
-}
-
 async fn resolve(url: &Url) -> Result<Vec<std::net::SocketAddr>, String> {
     let host = url
         .host_str()
@@ -168,27 +160,4 @@ fn host_header(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn light_path(dialect: Dialect, base: &str) -> String {
-    let path = match dialect {
-        Dialect::Ollama => "/api/version",
-        Dialect::OpenAi => "/v1/models",
-    };
-    format!("{}{path}", base.trim_end_matches('/'))
-}
-
-/// The request that loads the model: only Ollama has one.
-fn loader(target: &Target, plan: &Plan) -> Option<Loader> {
-    if target.dialect != Dialect::Ollama {
-        return None;
-    }
-    let (url, model) = (target.url.clone(), target.model.name.clone());
-    let patience = plan
-        .timeouts
-        .first_s
-        .and_then(|s| Duration::try_from_secs_f64(s).ok());
-    Some(Box::pin(async move {
-        crate::dialect::load(&url, &model, patience).await
-    }))
 }

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::dialect::{DiscoverError, Discovery};
-use crate::event::{Dialect, Target};
+use crate::dialect::{Dialect, DiscoverError, Discovery, Ollama};
+use crate::event::Target;
 use crate::probe::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
 
@@ -40,7 +40,7 @@ pub struct SessionOptions {
     /// The server's base address.
     pub url: String,
     /// Its dialect, if the user said so.
-    pub dialect: Option<Dialect>,
+    pub dialect: Option<&'static dyn Dialect>,
     /// The simulated server, should it be asked for.
     pub simulator: SimConfig,
     /// Where runs are written; None to write none.
@@ -211,7 +211,7 @@ impl Worker {
         }
     }
 
-    fn search(&mut self, url: String, dialect: Option<Dialect>) {
+    fn search(&mut self, url: String, dialect: Option<&'static dyn Dialect>) {
         let (news, inner) = (self.news.clone(), self.inner.clone());
         tokio::spawn(async move {
             tell(&news, SessionEvent::Searching { url: url.clone() }).await;
@@ -234,7 +234,7 @@ impl Worker {
             }
         }
         if let Some(simulator) = &self.simulator {
-            self.search(simulator.url(), Some(Dialect::Ollama));
+            self.search(simulator.url(), Some(&Ollama));
         }
     }
 
@@ -309,7 +309,7 @@ impl Worker {
         };
         let (url, dialect) = (found.url.clone(), found.dialect);
         tokio::spawn(async move {
-            let result = crate::dialect::pull(&url, &model, |status, bytes| {
+            let mut progress = |status: &str, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());
                 // The next line tells the same, a little later.
                 let _full = news.try_send(SessionEvent::Pulling {
@@ -317,14 +317,13 @@ impl Worker {
                     status,
                     bytes,
                 });
-            })
-            .await;
+            };
+            let result = match dialect.pull(&url, &model, &mut progress) {
+                Some(pulling) => pulling.await.map_err(|error| error.to_string()),
+                None => Err(format!("{} downloads no models", dialect.server())),
+            };
             let succeeded = result.is_ok();
-            tell(
-                &news,
-                SessionEvent::Pulled(result.map_err(|error| error.to_string())),
-            )
-            .await;
+            tell(&news, SessionEvent::Pulled(result)).await;
             if succeeded {
                 let found = search(&url, Some(dialect), &inner).await;
                 tell(&news, found).await;
@@ -363,7 +362,11 @@ async fn tell(news: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
     let _gone = news.send(what).await;
 }
 
-async fn search(url: &str, dialect: Option<Dialect>, inner: &mpsc::Sender<Inner>) -> SessionEvent {
+async fn search(
+    url: &str,
+    dialect: Option<&'static dyn Dialect>,
+    inner: &mpsc::Sender<Inner>,
+) -> SessionEvent {
     match crate::dialect::discover(url, dialect).await {
         Ok(discovery) => {
             let _gone = inner.send(Inner::Found(discovery.clone())).await;

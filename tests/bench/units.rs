@@ -14,13 +14,13 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use tokio::time::Instant;
-use tokometer::dialect::Discovery;
-use tokometer::dialect::decode::{Decoder, Sink, Wire};
+use tokometer::dialect::decode::{Decoder, Sink};
+use tokometer::dialect::{Dialect, Discovery, Ollama, OpenAi};
 use tokometer::event::{
     Answer, Event, EventKind, InFlight, Outcome, Phase, RequestRecord, RunInfo, ServerFigures,
     Stamp,
 };
-use tokometer::event::{Dialect, Model, Target};
+use tokometer::event::{Model, Target};
 use tokometer::load::token_stats::{Arrivals, TokenStats};
 use tokometer::metrics::state::RunState;
 use tokometer::plan::Plan;
@@ -62,13 +62,13 @@ fn openai_line(text: &str) -> String {
 
 #[divan::bench(args = ["ollama", "ollama-escapes", "openai"])]
 fn decode(bencher: Bencher<'_, '_>, stream: &str) {
-    let (wire, line) = match stream {
-        "ollama" => (Wire::Ollama, ollama_line(" word")),
-        "ollama-escapes" => (Wire::Ollama, ollama_line("\\n\\u00e9\\\"")),
-        _ => (Wire::OpenAi, openai_line(" word")),
+    let (dialect, line): (&'static dyn Dialect, _) = match stream {
+        "ollama" => (&Ollama, ollama_line(" word")),
+        "ollama-escapes" => (&Ollama, ollama_line("\\n\\u00e9\\\"")),
+        _ => (&OpenAi, openai_line(" word")),
     };
     bencher.counter(ItemsCount::new(TOKENS)).bench(|| {
-        let mut decoder = Decoder::new(wire);
+        let mut decoder = Decoder::new(dialect);
         let mut count = Count(0);
         for _ in 0..TOKENS {
             decoder
@@ -141,7 +141,7 @@ fn running(size: Size) -> App {
     let (mut app, _) = App::new(Options::default(), size, Instant::now());
     let target = target();
     let found = Discovery {
-        dialect: target.dialect,
+        dialect: &Ollama,
         url: target.url.clone(),
         server: target.server.clone(),
         slots: None,
@@ -158,7 +158,7 @@ fn running(size: Size) -> App {
 
 fn target() -> Target {
     Target {
-        dialect: Dialect::Ollama,
+        dialect: Ollama.id(),
         url: "http://127.0.0.1:11434".to_owned(),
         model: Model {
             name: "m".to_owned(),

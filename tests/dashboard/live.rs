@@ -1,11 +1,11 @@
 //! A server, and a run against it: cycles of 1, 2 and 4 users over, 8 users in the middle.
 
-use tokometer::dialect::Discovery;
+use tokometer::dialect::{Discovery, Ollama};
+use tokometer::event::Model;
 use tokometer::event::{
     CycleEnd, Event, EventKind, FailureKind, InFlight, Outcome, Phase, RequestRecord, RunEnd,
     RunInfo, ServerFigures, Stamp, Warning, WarningKind,
 };
-use tokometer::event::{Dialect, Model};
 use tokometer::plan::Plan;
 
 use crate::story::{self, Story};
@@ -34,7 +34,7 @@ pub(crate) fn models() -> Vec<Model> {
 /// The server.
 pub(crate) fn server(simulated: bool) -> Discovery {
     Discovery {
-        dialect: Dialect::Ollama,
+        dialect: &Ollama,
         url: "http://localhost:11434".to_owned(),
         server: Some("ollama 0.33.0".to_owned()),
         slots: Some(4),

@@ -1,7 +1,7 @@
 //! What a run without a dashboard prints, and how it ends.
 
 use tokio::sync::mpsc;
-use tokometer::dialect::Discovery;
+use tokometer::dialect::{Discovery, Ollama};
 use tokometer::event::Model;
 use tokometer::event::{EventKind, RunEnd};
 use tokometer::headless;
@@ -43,7 +43,7 @@ fn found(simulated: bool) -> SessionEvent {
         ..Model::default()
     };
     SessionEvent::Found(Discovery {
-        dialect: target.dialect,
+        dialect: &Ollama,
         url: target.url,
         server: target.server,
         slots: target.slots,

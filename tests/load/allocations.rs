@@ -3,7 +3,8 @@
 
 use std::sync::Mutex;
 
-use tokometer::dialect::decode::{Decoder, Wire};
+use tokometer::dialect::decode::Decoder;
+use tokometer::dialect::{Dialect, Ollama, OpenAi};
 use tokometer::event::{Answer, Stamp};
 use tokometer::load::token_stats::{Arrivals, TokenStats};
 
@@ -11,7 +12,7 @@ const TOKENS: u64 = 10_000;
 /// Doublings of a text and of a few buffers; far from one a token.
 const A_HANDFUL: u64 = 40;
 
-fn allocations(wire: Wire, line: &str) -> u64 {
+fn allocations(dialect: &'static dyn Dialect, line: &str) -> u64 {
     let answer = Mutex::new(Answer::default());
     let mut tally = TokenStats::with_capacity(10_000);
     let read = |decoder: &mut Decoder, tally: &mut TokenStats, number: u64, bytes: &[u8]| {
@@ -27,7 +28,7 @@ fn allocations(wire: Wire, line: &str) -> u64 {
         decoder.feed(bytes, &mut arrivals).unwrap();
     };
     let counted = allocation_counter::measure(|| {
-        let mut decoder = Decoder::new(wire);
+        let mut decoder = Decoder::new(dialect);
         for number in 0..TOKENS {
             // Cut in the middle, so that the rest of a line waits for the next read.
             let (first, second) = line.as_bytes().split_at(line.len() / 2);
@@ -52,13 +53,13 @@ fn no_stream_allocates_per_token() {
         let openai = format!(
             "data: {{\"choices\":[{{\"finish_reason\":null,\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}],\"id\":\"chatcmpl-7\",\"model\":\"m\"}}\n\n"
         );
-        for (wire, line) in [
-            (Wire::Ollama, &chat),
-            (Wire::Ollama, &generate),
-            (Wire::Ollama, &thinking),
-            (Wire::OpenAi, &openai),
+        for (dialect, line) in [
+            (&Ollama as &dyn Dialect, &chat),
+            (&Ollama, &generate),
+            (&Ollama, &thinking),
+            (&OpenAi, &openai),
         ] {
-            let count = allocations(wire, line);
+            let count = allocations(dialect, line);
             assert!(
                 count <= A_HANDFUL,
                 "{count} allocations for {TOKENS} tokens like {line}"

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokometer::dialect::Discovery;
-use tokometer::event::{Dialect, Model};
-use tokometer::event::{Event, EventKind, RequestRecord, RunEnd, WarningKind};
+use tokometer::dialect::{Dialect, Discovery, Ollama};
+use tokometer::event::{Event, EventKind, Model, RequestRecord, RunEnd, WarningKind};
 use tokometer::load::Command;
 use tokometer::metrics::state::{RunState, Stage};
 use tokometer::plan::{CycleShape, Plan, Timeouts};
@@ -72,7 +71,7 @@ impl Bench {
     /// A session that has asked for nothing yet.
     pub(crate) fn new(
         url: &str,
-        dialect: Dialect,
+        dialect: &'static dyn Dialect,
         runs: Option<&Path>,
         simulator: SimConfig,
     ) -> Self {
@@ -94,17 +93,17 @@ impl Bench {
 
     /// A session that has found the Ollama server at `url`.
     pub(crate) async fn at(url: &str) -> Self {
-        Self::speaking(Dialect::Ollama, url).await
+        Self::speaking(&Ollama, url).await
     }
 
-    pub(crate) async fn speaking(dialect: Dialect, url: &str) -> Self {
+    pub(crate) async fn speaking(dialect: &'static dyn Dialect, url: &str) -> Self {
         let bench = Self::new(url, dialect, None, fast(&[]));
         bench.found_by(SessionCommand::Search).await
     }
 
     /// A session that has found its own simulated server.
     pub(crate) async fn simulated(simulator: SimConfig, runs: Option<&Path>) -> Self {
-        let bench = Self::new("http://127.0.0.1:9", Dialect::Ollama, runs, simulator);
+        let bench = Self::new("http://127.0.0.1:9", &Ollama, runs, simulator);
         bench.found_by(SessionCommand::Simulate).await
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokometer::event::Dialect;
+use tokometer::dialect::{Dialect, Ollama, OpenAi};
 use tokometer::event::{Event, EventKind, Outcome, RequestRecord};
 use tokometer::plan::{Api, Plan};
 use tokometer::session::serve;
@@ -180,7 +180,7 @@ const OPENAI: &[(&str, Expected)] = &[
 async fn ollama_at_every_chunking() {
     for pace in [Pace::whole(), Pace::cut(1), Pace::cut(7), Pace::cut(64)] {
         for (name, expected) in OLLAMA {
-            check(Dialect::Ollama, name, pace, expected).await;
+            check(&Ollama, name, pace, expected).await;
         }
     }
 }
@@ -189,7 +189,7 @@ async fn ollama_at_every_chunking() {
 async fn openai_at_every_chunking() {
     for pace in [Pace::whole(), Pace::cut(1), Pace::cut(7), Pace::cut(64)] {
         for (name, expected) in OPENAI {
-            check(Dialect::OpenAi, name, pace, expected).await;
+            check(&OpenAi, name, pace, expected).await;
         }
     }
 }
@@ -201,7 +201,7 @@ async fn slow_streams_give_the_same_and_take_their_time() {
         cut: 90,
         pause: Duration::from_millis(3),
     };
-    for (dialect, table) in [(Dialect::Ollama, OLLAMA), (Dialect::OpenAi, OPENAI)] {
+    for (dialect, table) in [(&Ollama as &dyn Dialect, OLLAMA), (&OpenAi, OPENAI)] {
         let streamed = |(_, expected): &&(&str, Expected)| (3..40).contains(&expected.chunks);
         for (name, expected) in table.iter().filter(streamed) {
             let record = check(dialect, name, pace, expected).await;
@@ -221,7 +221,12 @@ async fn slow_streams_give_the_same_and_take_their_time() {
 }
 
 /// Replays one capture as the answer to the only request of a run, and checks what came of it.
-async fn check(dialect: Dialect, name: &str, pace: Pace, expected: &Expected) -> RequestRecord {
+async fn check(
+    dialect: &'static dyn Dialect,
+    name: &str,
+    pace: Pace,
+    expected: &Expected,
+) -> RequestRecord {
     let server = replay(name, pace).await;
     let api = if name.contains("generate") {
         Api::Generate
@@ -281,7 +286,7 @@ fn in_order(record: &RequestRecord, name: &str) {
     }
 }
 
-async fn only_request(url: &str, dialect: Dialect, api: Api) -> RequestRecord {
+async fn only_request(url: &str, dialect: &'static dyn Dialect, api: Api) -> RequestRecord {
     let options = SessionOptions {
         url: url.to_owned(),
         dialect: Some(dialect),

@@ -1,7 +1,8 @@
 //! Commands while a cycle runs, or is about to.
 
+use tokometer::dialect::Ollama;
+use tokometer::event::Model;
 use tokometer::event::{CycleEnd, EventKind, RunEnd};
-use tokometer::event::{Dialect, Model};
 use tokometer::load::Command;
 use tokometer::session::{SessionCommand, SessionEvent};
 
@@ -209,7 +210,7 @@ async fn a_second_start_is_refused_aloud_and_the_run_goes_on() {
 
 #[tokio::test]
 async fn without_a_server_a_start_and_a_download_say_so() {
-    let bench = Bench::new("http://127.0.0.1:9", Dialect::Ollama, None, fast(&[]));
+    let bench = Bench::new("http://127.0.0.1:9", &Ollama, None, fast(&[]));
     let mut bench = bench;
     bench.start_with(plan(&[1]), Model::default()).await;
     while bench.finished.is_none() {
@@ -234,12 +235,7 @@ async fn a_session_that_nobody_asks_any_more_stops_its_run() {
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = Bench::new(
-        &server.url(),
-        Dialect::Ollama,
-        Some(folder.path()),
-        fast(&[]),
-    );
+    let mut bench = Bench::new(&server.url(), &Ollama, Some(folder.path()), fast(&[]));
     bench.ask(SessionCommand::Search).await;
     while bench.found.is_none() {
         bench.hear().await;

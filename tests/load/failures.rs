@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
-use tokometer::event::Dialect;
+use tokometer::dialect::OpenAi;
 use tokometer::event::{CycleEnd, EventKind, WarningKind};
 use tokometer::plan::{CycleShape, Plan, Timeouts};
 
@@ -226,7 +226,7 @@ async fn an_error_with_its_whole_body_keeps_the_connection() {
 async fn server_sent_events_fail_in_the_same_ways(#[case] data: &str, #[case] kind: &str) {
     let text = format!(": hello\n\ndata: {data}\n\ndata: [DONE]\n\n");
     let server = Server::scripted(move |_| vec![say([HEAD, &chunk(&text), LAST].concat())]).await;
-    let mut bench = Bench::speaking(Dialect::OpenAi, &server.url()).await;
+    let mut bench = Bench::speaking(&OpenAi, &server.url()).await;
     let records = bench.run(plan(&[1])).await;
     assert_eq!(outcome(&records[0]), kind);
 }

@@ -2,14 +2,14 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokometer::event::Dialect;
+use tokometer::dialect::{Dialect, Ollama, OpenAi};
 use tokometer::plan::{Api, CycleShape, Plan, Think};
 
 use crate::bench::{Bench, outcome, plan};
 use crate::says::{HEAD, answer, chunk, done, say, token, whole};
 use crate::server::{Asked, Server, Step, spell};
 
-async fn asked(dialect: Dialect, plan: Plan) -> (Server, Asked) {
+async fn asked(dialect: &'static dyn Dialect, plan: Plan) -> (Server, Asked) {
     let server = Server::scripted(|_| vec![answer()]).await;
     let mut bench = Bench::speaking(dialect, &server.url()).await;
     bench.run(plan).await;
@@ -23,7 +23,7 @@ async fn ollama_is_asked_as_its_chat_wants_it() {
         max_tokens: Some(77),
         ..plan(&[1])
     };
-    let (server, asked) = asked(Dialect::Ollama, plan).await;
+    let (server, asked) = asked(&Ollama, plan).await;
     let body = json!({ "model": "m", "stream": true, "options": { "num_predict": 77 },
         "messages": [{ "role": "user", "content": "why?" }] });
     assert_eq!(asked.body, body);
@@ -47,7 +47,7 @@ async fn generate_is_asked_by_a_prompt_and_without_a_limit() {
         max_tokens: None,
         ..plan(&[1])
     };
-    let (_, asked) = asked(Dialect::Ollama, plan).await;
+    let (_, asked) = asked(&Ollama, plan).await;
     assert!(asked.head.starts_with("POST /api/generate "));
     assert_eq!(
         asked.body,
@@ -62,7 +62,7 @@ async fn generate_is_asked_by_a_prompt_and_without_a_limit() {
 #[tokio::test]
 async fn thinking_is_asked_for_or_left_alone(#[case] think: Think, #[case] wanted: Value) {
     let (_, ollama) = asked(
-        Dialect::Ollama,
+        &Ollama,
         Plan {
             think,
             ..plan(&[1])
@@ -87,7 +87,7 @@ async fn openai_is_asked_for_its_own_count() {
         vec![say([HEAD, &chunk(text), "0\r\n\r\n"].concat())]
     })
     .await;
-    let mut bench = Bench::speaking(Dialect::OpenAi, &server.url()).await;
+    let mut bench = Bench::speaking(&OpenAi, &server.url()).await;
     let plan = Plan {
         max_tokens: Some(5),
         think: Think::Off,

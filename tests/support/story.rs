@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use chrono::{TimeZone, Utc};
+use tokometer::dialect::{Dialect as _, Ollama};
 use tokometer::event::{
     Answer, CycleEnd, Event, EventKind, FailureKind, Outcome, Piece, RequestRecord, RunInfo,
     ServerFigures, Stamp,
 };
-use tokometer::event::{Dialect, Model, Target};
+use tokometer::event::{Model, Target};
 use tokometer::plan::Plan;
 use tokometer::platform::Machine;
 
@@ -121,7 +122,7 @@ pub(crate) fn info(simulated: bool) -> RunInfo {
             ..Plan::default()
         },
         target: Target {
-            dialect: Dialect::Ollama,
+            dialect: Ollama.id(),
             url: "http://127.0.0.1:11434".to_owned(),
             model: Model {
                 name: "deepseek-r1:7b".to_owned(),

@@ -15,7 +15,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Dialect, Target};
+use crate::dialect::Dialect;
+use crate::event::Target;
 use crate::event::{EventKind, SourceNote, SourceState, Stamp, Warning, WarningKind};
 use crate::metrics::energy::meter::Meter;
 use crate::metrics::level_energy::ELSEWHERE;
@@ -88,7 +89,7 @@ struct State {
     slots: Option<u32>,
     slots_told: bool,
     family: Option<String>,
-    ollama: bool,
+    dialect: &'static dyn Dialect,
     notes: BTreeMap<String, SourceNote>,
     warned: BTreeSet<String>,
 }
@@ -97,6 +98,7 @@ impl Monitors {
     /// Starts the thread for a run against `target`.
     pub(crate) fn start(
         mut setup: Setup,
+        dialect: &'static dyn Dialect,
         target: &Target,
         reporter: Reporter,
         gallery: Arc<AnswerCache>,
@@ -105,7 +107,7 @@ impl Monitors {
         setup.target.clone_from(&target.url);
         setup.simulated = target.simulated.then(|| load.clone());
         let shared = Arc::new(Shared {
-            state: Mutex::new(State::new(target, reporter.clone())),
+            state: Mutex::new(State::new(dialect, target, reporter.clone())),
             bell: Condvar::new(),
         });
         let worker = Arc::clone(&shared);
@@ -148,7 +150,7 @@ impl Monitors {
 }
 
 impl State {
-    fn new(target: &Target, reporter: Reporter) -> Self {
+    fn new(dialect: &'static dyn Dialect, target: &Target, reporter: Reporter) -> Self {
         Self {
             reporter: Some(reporter),
             stage: Stage::Going,
@@ -160,7 +162,7 @@ impl State {
             slots: target.slots,
             slots_told: false,
             family: target.model.family.clone(),
-            ollama: target.dialect == Dialect::Ollama,
+            dialect,
             notes: BTreeMap::new(),
             warned: BTreeSet::new(),
         }
@@ -243,7 +245,7 @@ impl State {
             return;
         }
         let Some(users) = self.users else { return };
-        let hint = waiting_hint(users, self.slots, self.family.as_deref(), self.ollama);
+        let hint = waiting_hint(users, self.slots, self.family.as_deref(), self.dialect);
         if let Some(text) = hint {
             self.slots_told = true;
             self.warn(WarningKind::Slots, text);

@@ -1,13 +1,14 @@
 //! The monitors of a run, without threads: the clock of each test stands still unless it waits.
 
 use super::*;
+use crate::dialect::Ollama;
 use crate::event::Model;
 use crate::event::{Event, GpuSample, PowerScope, RunClock, ServerSample};
 use crate::load::timeline::{Timeline, timeline};
 
 fn target(simulated: bool) -> Target {
     Target {
-        dialect: Dialect::Ollama,
+        dialect: Ollama.id(),
         url: "http://127.0.0.1:11434".to_owned(),
         model: Model {
             name: "m".to_owned(),
@@ -23,7 +24,7 @@ fn watching(simulated: bool) -> (MonitorHandle, Timeline, RunClock) {
     let clock = RunClock::start();
     let (reporter, timeline) = timeline(clock);
     let shared = Shared {
-        state: Mutex::new(State::new(&target(simulated), reporter)),
+        state: Mutex::new(State::new(&Ollama, &target(simulated), reporter)),
         bell: Condvar::new(),
     };
     (MonitorHandle(Some(Arc::new(shared))), timeline, clock)

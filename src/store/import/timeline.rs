@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::dialect::{Dialect as _, Ollama};
 use crate::event::{
     CycleEnd, Event, EventKind, FailureKind, GpuSample, Imported, Outcome, PowerScope,
     ProcessSample, RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind,
 };
-use crate::event::{Dialect, Model, Target};
+use crate::event::{Model, Target};
 use crate::plan::Plan;
 use crate::platform::Machine;
 use crate::store::directory_name;
@@ -139,7 +140,7 @@ fn info(cycles: &[Cycle<'_>], started_at: DateTime<Utc>, folder: String, model: 
             ..Plan::study()
         },
         target: Target {
-            dialect: Dialect::Ollama,
+            dialect: Ollama.id(),
             url: String::new(),
             model: Model {
                 name: model,

@@ -6,7 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Padding, Paragraph};
 
-use crate::event::{Dialect, Model};
+use crate::dialect::Discovery;
+use crate::event::Model;
 use crate::plan::CycleShape;
 use crate::tui::app::App;
 use crate::tui::panes::popup::wrapped;
@@ -98,7 +99,7 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let block = block(theme, &text::fit(&title, room), theme.focus);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let advice = advice(app, found.models.is_empty());
+    let advice = advice(app, found);
     let columns = usize::from(inner.width.saturating_sub(2)).max(1);
     let advice = advice.map(|words| wrapped(&words, columns, theme.warn));
     let advice = advice.unwrap_or_default();
@@ -120,16 +121,22 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
 }
 
 /// What to do where a model is missing.
-fn advice(app: &App, empty: bool) -> Option<String> {
-    let missing = app.missing_model();
-    match (missing, empty) {
-        (Some(name), _) => Some(format!(
-            "{name} is not on this server. d downloads it (ollama pull {name}); or choose another."
-        )),
-        (None, true) => Some(
-            "This server has no models. Get one (ollama pull NAME), then r looks again.".to_owned(),
-        ),
-        (None, false) => None,
+fn advice(app: &App, found: &Discovery) -> Option<String> {
+    let command = |name| found.dialect.pull_command(name);
+    match app.missing_model() {
+        Some(name) => Some(match command(name) {
+            Some(command) => format!(
+                "{name} is not on this server. d downloads it ({command}); or choose another."
+            ),
+            None => format!("{name} is not on this server: choose another."),
+        }),
+        None if found.models.is_empty() => Some(match command("NAME") {
+            Some(command) => {
+                format!("This server has no models. Get one ({command}), then r looks again.")
+            }
+            None => "This server has no models. Load one, then r looks again.".to_owned(),
+        }),
+        None => None,
     }
 }
 
@@ -179,10 +186,9 @@ const LABEL: usize = 10;
 
 fn facts(app: &App) -> Vec<(&'static str, String)> {
     let plan = app.plan();
-    let path = match app.found().map(|found| found.dialect) {
-        Some(Dialect::OpenAi) => "/v1/chat/completions".to_owned(),
-        _ => format!("/api/{}", plan.api),
-    };
+    let path = app
+        .found()
+        .map_or(text::UNKNOWN, |found| found.dialect.path(plan.api));
     let levels: Vec<String> = plan.levels.iter().map(ToString::to_string).collect();
     let shape = match plan.shape {
         CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),

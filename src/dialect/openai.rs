@@ -1,0 +1,303 @@
+//! The OpenAI API: server-sent events over `/v1/chat/completions`. llama-server and vLLM tell a little more.
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
+use crate::dialect::discover::{DiscoverError, Version, first_answer, get, read};
+use crate::dialect::json::{ErrorBody, First, error_message};
+use crate::dialect::{Dialect, Discovery};
+use crate::event::{DialectId, FailureKind, Model};
+use crate::plan::{Api, Plan};
+
+/// The OpenAI API.
+#[derive(Debug)]
+pub struct OpenAi;
+
+impl Dialect for OpenAi {
+    fn id(&self) -> DialectId {
+        DialectId::new("openai")
+    }
+
+    fn server(&self) -> &'static str {
+        "an OpenAI server"
+    }
+
+    fn about(&self) -> &'static str {
+        "The OpenAI API: server-sent events over `/v1/chat/completions`"
+    }
+
+    fn light_path(&self) -> &'static str {
+        "/v1/models"
+    }
+
+    fn usual_servers(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("http://127.0.0.1:8080", "llama-server"),
+            ("http://127.0.0.1:9931", "llama-server"),
+            ("http://127.0.0.1:8000", "vLLM"),
+            ("http://127.0.0.1:1234", "LM Studio"),
+            ("http://127.0.0.1:30000", "SGLang"),
+        ]
+    }
+
+    fn discover<'a>(
+        &'a self,
+        http: &'a reqwest::Client,
+        url: &'a str,
+    ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
+        Box::pin(discover(http, url))
+    }
+
+    fn path(&self, _: Api) -> &'static str {
+        "/v1/chat/completions"
+    }
+
+    fn body(&self, model: &str, prompt: &str, plan: &Plan) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            model: &'a str,
+            stream: bool,
+            messages: Value,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            max_tokens: Option<u32>,
+            stream_options: Value,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            chat_template_kwargs: Option<Value>,
+        }
+        let thinking = plan.think.asked();
+        let body = Body {
+            model,
+            stream: true,
+            messages: json!([{ "role": "user", "content": prompt }]),
+            max_tokens: plan.max_tokens,
+            stream_options: json!({ "include_usage": true }),
+            chat_template_kwargs: thinking.map(|on| json!({ "enable_thinking": on })),
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    fn read_line<'a>(&self, line: &'a [u8], finish: &mut Finish) -> Result<Piece<'a>, WireError> {
+        let Some(data) = line.strip_prefix(b"data:") else {
+            return not_data(line);
+        };
+        let data = data.trim_ascii();
+        if data == b"[DONE]" {
+            return Ok(Piece {
+                end: Some(End::Stream),
+                ..Piece::default()
+            });
+        }
+        let chunk: Chunk<'a> = serde_json::from_slice(data).map_err(|_| bad_line(data))?;
+        if let Some(error) = chunk.error {
+            return Err(stream_error(&error));
+        }
+        let mut piece = Piece::default();
+        if let Some(choice) = chunk.choices.0 {
+            if let Some(delta) = choice.delta {
+                let thinking = delta.reasoning_content.or(delta.reasoning);
+                piece.thinking = thinking.map(Text::Json);
+                piece.answer = delta.content.map(Text::Json);
+            }
+            if choice.finish_reason.is_some() {
+                piece.end = Some(End::Answer);
+                finish.reason = choice.finish_reason;
+            }
+        }
+        let figures = &mut finish.figures;
+        if let Some(usage) = chunk.usage {
+            figures.prompt_tokens = usage.prompt_tokens.or(figures.prompt_tokens);
+            figures.output_tokens = usage.completion_tokens.or(figures.output_tokens);
+        }
+        if let Some(timings) = chunk.timings {
+            let seconds = |ms: f64| ms / 1e3;
+            let prompt = timings.prompt_n.map(|n| n + timings.cache_n.unwrap_or(0));
+            figures.prompt_tokens = figures.prompt_tokens.or(prompt);
+            figures.output_tokens = timings.predicted_n.or(figures.output_tokens);
+            figures.prompt_eval_s = timings.prompt_ms.map(seconds).or(figures.prompt_eval_s);
+            figures.eval_s = timings.predicted_ms.map(seconds).or(figures.eval_s);
+        }
+        Ok(piece)
+    }
+
+    fn slots_hint(&self, users: u32, _: Option<&str>) -> Option<String> {
+        Some(format!(
+            "llama-server -np {users} answers them at once (all share the context of -c)"
+        ))
+    }
+}
+
+/// A line of server-sent events that is no data: other fields and comments are allowed.
+fn not_data(line: &[u8]) -> Result<Piece<'_>, WireError> {
+    let field = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    match field {
+        b"" | b"event" | b"id" | b"retry" => Ok(Piece::default()),
+        b"error" => Err(WireError {
+            kind: FailureKind::StreamError,
+            message: error_message(line.get(6..).unwrap_or_default()),
+        }),
+        _ => Err(bad_line(line)),
+    }
+}
+
+/// One event of `/v1/chat/completions`.
+#[derive(Debug, Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow, default)]
+    choices: First<Choice<'a>>,
+    usage: Option<Usage>,
+    timings: Option<Timings>,
+    error: Option<ErrorBody>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow)]
+    delta: Option<Delta<'a>>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Usage {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+}
+
+/// llama-server's own figures: counts, and times in milliseconds.
+#[derive(Debug, Deserialize)]
+struct Timings {
+    cache_n: Option<u64>,
+    prompt_n: Option<u64>,
+    predicted_n: Option<u64>,
+    prompt_ms: Option<f64>,
+    predicted_ms: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct ServedModels {
+    data: Vec<ServedModel>,
+}
+
+#[derive(Deserialize)]
+struct ServedModel {
+    id: String,
+    max_model_len: Option<u64>,
+    owned_by: Option<String>,
+    #[serde(default)]
+    meta: LlamaMeta,
+}
+
+/// What llama-server adds to a model.
+#[derive(Deserialize, Default)]
+struct LlamaMeta {
+    n_ctx: Option<u64>,
+    n_ctx_train: Option<u64>,
+    n_params: Option<u64>,
+    size: Option<u64>,
+    ftype: Option<String>,
+}
+
+/// llama-server's `/props`.
+#[derive(Deserialize)]
+struct Props {
+    total_slots: Option<u32>,
+    build_info: Option<String>,
+}
+
+async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, DiscoverError> {
+    let models_url = format!("{url}/v1/models");
+    let answer = first_answer(http, &models_url).await?;
+    let models: ServedModels = read(&models_url, Ok(answer))
+        .await
+        .map_err(|error| DiscoverError::NotSpoken(error.to_string()))?;
+    let owner = models.data.first().and_then(|model| model.owned_by.clone());
+    let props: Option<Props> = match owner.as_deref() {
+        Some("llamacpp") => get(http, format!("{url}/props")).await.ok(),
+        _ => None,
+    };
+    let server = match (owner.as_deref(), &props) {
+        (
+            Some("llamacpp"),
+            Some(Props {
+                build_info: Some(build),
+                ..
+            }),
+        ) => Some(format!("llama.cpp {build}")),
+        (Some("llamacpp"), _) => Some("llama.cpp".to_owned()),
+        (Some("vllm"), _) => {
+            let version: Option<Version> = get(http, format!("{url}/version")).await.ok();
+            Some(version.map_or("vLLM".to_owned(), |v| format!("vLLM {}", v.version)))
+        }
+        _ => None,
+    };
+    Ok(Discovery {
+        dialect: &OpenAi,
+        url: url.to_owned(),
+        server,
+        slots: props.and_then(|props| props.total_slots),
+        simulated: false,
+        models: models.data.into_iter().map(Model::from).collect(),
+    })
+}
+
+impl From<ServedModel> for Model {
+    fn from(model: ServedModel) -> Self {
+        // An OpenAI server lists what it serves: that is in memory. A router (several models) may not.
+        let serves = model
+            .owned_by
+            .as_deref()
+            .is_some_and(|by| by == "llamacpp" || by == "vllm");
+        Self {
+            name: model.id,
+            size_bytes: model.meta.size,
+            quantization: model.meta.ftype,
+            parameters: model.meta.n_params.map(parameters),
+            context: model
+                .meta
+                .n_ctx
+                .or(model.max_model_len)
+                .or(model.meta.n_ctx_train),
+            loaded: serves,
+            ..Self::default()
+        }
+    }
+}
+
+/// A count of parameters as people write it: `7.6B`, `1.71M`.
+fn parameters(count: u64) -> String {
+    let count = count as f64;
+    if count >= 1e9 {
+        format!("{:.1}B", count / 1e9)
+    } else {
+        format!("{:.2}M", count / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_asked_for_usage() {
+        let expected = json!({
+            "model": "m", "stream": true, "max_tokens": 256,
+            "stream_options": { "include_usage": true },
+            "messages": [{ "role": "user", "content": "why \"?\"" }],
+        });
+        let body = OpenAi.body("m", "why \"?\"", &Plan::default());
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body, expected);
+    }
+}
