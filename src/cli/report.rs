@@ -94,8 +94,8 @@ pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
     let form = args.print.or(only_json.then_some(Form::Json));
     if let Some(form) = form {
         let text = match form {
-            Form::Markdown => report.markdown(),
-            Form::Html => report.html(),
+            Form::Markdown => Ok(report.markdown()),
+            Form::Html => Ok(report.html()),
             Form::Csv => report.csv(),
             Form::Json => report.json(),
         };

@@ -31,7 +31,7 @@ pub fn write(
     fs::create_dir_all(out).map_err(files::io(out))?;
     let names: Vec<String> = comparison.runs.iter().enumerate().map(name).collect();
     let runs: Vec<(&str, &Summary)> = names.iter().map(String::as_str).zip(summaries).collect();
-    let charts: Vec<Chart> = models(&runs)?.into_iter().collect();
+    let charts: Vec<Chart> = models(&runs).into_iter().collect();
     let content = content(comparison);
     let texts = [
         ("compare.md", markdown::write(&content, &charts, "")),

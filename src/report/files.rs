@@ -14,7 +14,7 @@ pub fn write(directory: &Path, out: &Path) -> Result<Vec<PathBuf>, ReportError> 
 }
 
 pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let charts = report.charts()?;
+    let charts = report.charts();
     let content = content::of(report);
     let folder = out.join("charts");
     fs::create_dir_all(&folder).map_err(io(&folder))?;
@@ -52,12 +52,8 @@ fn write_charts(charts: &[Chart], folder: &Path) -> Result<Vec<PathBuf>, ReportE
             .map(|charts| scope.spawn(move || work(charts)))
             .collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|_| {
-                Err(ReportError::Draw {
-                    name: "PNG".to_owned(),
-                    reason: "its thread broke off".to_owned(),
-                })
-            })
+            let joined = thread.join();
+            joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
         threads.into_iter().map(join).collect()
     });

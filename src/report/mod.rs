@@ -59,17 +59,22 @@ pub enum ReportError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A chart could not be drawn.
-    #[error("the chart {name} could not be drawn: {reason}")]
-    Draw {
-        /// Which.
+    /// A chart could not be painted.
+    #[error("the chart {name} could not be drawn: {source}")]
+    Paint {
         name: String,
-        /// Why.
-        reason: String,
+        source: charts::PaintError,
     },
     /// A table could not be written.
     #[error("the table could not be written: {0}")]
     Table(String),
+}
+
+impl ReportError {
+    pub(crate) fn paint(name: &str) -> impl FnOnce(charts::PaintError) -> Self {
+        let name = name.to_owned();
+        move |source| Self::Paint { name, source }
+    }
 }
 
 /// A run, folded and ready to be told.
@@ -108,17 +113,13 @@ impl Report {
     }
 
     /// The report as Markdown. It links the charts of [`Report::charts`] as `charts/NAME.svg`.
-    pub fn markdown(&self) -> Result<String, ReportError> {
-        Ok(markdown::write(
-            &content::of(self),
-            &self.charts()?,
-            "charts/",
-        ))
+    pub fn markdown(&self) -> String {
+        markdown::write(&content::of(self), &self.charts(), "charts/")
     }
 
     /// The report as one HTML file that needs nothing else: charts inline, light and dark.
-    pub fn html(&self) -> Result<String, ReportError> {
-        Ok(html::write(&content::of(self), &self.charts()?))
+    pub fn html(&self) -> String {
+        html::write(&content::of(self), &self.charts())
     }
 
     /// A row a cycle, as in `cycles.csv`.
@@ -155,7 +156,7 @@ impl Report {
     }
 
     /// The charts that the run has data for.
-    pub fn charts(&self) -> Result<Vec<Chart>, ReportError> {
+    pub fn charts(&self) -> Vec<Chart> {
         charts::of(self)
     }
 

@@ -10,8 +10,8 @@ use crate::metrics::level_energy::ELSEWHERE;
 use crate::plan::CycleShape;
 use crate::report::charts;
 use crate::report::charts::Space;
+use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle, page};
 use crate::report::charts::palette::Color;
-use crate::report::charts::paper::{Align, Canvas, Letters, Trouble, page};
 use crate::report::content;
 use crate::report::content::Tile;
 use crate::report::files::{io, put};
@@ -43,21 +43,17 @@ pub struct Card {
 
 impl Card {
     /// The card of a report.
-    pub fn of(report: &Report, show: Show) -> Result<Self, ReportError> {
+    pub fn of(report: &Report, show: Show) -> Self {
         let facts = Facts::of(report, show);
         let title = format!("How fast is {}?", facts.model);
         let described = facts.described();
-        let drawn = page(SIZE, &title, &described, |paper| {
-            draw(paper, report, &facts)
+        let svg = page(SIZE, &title, &described, |canvas| {
+            draw(canvas, report, &facts);
         });
-        let svg = drawn.map_err(|reason| ReportError::Draw {
-            name: "share".to_owned(),
-            reason,
-        })?;
-        Ok(Self {
+        Self {
             markdown: facts.markdown(report),
             svg,
-        })
+        }
     }
 
     /// The card as SVG, light or dark as its reader prefers.
@@ -67,10 +63,7 @@ impl Card {
 
     /// The card as PNG in twice its size.
     pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        charts::png(&self.svg, 2.0).map_err(|reason| ReportError::Draw {
-            name: "share".to_owned(),
-            reason,
-        })
+        charts::png(&self.svg, 2.0).map_err(ReportError::paint("share"))
     }
 }
 
@@ -81,7 +74,7 @@ pub fn share(directory: &Path, out: &Path, show: Show) -> Result<Vec<PathBuf>, R
 }
 
 pub fn write_card(report: &Report, out: &Path, show: Show) -> Result<Vec<PathBuf>, ReportError> {
-    let card = Card::of(report, show)?;
+    let card = Card::of(report, show);
     std::fs::create_dir_all(out).map_err(io(out))?;
     Ok(vec![
         put(out.join("share.png"), &card.png()?)?,
@@ -289,27 +282,27 @@ fn measured(report: &Report) -> Vec<String> {
     served.into_iter().chain([parts.join(" · ")]).collect()
 }
 
-fn draw(paper: &Canvas<'_>, report: &Report, facts: &Facts) -> Result<(), Trouble> {
+fn draw(canvas: &mut Canvas, report: &Report, facts: &Facts) {
     let (width, height) = (f64::from(SIZE.0), f64::from(SIZE.1));
     let edge = 56.0;
-    paper.fill((0.0, 0.0), (width, 8.0), Color::Speed, 1.0)?;
-    let ink = Letters::new(44.0, Color::Ink).bold();
-    paper.text((edge, 76.0), &one_line(&facts.model, 38), ink)?;
-    let muted = Letters::new(19.0, Color::Muted);
+    canvas.rect((0.0, 0.0), (width, 8.0), Color::Speed, 1.0);
+    let ink = TextStyle::new(44.0, Color::Ink).bold();
+    canvas.text((edge, 76.0), &one_line(&facts.model, 38), ink);
+    let muted = TextStyle::new(19.0, Color::Muted);
     let mut y = 120.0;
     for line in [&facts.of_model, &facts.machine] {
         if !line.is_empty() {
-            paper.text((edge, y), &one_line(line, 100), muted)?;
+            canvas.text((edge, y), &one_line(line, 100), muted);
             y += 28.0;
         }
     }
     if report.summary.simulated {
-        paper.simulated((width - edge, 56.0), 1.7)?;
+        canvas.simulated((width - edge, 56.0), 1.7);
     }
     let colors = [Color::Speed, Color::Wait, Color::Energy];
     let mut top = 218.0;
     for (tile, color) in facts.tiles.iter().zip(colors) {
-        draw_tile(paper, tile, (edge, top), color)?;
+        draw_tile(canvas, tile, (edge, top), color);
         top += 112.0;
     }
     let space = Space {
@@ -318,57 +311,48 @@ fn draw(paper: &Canvas<'_>, report: &Report, facts: &Facts) -> Result<(), Troubl
         right: width - edge + 18.0,
         bottom: 542.0,
     };
-    if !charts::curve(paper, &report.summary, space)? {
+    if !charts::curve(canvas, &report.summary, space) {
         let none = "no request ended as it should: there is no curve";
-        paper.text((space.left, 360.0), none, muted)?;
+        canvas.text((space.left, 360.0), none, muted);
     }
-    let small = Letters::new(14.5, Color::Muted);
-    paper.path(
-        [(edge, 554.0), (width - edge, 554.0)],
-        Color::Grid,
-        1.0,
-        1.0,
-    )?;
+    let small = TextStyle::new(14.5, Color::Muted);
+    let rule = [(edge, 554.0), (width - edge, 554.0)];
+    canvas.line(rule, Stroke::new(Color::Grid, 1.0));
     let asked = facts.asked_for.join(" · ");
     let mut y = 574.0;
     for line in facts.measured.iter().chain([&asked]) {
-        paper.text((edge, y), &one_line(line, 130), small)?;
+        canvas.text((edge, y), &one_line(line, 130), small);
         y += 20.0;
     }
     let version = format!("tokometer {}", report.summary.tokometer);
-    let bold = Letters::new(14.5, Color::Ink).bold().align(Align::Right);
-    paper.text((width - edge, height - 36.0), &version, bold)
+    let bold = TextStyle::new(14.5, Color::Ink).bold().align(Align::Right);
+    canvas.text((width - edge, height - 36.0), &version, bold);
 }
 
-fn draw_tile(
-    paper: &Canvas<'_>,
-    tile: &Tile,
-    (left, top): (f64, f64),
-    color: Color,
-) -> Result<(), Trouble> {
-    paper.fill((left, top - 14.0), (left + 5.0, top + 74.0), color, 1.0)?;
+fn draw_tile(canvas: &mut Canvas, tile: &Tile, (left, top): (f64, f64), color: Color) {
+    canvas.rect((left, top - 14.0), (left + 5.0, top + 74.0), color, 1.0);
     let inside = left + 20.0;
-    let name = Letters::new(16.0, Color::Muted);
-    paper.text((inside, top - 4.0), tile.name, name)?;
-    let value = Letters::new(50.0, Color::Ink).bold();
-    paper.text((inside, top + 34.0), &tile.value, value)?;
+    let name = TextStyle::new(16.0, Color::Muted);
+    canvas.text((inside, top - 4.0), tile.name, name);
+    let value = TextStyle::new(50.0, Color::Ink).bold();
+    canvas.text((inside, top + 34.0), &tile.value, value);
     let digits = tile.value.chars().map(|c| match c {
         '.' => 14.0,
         '1' => 22.0,
         _ => 32.0,
     });
     let beside = inside + digits.sum::<f64>() + 10.0;
-    paper.text(
+    canvas.text(
         (beside, top + 43.0),
         tile.unit,
-        Letters::new(17.0, Color::Muted),
-    )?;
+        TextStyle::new(17.0, Color::Muted),
+    );
     let note = one_line(&tile.note, 40);
-    paper.text(
+    canvas.text(
         (inside, top + 70.0),
         &note,
-        Letters::new(14.0, Color::Muted),
-    )
+        TextStyle::new(14.0, Color::Muted),
+    );
 }
 
 #[cfg(test)]

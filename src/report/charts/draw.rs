@@ -1,9 +1,9 @@
-//! Puts a figure on paper.
+//! Draws a figure on the canvas.
 
 use crate::report::charts::axis::Axis;
+use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle, page};
 use crate::report::charts::figure::{Figure, Line, Look, Panel, Values};
 use crate::report::charts::palette::Color;
-use crate::report::charts::paper::{Align, Canvas, Letters, Trouble, page};
 
 /// Width of every chart, pixels.
 const WIDTH: u32 = 860;
@@ -41,7 +41,7 @@ impl Space {
 }
 
 /// The figure as SVG.
-pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
+pub(super) fn draw(figure: &Figure) -> String {
     let columns = figure.columns.max(1);
     let rows = u32::try_from(figure.panels.len())
         .unwrap_or(u32::MAX)
@@ -53,8 +53,8 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
     let head_height = HEAD + rows_of_legend * LEGEND + if legend.is_empty() { 0.0 } else { 4.0 };
     let height = head_height + panel_height * f64::from(rows) + foot;
     let whole = u32::try_from(crate::text::numbers::floor_u64(height.ceil())).unwrap_or(WIDTH);
-    page((WIDTH, whole), &figure.title, &figure.described, |paper| {
-        head(paper, figure, &legend)?;
+    page((WIDTH, whole), &figure.title, &figure.described, |canvas| {
+        head(canvas, figure, &legend);
         let gaps = GAP * (f64::from(columns) - 1.0);
         let panel_width = (f64::from(WIDTH) - 2.0 * EDGE - gaps) / f64::from(columns);
         let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
@@ -74,15 +74,14 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Trouble> {
             };
             let below = figure.panels.last().map(|last| &last.x.title);
             let titled = row + 1 == rows || below != Some(&panel.x.title);
-            draw_panel(paper, panel, space, margins, titled)?;
+            draw_panel(canvas, panel, space, margins, titled);
         }
-        let muted = Letters::new(11.5, Color::Muted);
+        let muted = TextStyle::new(11.5, Color::Muted);
         let mut y = height - foot + 8.0;
         for note in &figure.notes {
-            paper.text((EDGE, y), note, muted)?;
+            canvas.text((EDGE, y), note, muted);
             y += NOTE;
         }
-        Ok(())
     })
 }
 
@@ -101,21 +100,20 @@ fn legend(figure: &Figure) -> Vec<(f64, f64)> {
     figure.legend.iter().map(place).collect()
 }
 
-fn head(paper: &Canvas<'_>, figure: &Figure, legend: &[(f64, f64)]) -> Result<(), Trouble> {
-    let title = Letters::new(19.0, Color::Ink).bold();
-    paper.text((EDGE, 29.0), &figure.title, title)?;
-    let subtitle = Letters::new(12.5, Color::Muted);
-    paper.text((EDGE, 53.0), &figure.subtitle, subtitle)?;
+fn head(canvas: &mut Canvas, figure: &Figure, legend: &[(f64, f64)]) {
+    let title = TextStyle::new(19.0, Color::Ink).bold();
+    canvas.text((EDGE, 29.0), &figure.title, title);
+    let subtitle = TextStyle::new(12.5, Color::Muted);
+    canvas.text((EDGE, 53.0), &figure.subtitle, subtitle);
     for ((name, color), (x, row)) in figure.legend.iter().zip(legend) {
         let y = 78.0 + row * LEGEND;
-        paper.path([(*x, y), (x + 18.0, y)], *color, 3.0, 1.0)?;
-        let letters = Letters::new(12.0, Color::Ink);
-        paper.text((x + 25.0, y), name, letters)?;
+        canvas.line([(*x, y), (x + 18.0, y)], Stroke::new(*color, 3.0));
+        let style = TextStyle::new(12.0, Color::Ink);
+        canvas.text((x + 25.0, y), name, style);
     }
     if figure.simulated {
-        paper.simulated((f64::from(WIDTH) - EDGE, 18.0), 1.0)?;
+        canvas.simulated((f64::from(WIDTH) - EDGE, 18.0), 1.0);
     }
-    Ok(())
 }
 
 /// What panels need beside their axes, pixels.
@@ -141,12 +139,12 @@ impl Margins {
 
 /// Draws a panel with its axes into a space; `titled` names the axis below.
 pub(super) fn draw_panel(
-    paper: &Canvas<'_>,
+    canvas: &mut Canvas,
     panel: &Panel,
     space: Space,
     margins: Margins,
     titled: bool,
-) -> Result<(), Trouble> {
+) {
     let named = panel
         .stretches
         .iter()
@@ -157,17 +155,17 @@ pub(super) fn draw_panel(
         right: space.right - margins.right,
         bottom: space.bottom - if titled { 46.0 } else { 28.0 },
     };
-    let title = Letters::new(12.5, Color::Ink).bold();
-    paper.text((space.left, space.top + 10.0), &panel.y.title, title)?;
-    stretches(paper, panel, plot)?;
-    grid(paper, panel, plot)?;
-    axis_below(paper, &panel.x, plot, titled)?;
-    lines(paper, panel, plot)?;
-    name_ends(paper, ends(panel), panel, plot)
+    let title = TextStyle::new(12.5, Color::Ink).bold();
+    canvas.text((space.left, space.top + 10.0), &panel.y.title, title);
+    stretches(canvas, panel, plot);
+    grid(canvas, panel, plot);
+    axis_below(canvas, &panel.x, plot, titled);
+    lines(canvas, panel, plot);
+    name_ends(canvas, ends(panel), panel, plot);
 }
 
-fn stretches(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
-    let letters = Letters::new(11.0, Color::Muted).align(Align::Center);
+fn stretches(canvas: &mut Canvas, panel: &Panel, plot: Space) {
+    let style = TextStyle::new(11.0, Color::Muted).align(Align::Center);
     let mut free_from = f64::NEG_INFINITY;
     for stretch in &panel.stretches {
         let (left, _) = plot.at(panel, stretch.from, 0.0);
@@ -176,7 +174,7 @@ fn stretches(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Troub
         if right <= left {
             continue;
         }
-        paper.fill((left, plot.top), (right, plot.bottom), Color::Muted, 0.06)?;
+        canvas.rect((left, plot.top), (right, plot.bottom), Color::Muted, 0.06);
         // The whole name where it fits, else its first word.
         let half = |name: &str| name.chars().count() as f64 * 3.2 + 2.0;
         let short = stretch.name.split(' ').next().unwrap_or_default();
@@ -187,62 +185,65 @@ fn stretches(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Troub
         };
         let middle = f64::midpoint(left, right);
         if !name.is_empty() && middle - half(name) >= free_from {
-            paper.text((middle, plot.top - 10.0), name, letters)?;
+            canvas.text((middle, plot.top - 10.0), name, style);
             free_from = middle + half(name);
         }
     }
-    Ok(())
 }
 
-fn grid(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
-    let letters = Letters::new(11.5, Color::Muted).align(Align::Right);
+fn grid(canvas: &mut Canvas, panel: &Panel, plot: Space) {
+    let style = TextStyle::new(11.5, Color::Muted).align(Align::Right);
     for (tick, name) in &panel.y.ticks {
         let y = plot.bottom - panel.y.place(*tick) * (plot.bottom - plot.top);
         if plot.bottom - y > 1.0 {
-            paper.path([(plot.left, y), (plot.right, y)], Color::Grid, 1.0, 1.0)?;
+            canvas.line(
+                [(plot.left, y), (plot.right, y)],
+                Stroke::new(Color::Grid, 1.0),
+            );
         }
-        paper.text((plot.left - 8.0, y), name, letters)?;
+        canvas.text((plot.left - 8.0, y), name, style);
     }
     let ends = [(plot.left, plot.bottom), (plot.right, plot.bottom)];
-    paper.path(ends, Color::Muted, 1.0, 0.7)
+    canvas.line(ends, Stroke::new(Color::Muted, 1.0).opacity(0.7));
 }
 
-fn axis_below(paper: &Canvas<'_>, x: &Axis, plot: Space, titled: bool) -> Result<(), Trouble> {
-    let letters = Letters::new(11.5, Color::Muted).align(Align::Center);
+fn axis_below(canvas: &mut Canvas, x: &Axis, plot: Space, titled: bool) {
+    let style = TextStyle::new(11.5, Color::Muted).align(Align::Center);
     for (tick, name) in &x.ticks {
         let at = plot.left + x.place(*tick) * (plot.right - plot.left);
         let ends = [(at, plot.bottom), (at, plot.bottom + 4.0)];
-        paper.path(ends, Color::Muted, 1.0, 0.7)?;
-        paper.text((at, plot.bottom + 14.0), name, letters)?;
+        canvas.line(ends, Stroke::new(Color::Muted, 1.0).opacity(0.7));
+        canvas.text((at, plot.bottom + 14.0), name, style);
     }
     if titled {
         let middle = f64::midpoint(plot.left, plot.right);
-        paper.text((middle, plot.bottom + 33.0), &x.title, letters)?;
+        canvas.text((middle, plot.bottom + 33.0), &x.title, style);
     }
-    Ok(())
 }
 
-fn lines(paper: &Canvas<'_>, panel: &Panel, plot: Space) -> Result<(), Trouble> {
+fn lines(canvas: &mut Canvas, panel: &Panel, plot: Space) {
     for band in &panel.bands {
         let upper = band.points.iter().map(|(x, _, high)| (*x, *high));
         let lower = band.points.iter().rev().map(|(x, low, _)| (*x, *low));
         let edge = upper.chain(lower).map(|(x, y)| plot.at(panel, x, y));
-        paper.shape(edge, band.color, 0.14)?;
+        canvas.area(edge, band.color, 0.14);
     }
     if let Some((limit, _)) = &panel.limit {
         let (_, y) = plot.at(panel, 0.0, *limit);
-        paper.path([(plot.left, y), (plot.right, y)], Color::Limit, 1.4, 1.0)?;
+        canvas.line(
+            [(plot.left, y), (plot.right, y)],
+            Stroke::new(Color::Limit, 1.4).dashed(),
+        );
     }
     for line in panel.lines.iter().rev() {
-        draw_line(paper, panel, line, plot)?;
+        draw_line(canvas, panel, line, plot);
     }
     for line in &panel.lines {
-        values(paper, panel, line, plot)?;
+        values(canvas, panel, line, plot);
     }
-    Ok(())
 }
 
-fn draw_line(paper: &Canvas<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
+fn draw_line(canvas: &mut Canvas, panel: &Panel, line: &Line, plot: Space) {
     let (width, opacity, radius) = match line.look {
         Look::Dotted => (2.6, 1.0, Some(4.6)),
         Look::Beside => (1.5, 0.9, Some(3.4)),
@@ -251,27 +252,26 @@ fn draw_line(paper: &Canvas<'_>, panel: &Panel, line: &Line, plot: Space) -> Res
     };
     let places = line.points.iter().map(|at| plot.at(panel, at.x, at.y));
     if line.points.len() > 1 {
-        paper.path(places, line.color, width, opacity)?;
+        canvas.line(places, Stroke::new(line.color, width).opacity(opacity));
     }
     // A single value is a line without length: it needs a dot to be seen.
     let radius = radius.or((line.points.len() == 1).then_some(2.5));
     if let Some(radius) = radius {
         for point in &line.points {
             let place = plot.at(panel, point.x, point.y);
-            paper.dot(place, radius, line.color, point.hollow)?;
+            canvas.dot(place, radius, line.color, point.hollow);
         }
     }
-    Ok(())
 }
 
 /// Writes the values of a line beside its points, as many as there is room for.
-fn values(paper: &Canvas<'_>, panel: &Panel, line: &Line, plot: Space) -> Result<(), Trouble> {
+fn values(canvas: &mut Canvas, panel: &Panel, line: &Line, plot: Space) {
     let down = match line.values {
-        Values::None => return Ok(()),
+        Values::None => return,
         Values::Above => -14.0,
         Values::Below => 16.0,
     };
-    let letters = Letters::new(11.5, Color::Ink).align(Align::Center).halo();
+    let style = TextStyle::new(11.5, Color::Ink).align(Align::Center).halo();
     let mut free_from = f64::NEG_INFINITY;
     let mut before = None;
     for point in &line.points {
@@ -285,11 +285,10 @@ fn values(paper: &Canvas<'_>, panel: &Panel, line: &Line, plot: Space) -> Result
         let middle = if steep { x + half } else { x };
         if middle - half >= free_from {
             let height = (y + down).clamp(plot.top - 6.0, plot.bottom - 8.0);
-            paper.text((middle, height), &value, letters)?;
+            canvas.text((middle, height), &value, style);
             free_from = middle + half;
         }
     }
-    Ok(())
 }
 
 /// Three significant digits for 1 and more, two below, and no more decimals than four.
@@ -329,12 +328,7 @@ fn ends(panel: &Panel) -> Vec<End> {
     lines.chain(limit).collect()
 }
 
-fn name_ends(
-    paper: &Canvas<'_>,
-    mut names: Vec<End>,
-    panel: &Panel,
-    plot: Space,
-) -> Result<(), Trouble> {
+fn name_ends(canvas: &mut Canvas, mut names: Vec<End>, panel: &Panel, plot: Space) {
     for end in &mut names {
         let (_, y) = plot.at(panel, 0.0, end.y);
         end.y = y;
@@ -352,8 +346,7 @@ fn name_ends(
         below = end.y;
     }
     for end in &names {
-        let letters = Letters::new(12.0, end.color).bold();
-        paper.text((plot.right + 10.0, end.y), &end.name, letters)?;
+        let style = TextStyle::new(12.0, end.color).bold();
+        canvas.text((plot.right + 10.0, end.y), &end.name, style);
     }
-    Ok(())
 }

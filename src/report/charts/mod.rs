@@ -1,4 +1,4 @@
-//! The charts of a run: data (`figure`), drawn as SVG (`draw`, on `paper`), painted as PNG (`raster`).
+//! The charts of a run: data (`figure`), drawn as SVG (`draw`, on a `canvas`), painted as PNG (`raster`).
 //!
 //! - `levels`: what changes with the number of users; `time`: what changes over the run; `models`:
 //!   several runs in one
@@ -7,25 +7,25 @@
 //! A chart is not made where its data is absent.
 
 mod axis;
+pub(crate) mod canvas;
 mod clock;
 mod draw;
 mod figure;
 mod levels;
 mod models;
 pub(crate) mod palette;
-pub(crate) mod paper;
 mod raster;
 mod time;
 
 use crate::metrics::summary::Summary;
 use crate::report::{Report, ReportError};
 pub use models::models;
+pub use raster::PaintError;
 pub(crate) use raster::png;
 
 use draw::Margins;
 use figure::Figure;
 use palette::Color;
-use paper::Trouble;
 
 /// Where a card wants its curve.
 pub(crate) use draw::Space;
@@ -43,17 +43,14 @@ pub struct Chart {
 }
 
 impl Chart {
-    fn of(figure: &Figure) -> Result<Self, ReportError> {
-        let svg = draw::draw(figure).map_err(|reason| ReportError::Draw {
-            name: figure.name.clone(),
-            reason,
-        })?;
-        Ok(Self {
-            name: figure.name.clone(),
-            title: figure.title.clone(),
-            described: figure.described.clone(),
+    fn of(figure: Figure) -> Self {
+        let svg = draw::draw(&figure);
+        Self {
+            name: figure.name,
+            title: figure.title,
+            described: figure.described,
             svg,
-        })
+        }
     }
 
     /// A file that needs nothing else, and follows the reader's choice of light or dark.
@@ -68,10 +65,7 @@ impl Chart {
 
     /// The chart in twice its size, on a light ground.
     pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        png(&self.svg, 2.0).map_err(|reason| ReportError::Draw {
-            name: self.name.clone(),
-            reason,
-        })
+        png(&self.svg, 2.0).map_err(ReportError::paint(&self.name))
     }
 }
 
@@ -85,27 +79,21 @@ pub(crate) fn with_dark(svg: &str) -> String {
 }
 
 /// The charts that the run has data for.
-pub(super) fn of(report: &Report) -> Result<Vec<Chart>, ReportError> {
+pub(super) fn of(report: &Report) -> Vec<Chart> {
     let figures = levels::figures(report)
         .into_iter()
         .chain(time::figures(report));
-    figures.map(|figure| Chart::of(&figure)).collect()
+    figures.map(Chart::of).collect()
 }
 
-/// Draws the curve of a card: speed by users, with the limit.
-pub(crate) fn curve(
-    paper: &paper::Canvas<'_>,
-    summary: &Summary,
-    space: Space,
-) -> Result<bool, Trouble> {
-    match levels::speed_panel(summary) {
-        Some(panel) => {
-            let margins = Margins::of(std::slice::from_ref(&panel));
-            draw::draw_panel(paper, &panel, space, margins, true)?;
-            Ok(true)
-        }
-        None => Ok(false),
-    }
+/// Draws the curve of a card: speed by users, with the limit. Says whether the run has one.
+pub(crate) fn curve(canvas: &mut canvas::Canvas, summary: &Summary, space: Space) -> bool {
+    let Some(panel) = levels::speed_panel(summary) else {
+        return false;
+    };
+    let margins = Margins::of(std::slice::from_ref(&panel));
+    draw::draw_panel(canvas, &panel, space, margins, true);
+    true
 }
 
 /// Of whom the figures are: model, quantization, server.

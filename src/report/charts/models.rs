@@ -2,7 +2,6 @@
 
 use crate::metrics::level::LevelMetrics;
 use crate::metrics::summary::Summary;
-use crate::report::ReportError;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::figure::{Figure, Line, Look, Panel};
 use crate::report::charts::palette::Color;
@@ -14,7 +13,7 @@ const LONGEST: usize = 40;
 
 /// Speed, wait, throughput and energy of several runs by number of users, one line a run, under the names
 /// given. None where no run has a figure.
-pub fn models(runs: &[(&str, &Summary)]) -> Result<Option<Chart>, ReportError> {
+pub fn models(runs: &[(&str, &Summary)]) -> Option<Chart> {
     let limits = runs.iter().find_map(|(_, run)| run.limits);
     let speed = limits.map(|limits| limits.speed_tok_s);
     let wait = limits.map(|limits| limits.wait_s);
@@ -28,7 +27,7 @@ pub fn models(runs: &[(&str, &Summary)]) -> Result<Option<Chart>, ReportError> {
     .flatten()
     .collect();
     if panels.is_empty() {
-        return Ok(None);
+        return None;
     }
     let names = names(runs);
     let lines = (0..).map(Color::series);
@@ -56,7 +55,7 @@ pub fn models(runs: &[(&str, &Summary)]) -> Result<Option<Chart>, ReportError> {
         panel_height: 290,
         simulated: runs.iter().any(|(_, run)| run.simulated),
     };
-    Chart::of(&figure).map(Some)
+    Some(Chart::of(figure))
 }
 
 /// How the runs are called; where only some are simulated, these say so.

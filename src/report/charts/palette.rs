@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 
-use plotters::style::RGBColor;
 use strum::IntoEnumIterator as _;
 
 /// A color, by what it means.
@@ -60,7 +59,7 @@ impl Color {
     }
 
     /// On a light and on a dark background.
-    const fn hex(self) -> (u32, u32) {
+    const fn pair(self) -> (u32, u32) {
         match self {
             Self::Canvas => (0xFF_FFFF, 0x11_161C),
             Self::Ink => (0x18_2230, 0xE8_EDF2),
@@ -79,17 +78,16 @@ impl Color {
         }
     }
 
-    /// As the drawing wants it.
-    pub(super) fn rgb(self) -> RGBColor {
-        let [_, red, green, blue] = self.hex().0.to_be_bytes();
-        RGBColor(red, green, blue)
+    /// "#1F6FDB": as the drawing has it, for a light background.
+    pub(super) fn hex(self) -> String {
+        format!("#{:06X}", self.pair().0)
     }
 
     /// The rules that turn a chart dark, for every element below `scope` (empty for all).
     pub(crate) fn dark_rules(scope: &str) -> String {
         let mut css = String::new();
         for color in Self::iter() {
-            let (light, dark) = color.hex();
+            let (light, dark) = color.pair();
             // Writing to a string cannot fail.
             let _ = write!(
                 css,
@@ -125,14 +123,14 @@ mod tests {
 
     #[test]
     fn every_line_can_be_told_from_its_background() {
-        let (light, dark) = Color::Canvas.hex();
+        let (light, dark) = Color::Canvas.pair();
         for color in Color::SERIES.into_iter().chain([Color::Limit]) {
-            let (on_light, on_dark) = color.hex();
+            let (on_light, on_dark) = color.pair();
             assert!(contrast(on_light, light) >= 3.0, "{color:?} on light");
             assert!(contrast(on_dark, dark) >= 3.0, "{color:?} on dark");
         }
         for color in [Color::Ink, Color::Muted] {
-            let (on_light, on_dark) = color.hex();
+            let (on_light, on_dark) = color.pair();
             assert!(contrast(on_light, light) >= 4.5, "{color:?} on light");
             assert!(contrast(on_dark, dark) >= 4.5, "{color:?} on dark");
         }
@@ -142,7 +140,7 @@ mod tests {
     fn no_two_meanings_share_a_color() {
         let mut seen = std::collections::BTreeSet::new();
         for color in Color::iter() {
-            let (light, dark) = color.hex();
+            let (light, dark) = color.pair();
             assert!(seen.insert(light) && seen.insert(dark), "{color:?}");
         }
     }

@@ -6,8 +6,6 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{Options, Tree};
 
-use crate::report::charts::paper::Trouble;
-
 static REGULAR: &[u8] = include_bytes!("../../../assets/report/Inter-Regular.otf");
 static SEMIBOLD: &[u8] = include_bytes!("../../../assets/report/Inter-SemiBold.otf");
 
@@ -19,27 +17,34 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
+/// Why a drawing could not be painted.
+#[derive(Debug, thiserror::Error)]
+pub enum PaintError {
+    /// It is not an SVG.
+    #[error(transparent)]
+    Svg(#[from] resvg::usvg::Error),
+    /// It is empty, or larger than a picture can be.
+    #[error("a picture cannot have its size")]
+    Size,
+    /// The pixels could not be packed.
+    #[error(transparent)]
+    Png(#[from] png::EncodingError),
+}
+
 /// The drawing as PNG, `zoom` times its size.
-pub(crate) fn png(svg: &str, zoom: f32) -> Result<Vec<u8>, Trouble> {
+pub(crate) fn png(svg: &str, zoom: f32) -> Result<Vec<u8>, PaintError> {
     let options = Options {
         fontdb: Arc::clone(&FONTS),
         font_family: "Inter".to_owned(),
         ..Options::default()
     };
-    let tree = Tree::from_str(svg, &options).map_err(|error| error.to_string())?;
-    let size = tree
-        .size()
-        .to_int_size()
-        .scale_by(zoom)
-        .ok_or_else(|| "it has no size".to_owned())?;
-    let mut pixmap =
-        Pixmap::new(size.width(), size.height()).ok_or_else(|| "it is too large".to_owned())?;
-    resvg::render(
-        &tree,
-        Transform::from_scale(zoom, zoom),
-        &mut pixmap.as_mut(),
-    );
-    packed(pixmap).map_err(|error| error.to_string())
+    let tree = Tree::from_str(svg, &options)?;
+    let size = tree.size().to_int_size().scale_by(zoom);
+    let pixmap = size.and_then(|size| Pixmap::new(size.width(), size.height()));
+    let mut pixmap = pixmap.ok_or(PaintError::Size)?;
+    let zoom = Transform::from_scale(zoom, zoom);
+    resvg::render(&tree, zoom, &mut pixmap.as_mut());
+    Ok(packed(pixmap)?)
 }
 
 /// The pixels as PNG, packed fast: packing them tightly took an eighth of the time of a long report.

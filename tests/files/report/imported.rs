@@ -16,7 +16,7 @@ fn row<'a>(markdown: &'a str, first: &str) -> &'a str {
 #[test]
 fn only_an_imported_run_shows_what_its_sample_cannot_carry() {
     let mut events = small_run::run(false);
-    let own = Report::of(&events).markdown().unwrap();
+    let own = Report::of(&events).markdown();
     assert!(!own.contains(" of 2 |"), "{own}");
     assert!(own.contains("| Imported from | – |"), "{own}");
     let EventKind::RunStarted(info) = &mut events[0].what else {
@@ -26,7 +26,7 @@ fn only_an_imported_run_shows_what_its_sample_cannot_carry() {
         tool: "another tool".to_owned(),
         folder: "results".to_owned(),
     });
-    let imported = Report::of(&events).markdown().unwrap();
+    let imported = Report::of(&events).markdown();
     let waits = row(&imported, "| 1 | Wait (TTFT) |");
     // 0.5 and 0.6 s: 95 % of the way between them is 0.595.
     assert!(
@@ -42,7 +42,7 @@ fn only_an_imported_run_shows_what_its_sample_cannot_carry() {
 fn the_study_comes_back_where_it_is_right_and_mended_where_it_is_wrong() {
     let run = import::import(&study(), None).unwrap();
     let report = Report::of(&run.events);
-    let text = report.markdown().unwrap();
+    let text = report.markdown();
     // What no level knows is named once, not in a row for each.
     assert!(
         !text.contains("| 1 | TPOT |") && !text.contains("| 1 | TTFA |"),
@@ -75,11 +75,6 @@ fn the_study_comes_back_where_it_is_right_and_mended_where_it_is_wrong() {
     );
     assert!(row(&text, "| By mean |").contains("| 19 | 4 | 4 |"));
     assert!(text.contains("| Energy, the whole run | 78."), "{text}");
-    let names: Vec<String> = report
-        .charts()
-        .unwrap()
-        .into_iter()
-        .map(|c| c.name)
-        .collect();
+    let names: Vec<String> = report.charts().into_iter().map(|c| c.name).collect();
     assert_eq!(names.len(), 13, "{names:?}");
 }
