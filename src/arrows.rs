@@ -25,9 +25,7 @@ const LOOPS: &[&str] = &[
     "metrics::compare, metrics::difference",
     "metrics::cycle, metrics::machine, metrics::state",
     "metrics::interval, metrics::repeats, metrics::verdict, metrics::verdict_text",
-    "report::content, report::definitions, report::details, report::machine, report::tables",
     "sim::answer, sim::reply",
-    "store::glance, store::index",
     "tui::lanes::lane_text, tui::lanes::pane",
     "tui::lanes::text, tui::lanes::wrap",
 ];

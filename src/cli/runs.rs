@@ -5,7 +5,7 @@ use color_eyre::eyre::Result;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::output::{RunsDir, complain, print};
-use crate::store::index::{Entry, Found, delete, find, matches, survey};
+use crate::store::index::{Entry, Found, delete, find, survey};
 use crate::text::numbers::carried;
 use crate::text::sanitize::{json_lines, one_line};
 
@@ -47,7 +47,7 @@ pub fn run_runs(args: &RunsArgs) -> Result<u8> {
     };
     let mut entries = readable(found);
     if let Some(filter) = &args.filter {
-        entries.retain(|entry| matches(entry, filter));
+        entries.retain(|entry| entry.matches(filter));
     }
     if args.json {
         print(&json_lines(&entries)?);

@@ -1,6 +1,6 @@
 use super::*;
+use crate::metrics::devices::DeviceStats;
 use crate::metrics::level::LevelMetrics;
-use crate::metrics::spread::{GpuFigures, Spread};
 use crate::metrics::verdict::{Level, Sample};
 
 /// A level of equal requests: users, wait, speed, total, failed.
@@ -96,14 +96,11 @@ fn errors_and_an_idle_gpu_go_before() {
     );
     let slow = [Case(1, 0.5, 5.0, 5.0, 0)];
     let idle = told(&slow, |level| {
-        level.figures.gpu = Some(GpuFigures {
-            usage_percent: Spread {
-                n: 9,
-                mean: Some(12.0),
-                max: Some(30.0),
-            },
-            ..GpuFigures::default()
-        });
+        let mut gpu = DeviceStats::default();
+        for percent in [0.0, 6.0, 30.0] {
+            gpu.usage_percent.push(Some(percent));
+        }
+        level.figures.gpu = Some(gpu);
     });
     assert_eq!(kinds(&idle), [(ReasonKind::GpuIdle, Limit::Speed, 1)]);
     assert_eq!(

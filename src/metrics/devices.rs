@@ -1,4 +1,4 @@
-//! The spread of what GPUs and each of the server's processes did during a cycle, from the samples.
+//! What GPUs and the server's processes did in some time, from the samples of the monitors.
 
 use std::collections::BTreeMap;
 
@@ -6,72 +6,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{GpuSample, PowerScope, ProcessSample, known_pid};
 
-/// Mean and largest of the samples of one figure, in the unit that its key names.
+/// The values of one figure, in the unit that its key names.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Spread {
-    /// Samples.
+pub struct Stat {
+    /// Values.
     pub n: u64,
     /// Arithmetic mean.
     pub mean: Option<f64>,
+    /// The smallest; files do not have it.
+    #[serde(skip)]
+    pub min: Option<f64>,
     /// The largest.
     pub max: Option<f64>,
-}
-
-/// The GPU during a cycle. Figures of several devices: `watts` and `vram_used_bytes` are sums of what
-/// each device tells, the rest is over the samples of all.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct GpuFigures {
-    /// Power, watts.
-    pub watts: Spread,
-    /// Clock, MHz.
-    pub mhz: Spread,
-    /// Usage, percent.
-    pub usage_percent: Spread,
-    /// Memory in use, bytes.
-    pub vram_used_bytes: Spread,
-    /// Temperature, °C.
-    pub celsius: Spread,
-}
-
-/// One process during a cycle.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ProcessFigures {
-    /// Process id; absent for a group that an exporter tells of.
-    pub pid: Option<u32>,
-    /// Its name; empty where it is not known.
-    pub name: String,
-    /// `server`, `runner`, `client`; absent where it is not known.
-    pub role: Option<String>,
-    /// Processor use, percent of one core.
-    pub cpu_percent: Spread,
-    /// Share of main memory, percent.
-    pub memory_percent: Spread,
-    /// Resident memory, bytes.
-    pub rss_bytes: Spread,
-    /// Virtual memory, bytes.
-    pub vsz_bytes: Spread,
-    /// Threads.
-    pub threads: Spread,
-    /// Open descriptors.
-    pub descriptors: Spread,
-}
-
-/// Smallest, mean and largest of values that come one by one.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Span {
-    n: u64,
+    /// Of all values: a mean of means would not be the same to the last bit.
+    #[serde(skip)]
     sum: f64,
-    bounds: Option<(f64, f64)>,
 }
 
-impl Span {
-    /// Takes a value; one that is not known, or no number, counts for nothing.
+impl Stat {
+    /// Takes a value; one that is not known, or not a number, counts for nothing.
     pub fn push(&mut self, value: Option<f64>) {
         if let Some(value) = value.filter(|value| value.is_finite()) {
             self.merge(&Self {
                 n: 1,
+                mean: Some(value),
+                min: Some(value),
+                max: Some(value),
                 sum: value,
-                bounds: Some((value, value)),
             });
         }
     }
@@ -80,144 +41,62 @@ impl Span {
     pub fn merge(&mut self, other: &Self) {
         self.n += other.n;
         self.sum += other.sum;
-        self.bounds = match (self.bounds, other.bounds) {
-            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-            (ours, theirs) => ours.or(theirs),
-        };
+        self.mean = (self.n > 0).then(|| self.sum / self.n as f64);
+        self.min = either(self.min, other.min, f64::min);
+        self.max = either(self.max, other.max, f64::max);
     }
 
-    /// Whether nothing came.
-    pub fn is_empty(&self) -> bool {
-        self.n == 0
-    }
-
-    /// The mean.
-    pub fn mean(&self) -> Option<f64> {
-        (self.n > 0).then(|| self.sum / self.n as f64)
-    }
-
-    /// The smallest.
-    pub fn min(&self) -> Option<f64> {
-        self.bounds.map(|(min, _)| min)
-    }
-
-    /// The largest.
-    pub fn max(&self) -> Option<f64> {
-        self.bounds.map(|(_, max)| max)
-    }
-
-    fn spread(&self) -> Spread {
-        Spread {
-            n: self.n,
-            mean: self.mean(),
-            max: self.max(),
+    /// Of two devices together: their means and extremes added up. One that does not tell counts for nothing.
+    fn plus(self, other: Self) -> Self {
+        let add = |a, b| either(a, b, |a, b| a + b);
+        Self {
+            n: self.n + other.n,
+            mean: add(self.mean, other.mean),
+            min: add(self.min, other.min),
+            max: add(self.max, other.max),
+            sum: self.sum + other.sum,
         }
     }
 }
 
-/// Collects the processes of a cycle.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Processes {
-    by_id: BTreeMap<(u32, String), Collected>,
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Collected {
-    name: String,
-    role: Option<String>,
-    spans: [Span; 6],
-}
-
-impl Processes {
-    /// Takes one reading of the process table.
-    pub(crate) fn take(&mut self, table: &[ProcessSample]) {
-        for sample in table {
-            let collected = self.by_id.entry(sample.id()).or_default();
-            if !sample.name.is_empty() {
-                collected.name.clone_from(&sample.name);
-            }
-            if sample.role.is_some() {
-                collected.role.clone_from(&sample.role);
-            }
-            let values = [
-                sample.cpu_percent,
-                sample.memory_percent,
-                sample.rss_bytes.map(|bytes| bytes as f64),
-                sample.vsz_bytes.map(|bytes| bytes as f64),
-                sample.threads.map(f64::from),
-                sample.descriptors.map(f64::from),
-            ];
-            for (span, value) in collected.spans.iter_mut().zip(values) {
-                span.push(value);
-            }
-        }
-    }
-
-    /// Adds the readings of another cycle.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (id, theirs) in &other.by_id {
-            let ours = self.by_id.entry(id.clone()).or_default();
-            if !theirs.name.is_empty() {
-                ours.name.clone_from(&theirs.name);
-            }
-            if theirs.role.is_some() {
-                ours.role.clone_from(&theirs.role);
-            }
-            for (our, their) in ours.spans.iter_mut().zip(&theirs.spans) {
-                our.merge(their);
-            }
-        }
-    }
-
-    pub(crate) fn figures(&self) -> Vec<ProcessFigures> {
-        let figures = |((pid, _), collected): (&(u32, String), &Collected)| {
-            let [cpu, memory, rss, vsz, threads, descriptors] = &collected.spans;
-            ProcessFigures {
-                pid: known_pid(*pid),
-                name: collected.name.clone(),
-                role: collected.role.clone(),
-                cpu_percent: cpu.spread(),
-                memory_percent: memory.spread(),
-                rss_bytes: rss.spread(),
-                vsz_bytes: vsz.spread(),
-                threads: threads.spread(),
-                descriptors: descriptors.spread(),
-            }
-        };
-        self.by_id.iter().map(figures).collect()
+fn either(a: Option<f64>, b: Option<f64>, both: impl Fn(f64, f64) -> f64) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(both(a, b)),
+        (a, b) => a.or(b),
     }
 }
 
-/// What one GPU did in some time.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct GpuUse {
+/// What a GPU did, or several as one: then `watts` and `vram_used_bytes` are sums of what each tells, the rest
+/// is over the samples of all.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct DeviceStats {
     /// Power, watts.
-    pub watts: Span,
+    pub watts: Stat,
     /// Clock, MHz.
-    pub mhz: Span,
+    pub mhz: Stat,
     /// Usage, percent.
-    pub usage_percent: Span,
+    pub usage_percent: Stat,
     /// Memory in use, bytes.
-    pub vram_used: Span,
-    /// Memory there is, bytes.
-    pub vram_total: Span,
+    pub vram_used_bytes: Stat,
     /// Temperature, °C.
-    pub celsius: Span,
-    /// Samples.
+    pub celsius: Stat,
+    #[serde(skip)]
+    pub vram_total_bytes: Stat,
+    #[serde(skip)]
     pub samples: u64,
     /// Whether the server computes elsewhere, or this is no GPU.
+    #[serde(skip)]
     is_beside: bool,
 }
 
-impl GpuUse {
-    /// Takes one sample.
-    pub fn take(&mut self, sample: &GpuSample) {
+impl DeviceStats {
+    pub fn push(&mut self, sample: &GpuSample) {
         let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
         self.watts.push(sample.watts);
         self.mhz.push(sample.mhz);
         self.usage_percent.push(sample.usage_percent);
-        self.vram_used.push(bytes(sample.vram_used_bytes));
-        self.vram_total.push(bytes(sample.vram_total_bytes));
+        self.vram_used_bytes.push(bytes(sample.vram_used_bytes));
+        self.vram_total_bytes.push(bytes(sample.vram_total_bytes));
         self.celsius.push(sample.celsius);
         self.samples += 1;
         self.is_beside = sample.serves == Some(false) || sample.scope == Some(PowerScope::Package);
@@ -228,86 +107,145 @@ impl GpuUse {
         self.watts.merge(&other.watts);
         self.mhz.merge(&other.mhz);
         self.usage_percent.merge(&other.usage_percent);
-        self.vram_used.merge(&other.vram_used);
-        self.vram_total.merge(&other.vram_total);
+        self.vram_used_bytes.merge(&other.vram_used_bytes);
+        self.vram_total_bytes.merge(&other.vram_total_bytes);
         self.celsius.merge(&other.celsius);
         self.samples += other.samples;
         self.is_beside = other.is_beside;
     }
 }
 
-/// Collects the samples of GPUs during a cycle.
+/// What each GPU did, by its source.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Gpus {
-    by_source: BTreeMap<String, GpuUse>,
+pub struct Devices {
+    by_source: BTreeMap<String, DeviceStats>,
 }
 
-impl Gpus {
+impl Devices {
     /// What the GPUs did in several cycles.
     pub fn of<'a>(cycles: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = Self::default();
-        for (source, one) in cycles.into_iter().flat_map(|gpus| &gpus.by_source) {
+        for (source, one) in cycles.into_iter().flat_map(|devices| &devices.by_source) {
             all.by_source.entry(source.clone()).or_default().merge(one);
         }
         all
     }
 
-    /// Takes one sample.
-    pub(crate) fn take(&mut self, sample: &GpuSample) {
+    pub(crate) fn push(&mut self, sample: &GpuSample) {
         let source = self.by_source.entry(sample.source.clone()).or_default();
-        source.take(sample);
+        source.push(sample);
     }
 
-    /// What one of them did.
-    pub fn get(&self, source: &str) -> Option<&GpuUse> {
+    pub fn get(&self, source: &str) -> Option<&DeviceStats> {
         self.by_source.get(source)
     }
 
     /// A figure over the samples of all GPUs that the server computes on.
-    pub fn pooled(&self, pick: fn(&GpuUse) -> &Span) -> Span {
-        pooled(self.by_source.values().filter(|gpu| !gpu.is_beside), pick)
+    pub fn pooled(&self, pick: fn(&DeviceStats) -> &Stat) -> Stat {
+        let mut all = Stat::default();
+        for gpu in self.by_source.values().filter(|gpu| !gpu.is_beside) {
+            all.merge(pick(gpu));
+        }
+        all
     }
 
-    /// The figures; None where nothing was sampled. Sources that `counts` refuses are left out.
-    pub(crate) fn figures(&self, counts: impl Fn(&str) -> bool) -> Option<GpuFigures> {
-        let of_all = self.by_source.iter();
-        let counted: Vec<&GpuUse> = of_all
-            .filter(|(source, _)| counts(source))
-            .map(|(_, gpu)| gpu)
-            .collect();
-        let all = |pick| pooled(counted.iter().copied(), pick).spread();
-        let added = |pick: fn(&GpuUse) -> &Span| {
-            let known = || {
-                counted
-                    .iter()
-                    .map(|gpu| pick(gpu))
-                    .filter(|s| !s.is_empty())
-            };
-            let total = |figure: fn(&Span) -> Option<f64>| {
-                let parts = known().filter_map(figure);
-                parts.reduce(|sum, part| sum + part)
-            };
-            Spread {
-                n: known().map(|span| span.n).sum(),
-                mean: total(Span::mean),
-                max: total(Span::max),
+    /// All as one; None where nothing was sampled. Sources that `counts` refuses are left out.
+    pub(crate) fn total(&self, counts: impl Fn(&str) -> bool) -> Option<DeviceStats> {
+        let all = self.by_source.iter();
+        let counted = all.filter(|(source, _)| counts(source));
+        counted.map(|(_, gpu)| *gpu).reduce(|mut all, gpu| {
+            let watts = all.watts.plus(gpu.watts);
+            let vram_used_bytes = all.vram_used_bytes.plus(gpu.vram_used_bytes);
+            all.merge(&gpu);
+            DeviceStats {
+                watts,
+                vram_used_bytes,
+                ..all
             }
-        };
-        (!counted.is_empty()).then(|| GpuFigures {
-            watts: added(|gpu| &gpu.watts),
-            mhz: all(|gpu| &gpu.mhz),
-            usage_percent: all(|gpu| &gpu.usage_percent),
-            vram_used_bytes: added(|gpu| &gpu.vram_used),
-            celsius: all(|gpu| &gpu.celsius),
         })
     }
 }
 
-fn pooled<'a>(gpus: impl Iterator<Item = &'a GpuUse>, pick: fn(&GpuUse) -> &Span) -> Span {
-    gpus.fold(Span::default(), |mut all, gpu| {
-        all.merge(pick(gpu));
-        all
-    })
+/// What one process did.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ProcessStats {
+    /// Process id; absent for a group that an exporter tells of.
+    pub pid: Option<u32>,
+    /// Its name; empty where it is not known.
+    pub name: String,
+    /// `server`, `runner`, `client`; absent where it is not known.
+    pub role: Option<String>,
+    /// Processor use, percent of one core.
+    pub cpu_percent: Stat,
+    /// Share of main memory, percent.
+    pub memory_percent: Stat,
+    /// Resident memory, bytes.
+    pub rss_bytes: Stat,
+    /// Virtual memory, bytes.
+    pub vsz_bytes: Stat,
+    /// Threads.
+    pub threads: Stat,
+    /// Open descriptors.
+    pub descriptors: Stat,
+}
+
+impl ProcessStats {
+    pub(crate) fn push(&mut self, sample: &ProcessSample) {
+        let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
+        self.identify(known_pid(sample.pid), &sample.name, sample.role.as_deref());
+        self.cpu_percent.push(sample.cpu_percent);
+        self.memory_percent.push(sample.memory_percent);
+        self.rss_bytes.push(bytes(sample.rss_bytes));
+        self.vsz_bytes.push(bytes(sample.vsz_bytes));
+        self.threads.push(sample.threads.map(f64::from));
+        self.descriptors.push(sample.descriptors.map(f64::from));
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.identify(other.pid, &other.name, other.role.as_deref());
+        self.cpu_percent.merge(&other.cpu_percent);
+        self.memory_percent.merge(&other.memory_percent);
+        self.rss_bytes.merge(&other.rss_bytes);
+        self.vsz_bytes.merge(&other.vsz_bytes);
+        self.threads.merge(&other.threads);
+        self.descriptors.merge(&other.descriptors);
+    }
+
+    fn identify(&mut self, pid: Option<u32>, name: &str, role: Option<&str>) {
+        self.pid = pid;
+        if !name.is_empty() {
+            name.clone_into(&mut self.name);
+        }
+        if let Some(role) = role {
+            self.role = Some(role.to_owned());
+        }
+    }
+}
+
+/// What each process did, by what tells it from others.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Processes {
+    by_id: BTreeMap<(u32, String), ProcessStats>,
+}
+
+impl Processes {
+    /// Takes one reading of the process table.
+    pub(crate) fn push(&mut self, table: &[ProcessSample]) {
+        for sample in table {
+            self.by_id.entry(sample.id()).or_default().push(sample);
+        }
+    }
+
+    /// Adds the readings of another cycle.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (id, theirs) in &other.by_id {
+            self.by_id.entry(id.clone()).or_default().merge(theirs);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Vec<ProcessStats> {
+        self.by_id.values().cloned().collect()
+    }
 }
 
 #[cfg(test)]
@@ -325,16 +263,16 @@ mod tests {
 
     #[test]
     fn power_of_devices_adds_up_and_their_clocks_do_not() {
-        let mut gpus = Gpus::default();
-        assert_eq!(gpus.figures(|_| true), None);
+        let mut gpus = Devices::default();
+        assert_eq!(gpus.total(|_| true), None);
         for sample in [
             gpu("a", 100.0, 1000.0),
             gpu("a", 300.0, 2000.0),
             gpu("b", 50.0, 600.0),
         ] {
-            gpus.take(&sample);
+            gpus.push(&sample);
         }
-        let figures = gpus.figures(|_| true).unwrap();
+        let figures = gpus.total(|_| true).unwrap();
         assert_eq!(
             (figures.watts.mean, figures.watts.max),
             (Some(250.0), Some(350.0))
@@ -343,8 +281,8 @@ mod tests {
             (figures.mhz.mean, figures.mhz.max),
             (Some(1200.0), Some(2000.0))
         );
-        assert_eq!(figures.usage_percent, Spread::default());
-        let alone = gpus.figures(|source| source == "b").unwrap();
+        assert_eq!(figures.usage_percent, Stat::default());
+        let alone = gpus.total(|source| source == "b").unwrap();
         assert_eq!(alone.watts.max, Some(50.0));
     }
 
@@ -356,8 +294,8 @@ mod tests {
             ..ProcessSample::default()
         };
         let mut processes = Processes::default();
-        processes.take(&[group("llama-server", 9), group("ollama", 2)]);
-        let threads = processes.figures().into_iter().map(|p| p.threads.max);
+        processes.push(&[group("llama-server", 9), group("ollama", 2)]);
+        let threads = processes.stats().into_iter().map(|p| p.threads.max);
         assert_eq!(threads.collect::<Vec<_>>(), [Some(9.0), Some(2.0)]);
     }
 
@@ -371,23 +309,18 @@ mod tests {
             ..ProcessSample::default()
         };
         let (mut one, mut two) = (Processes::default(), Processes::default());
-        one.take(&[sample(1, 10.0), sample(2, 5.0)]);
-        two.take(&[sample(1, 40.0)]);
+        one.push(&[sample(1, 10.0), sample(2, 5.0)]);
+        two.push(&[sample(1, 40.0)]);
         let mut both = one.clone();
         both.merge(&two);
         two.merge(&one);
-        assert_eq!(both.figures(), two.figures());
-        let figures = both.figures();
+        assert_eq!(both.stats(), two.stats());
+        let figures = both.stats();
         assert_eq!(figures.len(), 2);
-        assert_eq!(
-            figures[0].cpu_percent,
-            Spread {
-                n: 2,
-                mean: Some(25.0),
-                max: Some(40.0)
-            }
-        );
+        let cpu = figures[0].cpu_percent;
+        assert_eq!((cpu.n, cpu.mean), (2, Some(25.0)));
+        assert_eq!((cpu.min, cpu.max), (Some(10.0), Some(40.0)));
         assert_eq!(figures[0].threads.max, Some(18.0));
-        assert_eq!(figures[0].rss_bytes, Spread::default());
+        assert_eq!(figures[0].rss_bytes, Stat::default());
     }
 }

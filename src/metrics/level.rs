@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{CycleEnd, RequestRecord};
+use crate::metrics::devices::{DeviceStats, Devices, ProcessStats, Processes};
 use crate::metrics::dist::Dist;
 use crate::metrics::level_energy::MachineFigures;
-use crate::metrics::spread::{GpuFigures, Gpus, ProcessFigures, Processes};
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::steady::steady;
 use crate::metrics::verdict::Sample;
@@ -84,9 +84,9 @@ pub struct LevelMetrics {
     /// The share of its time that energy was measured, 0–1.
     pub energy_coverage: Option<f64>,
     /// What the GPUs did.
-    pub gpu: Option<GpuFigures>,
+    pub gpu: Option<DeviceStats>,
     /// What the server's processes did.
-    pub processes: Vec<ProcessFigures>,
+    pub processes: Vec<ProcessStats>,
 }
 
 /// Who counted the tokens.
@@ -129,18 +129,18 @@ impl LevelMetrics {
         for cycle in cycles {
             processes.merge(&cycle.machine.processes);
         }
-        figures.processes = processes.figures();
+        figures.processes = processes.stats();
         figures
     }
 
     /// The figures of one level's cycles in `run`, with what its GPUs did.
     pub fn of_run(cycles: &[&CycleState], run: &RunState) -> Self {
         let limits = run.info.as_ref().map(|info| info.plan.limits);
-        let gpus = Gpus::of(cycles.iter().map(|cycle| &cycle.machine.gpus));
+        let gpus = Devices::of(cycles.iter().map(|cycle| &cycle.machine.gpus));
         let counting = run.machine.meter.counting();
         let counts = |source: &str| counting.is_empty() || counting.contains(&source);
         Self {
-            gpu: gpus.figures(counts),
+            gpu: gpus.total(counts),
             ..Self::of(cycles, &limits.unwrap_or_default())
         }
     }

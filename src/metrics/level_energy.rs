@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::{EnergyBaseline, PowerScope, Stamp};
+use crate::metrics::devices::Devices;
 use crate::metrics::energy::meter::Metered;
 use crate::metrics::energy::{Energy, LEAST_COVERAGE, TokenEnergy};
 use crate::metrics::machine::{CycleMachine, comparable};
 use crate::metrics::peak_sum::ProcessTotals;
-use crate::metrics::spread::Gpus;
 use crate::metrics::state::{CycleState, RunState};
 
 /// What the machine did in a level. Figures over processes are of the server's processes together.
@@ -58,7 +58,7 @@ impl MachineFigures {
         };
         let each = all().map(|machine| machine.together);
         let together = each.fold(ProcessTotals::default(), ProcessTotals::max);
-        let gpus = Gpus::of(all().map(|machine| &machine.gpus));
+        let gpus = Devices::of(all().map(|machine| &machine.gpus));
         let energy = of_cycles(cycles.iter().copied());
         let baseline = all().find_map(|machine| machine.baseline);
         let cost = of_tokens(cycles.iter().copied(), baseline.as_ref());
@@ -68,8 +68,8 @@ impl MachineFigures {
                 .map(|scope| scope_key(scope).to_owned()),
             watts_mean: energy.and_then(|energy| energy.mean_watts()),
             watts_max: highest(CycleMachine::watts_max),
-            mhz_mean: gpus.pooled(|gpu| &gpu.mhz).mean(),
-            usage_mean_percent: gpus.pooled(|gpu| &gpu.usage_percent).mean(),
+            mhz_mean: gpus.pooled(|gpu| &gpu.mhz).mean,
+            usage_mean_percent: gpus.pooled(|gpu| &gpu.usage_percent).mean,
             wh: energy.map(|energy| energy.wh()),
             coverage: energy.map(|energy| energy.coverage()),
             gross_j_per_token: cost.gross_j_per_token,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::event::{
     EnergyBaseline, Event, EventKind, GpuSample, ProcessSample, ServerSample, SourceNote, Stamp,
 };
+use crate::metrics::devices::{DeviceStats, Devices, Processes};
 use crate::metrics::energy::meter::{Meter, Metered};
 use crate::metrics::peak_sum::ProcessTotals;
-use crate::metrics::spread::{GpuUse, Gpus, Processes};
 use crate::metrics::state::{RunState, Stage};
 use crate::metrics::tables::Tables;
 
@@ -52,7 +52,7 @@ pub struct Track {
     /// Memory in use, bytes.
     pub memory: Series,
     /// All of it in the whole run.
-    pub run: GpuUse,
+    pub run: DeviceStats,
 }
 
 /// One figure over the last minutes.
@@ -94,7 +94,7 @@ impl Track {
         self.last = Some(at);
         let memory = sample.vram_used_bytes.map(|bytes| bytes as f64);
         self.add([sample.watts, sample.mhz, sample.usage_percent, memory]);
-        self.run.take(sample);
+        self.run.push(sample);
     }
 
     fn add(&mut self, [watts, mhz, usage, memory]: [Option<f64>; 4]) {
@@ -115,7 +115,7 @@ pub struct CycleMachine {
     /// The power of the idle machine, if it was measured before.
     pub baseline: Option<EnergyBaseline>,
     /// What its GPUs did.
-    pub gpus: Gpus,
+    pub gpus: Devices,
     /// What the server's processes did.
     pub(crate) processes: Processes,
     /// The most that the server's processes took together.
@@ -135,16 +135,11 @@ impl CycleMachine {
 
     /// Mean clock of the GPUs that count, MHz.
     pub fn mhz_mean(&self) -> Option<f64> {
-        self.gpus.pooled(|gpu| &gpu.mhz).mean()
-    }
-
-    /// Mean usage of the GPUs that count, percent.
-    pub fn usage_mean_percent(&self) -> Option<f64> {
-        self.gpus.pooled(|gpu| &gpu.usage_percent).mean()
+        self.gpus.pooled(|gpu| &gpu.mhz).mean
     }
 
     fn take_processes(&mut self, table: &[ProcessSample]) {
-        self.processes.take(table);
+        self.processes.push(table);
         self.together = self.together.max(ProcessTotals::of(table));
     }
 }
@@ -171,7 +166,7 @@ impl RunState {
                 track.push(at, sample);
                 machine.meter.push(at, sample);
                 for cycle in self.loaded_cycles() {
-                    cycle.gpus.take(sample);
+                    cycle.gpus.push(sample);
                 }
                 // While a cycle runs once a reading of all devices; after it each may be the last.
                 let running = self.current().filter(|cycle| cycle.ended.is_none());

@@ -5,7 +5,7 @@
 //! - [`figures`]: the figures of one level, its repeats folded; `steady`: throughput at full load
 //! - [`machine`]: what GPUs and processes did, per cycle; [`energy`]: what tokens cost
 //! - `tables`: the processes of several sources as one table; [`most`]: the most that the server's processes took together
-//! - [`spread`]: mean and extremes of the samples of GPUs and of each process; [`physical`]: the limit of one user
+//! - [`devices`]: mean and extremes of the samples of GPUs and of each process; [`physical`]: the limit of one user
 //! - [`summary`]: the object of `summary.json`
 //! - [`plain`]: text of servers, made harmless
 //! - [`verdict`]: how many users the server carries, and how sure that is
@@ -23,6 +23,7 @@ pub mod compare;
 pub mod condition;
 mod config_diff;
 mod cycle;
+pub mod devices;
 mod difference;
 pub mod dist;
 pub mod energy;
@@ -34,7 +35,6 @@ pub mod level_energy;
 pub mod machine;
 pub mod peak_sum;
 pub mod repeats;
-pub mod spread;
 pub mod state;
 mod steady;
 pub mod summary;

@@ -9,9 +9,8 @@ use strum::IntoEnumIterator as _;
 use crate::metrics::compare::{Change, Comparison, LevelComparison, Metric, Row, RunHead, letter};
 use crate::metrics::summary::Summary;
 use crate::report::charts::{Chart, models};
-use crate::report::content::{
-    Block, Content, PARTLY_SIMULATED, SIMULATED, Section, Table, heads, section,
-};
+use crate::report::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Section, section};
+use crate::report::table::{Table, heads};
 use crate::report::text::{UNKNOWN, clean, number};
 use crate::report::{ReportError, files, html, markdown};
 use crate::text::numbers::carried;

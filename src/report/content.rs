@@ -1,9 +1,8 @@
 //! The report as sections of plain text and tables; Markdown and HTML are two ways to write it down.
 
-use std::borrow::Cow;
-
 use crate::metrics::bottleneck::sentences;
 use crate::metrics::summary::Summary;
+use crate::report::table::Table;
 use crate::report::text::{UNKNOWN, clean, number};
 use crate::report::{Report, definitions, details, machine, tables};
 
@@ -42,30 +41,6 @@ pub(super) enum Block {
     Table(Table),
     /// Charts, by their names; those that there are.
     Charts(Vec<&'static str>),
-}
-
-/// A table: the first column names the row.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Table {
-    /// What it holds, with units.
-    pub(super) caption: &'static str,
-    /// Empty for a table of names and values.
-    pub(super) head: Vec<Cow<'static, str>>,
-    pub(super) rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    /// Whether a column holds words, not numbers.
-    pub(super) fn is_words(&self, column: usize) -> bool {
-        let first = self.rows.first().and_then(|row| row.get(column));
-        let words = |cell: &String| cell.starts_with(char::is_alphabetic);
-        self.head.is_empty() || column == 0 || first.is_some_and(words)
-    }
-}
-
-/// The names of columns.
-pub(super) fn heads<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static, str>> {
-    names.map(Cow::Borrowed).into()
 }
 
 /// Says that nothing was measured.

@@ -1,6 +1,6 @@
 //! What the words of a report mean.
 
-use crate::report::content::Table;
+use crate::report::table::Table;
 
 const WORDS: [(&str, &str); 16] = [
     ("Users", "requests kept in flight at once"),

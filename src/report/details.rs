@@ -8,7 +8,7 @@ use crate::event::RequestRecord;
 use crate::metrics::dist::{Dist, percentile};
 use crate::metrics::level::LevelMetrics;
 use crate::report::Report;
-use crate::report::content::{Table, heads};
+use crate::report::table::{Table, heads};
 use crate::report::text::{count, number};
 
 /// A distribution of a level.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::event::{Event, EventKind, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp};
-use crate::metrics::spread::Span;
+use crate::metrics::devices::ProcessStats;
 use crate::metrics::state::RunState;
 use crate::report::series::{Even, Series};
 
@@ -58,43 +58,16 @@ pub(crate) struct GpuTrace {
     pub(crate) mhz: Series,
 }
 
-/// What one process took.
+/// What one process took: in the whole run, and over time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProcessTrace {
-    /// Its name.
-    pub(crate) name: String,
-    /// `server`, `runner`, `client`.
-    pub(crate) role: Option<String>,
-    /// Processor use, percent of one core.
-    pub(crate) cpu: Tracked,
-    /// Share of main memory, percent.
-    pub(crate) memory: Tracked,
-    /// Resident memory, bytes.
-    pub(crate) rss: Tracked,
-    /// Threads.
-    pub(crate) threads: Tracked,
-    /// Open descriptors.
-    pub(crate) descriptors: Tracked,
-    /// Virtual memory, bytes.
-    pub(crate) vsz: Tracked,
-}
-
-/// A figure over time with its extremes.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tracked {
-    /// Over time.
-    pub(crate) series: Series,
-    /// Its extremes and mean.
-    pub(crate) span: Span,
-}
-
-impl Tracked {
-    fn push(&mut self, at_s: f64, value: Option<f64>) {
-        if let Some(value) = value {
-            self.series.push(at_s, value);
-        }
-        self.span.push(value);
-    }
+    pub(crate) stats: ProcessStats,
+    pub(crate) cpu: Series,
+    pub(crate) memory: Series,
+    pub(crate) rss: Series,
+    pub(crate) vsz: Series,
+    pub(crate) threads: Series,
+    pub(crate) descriptors: Series,
 }
 
 impl Default for CycleSpeed {
@@ -138,7 +111,7 @@ impl Gathered {
             if seconds >= TRACE_STEP_S && now.tokens >= tokens {
                 let middle = since.secs() + seconds / 2.0;
                 let speed = f64::from(now.tokens - tokens) / seconds;
-                following.speed.push(middle, speed);
+                following.speed.push(middle, Some(speed));
                 following.latest = (at, now.tokens);
             }
         }
@@ -157,7 +130,7 @@ impl Gathered {
             let (sum, n) = both.fold((0.0, 0_u32), |(sum, n), speed| (sum + speed, n + 1));
             if n > 0 {
                 let middle = since.secs() + seconds / 2.0;
-                speed.mean.push(middle, sum / f64::from(n));
+                speed.mean.push(middle, Some(sum / f64::from(n)));
             }
         }
         speed.latest = Some((at, counts));
@@ -187,12 +160,8 @@ impl Gathered {
         if sample.name.is_some() {
             trace.name.clone_from(&sample.name);
         }
-        if let Some(watts) = sample.watts {
-            trace.watts.push(at.secs(), watts);
-        }
-        if let Some(mhz) = sample.mhz {
-            trace.mhz.push(at.secs(), mhz);
-        }
+        trace.watts.push(at.secs(), sample.watts);
+        trace.mhz.push(at.secs(), sample.mhz);
     }
 
     fn processes(&mut self, at: Stamp, table: &[ProcessSample]) {
@@ -200,17 +169,15 @@ impl Gathered {
         let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
         for sample in table {
             let trace = self.processes.entry(sample.id()).or_default();
-            trace.name.clone_from(&sample.name);
-            if sample.role.is_some() {
-                trace.role.clone_from(&sample.role);
-            }
+            trace.stats.push(sample);
             trace.cpu.push(at_s, sample.cpu_percent);
             trace.memory.push(at_s, sample.memory_percent);
             trace.rss.push(at_s, bytes(sample.rss_bytes));
-            trace.threads.push(at_s, sample.threads.map(f64::from));
-            let descriptors = sample.descriptors.map(f64::from);
-            trace.descriptors.push(at_s, descriptors);
             trace.vsz.push(at_s, bytes(sample.vsz_bytes));
+            trace.threads.push(at_s, sample.threads.map(f64::from));
+            trace
+                .descriptors
+                .push(at_s, sample.descriptors.map(f64::from));
         }
     }
 }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use crate::report::charts::Chart;
 use crate::report::charts::palette::Color;
-use crate::report::content::{Block, Content, Section, Table, Tile};
+use crate::report::content::{Block, Content, Section, Tile};
 use crate::report::markdown::named;
+use crate::report::table::Table;
 use crate::report::text::escape_xml;
 
 const STYLE: &str = include_str!("../../assets/report/style.css");

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::known_pid;
-use crate::metrics::spread::{GpuUse, Gpus, Span};
+use crate::metrics::devices::{DeviceStats, Devices, Stat};
 use crate::metrics::state::CycleState;
 use crate::report::Report;
-use crate::report::content::{Table, heads};
+use crate::report::gather::ProcessTrace;
+use crate::report::table::{Table, heads};
 use crate::report::text::{UNKNOWN, bytes, clean, number};
 use crate::text::numbers::users;
 
@@ -17,11 +17,11 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
     for cycle in &state.cycles {
         levels.entry(cycle.users).or_default().push(cycle);
     }
-    let levels: Vec<(u32, Gpus)> = levels
+    let levels: Vec<(u32, Devices)> = levels
         .into_iter()
-        .map(|(level, cycles)| (level, Gpus::of(cycles.iter().map(|c| &c.machine.gpus))))
+        .map(|(level, cycles)| (level, Devices::of(cycles.iter().map(|c| &c.machine.gpus))))
         .collect();
-    let none = GpuUse::default();
+    let none = DeviceStats::default();
     let whole = |source: &str| state.machine.tracks.get(source).map(|track| &track.run);
     let gpus = report.gathered.gpus.iter();
     gpus.map(|(source, trace)| {
@@ -54,50 +54,55 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
     .collect()
 }
 
-fn row(name: String, gpu: &GpuUse) -> Vec<String> {
-    let memory = gpu.vram_used.max().map(|used| match gpu.vram_total.max() {
-        Some(total) => format!("{} of {}", bytes(used), bytes(total)),
-        None => bytes(used),
-    });
+fn row(name: String, gpu: &DeviceStats) -> Vec<String> {
+    let memory = gpu
+        .vram_used_bytes
+        .max
+        .map(|used| match gpu.vram_total_bytes.max {
+            Some(total) => format!("{} of {}", bytes(used), bytes(total)),
+            None => bytes(used),
+        });
     vec![
         name,
         gpu.samples.to_string(),
-        number(gpu.watts.mean(), 1),
-        number(gpu.watts.max(), 1),
-        number(gpu.mhz.mean(), 0),
-        number(gpu.mhz.max(), 0),
-        number(gpu.usage_percent.mean(), 0),
+        number(gpu.watts.mean, 1),
+        number(gpu.watts.max, 1),
+        number(gpu.mhz.mean, 0),
+        number(gpu.mhz.max, 0),
+        number(gpu.usage_percent.mean, 0),
         memory.unwrap_or_else(|| UNKNOWN.to_owned()),
         gpu.celsius
-            .max()
+            .max
             .map_or_else(|| UNKNOWN.to_owned(), |max| format!("{max:.0} °C")),
     ]
 }
 
 /// What each process took; None where no process was sampled.
 pub(super) fn processes(report: &Report) -> Option<Table> {
-    let size = |span: Span| span.max().map_or_else(|| UNKNOWN.to_owned(), bytes);
+    let size = |stat: Stat| stat.max.map_or_else(|| UNKNOWN.to_owned(), bytes);
     let rows: Vec<Vec<String>> = report
         .gathered
         .processes
-        .iter()
-        .map(|((pid, _), trace)| {
+        .values()
+        .map(|ProcessTrace { stats, .. }| {
             vec![
-                known_pid(*pid).map_or_else(|| UNKNOWN.to_owned(), |pid| pid.to_string()),
-                Some(clean(&trace.name))
+                stats
+                    .pid
+                    .map_or_else(|| UNKNOWN.to_owned(), |pid| pid.to_string()),
+                Some(clean(&stats.name))
                     .filter(|name| !name.is_empty())
                     .unwrap_or_else(|| UNKNOWN.to_owned()),
-                trace
+                stats
                     .role
                     .as_deref()
                     .map_or_else(|| UNKNOWN.to_owned(), clean),
-                number(trace.cpu.span.mean(), 1),
-                number(trace.cpu.span.max(), 1),
-                number(trace.memory.span.max(), 1),
-                size(trace.rss.span),
-                size(trace.vsz.span),
-                range(trace.threads.span),
-                range(trace.descriptors.span),
+                number(stats.cpu_percent.mean, 1),
+                number(stats.cpu_percent.max, 1),
+                number(stats.memory_percent.max, 1),
+                size(stats.rss_bytes),
+                size(stats.vsz_bytes),
+                range(stats.threads),
+                range(stats.descriptors),
             ]
         })
         .collect();
@@ -119,8 +124,8 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
     })
 }
 
-fn range(span: Span) -> String {
-    match (span.min(), span.max()) {
+fn range(stat: Stat) -> String {
+    match (stat.min, stat.max) {
         (Some(low), Some(high)) if high - low >= 1.0 => {
             format!("{}–{}", number(Some(low), 0), number(Some(high), 0))
         }
@@ -147,13 +152,13 @@ pub(super) fn missing(report: &Report) -> Vec<String> {
                 .values()
                 .map(|track| &track.run)
         };
-        if gpus().all(|gpu| gpu.watts.is_empty()) {
+        if gpus().all(|gpu| gpu.watts.n == 0) {
             add("No power is known: there is no chart of it.");
         }
-        if gpus().all(|gpu| gpu.mhz.is_empty()) {
+        if gpus().all(|gpu| gpu.mhz.n == 0) {
             add("No GPU clock is known: there is no chart of it.");
         }
-        if gpus().all(|gpu| gpu.usage_percent.is_empty()) {
+        if gpus().all(|gpu| gpu.usage_percent.n == 0) {
             add("GPU usage is not known.");
         }
     }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::report::charts::Chart;
-use crate::report::content::{Block, Content, Section, Table};
+use crate::report::content::{Block, Content, Section};
+use crate::report::table::Table;
 use crate::report::text::escape_markdown;
 
 /// Writes the report; charts are linked as `NAME.svg` below `folder`, which ends with its slash or is empty.

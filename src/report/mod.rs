@@ -30,6 +30,7 @@ mod machine;
 mod markdown;
 mod series;
 pub mod share;
+mod table;
 mod tables;
 mod text;
 

@@ -28,11 +28,12 @@ impl Series {
         }
     }
 
-    /// Adds a value; what is no finite number is left out.
-    pub(crate) fn push(&mut self, at_s: f64, value: f64) {
-        if !(at_s.is_finite() && value.is_finite()) {
+    /// Adds a value; one that is not known, or not a number, is left out.
+    pub(crate) fn push(&mut self, at_s: f64, value: Option<f64>) {
+        let value = value.filter(|value| at_s.is_finite() && value.is_finite());
+        let Some(value) = value else {
             return;
-        }
+        };
         // Nothing stands for both sides of a long silence.
         if at_s - self.latest > SILENCE_S {
             self.settle();
@@ -163,9 +164,10 @@ mod tests {
     fn a_full_series_keeps_its_mean_and_its_ends() {
         let mut series = Series::new(8);
         for second in 0..1_000_u32 {
-            series.push(f64::from(second), f64::from(second % 10));
+            series.push(f64::from(second), Some(f64::from(second % 10)));
         }
-        series.push(1_000.0, f64::NAN);
+        series.push(1_000.0, Some(f64::NAN));
+        series.push(1_001.0, None);
         let points = series.points();
         assert!(points.len() <= 8, "{}", points.len());
         assert!(points.is_sorted_by(|a, b| a.0 < b.0));
@@ -177,7 +179,7 @@ mod tests {
     fn nothing_stands_for_both_sides_of_a_silence() {
         let mut series = Series::new(8);
         for second in (0..100_u32).chain(100_000..100_100) {
-            series.push(f64::from(second), 1.0);
+            series.push(f64::from(second), Some(1.0));
         }
         let points = series.points();
         assert!(points.len() <= 12, "{}", points.len());
@@ -190,8 +192,8 @@ mod tests {
     #[test]
     fn a_short_series_is_kept_whole() {
         let mut series = Series::new(8);
-        series.push(1.0, 3.0);
-        series.push(2.0, 5.0);
+        series.push(1.0, Some(3.0));
+        series.push(2.0, Some(5.0));
         assert_eq!(series.points(), [(1.0, 3.0), (2.0, 5.0)]);
         assert_eq!(thin(&series.points(), 1), [(1.5, 4.0)]);
         assert_eq!(thin(&[], 4), []);

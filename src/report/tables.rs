@@ -3,11 +3,12 @@
 use crate::event::RunEnd;
 use crate::metrics::level::{CountedBy, LevelMetrics};
 use crate::metrics::state::Stage;
-use crate::metrics::summary::{LevelSummary, Summary};
+use crate::metrics::summary::{LevelSummary, Summary, TargetSummary};
 use crate::metrics::verdict::{Judgment, LevelVerdict, Verdict};
 use crate::plan::{CycleShape, Plan};
+use crate::platform::Machine;
 use crate::report::Report;
-use crate::report::content::{Table, heads};
+use crate::report::table::{Pair, Table, heads, pairs};
 use crate::report::text::{UNKNOWN, bytes, clean, count, duration, number, percent};
 use crate::text::numbers::users;
 
@@ -28,19 +29,6 @@ fn counted(figures: &LevelMetrics, value: Option<f64>) -> String {
     match value {
         Some(_) => format!("{}{}", about(figures), number(value, 1)),
         None => UNKNOWN.to_owned(),
-    }
-}
-
-/// Rows of names and values.
-pub(super) fn pairs(caption: &'static str, rows: Vec<(&str, Option<String>)>) -> Table {
-    let rows = rows.into_iter().map(|(name, value)| {
-        let value = value.unwrap_or_else(|| UNKNOWN.to_owned());
-        vec![name.to_owned(), value]
-    });
-    Table {
-        caption,
-        head: Vec::new(),
-        rows: rows.collect(),
     }
 }
 
@@ -81,81 +69,67 @@ pub(super) fn verdict(verdict: &Verdict) -> Table {
 }
 
 pub(super) fn hardware(report: &Report) -> Table {
-    let machine = report.info().map(|info| &info.machine);
-    let target = report.summary.target.as_ref();
-    let gpus: Vec<String> = report
-        .gathered
-        .gpus
-        .iter()
+    let gpus = report.gathered.gpus.iter();
+    let gpus: Vec<String> = gpus
         .map(|(source, gpu)| clean(gpu.name.as_deref().unwrap_or(source)))
         .collect();
-    let told = |text: Option<&str>| text.map(clean).filter(|text| !text.is_empty());
-    let rows = vec![
+    let imported = report.summary.imported.as_ref();
+    let mut rows = client(report.info().map(|info| &info.machine)).to_vec();
+    rows.push(("GPU", (!gpus.is_empty()).then(|| gpus.join(", "))));
+    rows.extend(server(report.summary.target.as_ref()));
+    rows.push(("Imported from", imported.map(|from| clean(&from.tool))));
+    let version = known(Some(&report.summary.tokometer));
+    rows.push(("tokometer that measured", version));
+    pairs("Hardware and software", rows)
+}
+
+fn known(text: Option<&str>) -> Option<String> {
+    text.map(clean).filter(|text| !text.is_empty())
+}
+
+fn client(machine: Option<&Machine>) -> [Pair; 5] {
+    let memory = machine.and_then(|m| m.memory_bytes);
+    let cores = machine.and_then(|m| m.cores);
+    [
         (
             "Client: processor",
-            told(machine.and_then(|m| m.cpu.as_deref())),
+            known(machine.and_then(|m| m.cpu.as_deref())),
         ),
-        (
-            "Client: logical cores",
-            machine.and_then(|m| m.cores).map(|n| n.to_string()),
-        ),
-        (
-            "Client: memory",
-            machine
-                .and_then(|m| m.memory_bytes)
-                .map(|b| bytes(b as f64)),
-        ),
+        ("Client: logical cores", cores.map(|n| n.to_string())),
+        ("Client: memory", memory.map(|b| bytes(b as f64))),
         (
             "Client: system",
-            told(machine.and_then(|m| m.os.as_deref())),
+            known(machine.and_then(|m| m.os.as_deref())),
         ),
         (
             "Client: architecture",
-            told(machine.map(|m| m.arch.as_str())),
+            known(machine.map(|m| m.arch.as_str())),
         ),
-        ("GPU", (!gpus.is_empty()).then(|| gpus.join(", "))),
-        ("Server", told(target.and_then(|t| t.server.as_deref()))),
-        ("Server: address", told(target.map(|t| t.url.as_str()))),
+    ]
+}
+
+fn server(target: Option<&TargetSummary>) -> [Pair; 10] {
+    let text = |pick: fn(&TargetSummary) -> Option<&str>| known(target.and_then(pick));
+    let size = target.and_then(|t| t.size_bytes);
+    let context = target.and_then(|t| t.context_tokens);
+    [
+        ("Server", text(|t| t.server.as_deref())),
+        ("Server: address", text(|t| Some(&t.url))),
         ("Server: API", target.map(|t| t.dialect.to_string())),
         (
             "Server: requests at once",
             target.and_then(|t| t.slots).map(|n| n.to_string()),
         ),
-        ("Model", told(target.map(|t| t.model.as_str()))),
-        (
-            "Model: parameters",
-            told(target.and_then(|t| t.parameters.as_deref())),
-        ),
-        (
-            "Model: quantization",
-            told(target.and_then(|t| t.quantization.as_deref())),
-        ),
-        (
-            "Model: size",
-            target.and_then(|t| t.size_bytes).map(|b| bytes(b as f64)),
-        ),
-        (
-            "Model: context, tokens",
-            target.and_then(|t| t.context_tokens).map(count),
-        ),
+        ("Model", text(|t| Some(&t.model))),
+        ("Model: parameters", text(|t| t.parameters.as_deref())),
+        ("Model: quantization", text(|t| t.quantization.as_deref())),
+        ("Model: size", size.map(|b| bytes(b as f64))),
+        ("Model: context, tokens", context.map(count)),
         (
             "Model: time to load",
             target.and_then(|t| t.load_s).map(duration),
         ),
-        (
-            "Imported from",
-            report
-                .summary
-                .imported
-                .as_ref()
-                .map(|from| clean(&from.tool)),
-        ),
-        (
-            "tokometer that measured",
-            told(Some(&report.summary.tokometer)),
-        ),
-    ];
-    pairs("Hardware and software", rows)
+    ]
 }
 
 pub(super) fn test(report: &Report) -> Table {

@@ -3,19 +3,106 @@
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Imported;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
 use crate::metrics::verdict::{ByMean, ByShare};
 use crate::store::StoreError;
-use crate::store::index::{Entry, Trace};
 
 /// The part of a log in which its last event stands, bytes.
 const TAIL: u64 = 64 * 1024;
+
+/// One run of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The run, and the name of its directory.
+    pub id: String,
+    /// Wall-clock time of its start.
+    pub started_at: Option<DateTime<Utc>>,
+    /// The model.
+    pub model: String,
+    /// The server's name and version.
+    pub server: Option<String>,
+    /// Whether the server was simulated.
+    pub simulated: bool,
+    /// Where it was imported from.
+    pub imported: Option<Imported>,
+    /// The levels it ran.
+    pub users: Vec<u32>,
+    /// Requests that ended, well or not.
+    pub requests: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// How many users, by the mean.
+    pub by_mean: Option<ByMean>,
+    /// How many users, by the share of good requests.
+    pub by_share: Option<ByShare>,
+    /// The best mean speed of a level, tokens a second.
+    pub speed_tok_s: Option<f64>,
+    /// Whether it came to an end; a run that was killed did not.
+    pub ended: bool,
+    /// Whether a process writes it now; never kept in the index.
+    #[serde(skip)]
+    pub recording: bool,
+}
+
+impl Entry {
+    /// Whether a run has `filter` in its name, model or server; upper and lower case are the same.
+    pub fn matches(&self, filter: &str) -> bool {
+        let wanted = filter.to_lowercase();
+        let server = self.server.as_deref().unwrap_or_default();
+        [self.id.as_str(), self.model.as_str(), server]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&wanted))
+    }
+
+    /// The run in the directory `path`, whose files are now as `trace` has them.
+    pub(crate) fn read(path: &Path, id: &str, trace: &Trace) -> Result<Self, StoreError> {
+        // A log that is newer than the summary is that of a run that went on.
+        let is_current = match (trace.summary, trace.log) {
+            (Some((_, made)), Some((_, logged))) => made >= logged,
+            (summary, _) => summary.is_some(),
+        };
+        let slim = || {
+            let bytes = fs::read(path.join("summary.json")).ok()?;
+            serde_json::from_slice::<Slim>(&bytes).ok()
+        };
+        match is_current.then(slim).flatten() {
+            Some(slim) => Ok(Self {
+                ended: has_end(path),
+                ..of_summary(id, slim)
+            }),
+            None => of_log(path, id),
+        }
+    }
+}
+
+/// The files that an entry was made from, as they were: size in bytes and time in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Trace {
+    summary: Option<(u64, u64)>,
+    log: Option<(u64, u64)>,
+}
+
+impl Trace {
+    pub(crate) fn of(path: &Path) -> Self {
+        let of = |name: &str| {
+            let metadata = fs::metadata(path.join(name)).ok()?;
+            let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            let micros = u64::try_from(modified.as_micros()).unwrap_or(u64::MAX);
+            Some((metadata.len(), micros))
+        };
+        Self {
+            summary: of("summary.json"),
+            log: of("events.jsonl"),
+        }
+    }
+}
 
 /// The part of `summary.json` that an entry needs.
 #[derive(Debug, Deserialize)]
@@ -52,25 +139,6 @@ struct SlimDist {
 struct SlimVerdict {
     by_mean: ByMean,
     by_share: ByShare,
-}
-
-pub(crate) fn entry(path: &Path, id: &str, trace: &Trace) -> Result<Entry, StoreError> {
-    // A log that is newer than the summary is that of a run that went on.
-    let is_current = match (trace.summary, trace.log) {
-        (Some((_, made)), Some((_, logged))) => made >= logged,
-        (summary, _) => summary.is_some(),
-    };
-    let slim = || {
-        let bytes = fs::read(path.join("summary.json")).ok()?;
-        serde_json::from_slice::<Slim>(&bytes).ok()
-    };
-    match is_current.then(slim).flatten() {
-        Some(slim) => Ok(Entry {
-            ended: has_end(path),
-            ..of_summary(id, slim)
-        }),
-        None => of_log(path, id),
-    }
 }
 
 /// Whether the log ends with the end of the run; a summary can be made of a run that was killed, too. Only

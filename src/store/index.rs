@@ -7,55 +7,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::event::Imported;
-use crate::metrics::verdict::{ByMean, ByShare};
 use crate::store::StoreError;
 use crate::store::directory::write_json;
-use crate::store::glance::entry;
+pub use crate::store::glance::Entry;
+use crate::store::glance::Trace;
 
 /// The name of the file beside the runs.
 const NAME: &str = "index.json";
 /// The name and version of its shape; another one is made again.
 const SCHEMA: &str = "tokometer/index/1";
-
-/// One run of the list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The run, and the name of its directory.
-    pub id: String,
-    /// Wall-clock time of its start.
-    pub started_at: Option<DateTime<Utc>>,
-    /// The model.
-    pub model: String,
-    /// The server's name and version.
-    pub server: Option<String>,
-    /// Whether the server was simulated.
-    pub simulated: bool,
-    /// Where it was imported from.
-    pub imported: Option<Imported>,
-    /// The levels it ran.
-    pub users: Vec<u32>,
-    /// Requests that ended, well or not.
-    pub requests: u64,
-    /// Of these, failed.
-    pub failed: u64,
-    /// How many users, by the mean.
-    pub by_mean: Option<ByMean>,
-    /// How many users, by the share of good requests.
-    pub by_share: Option<ByShare>,
-    /// The best mean speed of a level, tokens a second.
-    pub speed_tok_s: Option<f64>,
-    /// Whether it came to an end; a run that was killed did not.
-    pub ended: bool,
-    /// Whether a process writes it now; never kept in the index.
-    #[serde(skip)]
-    pub recording: bool,
-}
 
 /// What stands in a directory of the list.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,13 +63,6 @@ impl Found {
     }
 }
 
-/// The files that an entry was made from, as they were: size in bytes and time in microseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Trace {
-    pub(crate) summary: Option<(u64, u64)>,
-    pub(crate) log: Option<(u64, u64)>,
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 struct Index {
     schema: String,
@@ -131,12 +88,12 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
     let mut changed = false;
     for id in ids(root)? {
         let path = root.join(&id);
-        let trace = trace(&path);
+        let trace = Trace::of(&path);
         let entry = match known.get(&id) {
             Some((then, entry)) if *then == trace => Ok(entry.clone()),
             _ => {
                 changed = true;
-                entry(&path, &id, &trace)
+                Entry::read(&path, &id, &trace)
             }
         };
         match entry {
@@ -272,26 +229,4 @@ fn known(root: &Path) -> BTreeMap<String, (Trace, Entry)> {
         Ok(index) if index.schema == SCHEMA => index.runs,
         _ => BTreeMap::new(),
     }
-}
-
-fn trace(path: &Path) -> Trace {
-    let of = |name: &str| {
-        let metadata = fs::metadata(path.join(name)).ok()?;
-        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        let micros = u64::try_from(modified.as_micros()).unwrap_or(u64::MAX);
-        Some((metadata.len(), micros))
-    };
-    Trace {
-        summary: of("summary.json"),
-        log: of("events.jsonl"),
-    }
-}
-
-/// Whether a run has `filter` in its name, model or server; upper and lower case are the same.
-pub fn matches(entry: &Entry, filter: &str) -> bool {
-    let wanted = filter.to_lowercase();
-    let server = entry.server.as_deref().unwrap_or_default();
-    [entry.id.as_str(), entry.model.as_str(), server]
-        .iter()
-        .any(|text| text.to_lowercase().contains(&wanted))
 }

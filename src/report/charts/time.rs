@@ -1,13 +1,14 @@
 //! What changes over the run.
 
+use crate::metrics::devices::{ProcessStats, Stat};
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::clock::Clock;
 use crate::report::charts::figure::{Figure, Line, Look, Panel, Stretch, Values};
 use crate::report::charts::palette::Color;
 use crate::report::charts::subtitle;
-use crate::report::gather::{GpuTrace, ProcessTrace, Tracked};
-use crate::report::series::thin;
+use crate::report::gather::{GpuTrace, ProcessTrace};
+use crate::report::series::{Series, thin};
 use crate::report::text::{clean, number};
 use crate::text::sanitize::one_line;
 
@@ -205,54 +206,53 @@ fn frequency(report: &Report) -> Option<Figure> {
     Some(figure)
 }
 
-/// A figure of a process: its title, the unit's size, and where it stands.
-type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> &Tracked);
+/// A figure of a process: its title, the unit's size, and where it is found.
+type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> (Stat, &Series));
+
+/// What is drawn of each process.
+const PROCESS_FIGURES: [ProcessFigure; 6] = [
+    ("processor, % of one core", 1.0, |p| {
+        (p.stats.cpu_percent, &p.cpu)
+    }),
+    ("memory, % of all", 1.0, |p| {
+        (p.stats.memory_percent, &p.memory)
+    }),
+    ("RSS, GB", 1e-9, |p| (p.stats.rss_bytes, &p.rss)),
+    ("threads", 1.0, |p| (p.stats.threads, &p.threads)),
+    ("open descriptors", 1.0, |p| {
+        (p.stats.descriptors, &p.descriptors)
+    }),
+    ("VSZ, GB", 1e-9, |p| (p.stats.vsz_bytes, &p.vsz)),
+];
 
 fn processes(report: &Report) -> Option<Figure> {
     let mut all: Vec<(&(u32, String), &ProcessTrace)> = report.gathered.processes.iter().collect();
     // The largest ones, and then in the order of their ids.
     all.sort_by(|(_, a), (_, b)| {
-        let size = |trace: &ProcessTrace| trace.rss.span.max().unwrap_or(0.0);
+        let size = |trace: &ProcessTrace| trace.stats.rss_bytes.max.unwrap_or(0.0);
         size(b).total_cmp(&size(a))
     });
     let left_out = all.len().saturating_sub(PROCESSES);
     all.truncate(PROCESSES);
     all.sort_by_key(|(id, _)| *id);
-    let figures: [ProcessFigure; 6] = [
-        ("processor, % of one core", 1.0, |trace| &trace.cpu),
-        ("memory, % of all", 1.0, |trace| &trace.memory),
-        ("RSS, GB", 1e-9, |trace| &trace.rss),
-        ("threads", 1.0, |trace| &trace.threads),
-        ("open descriptors", 1.0, |trace| &trace.descriptors),
-        ("VSZ, GB", 1e-9, |trace| &trace.vsz),
-    ];
-    let panels = figures
+    let all: Vec<&ProcessTrace> = all.into_iter().map(|(_, trace)| trace).collect();
+    let panels = PROCESS_FIGURES
         .iter()
         .filter_map(|of| process_panel(report, &all, of));
     let panels: Vec<Panel> = panels.collect();
     if panels.is_empty() {
         return None;
     }
-    let unknown: Vec<&str> = figures
+    let unknown: Vec<&str> = PROCESS_FIGURES
         .iter()
-        .filter(|(_, _, tracked)| all.iter().all(|(_, trace)| tracked(trace).span.is_empty()))
+        .filter(|(_, _, pick)| all.iter().all(|trace| pick(trace).0.n == 0))
         .map(|(title, _, _)| *title)
         .collect();
     let mut figure = figure(report, "processes", "Server processes", panels);
     figure.columns = 2;
     figure.panel_height = 200;
-    figure.legend = (0..)
-        .zip(&all)
-        .map(|(number, ((pid, _), trace))| {
-            let name = one_line(&clean(&trace.name), 18);
-            let name = match (*pid, name.is_empty()) {
-                (0, _) => name,
-                (pid, true) => format!("pid {pid}"),
-                (pid, false) => format!("{name} {pid}"),
-            };
-            (name, Color::series(number))
-        })
-        .collect();
+    let names = all.iter().map(|trace| process_name(&trace.stats));
+    figure.legend = names.zip((0..).map(Color::series)).collect();
     if !unknown.is_empty() {
         let note = format!("Not known on this machine: {}.", unknown.join("; "));
         figure.notes.push(note);
@@ -268,12 +268,21 @@ fn processes(report: &Report) -> Option<Figure> {
     Some(figure)
 }
 
+fn process_name(process: &ProcessStats) -> String {
+    let name = one_line(&clean(&process.name), 18);
+    match process.pid {
+        None => name,
+        Some(pid) if name.is_empty() => format!("pid {pid}"),
+        Some(pid) => format!("{name} {pid}"),
+    }
+}
+
 fn process_panel(
     report: &Report,
-    all: &[(&(u32, String), &ProcessTrace)],
-    (title, unit, tracked): &ProcessFigure,
+    all: &[&ProcessTrace],
+    (title, unit, pick): &ProcessFigure,
 ) -> Option<Panel> {
-    let highest = all.iter().filter_map(|(_, t)| tracked(t).span.max());
+    let highest = all.iter().filter_map(|trace| pick(trace).0.max);
     let y = Axis::linear(*title, highest.map(|highest| highest * unit))?;
     let (clock, x, stretches) = Clock::of(&report.gathered.state, 0.0)?;
     let mut panel = Panel::new(x, y);
@@ -284,8 +293,8 @@ fn process_panel(
             ..stretch
         })
         .collect();
-    for (number, (_, trace)) in all.iter().enumerate() {
-        let points = tracked(trace).series.points();
+    for (number, trace) in all.iter().enumerate() {
+        let points = pick(trace).1.points();
         let look = ("", Color::series(number), Look::Plain);
         panel.lines.extend(series(&clock, look, &points, *unit));
     }

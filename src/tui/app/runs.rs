@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::metrics::compare::Comparison;
-use crate::store::index::matches;
 use crate::store::index::{Entry, Found};
 
 /// The longest filter, characters.
@@ -123,7 +122,7 @@ impl Runs {
     pub(super) fn apply_filter(&mut self) {
         let filter = self.filter.as_str();
         let holds = |found: &Found| match found {
-            Found::Run(entry) => matches(entry, filter),
+            Found::Run(entry) => entry.matches(filter),
             Found::Unreadable { id, .. } => id.to_lowercase().contains(&filter.to_lowercase()),
         };
         let all = self.all().iter().enumerate();
