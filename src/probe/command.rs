@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::GpuSample;
 use crate::platform::child;
+use crate::probe::lines::Lines;
 use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 
 /// Bytes without a report after which a command counts as broken.
@@ -47,10 +48,28 @@ impl Program {
     }
 }
 
-/// Makes samples of what a command prints.
-pub trait Reports: Send {
+/// Makes samples of what a command prints, line by line.
+pub struct Reports {
+    lines: Lines,
+    read: Box<dyn FnMut(&str) -> Option<GpuSample> + Send>,
+}
+
+impl Reports {
+    /// `read` takes one line after the other and returns a sample where one is complete.
+    pub fn new(read: impl FnMut(&str) -> Option<GpuSample> + Send + 'static) -> Self {
+        Self {
+            lines: Lines::default(),
+            read: Box::new(read),
+        }
+    }
+
     /// Takes more bytes; returns the samples that are now complete.
-    fn feed(&mut self, bytes: &[u8]) -> Vec<GpuSample>;
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<GpuSample> {
+        let mut samples = Vec::new();
+        self.lines
+            .feed(bytes, |line| samples.extend((self.read)(line)));
+        samples
+    }
 }
 
 /// What a command left behind when it ended before its time.
@@ -68,7 +87,7 @@ pub struct CommandSource {
     /// Forms of the command to try in turn: old versions do not know every argument.
     forms: Vec<Program>,
     form: usize,
-    reports: fn() -> Box<dyn Reports>,
+    reports: fn() -> Reports,
     explain: fn(&Ended) -> Fault,
     running: Option<Running>,
 }
@@ -78,7 +97,7 @@ impl CommandSource {
     pub fn new(
         name: &'static str,
         forms: Vec<Program>,
-        reports: fn() -> Box<dyn Reports>,
+        reports: fn() -> Reports,
         explain: fn(&Ended) -> Fault,
     ) -> Self {
         Self {
@@ -179,7 +198,7 @@ struct Running {
     words: Arc<Mutex<Vec<u8>>>,
     /// Reads standard error to its end.
     errors: Option<JoinHandle<()>>,
-    reports: Box<dyn Reports>,
+    reports: Reports,
     /// Whether it has made a report.
     seen: bool,
     /// Bytes since the last report.
@@ -196,7 +215,7 @@ enum Next {
 }
 
 impl Running {
-    fn start(program: &Program, reports: Box<dyn Reports>) -> std::io::Result<Self> {
+    fn start(program: &Program, reports: Reports) -> std::io::Result<Self> {
         let mut command = Command::new(program.command());
         command
             .args(program.0.iter().skip(1))

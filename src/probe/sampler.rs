@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 pub use crate::event::SourceState;
 use crate::event::{RunClock, SourceNote, Stamp};
 use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source};
@@ -54,36 +52,18 @@ struct Progress {
 }
 
 /// How a source fares.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SourceStatus {
     /// The source.
     pub name: String,
     /// What it is up to.
     pub state: SourceState,
-    /// Age of its newest reading, seconds; None before the first.
-    pub age_s: Option<f64>,
     /// What is wrong, if something is.
     pub fault: Option<Fault>,
 }
 
 impl SourceStatus {
-    /// One line for a pane: `4 s old`, or what is wrong and what mends it. Empty while all is well.
-    pub fn line(&self) -> String {
-        let fault = self.fault.as_ref().map(|fault| match &fault.mend {
-            Some(mend) => format!("{}: {mend}", fault.why),
-            None => fault.why.clone(),
-        });
-        match (self.state, fault, self.age_s) {
-            (SourceState::Live | SourceState::Starting, _, _) => String::new(),
-            (_, Some(fault), _) => fault,
-            (_, None, Some(age)) => format!("{age:.0} s old"),
-            (_, None, None) => "does not answer".to_owned(),
-        }
-    }
-}
-
-impl SourceStatus {
-    /// The same for the timeline.
+    /// For the timeline.
     pub fn note(&self) -> SourceNote {
         let silent = self.state == SourceState::Late;
         let told = self.fault.as_ref().map(|fault| fault.why.clone());
@@ -196,20 +176,18 @@ impl Health {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let age_s = progress.latest.map(|latest| now.since(latest));
         let waited = now.since(progress.latest.unwrap_or(progress.started));
         let state = match &progress.fault {
             Some(fault) if fault.kind == FaultKind::Absent => SourceState::Absent,
             Some(fault) if fault.kind.is_final() => SourceState::Unusable,
             Some(_) => SourceState::Failing,
             None if waited > late_s => SourceState::Late,
-            None if age_s.is_none() => SourceState::Starting,
+            None if progress.latest.is_none() => SourceState::Starting,
             None => SourceState::Live,
         };
         SourceStatus {
             name: self.name.clone(),
             state,
-            age_s,
             fault: progress.fault,
         }
     }
@@ -313,11 +291,11 @@ mod tests {
     fn a_source_that_hangs_grows_old_by_itself() {
         let (sender, watch) = watch(Duration::from_millis(20));
         until(|| watch.status()[0].state == SourceState::Late);
-        assert_eq!(watch.status()[0].line(), "does not answer");
+        let note = watch.status()[0].note();
+        assert_eq!(note.why.as_deref(), Some("it does not answer"));
         sender.send(Ok(())).unwrap();
         until(|| !watch.take().is_empty());
         until(|| watch.status()[0].state == SourceState::Late);
-        assert_eq!(watch.status()[0].line(), "0 s old");
         drop(sender);
         until(|| watch.status()[0].state == SourceState::Absent);
     }
@@ -337,7 +315,9 @@ mod tests {
         let fault = Fault::new(FaultKind::Died, "it fell over").mend("lift it");
         sender.send(Err(fault)).unwrap();
         until(|| watch.status()[0].state == SourceState::Failing);
-        assert_eq!(watch.status()[0].line(), "it fell over: lift it");
+        let note = watch.status()[0].note();
+        let told = (note.why.as_deref(), note.mend.as_deref());
+        assert_eq!(told, (Some("it fell over"), Some("lift it")));
         sender.send(Ok(())).unwrap();
         until(|| watch.status()[0].fault.is_none());
     }

@@ -131,13 +131,6 @@ impl Player {
         }
     }
 
-    /// Goes to an instant of the run, forwards or backwards, and returns the run as it stood then: the events
-    /// up to and with that instant.
-    pub fn seek(&mut self, to: Stamp) -> RunState {
-        self.place(to);
-        self.state()
-    }
-
     /// Goes to an instant of the run, and folds nothing: [`Player::state`] does, once it is wanted.
     pub fn place(&mut self, to: Stamp) {
         let to = to.min(self.end());
@@ -169,11 +162,6 @@ impl Player {
     pub fn beside(&self, seconds: f64) -> Stamp {
         let at = crate::text::numbers::floor_u64((self.at_us + seconds * 1e6).max(0.0));
         Stamp(at).clamp(self.begin(), self.end().max(self.begin()))
-    }
-
-    /// Goes so many seconds forwards, or backwards.
-    pub fn skip(&mut self, seconds: f64) -> RunState {
-        self.seek(self.beside(seconds))
     }
 
     /// Where the next cycle starts.
@@ -267,13 +255,17 @@ mod tests {
     #[test]
     fn it_goes_to_any_instant_and_back() {
         let mut player = player(&[0, 1, 2, 5]);
-        assert_eq!(player.seek(Stamp(2_000_000)).events, 3);
+        player.place(Stamp(2_000_000));
+        assert_eq!(player.state().events, 3);
         assert_eq!(stamps(player.advance(Duration::from_secs(3))), [5]);
-        assert_eq!(player.skip(-4.0).events, 2);
-        assert_eq!(player.skip(-99.0).events, 1);
-        assert_eq!(player.skip(99.0).events, 4);
+        for (seconds, events) in [(-4.0, 2), (-99.0, 1), (99.0, 4)] {
+            player.place(player.beside(seconds));
+            assert_eq!(player.state().events, events, "{seconds} s from there");
+        }
         assert!(player.is_over());
-        assert_eq!(Player::new(vec![]).seek(Stamp(9)).events, 0);
+        let mut nothing = Player::new(vec![]);
+        nothing.place(Stamp(9));
+        assert_eq!(nothing.state().events, 0);
     }
 
     #[test]
@@ -298,14 +290,14 @@ mod tests {
         let mut player = Player::new(events);
         let seconds = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.0 / 1_000_000);
         assert_eq!(seconds(player.next_cycle()), Some(1));
-        player.seek(Stamp(11_000_000));
+        player.place(Stamp(11_000_000));
         assert_eq!(seconds(player.next_cycle()), None);
         assert_eq!(
             seconds(Some(player.previous_cycle())),
             Some(1),
             "just begun"
         );
-        player.seek(Stamp(15_000_000));
+        player.place(Stamp(15_000_000));
         assert_eq!(seconds(Some(player.previous_cycle())), Some(10));
         player.set_pace(10.0);
         assert_eq!(seconds(Some(player.previous_cycle())), Some(0));

@@ -2,13 +2,10 @@
 
 use tokometer::event::{GpuSample, PowerScope};
 use tokometer::probe::command::Reports;
-use tokometer::probe::gpu::macmon::Macmon;
-use tokometer::probe::gpu::nvidia_smi::NvidiaSmi;
-use tokometer::probe::gpu::powermetrics::Powermetrics;
-use tokometer::probe::gpu::tegrastats::Tegrastats;
+use tokometer::probe::gpu::{macmon, nvidia_smi, powermetrics, tegrastats};
 
 /// The samples that `reports` makes of `text`, fed in pieces of 1, 7, 64 bytes and whole: all the same.
-fn samples<R: Reports>(reports: impl Fn() -> R, text: &str) -> Vec<GpuSample> {
+fn samples(reports: fn() -> Reports, text: &str) -> Vec<GpuSample> {
     let fed = |size: usize| -> Vec<GpuSample> {
         let mut reports = reports();
         let pieces = text.as_bytes().chunks(size);
@@ -22,7 +19,7 @@ fn samples<R: Reports>(reports: impl Fn() -> R, text: &str) -> Vec<GpuSample> {
 }
 
 fn powermetrics(text: &str) -> Vec<GpuSample> {
-    samples(Powermetrics::default, text)
+    samples(powermetrics::reports, text)
 }
 
 /// Watts, MHz and usage of a sample.
@@ -80,7 +77,7 @@ fn a_report_that_breaks_off_is_no_report() {
 #[test]
 fn macmon_of_all_generations() {
     let all = samples(
-        Macmon::default,
+        macmon::reports,
         include_str!("../fixtures/monitor/macmon.jsonl"),
     );
     assert_eq!(figures(&all[0]), (Some(0.0108), Some(503.0), Some(1.36)));
@@ -102,7 +99,7 @@ fn macmon_of_all_generations() {
 #[test]
 fn macmon_that_reads_no_power_at_work_is_not_believed() {
     let line = r#"{"gpu_freq_mhz":1398,"gpu_active_ratio":0.9,"gpu_power":0.0}"#;
-    let all = samples(Macmon::default, &format!("{line}\n{line}\n{line}\n"));
+    let all = samples(macmon::reports, &format!("{line}\n{line}\n{line}\n"));
     assert_eq!(all[1].watts, Some(0.0));
     assert_eq!(all[2].watts, None);
     assert!(all[2].note.as_deref().unwrap().contains("no power"));
@@ -111,13 +108,13 @@ fn macmon_that_reads_no_power_at_work_is_not_believed() {
 #[test]
 fn macmon_rubbish_makes_no_sample() {
     let text = "not json\n[1,2]\n{}\n{\"gpu_power\":\"much\"}\n\u{1b}[2J\n";
-    assert_eq!(samples(Macmon::default, text), []);
+    assert_eq!(samples(macmon::reports, text), []);
 }
 
 #[test]
 fn nvidia_smi_tells_what_the_driver_knows() {
     let all = samples(
-        NvidiaSmi::default,
+        nvidia_smi::reports,
         include_str!("../fixtures/monitor/nvidia-smi.csv"),
     );
     assert_eq!(all.len(), 5);
@@ -140,13 +137,13 @@ fn nvidia_smi_tells_what_the_driver_knows() {
 #[test]
 fn nvidia_smi_complaints_make_no_sample() {
     let text = "Field \"power.draw.instant\" is not a valid field to query.\n\nNo devices were found\n,,,,,,,,,\n";
-    assert_eq!(samples(NvidiaSmi::default, text), []);
+    assert_eq!(samples(nvidia_smi::reports, text), []);
 }
 
 #[test]
 fn tegrastats_of_all_boards() {
     let all = samples(
-        Tegrastats::default,
+        tegrastats::reports,
         include_str!("../fixtures/monitor/tegrastats.txt"),
     );
     assert_eq!(figures(&all[0]), (Some(5.139), Some(1300.0), Some(10.0)));
@@ -175,10 +172,10 @@ proptest::proptest! {
     fn any_output_is_survived(lines in proptest::collection::vec(line(), 0..30)) {
         let text = format!("{}\n", lines.join("\n"));
         for seen in [
-            samples(Powermetrics::default, &text),
-            samples(Macmon::default, &text),
-            samples(NvidiaSmi::default, &text),
-            samples(Tegrastats::default, &text),
+            samples(powermetrics::reports, &text),
+            samples(macmon::reports, &text),
+            samples(nvidia_smi::reports, &text),
+            samples(tegrastats::reports, &text),
         ] {
             let sane = |x: Option<f64>| x.is_none_or(f64::is_finite);
             assert!(seen.iter().all(|sample| sane(sample.watts) && sane(sample.mhz)));

@@ -6,7 +6,6 @@ use crate::event::GpuSample;
 use crate::event::PowerScope;
 use crate::probe::command::{CommandSource, Ended, Program, Reports};
 use crate::probe::gpu::Places;
-use crate::probe::lines::Lines;
 use crate::probe::source::{Fault, FaultKind};
 
 /// Usage above which a GPU surely draws power.
@@ -18,12 +17,7 @@ const ZEROS: u32 = 3;
 pub fn source(places: &Places) -> CommandSource {
     let plain = Program::new([places.macmon.as_str(), "pipe", "-i", &places.tick_ms()]);
     let named = plain.clone().args(["--soc-info"]);
-    CommandSource::new(
-        "macmon",
-        vec![named, plain],
-        || Box::new(Macmon::default()),
-        explain,
-    )
+    CommandSource::new("macmon", vec![named, plain], reports, explain)
 }
 
 fn explain(ended: &Ended) -> Fault {
@@ -32,10 +26,9 @@ fn explain(ended: &Ended) -> Fault {
 }
 
 /// Reads macmon's JSON, of all its generations.
-#[derive(Debug, Default)]
-pub struct Macmon {
-    lines: Lines,
-    zeros: u32,
+pub fn reports() -> Reports {
+    let mut zeros = 0;
+    Reports::new(move |line| sample(serde_json::from_str(line).ok()?, &mut zeros))
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,17 +61,6 @@ struct Soc {
     chip_name: Option<String>,
     #[serde(default)]
     vm: bool,
-}
-
-impl Reports for Macmon {
-    fn feed(&mut self, bytes: &[u8]) -> Vec<GpuSample> {
-        let (mut samples, zeros) = (Vec::new(), &mut self.zeros);
-        self.lines.feed(bytes, |line| {
-            let parsed = serde_json::from_str::<Line>(line).ok();
-            samples.extend(parsed.and_then(|line| sample(line, zeros)));
-        });
-        samples
-    }
 }
 
 fn sample(line: Line, zeros: &mut u32) -> Option<GpuSample> {

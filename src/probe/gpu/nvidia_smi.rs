@@ -4,7 +4,6 @@ use crate::event::GpuSample;
 use crate::event::PowerScope;
 use crate::probe::command::{CommandSource, Ended, Program, Reports};
 use crate::probe::gpu::Places;
-use crate::probe::lines::Lines;
 use crate::probe::source::{Fault, FaultKind};
 use crate::text::numbers::floor_u64;
 
@@ -29,12 +28,7 @@ pub fn source(places: &Places) -> CommandSource {
     };
     // One unknown field makes the whole command fail, so old drivers are asked for less.
     let newer = form(&format!("{FIELDS},{NEWER_FIELDS}"));
-    CommandSource::new(
-        "nvidia-smi",
-        vec![newer, form(FIELDS)],
-        || Box::new(NvidiaSmi::default()),
-        explain,
-    )
+    CommandSource::new("nvidia-smi", vec![newer, form(FIELDS)], reports, explain)
 }
 
 fn explain(ended: &Ended) -> Fault {
@@ -50,17 +44,8 @@ fn explain(ended: &Ended) -> Fault {
 }
 
 /// Reads nvidia-smi's lines.
-#[derive(Debug, Default)]
-pub struct NvidiaSmi {
-    lines: Lines,
-}
-
-impl Reports for NvidiaSmi {
-    fn feed(&mut self, bytes: &[u8]) -> Vec<GpuSample> {
-        let mut samples = Vec::new();
-        self.lines.feed(bytes, |line| samples.extend(sample(line)));
-        samples
-    }
+pub fn reports() -> Reports {
+    Reports::new(sample)
 }
 
 /// One line as a sample. What the driver does not tell (`[N/A]`, `[Not Supported]`…) is no number.

@@ -4,7 +4,6 @@ use crate::event::GpuSample;
 use crate::event::PowerScope;
 use crate::probe::command::{CommandSource, Ended, Program, Reports};
 use crate::probe::gpu::Places;
-use crate::probe::lines::Lines;
 use crate::probe::source::{Fault, FaultKind};
 
 /// Reports after which powermetrics ends by itself and is started anew. Under `sudo` it belongs to
@@ -25,12 +24,7 @@ pub fn source(places: &Places) -> CommandSource {
         "1",
     ]);
     let through_sudo = Program::new([places.sudo.as_str(), "-n"]).args(plain.0.clone());
-    CommandSource::new(
-        "powermetrics",
-        vec![plain, through_sudo],
-        || Box::new(Powermetrics::default()),
-        explain,
-    )
+    CommandSource::new("powermetrics", vec![plain, through_sudo], reports, explain)
 }
 
 fn explain(ended: &Ended) -> Fault {
@@ -44,10 +38,9 @@ fn explain(ended: &Ended) -> Fault {
 }
 
 /// Reads powermetrics' text, of all known systems and chips.
-#[derive(Debug, Default)]
-pub struct Powermetrics {
-    lines: Lines,
-    report: Report,
+pub fn reports() -> Reports {
+    let mut report = Report::default();
+    Reports::new(move |line| report.line(line))
 }
 
 /// What is known of the report that is being read.
@@ -63,15 +56,6 @@ struct Report {
     outer_watts: Option<f64>,
     given: bool,
     begun: bool,
-}
-
-impl Reports for Powermetrics {
-    fn feed(&mut self, bytes: &[u8]) -> Vec<GpuSample> {
-        let (mut samples, report) = (Vec::new(), &mut self.report);
-        self.lines
-            .feed(bytes, |line| samples.extend(report.line(line)));
-        samples
-    }
 }
 
 impl Report {

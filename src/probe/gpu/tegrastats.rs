@@ -4,7 +4,6 @@ use crate::event::GpuSample;
 use crate::probe::command::{CommandSource, Ended, Program, Reports};
 use crate::probe::gpu::Places;
 use crate::probe::gpu::jetson::{Rail, of_rails};
-use crate::probe::lines::Lines;
 use crate::probe::source::{Fault, FaultKind};
 
 /// The source: `tegrastats`.
@@ -16,7 +15,7 @@ pub fn source(places: &Places) -> CommandSource {
             "--interval",
             &places.tick_ms(),
         ])],
-        || Box::new(Tegrastats::default()),
+        reports,
         explain,
     )
 }
@@ -27,17 +26,8 @@ fn explain(ended: &Ended) -> Fault {
 }
 
 /// Reads tegrastats' lines.
-#[derive(Debug, Default)]
-pub struct Tegrastats {
-    lines: Lines,
-}
-
-impl Reports for Tegrastats {
-    fn feed(&mut self, bytes: &[u8]) -> Vec<GpuSample> {
-        let mut samples = Vec::new();
-        self.lines.feed(bytes, |line| samples.extend(sample(line)));
-        samples
-    }
+pub fn reports() -> Reports {
+    Reports::new(sample)
 }
 
 fn sample(line: &str) -> Option<GpuSample> {

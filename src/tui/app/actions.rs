@@ -11,7 +11,6 @@ use crate::tui::keys;
 use crate::tui::keys::{Action, Mode};
 use crate::tui::layout::View;
 use crate::tui::panes::help;
-use crate::tui::theme::Theme;
 
 /// The signal that Ctrl-C stands for.
 const SIGINT: i32 = 2;
@@ -251,12 +250,5 @@ impl App {
             _ => Some(at),
         };
         vec![Effect::Redraw]
-    }
-
-    /// The theme of a name, with the characters of the present one; for pictures and tests.
-    pub fn set_theme(&mut self, name: &str) {
-        let ascii = self.theme.ascii;
-        self.theme = Theme::named(name);
-        self.theme.ascii = ascii;
     }
 }
