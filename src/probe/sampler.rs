@@ -58,6 +58,8 @@ pub struct SourceStatus {
     pub name: String,
     /// What it is up to.
     pub state: SourceState,
+    /// Age of its newest reading, seconds; None before the first.
+    pub age_s: Option<f64>,
     /// What is wrong, if something is.
     pub fault: Option<Fault>,
 }
@@ -176,18 +178,20 @@ impl Health {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        let age_s = progress.latest.map(|latest| now.since(latest));
         let waited = now.since(progress.latest.unwrap_or(progress.started));
         let state = match &progress.fault {
             Some(fault) if fault.kind == FaultKind::Absent => SourceState::Absent,
             Some(fault) if fault.kind.is_final() => SourceState::Unusable,
             Some(_) => SourceState::Failing,
             None if waited > late_s => SourceState::Late,
-            None if progress.latest.is_none() => SourceState::Starting,
+            None if age_s.is_none() => SourceState::Starting,
             None => SourceState::Live,
         };
         SourceStatus {
             name: self.name.clone(),
             state,
+            age_s,
             fault: progress.fault,
         }
     }
@@ -296,6 +300,7 @@ mod tests {
         sender.send(Ok(())).unwrap();
         until(|| !watch.take().is_empty());
         until(|| watch.status()[0].state == SourceState::Late);
+        assert!(watch.status()[0].age_s.unwrap() < 30.0);
         drop(sender);
         until(|| watch.status()[0].state == SourceState::Absent);
     }

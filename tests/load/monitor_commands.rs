@@ -94,7 +94,7 @@ fn a_command_that_answers_is_read_and_gone_after_the_stop() {
     });
     assert_eq!(seen[0].watts, Some(20.25));
     assert_eq!(watch.status()[0].state, SourceState::Live);
-    assert_eq!(watch.status()[0].line(), "");
+    assert_eq!(watch.status()[0].note().why, None);
     let pid = pid_in(&pid);
     assert!(lives(pid));
     watch.stop();
@@ -129,7 +129,7 @@ fn one_that_hangs_is_told_and_killed_with_its_children_and_delays_nobody() {
             SourceState::Late | SourceState::Failing
         )
     });
-    assert_ne!(watch.status()[0].line(), "");
+    assert!(watch.status()[0].note().why.is_some());
     until("the other source is read meanwhile", || {
         samples(&watch).len() >= 3
     });
@@ -237,11 +237,9 @@ fn powermetrics_without_root_says_what_mends_it() {
     ))]);
     let status = fault(&watch);
     assert_eq!(status.state, SourceState::Unusable);
-    assert!(
-        status
-            .line()
-            .starts_with("powermetrics needs root: brew install macmon")
-    );
+    let note = status.note();
+    assert_eq!(note.why.unwrap(), "powermetrics needs root");
+    assert!(note.mend.unwrap().starts_with("brew install macmon"));
 }
 
 #[test]
@@ -311,7 +309,7 @@ fn a_driver_that_does_not_answer_is_told_in_its_own_words() {
     let watch = watch(vec![Box::new(nvidia_smi::source(&places))]);
     let status = fault(&watch);
     assert_eq!(status.state, SourceState::Unusable);
-    assert!(status.line().contains("couldn't communicate"));
+    assert!(status.note().why.unwrap().contains("couldn't communicate"));
 }
 
 #[test]
