@@ -48,14 +48,16 @@ impl Program {
     }
 }
 
+/// Takes one line after the other and returns a sample where one is complete.
+type ReadLine = dyn FnMut(&str) -> Option<GpuSample> + Send;
+
 /// Makes samples of what a command prints, line by line.
 pub struct Reports {
     lines: Lines,
-    read: Box<dyn FnMut(&str) -> Option<GpuSample> + Send>,
+    read: Box<ReadLine>,
 }
 
 impl Reports {
-    /// `read` takes one line after the other and returns a sample where one is complete.
     pub fn new(read: impl FnMut(&str) -> Option<GpuSample> + Send + 'static) -> Self {
         Self {
             lines: Lines::default(),
