@@ -77,12 +77,12 @@ fn bandwidth_of(run: &RunState) -> Option<f64> {
     let info = run.info.as_ref()?;
     let told = info.plan.energy.bandwidth_bytes_s;
     let cards = || {
-        let gpus = gpus::in_use(run.gpus.values().map(|(_, sample)| sample));
+        let gpus = gpus::in_use(run.machine.gpus.values().map(|(_, sample)| sample));
         let known = gpus.iter().map(|gpu| gpu.bandwidth_bytes_s);
         known.sum::<Option<f64>>().filter(|sum| *sum > 0.0)
     };
     let chip = || {
-        let gpus = run.gpus.values();
+        let gpus = run.machine.gpus.values();
         let names = gpus.filter_map(|(_, gpu)| gpu.name.as_deref());
         // The processor counts only where the server runs on it.
         let here = !run.machine.sources.contains_key(ELSEWHERE);

@@ -89,6 +89,7 @@ fn machine(machine: &Machine) -> String {
 
 fn gpus(run: &RunState) -> String {
     let names = run
+        .machine
         .gpus
         .values()
         .filter_map(|(_, sample)| sample.name.clone());

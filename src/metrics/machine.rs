@@ -22,9 +22,13 @@ const METER_US: u64 = 500_000;
 /// A cycle that runs is metered again once it is longer by this part.
 const METERED_TIMES: u64 = 300;
 
-/// What the monitors told so far.
+/// What the monitors told so far, in a run or without one.
 #[derive(Debug, Clone, Default)]
 pub struct MachineState {
+    /// The latest sample of each GPU source.
+    pub gpus: BTreeMap<String, (Stamp, GpuSample)>,
+    /// The latest process table.
+    pub processes: Option<(Stamp, Vec<ProcessSample>)>,
     /// The figures of each GPU source and device over time.
     pub tracks: BTreeMap<String, Track>,
     /// What the server tells of itself, by who tells it.
@@ -37,6 +41,40 @@ pub struct MachineState {
     pub meter: Meter,
     metered: Option<Stamp>,
     tables: Tables,
+}
+
+impl MachineState {
+    /// Takes what a monitor told. What belongs to a run, the energy above all, is the run's to add up.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.what {
+            EventKind::Gpu(sample) => {
+                let source = &sample.source;
+                self.gpus.insert(source.clone(), (at, sample.clone()));
+                let track = self.tracks.entry(source.clone()).or_default();
+                track.push(at, sample);
+            }
+            EventKind::Processes(table) => {
+                self.processes = Some((at, self.tables.take(at, table)));
+            }
+            EventKind::Server(sample) => {
+                let source = sample.source.clone();
+                self.server.insert(source, (at, sample.clone()));
+            }
+            EventKind::Source(note) => {
+                self.sources.insert(note.source.clone(), note.clone());
+            }
+            EventKind::Baseline(baseline) => self.baseline = Some(*baseline),
+            _ => {}
+        }
+    }
+
+    /// Requests that the server answers at once, where the server or the model's runner tells it.
+    pub fn slots(&self) -> Option<u32> {
+        let told = self.server.values();
+        let told = told.filter(|(_, sample)| sample.slots.is_some());
+        told.max_by_key(|(at, _)| *at)?.1.slots
+    }
 }
 
 /// The figures of one device over time.
@@ -157,14 +195,10 @@ impl RunState {
     /// Takes what a monitor told.
     pub(crate) fn observe(&mut self, event: &Event) {
         let at = event.at;
+        self.machine.apply(event);
         match &event.what {
             EventKind::Gpu(sample) => {
-                self.gpus
-                    .insert(sample.source.clone(), (at, sample.clone()));
-                let machine = &mut self.machine;
-                let track = machine.tracks.entry(sample.source.clone()).or_default();
-                track.push(at, sample);
-                machine.meter.push(at, sample);
+                self.machine.meter.push(at, sample);
                 for cycle in self.loaded_cycles() {
                     cycle.gpus.push(sample);
                 }
@@ -182,20 +216,10 @@ impl RunState {
                 }
             }
             EventKind::Processes(table) => {
-                self.processes = Some((at, self.machine.tables.take(at, table)));
                 for cycle in self.loaded_cycles() {
                     cycle.take_processes(table);
                 }
             }
-            EventKind::Server(sample) => {
-                let server = &mut self.machine.server;
-                server.insert(sample.source.clone(), (at, sample.clone()));
-            }
-            EventKind::Source(note) => {
-                let sources = &mut self.machine.sources;
-                sources.insert(note.source.clone(), note.clone());
-            }
-            EventKind::Baseline(baseline) => self.machine.baseline = Some(*baseline),
             _ => {}
         }
     }
@@ -233,13 +257,8 @@ impl RunState {
     /// Requests that the server answers at once, as far as anyone tells: the model's runner, the
     /// server, or what was known at the start.
     pub fn slots(&self) -> Option<u32> {
-        let told = self.machine.server.values();
-        let newest = told
-            .filter(|(_, sample)| sample.slots.is_some())
-            .max_by_key(|(at, _)| *at);
-        newest
-            .and_then(|(_, sample)| sample.slots)
-            .or_else(|| self.info.as_ref()?.target.slots)
+        let told = self.machine.slots();
+        told.or_else(|| self.info.as_ref()?.target.slots)
     }
 
     /// The share of the model in GPU memory, 0–1, where the server tells it; 0 means that the CPU computes.

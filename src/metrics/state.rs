@@ -1,10 +1,7 @@
 //! The run as it stands: a fold over its events.
 
-use std::collections::BTreeMap;
-
 use crate::event::{
-    ClientCost, CycleEnd, Event, EventKind, GpuSample, ProcessSample, RunEnd, RunInfo, Stamp,
-    Warning, WarningKind,
+    ClientCost, CycleEnd, Event, EventKind, RunEnd, RunInfo, Stamp, Warning, WarningKind,
 };
 pub use crate::metrics::cycle::{CycleState, Live};
 use crate::metrics::machine::MachineState;
@@ -30,11 +27,7 @@ pub struct RunState {
     pub load_s: Option<(f64, Option<f64>)>,
     /// The latest client cost.
     pub client: Option<ClientCost>,
-    /// The latest sample of each GPU source.
-    pub gpus: BTreeMap<String, (Stamp, GpuSample)>,
-    /// The latest process table.
-    pub processes: Option<(Stamp, Vec<ProcessSample>)>,
-    /// What else the machine and the server told, over time.
+    /// What the machine and the server told.
     pub machine: MachineState,
     /// Events that have been applied.
     pub events: u64,

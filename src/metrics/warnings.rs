@@ -150,6 +150,7 @@ fn sampler_gaps(run: &RunState) -> Option<Warning> {
 
 fn other_processes(run: &RunState) -> Option<Warning> {
     let others = run
+        .machine
         .gpus
         .values()
         .filter(|(_, sample)| sample.serves != Some(false));

@@ -150,7 +150,10 @@ fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
         told[0].text
     );
     sample.other_processes = Some(2);
-    gappy.gpus.insert("a".to_owned(), (Stamp(0), sample));
+    gappy
+        .machine
+        .gpus
+        .insert("a".to_owned(), (Stamp(0), sample));
     assert_eq!(
         kinds(&gappy),
         [WarningKind::SamplerGap, WarningKind::OtherProcess]

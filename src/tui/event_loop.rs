@@ -77,7 +77,7 @@ where
     let mut errands = JoinSet::new();
     loop {
         if dirty && limiter.is_due(Instant::now()) {
-            app.settle();
+            app.refold();
             let area = match draw(terminal, &app) {
                 Ok(area) => area,
                 Err(error) => return lost(error, app, outbox, shutdown).await,
@@ -120,7 +120,7 @@ where
         {
             let mut wanted = outbox.take(app.update(msg, now));
             if wanted.picture {
-                app.settle();
+                app.refold();
                 let taken = picture(terminal, &app)?;
                 wanted |= outbox.take(app.update(Msg::Pictured(taken), now));
             }

@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::Stamp;
+use crate::metrics::machine::MachineState;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::verdict::Verdict;
 use crate::plan::{Limits, Plan};
@@ -137,6 +138,43 @@ impl<'a> PaneContext<'a> {
     /// The cycle the screen shows.
     pub fn shown_cycle(&self) -> Option<&'a CycleState> {
         self.cycle.and_then(|index| self.run.cycles.get(index))
+    }
+}
+
+/// What the panes of the machine may look at. The monitors are the same with and without a run.
+#[derive(Debug, Clone, Copy)]
+pub struct MachineContext<'a> {
+    /// What the monitors told.
+    pub machine: &'a MachineState,
+    /// The run that the machine works for; None before one.
+    pub run: Option<&'a RunState>,
+    /// The cycle the screen shows.
+    pub cycle: Option<&'a CycleState>,
+    /// Whether the monitors still tell, so that an old reading is worth a word.
+    pub is_told: bool,
+    /// The styles.
+    pub theme: &'a Theme,
+    /// The instant the screen shows.
+    pub now: Stamp,
+    /// Whether this pane has the focus.
+    pub focused: bool,
+    /// How far this pane is scrolled, in lines.
+    pub scroll: usize,
+}
+
+impl<'a> MachineContext<'a> {
+    /// The machine of the run that a pane looks at.
+    pub fn of(cx: &PaneContext<'a>) -> Self {
+        Self {
+            machine: &cx.run.machine,
+            run: Some(cx.run),
+            cycle: cx.shown_cycle(),
+            is_told: cx.run.is_running(),
+            theme: cx.theme,
+            now: cx.now,
+            focused: cx.focused,
+            scroll: cx.scroll,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use crate::tui::MachineContext;
 use crate::tui::app::{App, Screen};
 use crate::tui::lanes::pane::render_as;
 use crate::tui::layout::{Areas, Pane, Room, View};
@@ -67,8 +68,10 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::Ttfb => ttfb::render(frame, area, &cx),
         Pane::Requests => requests::render(frame, area, &cx),
         Pane::Answer => answer::render(frame, area, &cx),
-        Pane::Machine => machine::render(frame, area, &cx),
-        Pane::Processes => processes::render(frame, area, &cx, app.process_sort()),
+        Pane::Machine => machine::render(frame, area, &MachineContext::of(&cx)),
+        Pane::Processes => {
+            processes::render(frame, area, &MachineContext::of(&cx), app.process_sort())
+        }
         Pane::Usage => machine_by_level::render(frame, area, &cx),
         Pane::Log => log::render(frame, area, &cx),
         Pane::Results => results::render(frame, area, &cx),

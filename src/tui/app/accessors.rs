@@ -21,22 +21,23 @@ impl App {
 
     /// What is on the screen.
     pub const fn screen(&self) -> &Screen {
-        &self.screen
+        &self.current.screen
     }
 
     /// Whether panes are on the screen: of a run, or of a view that needs none.
     pub const fn has_panes(&self) -> bool {
-        matches!(self.screen, Screen::Run(_)) || matches!(self.view, View::Preview | View::Runs)
+        matches!(self.current.screen, Screen::Run(_))
+            || matches!(self.view, View::Preview | View::Runs)
     }
 
     /// The run as it stands, whether or not the view is frozen.
     pub const fn run(&self) -> &RunState {
-        &self.run
+        &self.current.run
     }
 
     /// The run as the screen shows it.
     pub fn shown(&self) -> &RunState {
-        self.frozen.as_ref().map_or(&self.run, |frozen| &frozen.run)
+        self.current.shown()
     }
 
     /// The styles.
@@ -104,16 +105,16 @@ impl App {
 
     /// Where the last run was written.
     pub const fn directory(&self) -> Option<&PathBuf> {
-        self.directory.as_ref()
+        self.current.directory.as_ref()
     }
 
     /// Where the run on the screen is written, if it is: its pictures belong there.
     pub fn run_directory(&self) -> Option<PathBuf> {
         let written = || {
-            let info = self.run.info.as_ref()?;
+            let info = self.current.run.info.as_ref()?;
             Some(self.options.runs.as_ref()?.join(&info.id))
         };
-        self.directory.clone().or_else(written)
+        self.current.directory.clone().or_else(written)
     }
 
     /// The order of the table of requests.
@@ -128,12 +129,12 @@ impl App {
 
     /// Whether the view is frozen.
     pub const fn is_frozen(&self) -> bool {
-        self.frozen.is_some()
+        self.current.frozen.is_some()
     }
 
     /// The plan: of the run on the screen, else of the one to come.
     pub fn plan(&self) -> &Plan {
-        match (&self.screen, &self.run.info) {
+        match (&self.current.screen, &self.current.run.info) {
             (Screen::Run(_), Some(info)) => &info.plan,
             _ => &self.options.plan,
         }
@@ -141,7 +142,7 @@ impl App {
 
     /// The server and the model on the screen.
     pub fn target(&self) -> Option<Target> {
-        if let (Screen::Run(_), Some(info)) = (&self.screen, &self.run.info) {
+        if let (Screen::Run(_), Some(info)) = (&self.current.screen, &self.current.run.info) {
             return Some(info.target.clone());
         }
         let found = self.found.as_ref()?;
@@ -150,10 +151,10 @@ impl App {
 
     /// Requests that the server answers at once, as far as anyone tells.
     pub fn slots(&self) -> Option<u32> {
-        match &self.screen {
-            Screen::Run(_) if self.run.info.is_some() => self.run.slots(),
+        match &self.current.screen {
+            Screen::Run(_) if self.current.run.info.is_some() => self.current.run.slots(),
             _ => {
-                let told = self.idle().and_then(|cx| cx.run.slots());
+                let told = self.machine().and_then(|cx| cx.machine.slots());
                 told.or(self.found.as_ref()?.slots)
             }
         }
@@ -161,10 +162,11 @@ impl App {
 
     /// Whether anything on the screen comes from a simulator.
     pub fn is_simulated(&self) -> bool {
-        match &self.screen {
-            Screen::Run(_) if self.run.info.is_some() => {
-                self.run.is_simulated()
+        match &self.current.screen {
+            Screen::Run(_) if self.current.run.info.is_some() => {
+                self.current.run.is_simulated()
                     || self
+                        .current
                         .run
                         .info
                         .as_ref()

@@ -6,7 +6,8 @@ use ratatui::layout::{Position, Rect};
 use crate::load::Command;
 use crate::session::SessionCommand;
 use crate::tui::Exit;
-use crate::tui::app::{App, Dialog, Effect, Frozen, Progress, Screen};
+use crate::tui::app::run_view::Frozen;
+use crate::tui::app::{App, Dialog, Effect, Progress, Screen};
 use crate::tui::keys;
 use crate::tui::keys::{Action, Mode};
 use crate::tui::layout::View;
@@ -69,7 +70,7 @@ impl App {
 
     fn search(&mut self, simulated: bool) -> SessionCommand {
         self.options.simulated = simulated;
-        self.screen = Screen::Searching { url: None };
+        self.current.screen = Screen::Searching { url: None };
         if simulated {
             SessionCommand::Simulate
         } else {
@@ -78,7 +79,7 @@ impl App {
     }
 
     fn ask_to_start(&mut self) -> Vec<Effect> {
-        match self.screen {
+        match self.current.screen {
             Screen::Run(_) => {
                 self.dialog = Some(Dialog::Again);
                 vec![Effect::Redraw]
@@ -93,8 +94,8 @@ impl App {
             self.notice = Some("There is no model to run.".to_owned());
             return vec![Effect::Redraw];
         };
-        self.reset();
-        self.screen = Screen::Run(Progress::Starting);
+        self.current.forget_run();
+        self.current.screen = Screen::Run(Progress::Starting);
         self.show(View::Live);
         let model = Box::new(model);
         let start = match self.options.resume.take() {
@@ -113,7 +114,7 @@ impl App {
             Action::AddLevel => self.ask_level(),
             Action::RemoveLevel => self.ask_removal(),
             Action::Models => {
-                self.screen = Screen::Ready;
+                self.current.screen = Screen::Ready;
                 self.show(View::Live);
             }
             Action::ShowLive => self.show(View::Live),
@@ -172,8 +173,8 @@ impl App {
     pub fn has(&self, view: View) -> bool {
         match view {
             View::Preview | View::Runs => true,
-            View::Live => self.screen != Screen::Archive,
-            View::Results | View::Requests => matches!(self.screen, Screen::Run(_)),
+            View::Live => self.current.screen != Screen::Archive,
+            View::Results | View::Requests => matches!(self.current.screen, Screen::Run(_)),
         }
     }
 
@@ -208,12 +209,12 @@ impl App {
     }
 
     fn freeze(&mut self) {
-        self.frozen = match self.frozen {
+        self.current.frozen = match self.current.frozen {
             Some(_) => None,
             None => Some(Box::new(Frozen {
-                run: self.run.clone(),
+                run: self.current.run.clone(),
                 now: self.pane_now(),
-                answer: self.answer.clone(),
+                answer: self.current.answer.clone(),
             })),
         };
     }
@@ -229,10 +230,10 @@ impl App {
 
     fn follow(&mut self) {
         self.zoomed = false;
-        self.cycle = None;
-        self.request = None;
-        self.frozen = None;
-        self.scroll.clear();
+        self.current.cycle = None;
+        self.current.request = None;
+        self.current.frozen = None;
+        self.current.scroll.clear();
     }
 
     fn scroll_help(&mut self, action: Action) -> Vec<Effect> {

@@ -39,7 +39,7 @@ pub enum Dialog {
 impl App {
     /// Asks for a level to add: the next power of two above the largest level there is.
     pub(super) fn ask_level(&mut self) {
-        let run = &self.run;
+        let run = &self.current.run;
         let known = run.cycles.iter().map(|cycle| cycle.users);
         let largest = known.chain(run.upcoming.iter().copied()).max();
         self.dialog = Some(Dialog::AddLevel {
@@ -50,7 +50,7 @@ impl App {
 
     /// Asks which level to remove: the last one to come.
     pub(super) fn ask_removal(&mut self) {
-        match self.run.upcoming.last() {
+        match self.current.run.upcoming.last() {
             Some(users) => self.dialog = Some(Dialog::RemoveLevel { users: *users }),
             None => self.notice = Some("No level is still to come.".to_owned()),
         }
@@ -92,7 +92,7 @@ impl App {
                 self.dialog = Some(dialog);
                 Vec::new()
             }
-            Dialog::AddLevel { users, .. } if self.run.upcoming.contains(&users) => {
+            Dialog::AddLevel { users, .. } if self.current.run.upcoming.contains(&users) => {
                 self.notice = Some(format!("A level of {users} is to come already."));
                 vec![Effect::Redraw]
             }
@@ -102,7 +102,7 @@ impl App {
     }
 
     fn change_level(&mut self, more: bool) {
-        let to_come = &self.run.upcoming;
+        let to_come = &self.current.run.upcoming;
         self.dialog = match self.dialog {
             Some(Dialog::AddLevel { users, .. }) => Some(Dialog::AddLevel {
                 users: if more { doubled(users) } else { halved(users) },

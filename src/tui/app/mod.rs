@@ -1,12 +1,13 @@
 //! The state of the dashboard and its update: `Msg -> Vec<Effect>`, pure of I/O.
 //!
-//! - `news`: what the session tells; `actions`: what keys do; `pointer`: what the mouse does
-//! - `idle`: what the machine does before a run
+//! - `session_events`: what the session tells; `actions`: what keys do; `mouse`: what the mouse does
+//! - `run_view`: what belongs to the run on the screen, live or replayed
+//! - `machine`: what the machine does before a run
 //! - `preview`: the lanes of the preview and their time
-//! - `select`: which cycle, which request, how far panes are scrolled
-//! - `judged`: the verdict
-//! - `dialog`: questions; `facts`: what panes may ask
-//! - `runs`: the runs that were recorded, `archive`: what keys do with them; `replay`: one of them on the screen
+//! - `navigation`: which cycle, which request, how far panes are scrolled
+//! - `verdict_cache`: the verdict
+//! - `dialog`: questions; `accessors`: what panes may ask
+//! - `runs`: the runs that were recorded, `run_list`: what keys do with them; `replay`: one of them on the screen
 //! - `screen`: what is shown besides panes
 //!
 //! ```text
@@ -20,18 +21,18 @@
 mod accessors;
 mod actions;
 mod dialog;
-mod idle;
+mod machine;
 mod mouse;
 mod navigation;
 mod preview;
 mod replay;
 mod run_list;
+mod run_view;
 mod runs;
 mod screen;
 mod session_events;
 mod verdict_cache;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crossterm::event::{Event, KeyEventKind};
@@ -41,7 +42,7 @@ use tokio::time::Instant;
 use crate::dialect::Discovery;
 use crate::event::Stamp;
 use crate::load::Command;
-use crate::metrics::state::{RunState, Stage};
+use crate::metrics::state::Stage;
 use crate::plan::Limits;
 use crate::session::{SessionCommand, SessionEvent};
 use crate::tui::background::{BackgroundTask, TaskResult};
@@ -50,16 +51,15 @@ use crate::tui::layout::{Areas, Arrangement, Pane, View, layout};
 use crate::tui::panes::processes;
 use crate::tui::panes::requests_view::Sorting;
 use crate::tui::theme::Theme;
-use crate::tui::{AnswerView, Exit, Options, PaneContext, Shutdown};
+use crate::tui::{Exit, Options, PaneContext, Shutdown};
 
 pub use dialog::Dialog;
-use idle::Idle;
-use preview::Preview;
+use machine::IdleMachine;
 use replay::Replay;
 pub use replay::ReplayView;
+use run_view::RunView;
 pub use runs::Runs;
 pub use screen::{Download, Progress, Screen};
-use verdict_cache::Judged;
 
 /// What the dashboard hears.
 #[derive(Debug, Clone)]
@@ -97,49 +97,32 @@ pub enum Effect {
     Quit,
 }
 
-/// A view that was stopped: a copy of what it showed.
-#[derive(Debug, Clone)]
-struct Frozen {
-    run: RunState,
-    now: Stamp,
-    answer: AnswerView,
-}
-
 /// The state of the dashboard.
 #[derive(Debug)]
 pub struct App {
     options: Options,
     theme: Theme,
     size: Size,
-    screen: Screen,
+    /// The latest instant that was told.
+    now: Instant,
     found: Option<Discovery>,
     model: usize,
     download: Option<Download>,
-    run: RunState,
-    /// The latest instant that was told, and when the latest events came.
-    now: Instant,
-    heard: Instant,
-    answer: AnswerView,
-    watched: Option<u64>,
-    frozen: Option<Box<Frozen>>,
+    idle: IdleMachine,
+    /// The run on the screen; while a replay plays, that one.
+    current: RunView,
+    replay: Option<Box<Replay>>,
+    runs: Runs,
     view: View,
     focus: Pane,
     zoomed: bool,
-    cycle: Option<usize>,
-    request: Option<u64>,
     sort: Sorting,
     process_sort: processes::Sorting,
-    scroll: BTreeMap<Pane, usize>,
     dialog: Option<Dialog>,
+    /// How far the help is scrolled, while it is open.
     help: Option<usize>,
     notice: Option<String>,
-    directory: Option<PathBuf>,
     exit: Option<Exit>,
-    preview: Preview,
-    idle: Idle,
-    runs: Runs,
-    replay: Option<Box<Replay>>,
-    judged: Judged,
     /// Effects that are asked for on the way.
     wanted: Vec<Effect>,
 }
@@ -162,39 +145,28 @@ impl App {
         let mut app = Self {
             theme,
             size,
-            screen: Screen::Searching { url: None },
+            now,
             found: None,
             model: 0,
             download: None,
-            run: RunState::default(),
-            now,
-            heard: now,
-            answer: AnswerView::default(),
-            watched: None,
-            frozen: None,
+            idle: IdleMachine::default(),
+            current: RunView::new(Screen::Searching { url: None }, now),
+            replay: None,
+            runs: Runs::default(),
             view: View::Live,
             focus: Pane::Requests,
             zoomed: false,
-            cycle: None,
-            request: None,
             sort: Sorting::default(),
             process_sort: processes::Sorting::default(),
-            scroll: BTreeMap::new(),
             dialog: None,
             help: None,
             notice: None,
-            directory: None,
             exit: None,
-            preview: Preview::new(now),
-            idle: Idle::new(now),
-            runs: Runs::default(),
-            replay: None,
-            judged: Judged::default(),
             wanted: Vec::new(),
             options,
         };
         if let Some(replay) = replay {
-            app.screen = Screen::Archive;
+            app.current.screen = Screen::Archive;
             app.open_replay(*replay);
             return (app, vec![Effect::Redraw]);
         }
@@ -207,7 +179,7 @@ impl App {
         self.advance_lanes();
         let played = self.play();
         if !matches!(msg, Msg::Input(_)) {
-            self.settle();
+            self.refold();
         }
         let mut effects = match msg {
             Msg::Input(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(&key),
@@ -263,10 +235,7 @@ impl App {
 
     /// Whether the run on the screen goes on, or is about to.
     pub const fn is_busy(&self) -> bool {
-        matches!(
-            self.screen,
-            Screen::Run(Progress::Starting | Progress::Going)
-        )
+        self.current.is_busy()
     }
 
     /// What the dashboard is busy with, as far as keys are concerned.
@@ -274,7 +243,7 @@ impl App {
         if self.help.is_some() {
             return Mode::Help;
         }
-        match (&self.dialog, &self.screen) {
+        match (&self.dialog, &self.current.screen) {
             (Some(_), _) => self.dialog_mode(),
             (None, _) if matches!(self.view, View::Runs) => self.runs_mode(),
             (None, _) if self.are_lanes_focused() => Mode::Lanes,
@@ -311,11 +280,15 @@ impl App {
             return stamp;
         }
         if !self.is_ticking() {
-            return self.run.now;
+            return self.current.run.now;
         }
-        let since = self.now.saturating_duration_since(self.heard).as_micros();
+        let since = self
+            .now
+            .saturating_duration_since(self.current.heard)
+            .as_micros();
         Stamp(
-            self.run
+            self.current
+                .run
                 .now
                 .0
                 .saturating_add(u64::try_from(since).unwrap_or(u64::MAX)),
@@ -325,13 +298,13 @@ impl App {
     /// The instant that panes show. Within a cycle it is that of the latest event, so that speeds
     /// do not sag between two reports of progress; if nothing is heard, time goes on.
     fn pane_now(&self) -> Stamp {
-        if let Some(frozen) = &self.frozen {
+        if let Some(frozen) = &self.current.frozen {
             return frozen.now;
         }
         let clock = self.clock();
-        let fresh = clock.since(self.run.now) < 1.0;
-        if fresh && self.run.stage == Stage::Cycle {
-            self.run.now
+        let fresh = clock.since(self.current.run.now) < 1.0;
+        if fresh && self.current.run.stage == Stage::Cycle {
+            self.current.run.now
         } else {
             clock
         }
@@ -339,7 +312,7 @@ impl App {
 
     /// Whether the screen changes with time alone.
     pub fn is_ticking(&self) -> bool {
-        self.run.is_running() && self.is_busy()
+        self.current.run.is_running() && self.is_busy()
     }
 
     /// Where everything stands on a screen of `area`.
@@ -358,14 +331,11 @@ impl App {
     pub fn cx(&self, pane: Pane) -> PaneContext<'_> {
         let shown = self.shown();
         let request = self.shown_request();
-        let answer = self
-            .frozen
-            .as_ref()
-            .map_or(&self.answer, |frozen| &frozen.answer);
+        let answer = self.current.shown_answer();
         PaneContext {
             run: shown,
             limits: self.limits(),
-            verdict: &self.judged.verdict,
+            verdict: &self.current.judged.verdict,
             theme: &self.theme,
             now: self.pane_now(),
             cycle: self.shown_cycle_index(),

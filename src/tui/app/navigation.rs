@@ -17,49 +17,34 @@ const LIST_FRAME: u16 = 3;
 impl App {
     /// The number, among the cycles, of the one that the screen shows.
     pub fn shown_cycle_index(&self) -> Option<usize> {
-        let count = self.shown().cycles.len();
-        self.cycle
-            .filter(|index| *index < count)
-            .or_else(|| count.checked_sub(1))
+        self.current.shown_cycle_index()
     }
 
     fn shown_cycle(&self) -> Option<&CycleState> {
-        self.shown_cycle_index()
-            .and_then(|index| self.shown().cycles.get(index))
+        self.current.shown_cycle()
     }
 
-    /// The request that the screen shows: the chosen one, else one that answers, and that one until
-    /// it ends; after a cycle the last one.
+    /// The request that the screen shows.
     pub fn shown_request(&self) -> Option<u64> {
-        let cycle = self.shown_cycle()?;
-        let live = &cycle.in_flight;
-        let ended = |id: &u64| cycle.requests.iter().rev().any(|record| record.id == *id);
-        let streaming = || live.values().find(|request| request.first_token.is_some());
-        self.request
-            .filter(|id| live.contains_key(id) || ended(id))
-            .or_else(|| self.watched.filter(|id| live.contains_key(id)))
-            .or_else(|| streaming().map(|request| request.id))
-            .or_else(|| live.keys().next().copied())
-            .or_else(|| self.watched.filter(ended))
-            .or_else(|| cycle.requests.last().map(|record| record.id))
+        self.current.shown_request()
     }
 
     /// Sees to it that the answer of the shown request is there, or comes.
     pub(super) fn watch(&mut self) -> Option<Effect> {
         let id = self.shown_request()?;
-        if self.frozen.is_none()
+        if self.current.frozen.is_none()
             && let Some(answer) = self.replayed_answer(id)
         {
-            self.watched = None;
-            self.answer = answer;
+            self.current.watched = None;
+            self.current.answer = answer;
             return None;
         }
-        if let Some(frozen) = &self.frozen
+        if let Some(frozen) = &self.current.frozen
             && frozen.answer.id == id
         {
             return None;
         }
-        if self.frozen.is_none() && self.watched == Some(id) {
+        if self.current.frozen.is_none() && self.current.watched == Some(id) {
             return None;
         }
         let cycle = self.shown_cycle()?;
@@ -67,17 +52,17 @@ impl App {
         let text = ended.and_then(|record| record.answer.clone());
         let in_flight = cycle.in_flight.contains_key(&id);
         let view = text.map(|answer| AnswerView::of(id, &answer));
-        if let Some(frozen) = &mut self.frozen {
+        if let Some(frozen) = &mut self.current.frozen {
             frozen.answer = view.unwrap_or(AnswerView {
                 id,
                 parts: Vec::new(),
             });
             return None;
         }
-        self.watched = Some(id);
-        self.scroll.remove(&Pane::Answer);
+        self.current.watched = Some(id);
+        self.current.scroll.remove(&Pane::Answer);
         let known = view.is_some();
-        self.answer = view.unwrap_or(AnswerView {
+        self.current.answer = view.unwrap_or(AnswerView {
             id,
             parts: Vec::new(),
         });
@@ -87,7 +72,7 @@ impl App {
 
     /// Keys that move.
     pub(super) fn navigate(&mut self, action: Action) {
-        if self.screen == Screen::Ready && !self.has_panes() {
+        if self.current.screen == Screen::Ready && !self.has_panes() {
             self.move_model(action);
             return;
         }
@@ -135,10 +120,10 @@ impl App {
         };
         let to = step.from(at, count);
         // Back on the latest cycle of a run that goes on, the screen follows it again.
-        self.cycle = (to + 1 < count || !self.is_busy()).then_some(to);
-        self.request = None;
-        self.scroll.remove(&Pane::Requests);
-        self.scroll.remove(&Pane::RequestTable);
+        self.current.cycle = (to + 1 < count || !self.is_busy()).then_some(to);
+        self.current.request = None;
+        self.current.scroll.remove(&Pane::Requests);
+        self.current.scroll.remove(&Pane::RequestTable);
         self.keep_place(Pane::Results);
     }
 
@@ -165,7 +150,7 @@ impl App {
         let order = self.order(pane);
         let at = order.iter().position(|id| Some(*id) == shown);
         let to = step.from(at.unwrap_or(0), order.len());
-        self.request = order.get(to).copied();
+        self.current.request = order.get(to).copied();
         self.keep_place(pane);
     }
 
@@ -174,7 +159,7 @@ impl App {
         let chosen = self.order(pane).get(index).copied();
         if chosen.is_some() {
             self.keep_place(pane);
-            self.request = chosen;
+            self.current.request = chosen;
         }
     }
 
@@ -188,12 +173,12 @@ impl App {
     /// Remembers where a list stands, so that its selection moves before the list does.
     pub(super) fn keep_place(&mut self, pane: Pane) {
         let first = self.scrolled(pane);
-        self.scroll.insert(pane, first);
+        self.current.scroll.insert(pane, first);
     }
 
     /// How far `pane` is scrolled, lines. A list always shows its selected row.
     pub(super) fn scrolled(&self, pane: Pane) -> usize {
-        let stored = self.scroll.get(&pane).copied().unwrap_or(0);
+        let stored = self.current.scroll.get(&pane).copied().unwrap_or(0);
         let first = stored.min(self.most_scroll(pane));
         let Some(selected) = self.selected_row(pane) else {
             return first;
@@ -226,7 +211,11 @@ impl App {
                 .map_or(0, |cycle| cycle.in_flight.len() + cycle.requests.len()),
             Pane::Cycles => shown.cycles.len() + shown.upcoming.len(),
             Pane::Results | Pane::Usage => shown.cycles.len(),
-            Pane::Processes => shown.processes.as_ref().map_or(0, |(_, table)| table.len()),
+            Pane::Processes => shown
+                .machine
+                .processes
+                .as_ref()
+                .map_or(0, |(_, table)| table.len()),
             Pane::Answer => self.answer_lines(),
             Pane::Log => shown.warnings.len() + shown.cycles.len() * 4 + 8,
             Pane::RequestDetail => 64,
@@ -258,7 +247,7 @@ impl App {
             let wrapped = text.len() / (width * 2 / 3).max(1);
             text.matches('\n').count() + wrapped + 1
         };
-        let parts = self.answer.parts.iter();
+        let parts = self.current.answer.parts.iter();
         parts.map(|(_, text)| lines(text)).sum()
     }
 
@@ -270,7 +259,7 @@ impl App {
             _ => step,
         };
         let to = step.from(self.scrolled(pane), most + 1);
-        self.scroll.insert(pane, to);
+        self.current.scroll.insert(pane, to);
     }
 }
 

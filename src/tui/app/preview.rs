@@ -96,23 +96,23 @@ impl Preview {
 impl App {
     /// The lanes of the preview, once its view was opened.
     pub fn lanes(&self) -> Option<&Lanes> {
-        self.preview.lanes.as_deref()
+        self.current.preview.lanes.as_deref()
     }
 
     /// Whether the keys of the lanes are heard.
     pub const fn are_lanes_focused(&self) -> bool {
-        self.preview.focused && matches!(self.view, View::Preview)
+        self.current.preview.focused && matches!(self.view, View::Preview)
     }
 
     /// Whether the time of the lanes passes.
     const fn shows_lanes(&self) -> bool {
-        matches!(self.view, View::Preview) && self.frozen.is_none()
+        matches!(self.view, View::Preview) && self.current.frozen.is_none()
     }
 
     /// Brings the lanes to the present.
     pub(super) fn advance_lanes(&mut self) {
-        let time = self.preview.time(self.now);
-        if let Some(lanes) = &mut self.preview.lanes {
+        let time = self.current.preview.time(self.now);
+        if let Some(lanes) = &mut self.current.preview.lanes {
             lanes.tick(time);
         }
     }
@@ -120,19 +120,21 @@ impl App {
     /// Lets the time of the lanes pass or stand still, as the screen is now.
     pub(super) fn sync_lanes(&mut self) {
         let shown = self.shows_lanes();
-        let watched = !self.preview.watch.is_paused();
+        let watched = !self.current.preview.watch.is_paused();
         if shown {
-            let (limits, time) = (self.limits(), self.preview.time(self.now));
-            self.preview.lanes.get_or_insert_with(|| {
+            let (limits, time) = (self.limits(), self.current.preview.time(self.now));
+            self.current.preview.lanes.get_or_insert_with(|| {
                 let texts =
                     [Language::En, Language::Pt].map(|language| Script::essay(language).into());
                 Box::new(Lanes::new(&FIRST_SPEEDS, texts.into(), limits, time))
             });
-            self.preview.take_cycles(&self.run, time, watched);
+            self.current
+                .preview
+                .take_cycles(&self.current.run, time, watched);
         }
         if shown != watched {
-            let stamp = self.preview.stamp(self.now);
-            self.preview.watch.toggle(stamp);
+            let stamp = self.current.preview.stamp(self.now);
+            self.current.preview.watch.toggle(stamp);
         }
     }
 
@@ -143,7 +145,7 @@ impl App {
     }
 
     fn lanes_due(&self) -> Option<Instant> {
-        let preview = &self.preview;
+        let preview = &self.current.preview;
         let due = preview.watch.instant_of(self.lanes()?.next_due()?.0)?;
         preview
             .origin
@@ -152,12 +154,12 @@ impl App {
     }
 
     pub(super) fn focus_lanes(&mut self, focused: bool) {
-        self.preview.focused = focused;
+        self.current.preview.focused = focused;
     }
 
     /// Back from one lane to all of them, or from the lanes to the dashboard.
     pub(super) fn leave_lanes(&mut self) {
-        match &mut self.preview.lanes {
+        match &mut self.current.preview.lanes {
             Some(lanes) if lanes.is_full() => lanes.leave_full(),
             _ => self.focus_lanes(false),
         }
@@ -165,15 +167,15 @@ impl App {
 
     /// Does what a key asks of the lanes.
     pub(super) fn act_on_lanes(&mut self, action: Action) {
-        let time = self.preview.time(self.now);
-        if let Some(lanes) = &mut self.preview.lanes {
+        let time = self.current.preview.time(self.now);
+        if let Some(lanes) = &mut self.current.preview.lanes {
             lanes.act(action, time);
         }
     }
 
     /// Selects a lane and gives the lanes the focus.
     pub(super) fn choose_lane(&mut self, index: usize) {
-        if let Some(lanes) = &mut self.preview.lanes {
+        if let Some(lanes) = &mut self.current.preview.lanes {
             lanes.select(index);
             self.focus_lanes(true);
         }

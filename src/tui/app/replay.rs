@@ -1,9 +1,9 @@
 //! A recorded run on the screen: it plays, stands still, and goes where the user wants it.
 //!
-//! The replay takes the place of the run on the screen; what it replaces stands aside, hears its news as before,
-//! and is there again when the replay is left.
+//! The replay takes the place of the run on the screen. The live run goes on behind it, hears its news as before, and
+//! is there again when the replay is left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::mem::swap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::event::{Answer, Stamp};
 use crate::metrics::state::RunState;
 use crate::store::opened::Opened;
 use crate::tui::AnswerView;
-use crate::tui::app::preview::Preview;
-use crate::tui::app::{App, Frozen, Progress, Screen};
+use crate::tui::app::run_view::RunView;
+use crate::tui::app::{App, Progress, Screen};
 use crate::tui::keys::ReplayAction;
-use crate::tui::layout::{Pane, View};
+use crate::tui::layout::View;
 use crate::tui::player::Player;
 
 /// How far a key goes back or on, seconds of the run.
@@ -30,7 +30,7 @@ const CLOCK: Duration = Duration::from_secs(1);
 /// The same where the clock goes fast.
 const FAST_CLOCK: Duration = Duration::from_millis(100);
 
-/// A replay, and what stands aside meanwhile.
+/// A replay, and the live run that waits behind it.
 #[derive(Debug)]
 pub(super) struct Replay {
     player: Player,
@@ -40,55 +40,8 @@ pub(super) struct Replay {
     played: Instant,
     /// The player went back, and the run on the screen did not follow yet.
     stale: bool,
-    aside: Stand,
-}
-
-/// What the screen shows of a run, and how.
-#[derive(Debug)]
-struct Stand {
-    screen: Screen,
-    run: RunState,
-    heard: Instant,
-    answer: AnswerView,
-    watched: Option<u64>,
-    frozen: Option<Box<Frozen>>,
-    cycle: Option<usize>,
-    request: Option<u64>,
-    scroll: BTreeMap<Pane, usize>,
-    directory: Option<PathBuf>,
-    preview: Preview,
-}
-
-impl Stand {
-    fn of_replay(directory: &Path, now: Instant) -> Self {
-        Self {
-            screen: Screen::Run(Progress::Replay),
-            run: RunState::default(),
-            heard: now,
-            answer: AnswerView::default(),
-            watched: None,
-            frozen: None,
-            cycle: None,
-            request: None,
-            scroll: BTreeMap::new(),
-            directory: Some(directory.to_owned()),
-            preview: Preview::new(now),
-        }
-    }
-
-    fn swap(&mut self, app: &mut App) {
-        swap(&mut self.screen, &mut app.screen);
-        swap(&mut self.run, &mut app.run);
-        swap(&mut self.heard, &mut app.heard);
-        swap(&mut self.answer, &mut app.answer);
-        swap(&mut self.watched, &mut app.watched);
-        swap(&mut self.frozen, &mut app.frozen);
-        swap(&mut self.cycle, &mut app.cycle);
-        swap(&mut self.request, &mut app.request);
-        swap(&mut self.scroll, &mut app.scroll);
-        swap(&mut self.directory, &mut app.directory);
-        swap(&mut self.preview, &mut app.preview);
-    }
+    /// What the session runs or ran.
+    live: RunView,
 }
 
 /// How a replay stands, for the screen.
@@ -119,7 +72,7 @@ impl App {
             over: player.is_over(),
             at_s: player.at().since(begin),
             of_s: player.end().since(begin),
-            imported: self.run.is_imported(),
+            imported: self.current.run.is_imported(),
         })
     }
 
@@ -136,16 +89,19 @@ impl App {
     /// The run that the session runs or ran, and how far it is: behind a replay where there is one.
     pub(super) fn live(&self) -> (&RunState, &Screen) {
         match &self.replay {
-            Some(replay) => (&replay.aside.run, &replay.aside.screen),
-            None => (&self.run, &self.screen),
+            Some(replay) => (&replay.live.run, &replay.live.screen),
+            None => (&self.current.run, &self.current.screen),
         }
     }
 
     /// Opens a run as a replay, in the live view.
     pub(super) fn open_replay(&mut self, opened: Opened) {
         self.close_replay();
-        let mut aside = Stand::of_replay(&opened.directory, self.now);
-        aside.swap(self);
+        let replayed = RunView {
+            directory: Some(opened.directory.clone()),
+            ..RunView::new(Screen::Run(Progress::Replay), self.now)
+        };
+        let live = std::mem::replace(&mut self.current, replayed);
         let mut player = Player::new(opened.events);
         player.set_pace(self.options.pace);
         self.replay = Some(Box::new(Replay {
@@ -154,7 +110,7 @@ impl App {
             answers: opened.answers,
             played: self.now,
             stale: false,
-            aside,
+            live,
         }));
         self.play();
         self.show(View::Live);
@@ -163,22 +119,22 @@ impl App {
         }
     }
 
-    /// Puts back what stood aside.
+    /// Shows the live run again.
     pub(super) fn close_replay(&mut self) {
-        if let Some(mut replay) = self.replay.take() {
-            replay.aside.swap(self);
+        if let Some(replay) = self.replay.take() {
+            self.current = replay.live;
             self.zoomed = false;
         }
     }
 
-    /// Does something to what stands aside, as if it were on the screen.
+    /// Does something to the live run, as if it were on the screen.
     pub(super) fn with_live_view<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let Some(mut replay) = self.replay.take() else {
             return work(self);
         };
-        replay.aside.swap(self);
+        swap(&mut replay.live, &mut self.current);
         let done = work(self);
-        replay.aside.swap(self);
+        swap(&mut replay.live, &mut self.current);
         self.replay = Some(replay);
         done
     }
@@ -192,19 +148,19 @@ impl App {
         replay.played = self.now;
         let events = replay.player.advance(passed);
         for event in events.iter().filter(|_| !replay.stale) {
-            self.run.apply(event);
+            self.current.run.apply(event);
         }
         !events.is_empty()
     }
 
     /// Lets the run on the screen follow a replay that went back. To fold a long run anew takes its time, so it
     /// is done once for all the keys that were pressed since the last frame.
-    pub fn settle(&mut self) {
+    pub fn refold(&mut self) {
         if let Some(replay) = self.replay.as_mut().filter(|replay| replay.stale) {
             replay.stale = false;
-            self.run = replay.player.state();
-            self.preview.rewind(&self.run);
-            self.watched = None;
+            self.current.run = replay.player.state();
+            self.current.preview.rewind(&self.current.run);
+            self.current.watched = None;
             let asks = self.watch();
             self.wanted.extend(asks);
             self.judge();
@@ -222,7 +178,7 @@ impl App {
     /// What the shown request of a replay has answered by now, where its answer was kept.
     pub(super) fn replayed_answer(&self, id: u64) -> Option<AnswerView> {
         let replay = self.replay.as_ref()?;
-        let mut cycles = self.run.cycles.iter().rev();
+        let mut cycles = self.current.run.cycles.iter().rev();
         let sent = cycles.find_map(|cycle| cycle.in_flight.get(&id))?.sent;
         let passed = replay.player.at().0.saturating_sub(sent.0);
         let answer = replay.answers.get(&id)?;
@@ -283,10 +239,10 @@ impl App {
             replay.stale = true;
         }
         for event in replay.player.forward(to).iter().filter(|_| !replay.stale) {
-            self.run.apply(event);
+            self.current.run.apply(event);
         }
-        self.frozen = None;
-        self.watched = None;
+        self.current.frozen = None;
+        self.current.watched = None;
     }
 
     /// A question about the run that goes on has no meaning once it is over; one about the list of runs has.
@@ -327,10 +283,10 @@ impl App {
                 self.options
                     .runs
                     .as_ref()?
-                    .join(&replay.aside.run.info.as_ref()?.id),
+                    .join(&replay.live.run.info.as_ref()?.id),
             )
         };
-        replay.aside.directory.clone().or_else(written)
+        replay.live.directory.clone().or_else(written)
     }
 
     /// The run that is being recorded now.

@@ -181,7 +181,7 @@ impl App {
             TaskResult::Compared(Ok(comparison)) => {
                 self.notice = None;
                 self.runs.comparison = Some(comparison);
-                self.scroll.remove(&Pane::Comparison);
+                self.current.scroll.remove(&Pane::Comparison);
                 if matches!(self.view, View::Runs) {
                     self.focus = Pane::Comparison;
                 }
@@ -260,8 +260,8 @@ impl App {
                 }
                 None => return Err("There is no run to report on."),
             }
-        } else if self.screen == Screen::Run(Progress::Over) || self.replay.is_some() {
-            self.directory.clone()
+        } else if self.current.screen == Screen::Run(Progress::Over) || self.replay.is_some() {
+            self.current.directory.clone()
         } else if self.is_busy() {
             return Err(GOES_ON);
         } else {

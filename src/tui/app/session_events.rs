@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dialect::Discovery;
 use crate::event::{Answer, Event, EventKind, RunEnd};
-use crate::metrics::state::{RunState, Stage};
+use crate::metrics::state::Stage;
 use crate::session::{AnswerText, SessionEvent};
 use crate::tui::AnswerView;
 use crate::tui::app::{App, Download, Effect, Progress, Screen, is_model};
@@ -17,10 +17,10 @@ impl App {
     pub(super) fn news(&mut self, news: SessionEvent) -> Vec<Effect> {
         match news {
             SessionEvent::Searching { url } if !self.is_busy() => {
-                self.screen = Screen::Searching { url: Some(url) };
+                self.current.screen = Screen::Searching { url: Some(url) };
             }
             SessionEvent::NotFound { tried } if !self.is_busy() => {
-                self.screen = Screen::NotFound { tried };
+                self.current.screen = Screen::NotFound { tried };
             }
             SessionEvent::Searching { .. } | SessionEvent::NotFound { .. } => {}
             SessionEvent::Found(discovery) => return self.found_server(discovery),
@@ -40,12 +40,12 @@ impl App {
                 self.notice = result.err().map(|why| format!("Download failed: {why}"));
             }
             SessionEvent::Events(events) => return self.events(&events),
-            SessionEvent::Machine { url, events } => return self.idle_events(&url, &events),
+            SessionEvent::Machine { url, events } => return self.machine_events(&url, &events),
             SessionEvent::Answer(text) => self.answer_text(text),
             SessionEvent::Resumed(events) => {
                 let _redraw = self.events(&events);
                 // Run again means the whole plan.
-                if let Some(info) = &self.run.info {
+                if let Some(info) = &self.current.run.info {
                     self.options.plan = info.plan.clone();
                 }
             }
@@ -84,7 +84,7 @@ impl App {
         if self.is_busy() {
             return vec![Effect::Redraw];
         }
-        self.screen = Screen::Ready;
+        self.current.screen = Screen::Ready;
         // A run that is to go on waits for nobody, if its model is there.
         if self.options.resume.is_some() && self.missing_model().is_none() {
             return self.start();
@@ -93,13 +93,13 @@ impl App {
     }
 
     fn events(&mut self, events: &[Event]) -> Vec<Effect> {
-        self.heard = self.now;
+        self.current.heard = self.now;
         for event in events {
             if matches!(event.what, EventKind::RunStarted(_)) {
-                self.reset();
-                self.screen = Screen::Run(Progress::Going);
+                self.current.forget_run();
+                self.current.screen = Screen::Run(Progress::Going);
             }
-            self.run.apply(event);
+            self.current.run.apply(event);
         }
         if self.is_frozen() {
             return Vec::new();
@@ -107,33 +107,20 @@ impl App {
         vec![Effect::Redraw]
     }
 
-    /// Forgets the run on the screen, for a new one.
-    pub(super) fn reset(&mut self) {
-        self.run = RunState::default();
-        self.answer = AnswerView::default();
-        self.watched = None;
-        self.frozen = None;
-        self.cycle = None;
-        self.request = None;
-        self.directory = None;
-        self.scroll.clear();
-        self.preview.forget_run();
-    }
-
     fn answer_text(&mut self, text: AnswerText) {
-        if Some(text.id) != self.watched {
+        if Some(text.id) != self.current.watched {
             return;
         }
-        if text.restart || self.answer.id != text.id {
-            self.answer = AnswerView {
+        if text.restart || self.current.answer.id != text.id {
+            self.current.answer = AnswerView {
                 id: text.id,
                 parts: Vec::new(),
             };
         }
         for (thinking, part) in text.parts {
-            append(&mut self.answer.parts, thinking, &part);
+            append(&mut self.current.answer.parts, thinking, &part);
         }
-        trim(&mut self.answer.parts, ANSWER_BYTES);
+        trim(&mut self.current.answer.parts, ANSWER_BYTES);
     }
 
     fn finished(
@@ -143,17 +130,17 @@ impl App {
         report: Option<Result<PathBuf, String>>,
     ) {
         self.drop_question();
-        let started = self.run.info.is_some();
-        self.screen = if started {
+        let started = self.current.run.info.is_some();
+        self.current.screen = if started {
             Screen::Run(Progress::Over)
         } else if self.found.is_some() {
             Screen::Ready
         } else {
             Screen::Searching { url: None }
         };
-        if started && self.run.is_running() {
+        if started && self.current.run.is_running() {
             let why = error.clone().unwrap_or_else(|| "it broke off".to_owned());
-            self.run.stage = Stage::Ended(RunEnd::Failed(why));
+            self.current.run.stage = Stage::Ended(RunEnd::Failed(why));
         }
         self.notice = Some(match (error, &directory, report) {
             (Some(why), _, _) => format!("The run could not go on: {why}"),
@@ -166,7 +153,7 @@ impl App {
             (None, Some(at), None) => format!("The run is over. Its files: {}", at.display()),
             (None, None, None) => "The run is over.".to_owned(),
         });
-        self.directory = directory;
+        self.current.directory = directory;
         if self.view == View::Runs {
             self.list_runs();
         }

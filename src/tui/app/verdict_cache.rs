@@ -47,9 +47,9 @@ impl App {
     /// Judges the run that is shown, if its verdict rests on something else by now.
     pub(super) fn judge(&mut self) {
         let ground = Ground::of(self.shown(), self.limits());
-        if self.judged.ground.as_ref() != Some(&ground) {
+        if self.current.judged.ground.as_ref() != Some(&ground) {
             let verdict = Verdict::of_whole_cycles(self.shown(), &ground.limits);
-            self.judged = Judged {
+            self.current.judged = Judged {
                 ground: Some(ground),
                 verdict,
             };

@@ -12,8 +12,8 @@ use crate::metrics::energy::{LEAST_COVERAGE, LEAST_SPAN_S};
 use crate::metrics::gpus;
 use crate::metrics::level_energy::{ELSEWHERE, of_cycles, scope_words};
 use crate::metrics::machine::{Series, Track};
-use crate::metrics::state::CycleState;
-use crate::tui::PaneContext;
+use crate::metrics::state::{CycleState, RunState};
+use crate::tui::MachineContext;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::{gauge, sparkline, text};
@@ -26,11 +26,11 @@ const WIDTHS: (usize, usize, usize) = (7, 9, 10);
 const MINUTES: usize = 180;
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
-    let all: Vec<&GpuSample> = cx.run.gpus.values().map(|(_, sample)| sample).collect();
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>) {
+    let all: Vec<&GpuSample> = cx.machine.gpus.values().map(|(_, sample)| sample).collect();
     let gpus = gpus::in_use(all.iter().copied());
     let title = title(cx, &gpus, &all);
-    frame::pane(frame, area, cx, &title, |buf, inner| {
+    frame::framed(frame, area, (cx.theme, cx.focused), &title, |buf, inner| {
         let width = usize::from(inner.width);
         let mut lines = match gpus.as_slice() {
             [] => Vec::new(),
@@ -52,7 +52,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     });
 }
 
-fn title(cx: &PaneContext<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
+fn title(cx: &MachineContext<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title {
     let name = |sample: &&GpuSample| sample.name.clone().unwrap_or_else(|| sample.source.clone());
     let what = if gpus.is_empty() && !all.is_empty() {
         "Power"
@@ -81,8 +81,8 @@ fn title(cx: &PaneContext<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Title
     Title::new(main).aside(asides.join(" · "))
 }
 
-fn newest_age(cx: &PaneContext<'_>) -> Option<String> {
-    age(cx, cx.run.gpus.values().map(taken))
+fn newest_age(cx: &MachineContext<'_>) -> Option<String> {
+    age(cx, cx.machine.gpus.values().map(taken))
 }
 
 /// When a reading was taken: an exporter may give one that is old already.
@@ -92,9 +92,9 @@ fn taken((at, sample): &(Stamp, GpuSample)) -> Stamp {
 }
 
 /// How old the newest reading is, where it is not of now.
-pub(super) fn age(cx: &PaneContext<'_>, stamps: impl Iterator<Item = Stamp>) -> Option<String> {
+pub(super) fn age(cx: &MachineContext<'_>, stamps: impl Iterator<Item = Stamp>) -> Option<String> {
     let age_s = cx.now.since(stamps.max()?);
-    (cx.run.is_running() && age_s > OLD_S).then(|| format!("{age_s:.0} s old"))
+    (cx.is_told && age_s > OLD_S).then(|| format!("{age_s:.0} s old"))
 }
 
 /// One figure of a device: its name, its value, its series, the whole that a gauge shows a share of.
@@ -139,14 +139,14 @@ const FIGURES: [Figure; 4] = [
     },
 ];
 
-fn gauges(cx: &PaneContext<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'static>> {
+fn gauges(cx: &MachineContext<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'static>> {
     let gauge = |figure: &Figure| gauge_of(cx, gpu, figure, figure.name, width);
     FIGURES.iter().map(gauge).collect()
 }
 
 /// `power  ██████░░   20.3 W  max 31.9 W  ▂▃▅▇`; without its maximum and the last minutes where it is narrow.
 fn gauge_of(
-    cx: &PaneContext<'_>,
+    cx: &MachineContext<'_>,
     gpu: &GpuSample,
     figure: &Figure,
     name: &str,
@@ -154,7 +154,7 @@ fn gauge_of(
 ) -> Line<'static> {
     let theme = cx.theme;
     let (label, value_width, max_width) = WIDTHS;
-    let track = cx.run.machine.tracks.get(&gpu.source);
+    let track = cx.machine.tracks.get(&gpu.source);
     let series = track.map(figure.series);
     let value = (figure.value)(gpu).filter(|value| value.is_finite());
     let most = series.and_then(|series| series.max);
@@ -190,8 +190,8 @@ fn gauge_of(
 }
 
 /// A value of now, or one that is old.
-fn value_style(cx: &PaneContext<'_>, gpu: &GpuSample) -> Style {
-    let at = cx.run.gpus.get(&gpu.source).map(taken);
+fn value_style(cx: &MachineContext<'_>, gpu: &GpuSample) -> Style {
+    let at = cx.machine.gpus.get(&gpu.source).map(taken);
     match age(cx, at.into_iter()) {
         Some(_) => cx.theme.dim,
         None => cx.theme.text,
@@ -199,7 +199,7 @@ fn value_style(cx: &PaneContext<'_>, gpu: &GpuSample) -> Style {
 }
 
 /// Several devices, one a line, and their sum.
-fn table(cx: &PaneContext<'_>, gpus: &[&GpuSample], width: usize) -> Vec<Line<'static>> {
+fn table(cx: &MachineContext<'_>, gpus: &[&GpuSample], width: usize) -> Vec<Line<'static>> {
     let sum = gpus::sum(gpus);
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (number, gpu) in gpus.iter().enumerate() {
@@ -209,7 +209,7 @@ fn table(cx: &PaneContext<'_>, gpus: &[&GpuSample], width: usize) -> Vec<Line<'s
     lines
 }
 
-fn row(cx: &PaneContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<'static> {
+fn row(cx: &MachineContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<'static> {
     let cells = [
         text::number(gpu.watts, 1, " W"),
         text::number(gpu.mhz, 0, " MHz"),
@@ -218,7 +218,7 @@ fn row(cx: &PaneContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<
         text::number(gpu.celsius, 0, " °C"),
     ];
     let bar = width.saturating_sub(4 + 5 * 9).min(12);
-    let track = cx.run.machine.tracks.get(&gpu.source);
+    let track = cx.machine.tracks.get(&gpu.source);
     let most = gpu.limit_watts.or_else(|| track?.watts.max);
     let share = gpu.watts.zip(most).map(|(watts, most)| watts / most);
     let mut spans = vec![Span::styled(format!("{name:<4}"), cx.theme.dim)];
@@ -237,7 +237,7 @@ fn row(cx: &PaneContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Line<
 
 /// What the chip and the machine draw as a whole, where a source tells it beside the GPU's power: on a chip that
 /// shares its memory the GPU is not all that computes.
-fn beside(cx: &PaneContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
+fn beside(cx: &MachineContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
     let [gpu] = gpus else { return None };
     let told = [("chip", gpu.soc_watts), ("machine", gpu.system_watts)];
     let parts: Vec<String> = told
@@ -254,13 +254,14 @@ fn beside(cx: &PaneContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<Lin
 }
 
 /// What the run's cycles cost so far, and a token of the shown one.
-fn energy(cx: &PaneContext<'_>, width: usize) -> Option<Line<'static>> {
-    let wh = of_cycles(&cx.run.cycles).map(|energy| energy.wh());
-    let idle = cx.run.machine.baseline.map(|idle| idle.watts);
+fn energy(cx: &MachineContext<'_>, width: usize) -> Option<Line<'static>> {
+    let energy = cx.run.and_then(|run| of_cycles(&run.cycles));
+    let wh = energy.map(|energy| energy.wh());
+    let idle = cx.machine.baseline.map(|idle| idle.watts);
     if wh.is_none() && idle.is_none() {
         return None;
     }
-    let cycle = cx.shown_cycle();
+    let cycle = cx.cycle;
     let metered = cycle.and_then(|cycle| cycle.machine.energy.as_ref());
     // While a cycle runs, chunks stand for the tokens that nobody has counted yet.
     let (about, tokens) = match cycle {
@@ -289,7 +290,7 @@ fn energy(cx: &PaneContext<'_>, width: usize) -> Option<Line<'static>> {
 
 /// The energy of a cycle up to now, joules; None where too little of it was measured. While it runs the last
 /// reading stands for the moments since, but not for longer: a source that is gone measures no more.
-fn joules_so_far(cx: &PaneContext<'_>, cycle: &CycleState) -> Option<f64> {
+fn joules_so_far(cx: &MachineContext<'_>, cycle: &CycleState) -> Option<f64> {
     let energy = &cycle.machine.energy.as_ref()?.energy;
     if cycle.ended.is_some() {
         let told = energy.span_s >= LEAST_SPAN_S && energy.coverage() >= LEAST_COVERAGE;
@@ -306,8 +307,9 @@ fn joules_so_far(cx: &PaneContext<'_>, cycle: &CycleState) -> Option<f64> {
 }
 
 /// How much of the model the GPU holds, where that is not all.
-fn share(cx: &PaneContext<'_>, width: usize) -> Vec<Line<'static>> {
-    let Some(share) = cx.run.gpu_share().filter(|share| *share < 0.999) else {
+fn share(cx: &MachineContext<'_>, width: usize) -> Vec<Line<'static>> {
+    let share = cx.run.and_then(RunState::gpu_share);
+    let Some(share) = share.filter(|share| *share < 0.999) else {
         return Vec::new();
     };
     let percent = share * 100.0;
@@ -321,12 +323,12 @@ fn share(cx: &PaneContext<'_>, width: usize) -> Vec<Line<'static>> {
 /// What is wrong with the sources, or why nothing is measured. `of` names the sources to tell of; none
 /// means those of GPUs.
 pub(super) fn troubles(
-    cx: &PaneContext<'_>,
+    cx: &MachineContext<'_>,
     of: &[&str],
     width: usize,
     measured: bool,
 ) -> Vec<Line<'static>> {
-    let sources = &cx.run.machine.sources;
+    let sources = &cx.machine.sources;
     let wanted = |name: &str| match of {
         [] => !["processes", "server"].contains(&name),
         names => names.contains(&name) || name == ELSEWHERE,

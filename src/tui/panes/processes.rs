@@ -8,7 +8,8 @@ use ratatui::text::Span;
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{ProcessSample, known_pid};
-use crate::tui::PaneContext;
+use crate::metrics::state::RunState;
+use crate::tui::MachineContext;
 use crate::tui::panes::machine;
 use crate::tui::panes::requests_view::known_first;
 use crate::tui::widgets::frame;
@@ -81,10 +82,14 @@ const COLUMNS: [Column; 11] = [
 ];
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: Sorting) {
-    let processes = cx.run.processes.as_ref().map(|(_, table)| table.as_slice());
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: Sorting) {
+    let processes = cx
+        .machine
+        .processes
+        .as_ref()
+        .map(|(_, table)| table.as_slice());
     let title = title(cx, sort);
-    frame::pane(frame, area, cx, &title, |buf, inner| {
+    frame::framed(frame, area, (cx.theme, cx.focused), &title, |buf, inner| {
         let Some(processes) = processes else {
             let width = usize::from(inner.width);
             let lines = machine::troubles(cx, &["processes"], width, false);
@@ -108,23 +113,24 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: Sor
     });
 }
 
-fn title(cx: &PaneContext<'_>, sort: Sorting) -> Title {
+fn title(cx: &MachineContext<'_>, sort: Sorting) -> Title {
     let arrow = if sort.descending { "▼" } else { "▲" };
     let order = match sort.by {
         Sort::Tree => None,
         by => Some(format!("by {by} {arrow}")),
     };
-    let age = machine::age(cx, cx.run.processes.iter().map(|(at, _)| *at));
+    let age = machine::age(cx, cx.machine.processes.iter().map(|(at, _)| *at));
     let main: Vec<String> = [Some("Server processes".to_owned()), age, order]
         .into_iter()
         .flatten()
         .collect();
-    let slots = cx.run.slots().map(|slots| {
-        let users = cx
-            .run
-            .current()
-            .filter(|c| c.ended.is_none())
-            .map(|c| c.users);
+    let slots = match cx.run {
+        Some(run) => run.slots(),
+        None => cx.machine.slots(),
+    };
+    let slots = slots.map(|slots| {
+        let current = cx.run.and_then(RunState::current);
+        let users = current.filter(|c| c.ended.is_none()).map(|c| c.users);
         match users.filter(|users| *users > slots) {
             Some(users) => format!("slots {slots} · {} of {users} wait", users - slots),
             None => format!("slots {slots}"),
@@ -134,13 +140,10 @@ fn title(cx: &PaneContext<'_>, sort: Sorting) -> Title {
 }
 
 /// Windows knows handles and committed memory instead.
-fn columns(cx: &PaneContext<'_>) -> [Column; 11] {
+fn columns(cx: &MachineContext<'_>) -> [Column; 11] {
     let mut columns = COLUMNS;
-    let os = cx
-        .run
-        .info
-        .as_ref()
-        .and_then(|info| info.machine.os.as_deref());
+    let info = cx.run.and_then(|run| run.info.as_ref());
+    let os = info.and_then(|info| info.machine.os.as_deref());
     if os.is_some_and(|os| os.contains("Windows")) {
         for column in &mut columns {
             column.title = match column.title {
@@ -183,7 +186,7 @@ fn sorted(processes: &[ProcessSample], sort: Sorting) -> Vec<&ProcessSample> {
     list
 }
 
-fn cells(cx: &PaneContext<'_>, process: &ProcessSample) -> Vec<Span<'static>> {
+fn cells(cx: &MachineContext<'_>, process: &ProcessSample) -> Vec<Span<'static>> {
     let count = |value: Option<u32>| text::count(value.map(u64::from));
     let role = process.role.as_deref().unwrap_or(text::UNKNOWN);
     // A server's own word; of the others there is none to know.

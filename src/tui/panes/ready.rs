@@ -39,7 +39,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let [models, plan] = areas(above);
     render_models(frame, models, app);
     render_plan(frame, plan, app);
-    if let Some(cx) = app.idle() {
+    if let Some(cx) = app.machine() {
         let [gpu, table] = below.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
         machine::render(frame, gpu, &cx);
         processes::render(frame, table, &cx, app.process_sort());
@@ -49,7 +49,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 /// All but the machine, and the machine below it, where something is told of it and there is room.
 fn with_machine(area: Rect, app: &App) -> [Rect; 2] {
     let height = match area.height {
-        _ if app.idle().is_none() => 0,
+        _ if app.machine().is_none() => 0,
         ..MACHINE_FROM => 0,
         MACHINE_FROM..30 => MACHINE,
         _ => MACHINE + 2,

@@ -47,13 +47,19 @@ pub fn pane(
     title: &Title,
     body: impl FnOnce(&mut Buffer, Rect),
 ) {
-    bare(frame, area, cx, |buf, area| {
-        let theme = cx.theme;
-        let border = if cx.focused {
-            theme.focus
-        } else {
-            theme.border
-        };
+    framed(frame, area, (cx.theme, cx.focused), title, body);
+}
+
+/// [`pane`] where there is no run: with a theme, and with or without the focus.
+pub fn framed(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    (theme, focused): (&Theme, bool),
+    title: &Title,
+    body: impl FnOnce(&mut Buffer, Rect),
+) {
+    plain(frame, area, theme, |buf, area| {
+        let border = if focused { theme.focus } else { theme.border };
         let room = usize::from(area.width.saturating_sub(2));
         let main = text::fit(&title.main, room.saturating_sub(2)).into_owned();
         let used = text::width(&main) + 2;
@@ -80,12 +86,16 @@ pub fn bare(
     cx: &PaneContext<'_>,
     body: impl FnOnce(&mut Buffer, Rect),
 ) {
+    plain(frame, area, cx.theme, body);
+}
+
+fn plain(frame: &mut Frame<'_>, area: Rect, theme: &Theme, body: impl FnOnce(&mut Buffer, Rect)) {
     let area = area.intersection(frame.area());
     if area.is_empty() {
         return;
     }
     body(frame.buffer_mut(), area);
-    if cx.theme.ascii {
+    if theme.ascii {
         asciify(frame.buffer_mut(), area);
     }
 }
