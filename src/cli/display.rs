@@ -1,6 +1,6 @@
 //! The two ways to follow a session: the dashboard, or the printer.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use color_eyre::eyre::{Result, WrapErr as _};
@@ -13,8 +13,10 @@ use crate::load::Command;
 use crate::platform::shutdown_signal;
 use crate::session::serve::Session;
 use crate::session::{SessionCommand, SessionEvent};
+use crate::tui::app::App;
+use crate::tui::recording::Tape;
 use crate::tui::terminal::{self, Screen};
-use crate::tui::{self, Exit, Shutdown};
+use crate::tui::{self, Exit, Shutdown, UiError};
 
 /// The reports of a run that is over, beside its log.
 pub(crate) fn write_reports(directory: &Path) -> Result<PathBuf, String> {
@@ -38,7 +40,7 @@ pub(crate) fn looks(args: &LookArgs) -> tui::Options {
 pub(crate) async fn dashboard(options: tui::Options, session: Session) -> Result<u8> {
     let Session { asks, news, work } = session;
     crate::platform::yield_to_the_load();
-    let code = on_screen(options, news, asks).await;
+    let code = on_screen(options, news, asks, None).await;
     work.finish().await;
     code
 }
@@ -48,34 +50,48 @@ pub(crate) async fn on_screen(
     options: tui::Options,
     news: mpsc::Receiver<SessionEvent>,
     asks: mpsc::Sender<SessionCommand>,
+    tape: Option<Tape>,
 ) -> Result<u8> {
+    let shutdown = shutdown();
+    let mut screen = Screen::open(options.mouse, tape).wrap_err("the terminal cannot be used")?;
+    let keys = terminal::input().wrap_err("the terminal cannot be read")?;
+    let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
+    let recorded = screen.close();
+    if let Some(directory) = left.as_ref().ok().and_then(App::measured_directory) {
+        point_at(&directory);
+    }
+    Ok(exit_code(left, recorded))
+}
+
+/// The exit code of a dashboard that was left so, and what its recording came to; says what went wrong.
+pub(crate) fn exit_code(left: Result<App, UiError>, recorded: io::Result<()>) -> u8 {
+    let app = match (left, recorded) {
+        (Ok(app), Ok(())) => app,
+        (Err(error), _) => return failed(&error),
+        (Ok(_), Err(error)) => return failed(&format!("the recording cannot be written: {error}")),
+    };
+    match app.exit() {
+        Some(Exit::Signal(signal)) => signal_code(signal),
+        _ => 0,
+    }
+}
+
+/// Says why it could not be done.
+pub(crate) fn failed(why: &dyn std::fmt::Display) -> u8 {
+    complain(&format!("error: {why}"));
+    1
+}
+
+/// The signal that ends a dashboard; it is heard from now on.
+pub(crate) fn shutdown() -> impl Future<Output = Shutdown> {
     let signal = shutdown_signal();
-    let shutdown = async {
+    async {
         match signal.await {
             Ok(signal) => Shutdown { signal },
             // Without signals there is still the keyboard.
             Err(_) => std::future::pending().await,
         }
-    };
-    let mut screen = Screen::open(options.mouse).wrap_err("the terminal cannot be used")?;
-    let keys = terminal::input().wrap_err("the terminal cannot be read")?;
-    let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
-    drop(screen);
-    Ok(match left {
-        Ok(app) => {
-            if let Some(directory) = app.measured_directory() {
-                point_at(&directory);
-            }
-            match app.exit() {
-                Some(Exit::Signal(signal)) => signal_code(signal),
-                _ => 0,
-            }
-        }
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            1
-        }
-    })
+    }
 }
 
 /// Says where the files of the last run are, once the dashboard is gone from the screen.

@@ -40,7 +40,7 @@ pub(crate) fn signal_code(number: i32) -> u8 {
 }
 
 /// Where runs are.
-#[derive(Debug, Args, Clone, Default)]
+#[derive(Debug, Args, Clone, Default, PartialEq)]
 pub struct RunsDir {
     /// Where runs are kept [default: the platform's data folder, tokometer/runs]
     #[arg(long, value_name = "DIR", env = "TOKOMETER_RUNS_DIR")]

@@ -10,6 +10,7 @@ use clap::Args;
 use strum::IntoEnumIterator;
 
 use crate::capture::Format;
+use crate::cli::output::RunsDir;
 use crate::tui::lanes::lanes::FIRST_SPEEDS;
 use crate::tui::lanes::pace::SPEEDS;
 use crate::tui::lanes::text::{Language, Script};
@@ -57,6 +58,10 @@ pub struct PreviewArgs {
     /// Draw with ASCII characters only
     #[arg(long)]
     pub ascii: bool,
+
+    /// Where runs are kept, for the Runs view
+    #[command(flatten)]
+    pub runs_dir: RunsDir,
 }
 
 impl PreviewArgs {

@@ -4,23 +4,25 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::Stamp;
-use crate::plan::Limits;
-
 use crate::capture::Recorder;
 use crate::capture::color_scheme::Look;
 use crate::cli::preview_args::PreviewArgs;
-use crate::tui::lanes::app::App;
+use crate::event::Stamp;
+use crate::plan::Limits;
+use crate::tui::Options;
+use crate::tui::clock::Clock;
 use crate::tui::lanes::lanes::{FIRST_SPEEDS, Lanes, MOST_LANES};
-use crate::tui::lanes::run_loop::Options;
 use crate::tui::lanes::text::Script;
 
 /// The size of a recording that is made without a screen, cells.
 const SIZE: (u16, u16) = (100, 30);
 
+/// How long a recording without an end shows the last token.
+const HOLD: Duration = Duration::from_secs(2);
+
 /// What is to be done.
 #[derive(Debug)]
-pub enum Job {
+pub enum PreviewMode {
     /// [`plain`](crate::cli::preview_plain::plain) to standard output.
     Plain {
         /// The text.
@@ -30,35 +32,28 @@ pub enum Job {
         /// When to end by itself.
         lasting: Option<Duration>,
     },
-    /// [`offline`](crate::tui::lanes::run_loop::offline).
+    /// The dashboard without a terminal, into a recording and as fast as that can be made.
     Offline {
-        /// The lanes.
-        app: Box<App>,
+        /// What it begins with.
+        options: Box<Options>,
         /// Cells.
         size: (u16, u16),
         /// Where it goes.
         recorder: Recorder,
-        /// When to end, unless with the slowest lane.
-        lasting: Option<Duration>,
     },
-    /// [`run`](crate::tui::lanes::run_loop::run) on the terminal.
+    /// The dashboard on the terminal.
     Screen {
-        /// The lanes.
-        app: Box<App>,
-        /// The recorder, and when to end.
-        options: Options,
+        /// What it begins with.
+        options: Box<Options>,
+        /// Where what is shown goes as well.
+        recorder: Option<Recorder>,
     },
 }
 
-impl Job {
+impl PreviewMode {
     /// Reads the text and creates the recording. `measured` are recorded answers that get lanes of
     /// their own; without a terminal, a recording is made offline and all else is plain.
-    pub fn of(
-        args: &PreviewArgs,
-        measured: Vec<Script>,
-        limits: Limits,
-        terminal: bool,
-    ) -> io::Result<Self> {
+    pub fn of(args: &PreviewArgs, measured: Vec<Script>, terminal: bool) -> io::Result<Self> {
         let lanes = args.speed.len() + measured.len();
         if lanes > MOST_LANES {
             let message = format!("{lanes} lanes are more than {MOST_LANES}");
@@ -78,28 +73,36 @@ impl Job {
             None => None,
             Some(path) => Some(Recorder::create(path, Look::of_theme(&args.theme))?),
         };
-        let mut lanes = Lanes::new(&args.speed, texts, limits, Stamp(0));
+        let mut lanes = Lanes::new(&args.speed, texts, Limits::default(), Stamp(0));
         for script in measured {
             lanes.push_text(&script);
             lanes.push_recorded(Arc::new(script), Stamp(0));
             // What was measured is in view, whatever else has room.
             lanes.select(lanes.lanes().len().saturating_sub(1));
         }
-        let app = Box::new(App::new(lanes, args.theme()));
+        let slowest = Duration::from_micros(lanes.end_us());
+        let options = Options {
+            theme: args.theme.clone(),
+            ascii: args.ascii,
+            // Selecting text is left to the terminal.
+            mouse: false,
+            lanes: Some(Box::new(lanes)),
+            lasting: args.lasting,
+            ..Options::default()
+        };
         Ok(match recorder {
             Some(recorder) if offline => Self::Offline {
-                app,
+                options: Box::new(Options {
+                    lasting: args.lasting.or(Some(slowest + HOLD)),
+                    clock: Clock::hurried(),
+                    ..options
+                }),
                 size: args.size.unwrap_or(SIZE),
                 recorder,
-                lasting: args.lasting,
             },
             recorder => Self::Screen {
-                app,
-                options: Options {
-                    recorder,
-                    lasting: args.lasting,
-                    ..Options::default()
-                },
+                options: Box::new(options),
+                recorder,
             },
         })
     }
@@ -117,7 +120,7 @@ mod tests {
         preview: PreviewArgs,
     }
 
-    fn job(args: &[&str], terminal: bool) -> io::Result<Job> {
+    fn mode(args: &[&str], terminal: bool) -> io::Result<PreviewMode> {
         let cli = Cli::parse_from(["preview"].iter().chain(args));
         let answer = Answer {
             text: "one two".to_owned(),
@@ -128,25 +131,22 @@ mod tests {
             }],
         };
         let measured = vec![Script::recorded("4 users", &answer, false)];
-        Job::of(&cli.preview, measured, Limits::default(), terminal)
+        PreviewMode::of(&cli.preview, measured, terminal)
     }
 
     #[test]
     fn a_terminal_gets_the_lanes_and_a_pipe_the_first_of_them() {
-        let Job::Screen { app, options } = job(&[], true).unwrap() else {
+        let PreviewMode::Screen { options, recorder } = mode(&[], true).unwrap() else {
             panic!("no screen")
         };
-        assert_eq!(
-            app.lanes.lanes().len(),
-            5,
-            "four speeds and what was measured"
-        );
-        assert!(options.recorder.is_none());
+        let lanes = options.lanes.unwrap();
+        assert_eq!(lanes.lanes().len(), 5, "four speeds and what was measured");
+        assert!(recorder.is_none());
         for (args, terminal) in [
             (&["--speed", "30"][..], false),
             (&["--speed", "30,9", "--plain"], true),
         ] {
-            let Job::Plain { tok_s, .. } = job(args, terminal).unwrap() else {
+            let PreviewMode::Plain { tok_s, .. } = mode(args, terminal).unwrap() else {
                 panic!("not plain")
             };
             assert!((tok_s - 30.0).abs() < f64::EPSILON);
@@ -163,19 +163,36 @@ mod tests {
             (&["--record", path, "--size", "80x24"], true, (80, 24)),
         ];
         for (args, terminal, expected) in sizes {
-            let Job::Offline { size, .. } = job(args, terminal).unwrap() else {
+            let PreviewMode::Offline { size, .. } = mode(args, terminal).unwrap() else {
                 panic!("not offline")
             };
             assert_eq!(size, expected);
         }
-        let live = job(&["--record", path, "--for", "5s"], true).unwrap();
-        assert!(matches!(live, Job::Screen { options, .. } if options.recorder.is_some()));
+        let live = mode(&["--record", path, "--for", "5s"], true).unwrap();
+        assert!(matches!(live, PreviewMode::Screen { recorder, .. } if recorder.is_some()));
+    }
+
+    #[test]
+    fn a_recording_without_an_end_lasts_until_the_slowest_lane_is_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let (text, record) = (path("a.txt"), path("a.cast"));
+        std::fs::write(&text, "one two three four").unwrap();
+        let args = ["--text", &text, "--speed", "2,40", "--record", &record];
+        let PreviewMode::Offline { options, .. } = mode(&args, false).unwrap() else {
+            panic!("not offline")
+        };
+        assert_eq!(
+            options.lasting,
+            Some(Duration::from_secs(4)),
+            "4 tokens at 2 a second, and 2 s to look at them"
+        );
     }
 
     #[test]
     fn too_many_lanes_are_said_to_be() {
         let many = vec!["9"; 33].join(",");
-        let error = job(&["--speed", &many], true).unwrap_err();
+        let error = mode(&["--speed", &many], true).unwrap_err();
         assert_eq!(error.to_string(), "34 lanes are more than 32");
     }
 }

@@ -58,7 +58,7 @@ pub fn run_replay(args: &ReplayArgs) -> Result<u8> {
     // Nobody measures: nothing is told, and nothing heard.
     let (_silent, news) = mpsc::channel(1);
     let (asks, _unheard) = mpsc::channel(1);
-    screen_runtime()?.block_on(on_screen(options, news, asks))
+    screen_runtime()?.block_on(on_screen(options, news, asks, None))
 }
 
 fn tell(report: &Report, json: bool) -> Result<u8> {

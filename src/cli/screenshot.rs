@@ -1,37 +1,38 @@
 //! `tokometer screenshot`: pictures of the dashboard, still or moving. The real dashboard draws the real
-//! run of the built-in simulated server; only the terminal and the keyboard are missing.
+//! run of the built-in simulated server; a script presses the keys, and only the terminal is missing.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use color_eyre::eyre::{Result, WrapErr as _, eyre};
+use color_eyre::eyre::{Report, Result, WrapErr as _, eyre};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use futures_util::stream;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::layout::Size;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::capture::color_scheme::Look;
 use crate::capture::{Format, Recorder};
-use crate::cli::output::{complain, screen_runtime, signal_code};
+use crate::cli::display::{exit_code, shutdown};
+use crate::cli::output::{complain, screen_runtime};
 use crate::cli::preview_args::{recording, size};
 use crate::cli::{factor, users};
-use crate::event::RunClock;
+use crate::event::EventKind;
 use crate::plan::{CycleShape, Plan};
-use crate::platform::shutdown_signal;
 use crate::probe::setup::Setup;
+use crate::session::SessionEvent;
 use crate::session::serve;
 use crate::session::serve::{Session, SessionOptions};
 use crate::sim::{Fault, SimConfig};
+use crate::tui;
 use crate::tui::Options;
-use crate::tui::app::{App, Effect, Msg, Screen};
 use crate::tui::layout::View;
-use crate::tui::render::render;
+use crate::tui::recording::{Recorded, Tape, Window};
 use crate::tui::theme::Theme;
-
-/// The least time between two frames: 30 a second.
-const FRAME: Duration = Duration::from_micros(33_333);
 
 /// Where chance starts, so that the same command gives much the same picture.
 const SEED: u64 = 7;
@@ -101,17 +102,11 @@ pub fn execute(args: &ScreenshotArgs) -> Result<u8> {
     };
     let session = serve::start_with(options, Some(Setup::default()))
         .wrap_err("the threads of the load could not be started")?;
-    let ended = screen_runtime()?.block_on(async {
-        tokio::select! {
-            Ok(signal) = shutdown_signal() => Ok(Some(signal)),
-            filmed = film(args, session, recorder) => filmed.map(|()| None),
-        }
-    })?;
-    if let Some(signal) = ended {
-        return Ok(signal_code(signal));
+    let code = screen_runtime()?.block_on(film(args, session, recorder))?;
+    if code == 0 {
+        complain(&format!("picture: {}", args.out.display()));
     }
-    complain(&format!("picture: {}", args.out.display()));
-    Ok(0)
+    Ok(code)
 }
 
 /// The dashboard that is filmed.
@@ -131,86 +126,123 @@ fn options(args: &ScreenshotArgs) -> Options {
     }
 }
 
-/// Runs the dashboard without a terminal, from its start to the end of the picture.
-async fn film(args: &ScreenshotArgs, session: Session, mut recorder: Recorder) -> Result<()> {
+/// Runs the dashboard without a terminal, from its start to the end of the picture; returns the exit code.
+async fn film(args: &ScreenshotArgs, session: Session, recorder: Recorder) -> Result<u8> {
     let Session {
         asks,
-        mut news,
+        news,
         work: _work,
     } = session;
     let (columns, rows) = args.size;
-    let Ok(mut terminal) = Terminal::new(TestBackend::new(columns, rows));
-    let is_still = Format::of(&args.out) == Ok(Format::Svg);
-    let lasting = if is_still {
-        Duration::ZERO
-    } else {
-        args.lasting
+    let window = Window::default();
+    let options = options(args);
+    let tape = Tape::within(recorder, options.clock.clone(), Arc::clone(&window));
+    let backend = Recorded::new(TestBackend::new(columns, rows), Some(tape))?;
+    let mut terminal = Terminal::new(backend)?;
+    let (keys, mut pressed) = mpsc::unbounded_channel();
+    let pressed = stream::poll_fn(|cx| pressed.poll_recv(cx));
+    // Room for one: when there is room again, the dashboard knows what it was told.
+    let (told, heard) = mpsc::channel(1);
+    let script = Script {
+        view: args.view,
+        after: args.after,
+        lasting: match Format::of(&args.out) {
+            Ok(Format::Svg) => Duration::ZERO,
+            _ => args.lasting,
+        },
+        window,
+        keys,
     };
-    let clock = RunClock::start();
-    let (mut app, mut effects) = App::new(options(args), Size::new(columns, rows), Instant::now());
-    let mut frame = Instant::now() + FRAME;
-    let mut began: Option<Instant> = None;
-    let mut batch = Vec::new();
-    loop {
-        for effect in effects.drain(..) {
-            if let Effect::SessionCommand(ask) = effect {
-                asks.send(ask).await.wrap_err("the session is gone")?;
-            }
-        }
-        let is_frame = tokio::select! {
-            biased;
-            () = sleep_until(frame) => true,
-            count = news.recv_many(&mut batch, 64) => {
-                if count == 0 {
-                    return Err(eyre!("the session is gone"));
+    let left = tokio::select! {
+        left = tui::run(&mut terminal, pressed, heard, asks, shutdown(), options) => left,
+        broken = script.play(news, told) => return Err(broken),
+    };
+    Ok(exit_code(left, terminal.backend_mut().finish()))
+}
+
+/// Who sits at the keys: starts the run, shows the view, and quits when the picture is taken.
+struct Script {
+    view: View,
+    after: Duration,
+    lasting: Duration,
+    window: Window,
+    keys: mpsc::UnboundedSender<io::Result<Event>>,
+}
+
+impl Script {
+    /// Hands the news on and presses keys at what they tell, until the dashboard is left. Returns only if nothing
+    /// can come of it any more.
+    async fn play(
+        self,
+        mut news: mpsc::Receiver<SessionEvent>,
+        told: mpsc::Sender<SessionEvent>,
+    ) -> Report {
+        let mut has_started = false;
+        let mut end = None;
+        loop {
+            let event = tokio::select! {
+                event = news.recv() => event,
+                () = at(end) => {
+                    // Enter says yes to the question whether to stop the run.
+                    self.press(&[KeyCode::Char('q'), KeyCode::Enter]);
+                    end = None;
+                    continue;
                 }
-                false
+            };
+            let Some(event) = event else {
+                return eyre!("the session is gone");
+            };
+            let keys: &[KeyCode] = match &event {
+                SessionEvent::NotFound { tried } => {
+                    return eyre!("the simulated server did not start: {tried:?}");
+                }
+                SessionEvent::Found(_) if !has_started => &[KeyCode::Enter],
+                SessionEvent::Events(events) if !has_started && is_start(events) => {
+                    has_started = true;
+                    let from = Instant::now() + self.after;
+                    let until = from + self.lasting;
+                    end = Some(until);
+                    self.window.get_or_init(|| (from, until));
+                    &[KeyCode::Char(key_of(self.view))]
+                }
+                _ => &[],
+            };
+            if told.send(event).await.is_err() || told.reserve().await.is_err() {
+                // It was left.
+                return std::future::pending().await;
             }
-        };
-        let now = Instant::now();
-        for news in batch.drain(..) {
-            effects.extend(app.update(Msg::SessionEvent(news), now));
+            self.press(keys);
         }
-        effects.extend(turn(&mut app, args.view, &mut began, now)?);
-        let Some(began) = began.filter(|_| is_frame) else {
-            frame = frame.max(now + FRAME * u32::from(is_frame));
-            continue;
-        };
-        frame = now + FRAME;
-        effects.extend(app.update(Msg::Tick, now));
-        let passed = now.duration_since(began);
-        if passed >= args.after {
-            let Ok(drawn) = terminal.draw(|frame| render(frame, &app));
-            recorder.frame(clock.stamp(now), drawn.buffer)?;
-        }
-        if passed >= args.after + lasting {
-            return recorder.finish(clock.stamp(now)).wrap_err("no picture");
+    }
+
+    /// Presses keys; a dashboard that was left needs none.
+    fn press(&self, keys: &[KeyCode]) {
+        for code in keys {
+            let key = KeyEvent::new(*code, KeyModifiers::NONE);
+            let _ = self.keys.send(Ok(Event::Key(key)));
         }
     }
 }
 
-/// The keys that a user would press: the start, then the view.
-fn turn(
-    app: &mut App,
-    view: View,
-    began: &mut Option<Instant>,
-    now: Instant,
-) -> Result<Vec<Effect>> {
-    let key = |code| Msg::Input(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    match app.screen() {
-        Screen::NotFound { tried } => Err(eyre!("the simulated server did not start: {tried:?}")),
-        Screen::Ready if began.is_none() => Ok(app.update(key(KeyCode::Enter), now)),
-        Screen::Run(_) if app.run().info.is_some() && began.is_none() => {
-            *began = Some(now);
-            let digit = match view {
-                View::Live => '1',
-                View::Results => '2',
-                View::Requests => '3',
-                View::Preview => '4',
-                View::Runs => '5',
-            };
-            Ok(app.update(key(KeyCode::Char(digit)), now))
-        }
-        _ => Ok(Vec::new()),
+fn is_start(events: &[crate::event::Event]) -> bool {
+    let mut events = events.iter();
+    events.any(|event| matches!(event.what, EventKind::RunStarted(_)))
+}
+
+/// The key that shows a view.
+const fn key_of(view: View) -> char {
+    match view {
+        View::Live => '1',
+        View::Results => '2',
+        View::Requests => '3',
+        View::Preview => '4',
+        View::Runs => '5',
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }

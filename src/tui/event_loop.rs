@@ -18,7 +18,7 @@ use ratatui::Terminal;
 use ratatui::backend::Backend;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::capture::color_scheme::Look;
 use crate::capture::still;
@@ -26,6 +26,7 @@ use crate::session::{SessionCommand, SessionEvent};
 use crate::tui::app::{App, Effect, Msg};
 use crate::tui::background;
 use crate::tui::background::{BackgroundTask, TaskResult};
+use crate::tui::clock::Clock;
 use crate::tui::render::render;
 use crate::tui::{Options, Shutdown};
 
@@ -33,7 +34,7 @@ use crate::tui::{Options, Shutdown};
 #[derive(Debug, thiserror::Error)]
 pub enum UiError {
     /// Nothing can be drawn.
-    #[error("the terminal cannot be written: {0}")]
+    #[error("the screen cannot be drawn: {0}")]
     Draw(String),
     /// No key can be read.
     #[error("the terminal cannot be read: {0}")]
@@ -65,9 +66,12 @@ where
     S: Stream<Item = io::Result<Event>> + Unpin,
     F: Future<Output = Shutdown>,
 {
-    let mut limiter = FrameLimiter::new(options.frame);
+    let clock = options.clock.clone();
+    let start = clock.now();
+    let mut limiter = FrameLimiter::new(options.frame, start);
+    let end = options.lasting.map(|lasting| start + lasting);
     let size = terminal.size().map_err(draw_error)?;
-    let (mut app, effects) = App::new(options, size, Instant::now());
+    let (mut app, effects) = App::new(options, size, start);
     let mut outbox = Outbox::new(asks);
     outbox.take(effects);
     let mut dirty = true;
@@ -76,22 +80,29 @@ where
     tokio::pin!(shutdown);
     let mut errands = JoinSet::new();
     loop {
-        if dirty && limiter.is_due(Instant::now()) {
+        if dirty && limiter.is_due(clock.now()) {
             app.refold();
             let area = match draw(terminal, &app) {
                 Ok(area) => area,
                 Err(error) => return lost(error, app, outbox, shutdown).await,
             };
-            limiter.drawn(Instant::now());
+            limiter.drawn(clock.now());
             // A resize that no event told of is found by drawing.
             dirty = outbox
-                .take(app.update(Msg::Sized(area), Instant::now()))
+                .take(app.update(Msg::Sized(area), clock.now()))
                 .redraw;
         }
         for errand in outbox.errands.drain(..) {
             errands.spawn_blocking(|| background::run(errand));
         }
-        let wake = wake(&app, &limiter);
+        let wake = [
+            end.map(|end| (end, Wake::End)),
+            dirty.then(|| (limiter.next(), Wake::Frame)),
+            wake(&app, &limiter)
+                .filter(|_| !dirty)
+                .map(|at| (at, Wake::Tick)),
+        ];
+        let wake = wake.into_iter().flatten().min();
         let msg = tokio::select! {
             biased;
             signal = &mut shutdown => Some(Msg::Shutdown(signal)),
@@ -110,10 +121,13 @@ where
                 heard_all = count == 0;
                 heard_all.then_some(Msg::NewsEnded)
             }
-            () = sleep_until(limiter.next()), if dirty => None,
-            () = at(wake), if !dirty => Some(Msg::Tick),
+            wake = at(&clock, wake) => match wake {
+                Wake::End => Some(Msg::TimeIsUp),
+                Wake::Frame => None,
+                Wake::Tick => Some(Msg::Tick),
+            },
         };
-        let now = Instant::now();
+        let now = clock.now();
         for msg in msg
             .into_iter()
             .chain(batch.drain(..).map(Msg::SessionEvent))
@@ -156,7 +170,7 @@ fn draw<B: Backend>(
     frame.map(|frame| frame.area.as_size()).map_err(draw_error)
 }
 
-/// Draws the screen and writes a picture of it, into the directory of the run if there is one.
+/// Draws the screen and writes a picture of it, into the directory of the run if there is one, else where pictures go.
 fn picture<B: Backend>(
     terminal: &mut Terminal<B>,
     app: &App,
@@ -165,7 +179,8 @@ fn picture<B: Backend>(
     let drawn = terminal.draw(|frame| render(frame, app));
     let drawn = drawn.map_err(draw_error)?;
     let look = Look::of_theme(app.theme().name);
-    let taken = still(&of_run.unwrap_or_default(), drawn.buffer, &look);
+    let at = of_run.unwrap_or_else(|| app.options().pictures.clone());
+    let taken = still(&at, drawn.buffer, &look);
     Ok(taken.map_err(|error| error.to_string()))
 }
 
@@ -177,11 +192,23 @@ fn wake(app: &App, limiter: &FrameLimiter) -> Option<Instant> {
     tick.into_iter().chain(token).min()
 }
 
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
+/// Why the loop wakes though nothing is heard. Of what comes at the same instant the first is done first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wake {
+    /// It was to last until now.
+    End,
+    /// Something changed, and a frame may be drawn.
+    Frame,
+    /// Time alone changes what is shown.
+    Tick,
+}
+
+async fn at(clock: &Clock, wake: Option<(Instant, Wake)>) -> Wake {
+    let Some((instant, wake)) = wake else {
+        return std::future::pending().await;
+    };
+    clock.sleep_until(instant).await;
+    wake
 }
 
 fn draw_error(error: impl std::error::Error) -> UiError {
@@ -198,10 +225,10 @@ struct FrameLimiter {
 }
 
 impl FrameLimiter {
-    fn new(interval: Duration) -> Self {
+    fn new(interval: Duration, now: Instant) -> Self {
         Self {
             interval,
-            last: Instant::now(),
+            last: now,
             fresh: true,
         }
     }
@@ -305,7 +332,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_frame_is_due_at_once_and_the_next_one_a_frame_later() {
-        let mut limiter = FrameLimiter::new(Duration::from_millis(33));
+        let mut limiter = FrameLimiter::new(Duration::from_millis(33), Instant::now());
         assert!(limiter.is_due(Instant::now()));
         limiter.drawn(Instant::now());
         assert!(!limiter.is_due(Instant::now()));

@@ -146,6 +146,8 @@ pub struct Arrangement {
     pub focus: Pane,
     /// Whether it fills the screen.
     pub zoomed: bool,
+    /// Whether there is a line for the verdict.
+    pub verdict: bool,
     /// Cycles that the list of cycles has to hold.
     pub cycles: usize,
 }
@@ -187,7 +189,7 @@ pub fn layout(area: Rect, arrangement: Arrangement) -> Areas {
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
-        Constraint::Length(1),
+        Constraint::Length(u16::from(arrangement.verdict)),
         Constraint::Length(1),
     ]);
     let [header, body, verdict, footer] = area.layout(&rows);

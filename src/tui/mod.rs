@@ -1,25 +1,28 @@
 //! The dashboard.
 //!
 //! - [`terminal`]: raw mode, alternate screen, and their certain restoration
-//! - [`event_loop`]: signals, keys and news in, frames and asks out
+//! - [`event_loop`]: signals, keys and session events in, frames and commands out
 //! - [`app`]: state and its update, `Msg -> Vec<Effect>`, pure of I/O; [`keys`]: the one key table
 //! - [`layout`]: where the panes stand at each size; [`render`]: which of them are drawn
 //! - [`theme`]: the only place that knows colors
-//! - [`panes`]: one file a pane, pure drawing from a [`PaneContext`]
-//! - [`draw`]: the few widgets that the panes share
-//! - [`errands`]: what reads and writes files for it, on a thread of its own
+//! - [`panes`]: one file a pane, pure drawing from a [`PaneContext`]; [`lanes`]: text at the speed of tokens, a view
+//! - [`widgets`]: what the panes share
+//! - [`background`]: what reads and writes files for it, on a thread of its own
+//! - [`recording`]: a terminal whose frames are recorded; [`clock`]: the time it goes by
 //!
-//! It knows `stats`, `event`, `plan`, the lanes of `preview`, the runs of `history` and the session's `SessionCommand` and
-//! `SessionEvent`; of the other modules only the commands that open a screen know it.
+//! `tokometer`, `tokometer replay` and `tokometer preview` are this one loop, begun in another view; `tokometer screenshot`
+//! is the same with keys that a script presses.
 
 pub mod app;
 pub mod background;
+pub mod clock;
 pub mod event_loop;
 pub mod keys;
 pub mod lanes;
 pub mod layout;
 pub mod panes;
 pub mod player;
+pub mod recording;
 pub mod render;
 pub mod terminal;
 pub mod theme;
@@ -35,7 +38,9 @@ use crate::metrics::verdict::Verdict;
 use crate::plan::{Limits, Plan};
 use crate::store::opened::Opened;
 
+use clock::Clock;
 pub use event_loop::{UiError, run};
+use lanes::lanes::Lanes;
 use theme::Theme;
 
 /// What the dashboard is started with.
@@ -43,7 +48,7 @@ use theme::Theme;
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The plan of the run.
     pub plan: Plan,
@@ -69,8 +74,16 @@ pub struct Options {
     pub pace: f64,
     /// Go on with the run in this directory as soon as its server is found.
     pub resume: Option<PathBuf>,
+    /// Lanes to begin with, in the Preview view, instead of a server.
+    pub lanes: Option<Box<Lanes>>,
     /// The shortest time between two frames.
     pub frame: Duration,
+    /// How long it lasts, unless it is left before.
+    pub lasting: Option<Duration>,
+    /// Where pictures go that belong to no run; the current directory if empty.
+    pub pictures: PathBuf,
+    /// The time it goes by.
+    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -88,7 +101,11 @@ impl Default for Options {
             replay: None,
             pace: 1.0,
             resume: None,
+            lanes: None,
             frame: Duration::from_micros(33_334),
+            lasting: None,
+            pictures: PathBuf::new(),
+            clock: Clock::Wall,
         }
     }
 }

@@ -18,7 +18,10 @@ use crate::tui::widgets::frame::asciify;
 pub fn render(frame: &mut Frame<'_>, app: &App) {
     let area = frame.area();
     let areas = app.areas(area);
-    if areas.room == Room::TooSmall {
+    if areas.room == Room::TooSmall && app.view() == View::Preview && !app.has_run() {
+        // There are no numbers to tell; lanes stand anywhere.
+        render_pane(frame, area, Pane::Lanes, app);
+    } else if areas.room == Room::TooSmall {
         too_small::render(frame, area, app);
     } else {
         render_screen(frame, area, &areas, app);
@@ -44,7 +47,7 @@ fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
         if app.focus() == Pane::Runs {
             runs::render_selected(frame, areas.verdict, app);
         }
-    } else if matches!(app.screen(), Screen::Run(_)) {
+    } else if app.has_run() {
         verdict::render(frame, areas.verdict, &app.cx(Pane::Headline));
     }
     footer::render_notice(frame, areas.body, app);
@@ -70,7 +73,7 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::Answer => answer::render(frame, area, &cx),
         Pane::Machine => machine::render(frame, area, &MachineContext::of(&cx)),
         Pane::Processes => {
-            processes::render(frame, area, &MachineContext::of(&cx), app.process_sort())
+            processes::render(frame, area, &MachineContext::of(&cx), app.process_sort());
         }
         Pane::Usage => machine_by_level::render(frame, area, &cx),
         Pane::Log => log::render(frame, area, &cx),

@@ -19,6 +19,8 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use tokio::sync::mpsc;
 
+use crate::tui::recording::{Recorded, Tape};
+
 /// Who holds the terminal: [`COOKED`], [`RAW`] or [`PANICKED`].
 static STATE: AtomicU8 = AtomicU8::new(COOKED);
 /// Whether the mouse is captured.
@@ -40,7 +42,7 @@ const INPUT: usize = 64;
 const FRAME_BYTES: usize = 1 << 16;
 
 /// The backend of the real terminal.
-pub type Backend = CrosstermBackend<BufWriter<Gate<Stdout>>>;
+pub type Backend = Recorded<CrosstermBackend<BufWriter<Gate<Stdout>>>>;
 
 /// The terminal in raw mode; restored when dropped.
 #[derive(Debug)]
@@ -50,8 +52,8 @@ pub struct Screen {
 
 impl Screen {
     /// Takes the terminal: raw mode, alternate screen, the mouse if wanted. Panic hooks that are
-    /// set already run after the terminal is restored.
-    pub fn open(mouse: bool) -> io::Result<Self> {
+    /// set already run after the terminal is restored. What is drawn goes onto the tape as well.
+    pub fn open(mouse: bool, tape: Option<Tape>) -> io::Result<Self> {
         HOOK.call_once(|| {
             let previous = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
@@ -62,10 +64,10 @@ impl Screen {
         enable_raw_mode()?;
         STATE.store(RAW, Ordering::SeqCst);
         MOUSE.store(mouse, Ordering::SeqCst);
-        Self::enter(mouse).inspect_err(|_| give_back(COOKED))
+        Self::enter(mouse, tape).inspect_err(|_| give_back(COOKED))
     }
 
-    fn enter(mouse: bool) -> io::Result<Self> {
+    fn enter(mouse: bool, tape: Option<Tape>) -> io::Result<Self> {
         let mut out = io::stdout();
         execute!(out, EnterAlternateScreen)?;
         if mouse {
@@ -76,13 +78,20 @@ impl Screen {
             state: &STATE,
         };
         let frames = BufWriter::with_capacity(FRAME_BYTES, gate);
-        let terminal = Terminal::new(CrosstermBackend::new(frames))?;
+        let backend = Recorded::new(CrosstermBackend::new(frames), tape);
+        let terminal = backend.and_then(Terminal::new).map_err(io::Error::other)?;
         Ok(Self { terminal })
     }
 
     /// The terminal, to draw on.
     pub fn terminal(&mut self) -> &mut Terminal<Backend> {
         &mut self.terminal
+    }
+
+    /// Gives the terminal back, and ends the recording if there is one.
+    pub fn close(mut self) -> io::Result<()> {
+        give_back(COOKED);
+        self.terminal.backend_mut().finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tokometer preview` as it runs: its real loop, with keys and a clock of the test's.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,27 +9,40 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures_util::stream::{self, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::layout::Size;
 use rstest::rstest;
-use strum::IntoEnumIterator;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokometer::capture::Recorder;
 use tokometer::capture::color_scheme::Look;
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
-use tokometer::tui::lanes::app::{App, Effect, GLOBAL, Global};
+use tokometer::tui::app::{App, Effect, Msg};
 use tokometer::tui::lanes::figures;
-use tokometer::tui::lanes::keys::BINDINGS;
 use tokometer::tui::lanes::lanes::{FIRST_SPEEDS, Lanes};
-use tokometer::tui::lanes::run_loop;
-use tokometer::tui::lanes::run_loop::{Options, PreviewError};
-use tokometer::tui::lanes::screen;
 use tokometer::tui::lanes::text::{Language, Script};
-use tokometer::tui::theme::Theme;
+use tokometer::tui::recording::{Recorded, Tape};
+use tokometer::tui::render::render;
+use tokometer::tui::{self, Exit, Options, Shutdown, UiError};
+
+use crate::fixture::Dash;
+
+/// What `tokometer preview` begins with.
+fn of_text(speeds: &[f64], text: Script) -> Options {
+    let lanes = Lanes::new(speeds, vec![Arc::new(text)], Limits::default(), Stamp(0));
+    Options {
+        lanes: Some(Box::new(lanes)),
+        mouse: false,
+        ..Options::default()
+    }
+}
+
+fn options(speeds: &[f64]) -> Options {
+    of_text(speeds, Script::essay(Language::En))
+}
 
 fn app(speeds: &[f64]) -> App {
-    let texts = vec![Arc::new(Script::essay(Language::En))];
-    let lanes = Lanes::new(speeds, texts, Limits::default(), Stamp(0));
-    App::new(lanes, Theme::named("dark"))
+    App::new(options(speeds), Size::new(80, 24), Instant::now()).0
 }
 
 fn key(code: KeyCode) -> Event {
@@ -44,44 +58,47 @@ fn typed(keys: &[(u64, KeyCode)]) -> impl stream::Stream<Item = io::Result<Event
     Box::pin(keys.chain(stream::pending()))
 }
 
-async fn run(
-    app: App,
-    keys: &[(u64, KeyCode)],
+async fn on<B: ratatui::backend::Backend>(
+    terminal: &mut Terminal<B>,
+    input: impl stream::Stream<Item = io::Result<Event>> + Unpin,
+    shutdown: impl Future<Output = Shutdown>,
     options: Options,
-) -> (Result<App, PreviewError>, String, Duration) {
+) -> Result<App, UiError> {
+    let (_silent, news) = mpsc::channel(1);
+    let (asks, _unheard) = mpsc::channel(1);
+    tui::run(terminal, input, news, asks, shutdown, options).await
+}
+
+async fn run(
+    options: Options,
+    keys: &[(u64, KeyCode)],
+) -> (Result<App, UiError>, String, Duration) {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let start = Instant::now();
-    let ended = run_loop::run(
-        &mut terminal,
-        typed(keys),
-        std::future::pending(),
-        app,
-        options,
-    )
-    .await;
+    let ended = on(&mut terminal, typed(keys), std::future::pending(), options).await;
     (ended, terminal.backend().to_string(), start.elapsed())
 }
 
 fn tokens(app: &App) -> Vec<usize> {
-    let now = app.lanes.now_us();
-    app.lanes
-        .lanes()
-        .iter()
-        .map(|lane| lane.tokens(now))
-        .collect()
+    let lanes = app.lanes().unwrap();
+    let all = lanes.lanes().iter();
+    all.map(|lane| lane.tokens(lanes.now_us())).collect()
+}
+
+/// A signal so many milliseconds from now.
+async fn signal(wait: u64, signal: i32) -> Shutdown {
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+    Shutdown { signal }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_minute_of_the_real_loop_has_the_tokens_of_a_minute() {
-    let mut app = app(&[9.1, 100.0]);
-    let long = "time ".repeat(7_000);
-    let texts = vec![Arc::new(Script::parse("long", &long))];
-    app.lanes = Lanes::new(&[9.1, 100.0, 1.0], texts, Limits::default(), Stamp(0));
+    let long = Script::parse("long", &"time ".repeat(7_000));
     let options = Options {
         lasting: Some(Duration::from_mins(1)),
-        ..Options::default()
+        ..of_text(&[9.1, 100.0, 1.0], long)
     };
-    let (ended, screen, took) = run(app, &[], options).await;
+    let (ended, screen, took) = run(options, &[]).await;
     assert_eq!(tokens(&ended.unwrap()), [546, 6_000, 60]);
     // The last frame is at most a frame's time old.
     let shown = (5_996..=6_000).any(|count| screen.contains(&figures::count(count)));
@@ -92,7 +109,7 @@ async fn a_minute_of_the_real_loop_has_the_tokens_of_a_minute() {
 #[tokio::test(start_paused = true)]
 async fn q_ends_it_and_space_stops_the_time() {
     let keys = [(2_000, KeyCode::Char(' ')), (60_000, KeyCode::Char('q'))];
-    let (ended, screen, took) = run(app(&[20.0]), &keys, Options::default()).await;
+    let (ended, screen, took) = run(options(&[20.0]), &keys).await;
     assert_eq!(tokens(&ended.unwrap()), [40]);
     assert!(screen.contains("PAUSED"), "{screen}");
     assert_eq!(took, Duration::from_secs(62));
@@ -102,15 +119,8 @@ async fn q_ends_it_and_space_stops_the_time() {
 async fn the_end_of_the_input_is_the_end() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let gone = stream::empty();
-    let ended = run_loop::run(
-        &mut terminal,
-        gone,
-        std::future::pending(),
-        app(&[9.0]),
-        Options::default(),
-    )
-    .await;
-    assert!(matches!(ended, Err(PreviewError::Closed)));
+    let ended = on(&mut terminal, gone, std::future::pending(), options(&[9.0])).await;
+    assert!(matches!(ended, Err(UiError::Closed)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,14 +128,15 @@ async fn a_recording_is_whole_though_the_terminal_goes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.gif");
     let keys = typed(&[(2_000, KeyCode::Char('r'))]).take(1);
-    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-    let options = Options {
-        recorder: Some(Recorder::create(&path, Look::dark()).unwrap()),
-        ..Options::default()
-    };
-    let shutdown = std::future::pending();
-    let ended = run_loop::run(&mut terminal, keys, shutdown, app(&[20.0]), options).await;
-    assert!(matches!(ended, Err(PreviewError::Closed)));
+    let options = options(&[20.0]);
+    let recorder = Recorder::create(&path, Look::dark()).unwrap();
+    let tape = Tape::new(recorder, options.clock.clone());
+    let backend = Recorded::new(TestBackend::new(80, 24), Some(tape)).unwrap();
+    let mut terminal = Terminal::new(backend).unwrap();
+    // The terminal goes at once after the key, and the signal that explains it comes late.
+    let ended = on(&mut terminal, keys, signal(2_010, 1), options).await;
+    assert_eq!(ended.unwrap().exit(), Some(Exit::Signal(1)));
+    terminal.backend_mut().finish().unwrap();
     let bytes = std::fs::read(path).unwrap();
     let mut decoder = gif::DecodeOptions::new()
         .read_info(bytes.as_slice())
@@ -140,36 +151,37 @@ async fn a_recording_is_whole_though_the_terminal_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_signal_ends_it() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-    let signal = tokio::time::sleep(Duration::from_secs(1));
-    let ended = run_loop::run(
+    let ended = on(
         &mut terminal,
         typed(&[]),
-        signal,
-        app(&[9.0]),
-        Options::default(),
+        signal(1_000, 15),
+        options(&[9.0]),
     )
-    .await;
-    assert_eq!(tokens(&ended.unwrap()), [9]);
+    .await
+    .unwrap();
+    assert_eq!(tokens(&ended), [9]);
+    assert_eq!(ended.exit(), Some(Exit::Signal(15)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn capital_s_writes_a_picture_and_says_where() {
     let directory = tempfile::tempdir().unwrap();
-    let options = Options {
-        pictures: directory.path().to_owned(),
-        ..Options::default()
-    };
-    let keys = [
-        (500, KeyCode::Char('S')),
-        (10, KeyCode::Char('S')),
-        (500, KeyCode::Char('?')),
-        (5, KeyCode::Char('q')),
-    ];
-    let (ended, ..) = run(app(&[9.0]), &keys, options).await;
-    assert_eq!(
-        ended.unwrap().note,
-        None,
-        "the next key takes the message away"
+    let dash = Dash::start(
+        80,
+        24,
+        Options {
+            pictures: directory.path().to_owned(),
+            ..options(&[9.0])
+        },
+    )
+    .await;
+    dash.keys("SS").await;
+    dash.shows("Picture: ");
+    dash.keys("?").await;
+    let screen = dash.screen();
+    assert!(
+        !screen.contains("Picture: "),
+        "the next key takes the message away\n{screen}"
     );
     let mut names: Vec<_> = std::fs::read_dir(directory.path())
         .unwrap()
@@ -179,18 +191,22 @@ async fn capital_s_writes_a_picture_and_says_where() {
     assert_eq!(names, ["tokometer-1.svg", "tokometer-2.svg"]);
 }
 
-#[test]
-fn the_whole_screen() {
+#[tokio::test(start_paused = true)]
+async fn the_whole_screen() {
     let mut app = app(&FIRST_SPEEDS);
-    app.lanes.tick(Stamp(4_000_000));
+    app.update(Msg::Tick, Instant::now() + Duration::from_secs(4));
     let shown = |app: &App, size: (u16, u16)| {
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-        terminal.draw(|frame| screen::render(frame, app)).unwrap();
+        terminal.draw(|frame| render(frame, app)).unwrap();
         terminal.backend().clone()
     };
     insta::assert_snapshot!("screen_80x24", shown(&app, (80, 24)));
+    insta::assert_snapshot!("screen_120x40", shown(&app, (120, 40)));
     insta::assert_snapshot!("screen_30x7", shown(&app, (30, 7)));
-    app.help = true;
+    for size in [(0, 0), (1, 1), (5, 3), (17, 9), (250, 2)] {
+        shown(&app, size);
+    }
+    app.update(Msg::Input(key(KeyCode::Char('?'))), Instant::now());
     insta::assert_snapshot!("help_80x24", shown(&app, (80, 24)));
     for size in [(0, 0), (1, 1), (5, 3), (17, 9), (250, 2)] {
         shown(&app, size);
@@ -198,48 +214,70 @@ fn the_whole_screen() {
 }
 
 #[rstest]
-#[case(KeyCode::Char('q'), Some(Effect::Quit))]
-#[case(KeyCode::Char('S'), Some(Effect::Picture))]
-#[case(KeyCode::Char('t'), Some(Effect::Draw))]
-#[case(KeyCode::Char('5'), Some(Effect::Draw))]
-#[case(KeyCode::Char('z'), None)]
-#[case(KeyCode::F(3), None)]
-fn what_keys_do(#[case] code: KeyCode, #[case] effect: Option<Effect>) {
-    assert_eq!(app(&[9.0]).input(&key(code), Stamp(0)), effect);
+#[case(KeyCode::Char('q'), &[Effect::Quit])]
+#[case(KeyCode::Char('S'), &[Effect::Picture])]
+#[case(KeyCode::Char('t'), &[Effect::Redraw])]
+#[case(KeyCode::Char('5'), &[Effect::Redraw])]
+#[case(KeyCode::Char('z'), &[])]
+#[case(KeyCode::F(3), &[])]
+#[tokio::test(start_paused = true)]
+async fn what_keys_do(#[case] code: KeyCode, #[case] effects: &[Effect]) {
+    let done = app(&[9.0]).update(Msg::Input(key(code)), Instant::now());
+    assert_eq!(done, effects);
 }
 
-#[test]
-fn control_c_quits_and_control_q_does_not() {
-    let control = |c| Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL));
-    assert_eq!(
-        app(&[9.0]).input(&control('c'), Stamp(0)),
-        Some(Effect::Quit)
-    );
-    assert_eq!(app(&[9.0]).input(&control('q'), Stamp(0)), None);
+#[tokio::test(start_paused = true)]
+async fn control_c_quits_and_control_q_does_not() {
+    let control = |c| {
+        Msg::Input(Event::Key(KeyEvent::new(
+            KeyCode::Char(c),
+            KeyModifiers::CONTROL,
+        )))
+    };
+    let mut left = app(&[9.0]);
+    assert_eq!(left.update(control('c'), Instant::now()), [Effect::Quit]);
+    assert_eq!(left.exit(), Some(Exit::Signal(2)));
+    assert_eq!(app(&[9.0]).update(control('q'), Instant::now()), []);
 }
 
-#[test]
-fn themes_come_round() {
+#[tokio::test(start_paused = true)]
+async fn themes_come_round() {
     let mut app = app(&[9.0]);
     let names: Vec<&str> = (0..4)
         .map(|_| {
-            app.input(&key(KeyCode::Char('t')), Stamp(0));
-            app.theme.name
+            app.update(Msg::Input(key(KeyCode::Char('t'))), Instant::now());
+            app.theme().name
         })
         .collect();
     assert_eq!(names, ["light", "mono", "dark", "light"]);
 }
 
-#[test]
-fn no_global_key_is_a_key_of_the_lanes() {
-    for row in GLOBAL {
-        let taken = BINDINGS.iter().any(|lane| lane.keys.contains(&row.key));
-        assert!(!taken, "{:?}", row.key);
+#[tokio::test(start_paused = true)]
+async fn keys_mean_what_they_mean_in_the_dashboard() {
+    let archive = tempfile::tempdir().unwrap();
+    let mut dash = Dash::start(
+        80,
+        24,
+        Options {
+            archive: Some(Path::to_owned(archive.path())),
+            ..options(&[9.0])
+        },
+    )
+    .await;
+    dash.keys("<esc>").await;
+    dash.shows("Enter use lanes");
+    dash.keys("<enter>p").await;
+    dash.shows("20 tok/s");
+    // Digits show views; without a run there are two, and the lanes are there again afterwards.
+    for (key, text) in [
+        ("1", "There is no run on the screen"),
+        ("5", "Runs"),
+        ("4", "20 tok/s"),
+    ] {
+        dash.keys(key).await;
+        dash.shows(text);
     }
-    for action in Global::iter() {
-        assert!(
-            GLOBAL.iter().any(|row| row.action == action),
-            "{action:?} has no key"
-        );
-    }
+    assert_eq!(dash.asks(), [], "there is no session to ask");
+    dash.keys("q").await;
+    assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
 }

@@ -168,7 +168,10 @@ fn speed_changes_from_here_on_for_the_selected_lane_alone() {
     lanes.act(Action::Faster, Stamp(2 * SECOND));
     lanes.tick(Stamp(4 * SECOND));
     assert_eq!(counts(&lanes), [80, 90]);
-    lanes.act(Action::Preset(6), Stamp(4 * SECOND));
+    for preset in [30.0, 55.0, 100.0] {
+        lanes.act(Action::NextPreset, Stamp(4 * SECOND));
+        assert!((lanes.lanes()[1].speed() - preset).abs() < 1e-9);
+    }
     lanes.tick(Stamp(5 * SECOND));
     assert_eq!(counts(&lanes), [100, 190]);
     lanes.act(Action::NextPreset, Stamp(5 * SECOND));
@@ -213,7 +216,7 @@ fn a_recording_plays_its_wait_its_thinking_and_its_gaps() {
     lanes.act(Action::Wait, Stamp(2 * SECOND));
     lanes.tick(Stamp(2 * SECOND + 50_000));
     assert_eq!(counts(&lanes)[1], 2, "without its wait");
-    lanes.act(Action::Preset(9), Stamp(2 * SECOND + 50_000));
+    lanes.act(Action::NextPreset, Stamp(2 * SECOND + 50_000));
     assert!(
         (lanes.lanes()[1].tok_s().unwrap() - 20.0).abs() < 1e-9,
         "9 gaps of 50 ms"

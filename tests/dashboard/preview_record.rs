@@ -11,49 +11,71 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossterm::event::Event;
+use futures_util::stream;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokometer::capture::color_scheme::Look;
 use tokometer::capture::{Format, Recorder};
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
-use tokometer::tui::lanes::app::App;
+use tokometer::tui::app::{App, Msg};
+use tokometer::tui::clock::Clock;
 use tokometer::tui::lanes::lanes::{FIRST_SPEEDS, Lanes};
-use tokometer::tui::lanes::run_loop;
-use tokometer::tui::lanes::screen;
 use tokometer::tui::lanes::text::{Language, Script};
-use tokometer::tui::theme::Theme;
+use tokometer::tui::recording::{Recorded, Tape};
+use tokometer::tui::render::render;
+use tokometer::tui::{self, Exit, Options};
 
 const SIZE: (u16, u16) = (100, 30);
 
-fn app() -> App {
+fn options() -> Options {
     let texts = vec![Arc::new(Script::essay(Language::En))];
     let lanes = Lanes::new(&FIRST_SPEEDS, texts, Limits::default(), Stamp(0));
-    App::new(lanes, Theme::named("dark"))
+    Options {
+        lanes: Some(Box::new(lanes)),
+        lasting: Some(Duration::from_secs(5)),
+        clock: Clock::hurried(),
+        ..Options::default()
+    }
 }
 
 /// Four lanes for 5 s in a file of this name.
-fn recorded(directory: &Path, name: &str) -> PathBuf {
+async fn recorded(directory: &Path, name: &str) -> PathBuf {
     let path = directory.join(name);
     let recorder = Recorder::create(&path, Look::dark()).unwrap();
-    let lasting = Some(Duration::from_secs(5));
-    let lasted = run_loop::offline(app(), SIZE, recorder, lasting).unwrap();
-    assert_eq!(lasted, Duration::from_secs(5));
+    let options = options();
+    let clock = options.clock.clone();
+    let start = clock.now();
+    let tape = Tape::new(recorder, clock.clone());
+    let backend = Recorded::new(TestBackend::new(SIZE.0, SIZE.1), Some(tape)).unwrap();
+    let mut terminal = Terminal::new(backend).unwrap();
+    let keys = stream::pending::<std::io::Result<Event>>();
+    let (_silent, news) = mpsc::channel(1);
+    let (asks, _unheard) = mpsc::channel(1);
+    let never = std::future::pending();
+    let left = tui::run(&mut terminal, keys, news, asks, never, options).await;
+    assert_eq!(left.unwrap().exit(), Some(Exit::Quit));
+    assert_eq!(clock.now() - start, Duration::from_secs(5));
+    terminal.backend_mut().finish().unwrap();
     path
 }
 
 /// The screen `seconds` after the start, as it is drawn.
 fn drawn(seconds: f64) -> Buffer {
-    let mut app = app();
-    app.lanes
-        .tick(Stamp(tokometer::text::numbers::floor_u64(seconds * 1e6)));
+    let start = Instant::now();
+    let (mut app, _) = App::new(options(), Size::new(SIZE.0, SIZE.1), start);
+    let passed = tokometer::text::numbers::floor_u64(seconds * 1e6);
+    app.update(Msg::Tick, start + Duration::from_micros(passed));
     let mut terminal = Terminal::new(TestBackend::new(SIZE.0, SIZE.1)).unwrap();
-    terminal.draw(|frame| screen::render(frame, &app)).unwrap();
+    terminal.draw(|frame| render(frame, &app)).unwrap();
     terminal.backend().buffer().clone()
 }
 
@@ -94,10 +116,10 @@ fn rows(buffer: &Buffer) -> Vec<String> {
     buffer.content().chunks(width).map(row).collect()
 }
 
-#[test]
-fn a_cast_shows_on_a_terminal_what_was_drawn_at_every_moment() {
+#[tokio::test]
+async fn a_cast_shows_on_a_terminal_what_was_drawn_at_every_moment() {
     let directory = tempfile::tempdir().unwrap();
-    let cast = fs::read_to_string(recorded(directory.path(), "demo.cast")).unwrap();
+    let cast = fs::read_to_string(recorded(directory.path(), "demo.cast").await).unwrap();
     let (header, screens) = played(&cast);
     assert_eq!(
         (&header["version"], &header["width"], &header["height"]),
@@ -150,10 +172,10 @@ fn a_cast_has_the_colors_and_follows_a_change_of_size() {
     );
 }
 
-#[test]
-fn a_gif_plays_at_the_real_speed() {
+#[tokio::test]
+async fn a_gif_plays_at_the_real_speed() {
     let directory = tempfile::tempdir().unwrap();
-    let bytes = fs::read(recorded(directory.path(), "demo.gif")).unwrap();
+    let bytes = fs::read(recorded(directory.path(), "demo.gif").await).unwrap();
     let mut decoder = gif::DecodeOptions::new()
         .read_info(bytes.as_slice())
         .unwrap();
@@ -170,10 +192,10 @@ fn a_gif_plays_at_the_real_speed() {
     assert!(bytes.len() < 700_000, "{} bytes for 5 s", bytes.len());
 }
 
-#[test]
-fn an_svg_is_the_last_screen() {
+#[tokio::test]
+async fn an_svg_is_the_last_screen() {
     let directory = tempfile::tempdir().unwrap();
-    let document = fs::read_to_string(recorded(directory.path(), "demo.svg")).unwrap();
+    let document = fs::read_to_string(recorded(directory.path(), "demo.svg").await).unwrap();
     assert!(document.starts_with("<svg ") && document.ends_with("</svg>\n"));
     assert!(
         document.contains(">5.0 s<")
@@ -183,21 +205,6 @@ fn an_svg_is_the_last_screen() {
     for word in ["tok/s", "Brysbaert 2019"] {
         assert!(document.contains(word), "{word}");
     }
-}
-
-#[test]
-fn a_recording_without_an_end_lasts_until_the_slowest_lane_is_through() {
-    let directory = tempfile::tempdir().unwrap();
-    let recorder = Recorder::create(&directory.path().join("short.cast"), Look::dark()).unwrap();
-    let texts = vec![Arc::new(Script::parse("short", "one two three four"))];
-    let lanes = Lanes::new(&[2.0, 40.0], texts, Limits::default(), Stamp(0));
-    let app = App::new(lanes, Theme::named("dark"));
-    let lasted = run_loop::offline(app, SIZE, recorder, None).unwrap();
-    assert_eq!(
-        lasted,
-        Duration::from_secs(4),
-        "4 tokens at 2 a second, and 2 s to look at them"
-    );
 }
 
 #[test]

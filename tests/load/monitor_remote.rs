@@ -18,9 +18,9 @@ use tokometer::event::{Event, EventKind, SourceState};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::verdict::Verdict;
 use tokometer::plan::Limits;
-use tokometer::tui::PaneContext;
 use tokometer::tui::panes::{machine, processes};
 use tokometer::tui::theme::Theme;
+use tokometer::tui::{MachineContext, PaneContext};
 
 /// A page that is made anew each time; `make` is told how often it was asked for before.
 fn changing(make: impl Fn(usize) -> String + Send + Sync + 'static) -> String {
@@ -171,6 +171,7 @@ fn pane(events: &[Event], which: &str) -> String {
         focused: false,
         scroll: 0,
     };
+    let cx = MachineContext::of(&cx);
     let mut terminal = Terminal::new(TestBackend::new(110, 12)).unwrap();
     let drawn = terminal.draw(|frame| match which {
         "machine" => machine::render(frame, Rect::new(0, 0, 110, 12), &cx),

@@ -7,6 +7,7 @@ use crate::event::{Model, Target};
 use crate::metrics::state::RunState;
 use crate::plan::Plan;
 use crate::tui::app::{App, Dialog, Download, Screen, is_model};
+use crate::tui::keys::Scope;
 use crate::tui::layout::{Pane, View};
 use crate::tui::panes::processes;
 use crate::tui::panes::requests_view::Sorting;
@@ -28,6 +29,11 @@ impl App {
     pub const fn has_panes(&self) -> bool {
         matches!(self.current.screen, Screen::Run(_))
             || matches!(self.view, View::Preview | View::Runs)
+    }
+
+    /// Whether a run is on the screen, or about to be.
+    pub const fn has_run(&self) -> bool {
+        matches!(self.current.screen, Screen::Run(_))
     }
 
     /// The run as it stands, whether or not the view is frozen.
@@ -68,6 +74,14 @@ impl App {
     /// How far the help is scrolled, if it is open, lines.
     pub const fn help(&self) -> Option<usize> {
         self.help
+    }
+
+    /// The keys that the help begins with: where there is only the preview, those of the lanes.
+    pub fn first_help(&self) -> Scope {
+        match self.view {
+            View::Preview if !self.has_run() => Scope::Lanes,
+            _ => Scope::Running,
+        }
     }
 
     /// A word to the user, until the next key.
@@ -173,7 +187,8 @@ impl App {
                         .is_some_and(|info| info.target.simulated)
             }
             Screen::Searching { .. } => self.options.simulated,
-            Screen::NotFound { .. } | Screen::Archive => false,
+            Screen::Archive => self.view == View::Preview && self.has_simulated_lanes(),
+            Screen::NotFound { .. } => false,
             _ => self.found.as_ref().is_some_and(|found| found.simulated),
         }
     }

@@ -80,6 +80,8 @@ pub enum Msg {
     TaskResult(TaskResult),
     /// A signal.
     Shutdown(Shutdown),
+    /// It lasted as long as it was to.
+    TimeIsUp,
 }
 
 /// What the dashboard wants done.
@@ -131,6 +133,7 @@ impl App {
     /// The dashboard as it starts, on a screen of `size`; and what it asks first.
     pub fn new(mut options: Options, size: Size, now: Instant) -> (Self, Vec<Effect>) {
         let replay = options.replay.take();
+        let lanes = options.lanes.take();
         let mut theme = Theme::named(if options.no_color {
             "mono"
         } else {
@@ -170,6 +173,11 @@ impl App {
             app.open_replay(*replay);
             return (app, vec![Effect::Redraw]);
         }
+        if let Some(lanes) = lanes {
+            app.current.screen = Screen::Archive;
+            app.open_lanes(lanes);
+            return (app, vec![Effect::Redraw]);
+        }
         (app, vec![Effect::SessionCommand(first), Effect::Redraw])
     }
 
@@ -193,6 +201,7 @@ impl App {
             Msg::Pictured(result) => self.pictured(result),
             Msg::TaskResult(told) => self.told(told),
             Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
+            Msg::TimeIsUp => self.leave(Exit::Quit),
         };
         self.keep_view();
         self.judge();
@@ -322,6 +331,7 @@ impl App {
             view: self.view,
             focus: self.focus,
             zoomed: self.zoomed,
+            verdict: self.view != View::Preview || self.has_run(),
             cycles: shown.cycles.len() + shown.upcoming.len(),
         };
         layout(area, arrangement)

@@ -99,6 +99,20 @@ impl App {
         self.current.preview.lanes.as_deref()
     }
 
+    /// Whether any lane replays what a simulated server answered.
+    pub(super) fn has_simulated_lanes(&self) -> bool {
+        let lanes = self.lanes().map_or(&[][..], Lanes::lanes);
+        lanes.iter().any(|lane| lane.script().simulated)
+    }
+
+    /// Begins with these lanes, which have the keys.
+    pub(super) fn open_lanes(&mut self, lanes: Box<Lanes>) {
+        self.current.preview.lanes = Some(lanes);
+        self.show(View::Preview);
+        self.focus_lanes(true);
+        self.sync_lanes();
+    }
+
     /// Whether the keys of the lanes are heard.
     pub const fn are_lanes_focused(&self) -> bool {
         self.current.preview.focused && matches!(self.view, View::Preview)

@@ -95,14 +95,3 @@ fn the_footer_names_a_key_that_does_it() {
     assert_eq!(label(View::Live).as_deref(), Some("Enter"));
     assert_eq!(label(View::Preview).as_deref(), Some("s"));
 }
-
-#[test]
-fn the_lanes_have_the_keys_that_they_have_alone() {
-    for row in crate::tui::lanes::keys::BINDINGS {
-        for code in row.keys {
-            let event = KeyEvent::new(*code, KeyModifiers::NONE);
-            let here = action(&event, Mode::Lanes, View::Preview);
-            assert_eq!(here, Some(Action::Lanes(row.action)), "{code:?}");
-        }
-    }
-}

@@ -178,6 +178,11 @@ impl Lane {
         now_us.saturating_sub(self.started_us)
     }
 
+    /// When it is through at its present speed, on the common stopwatch.
+    pub(super) fn ends_us(&self) -> Option<u64> {
+        Some(self.started_us.saturating_add(self.end_us()?))
+    }
+
     fn end_us(&self) -> Option<u64> {
         match self.script.len() {
             0 => Some(0),

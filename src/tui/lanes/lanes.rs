@@ -12,7 +12,7 @@ use crate::tui::lanes::text::Script;
 /// The speeds of the first lanes, tokens a second.
 pub const FIRST_SPEEDS: [f64; 4] = [9.0, 20.0, 55.0, 100.0];
 
-/// The speeds of the keys 1–9, tokens a second.
+/// The speeds that a key goes through, tokens a second.
 pub const PRESETS: [f64; 9] = [5.0, 9.0, 20.0, 30.0, 55.0, 100.0, 200.0, 500.0, 1000.0];
 
 /// The most lanes there can be.
@@ -36,9 +36,7 @@ pub enum Action {
     Faster,
     /// The selected lane, slower by as much.
     Slower,
-    /// The selected lane at the preset of this number, 1–9; a recording as it was measured.
-    Preset(u8),
-    /// The selected lane at the next preset.
+    /// The selected lane at the next preset; a recording as it was measured.
     NextPreset,
     /// One lane more.
     Add,
@@ -167,7 +165,6 @@ impl Lanes {
             Action::Again => self.restart(now),
             Action::Faster => self.change_speed(|speed| speed * STEP),
             Action::Slower => self.change_speed(|speed| speed / STEP),
-            Action::Preset(number) => self.preset(usize::from(number)),
             Action::NextPreset => self.next_preset(),
             Action::Add => self.add(),
             Action::Remove => self.remove(),
@@ -210,6 +207,12 @@ impl Lanes {
     /// Whether all stand still.
     pub fn is_paused(&self) -> bool {
         self.watch.is_paused()
+    }
+
+    /// When the slowest lane is through, on the common stopwatch, microseconds.
+    pub fn end_us(&self) -> u64 {
+        let ends = self.all.iter().filter_map(Lane::ends_us);
+        ends.max().unwrap_or(0)
     }
 
     /// Whether every lane is through.
@@ -268,23 +271,15 @@ impl Lanes {
         }
     }
 
-    fn preset(&mut self, number: usize) {
-        let Some(&preset) = number.checked_sub(1).and_then(|index| PRESETS.get(index)) else {
-            return;
-        };
-        let lane = self.all.get(self.selected);
-        let measured = lane.is_some_and(Lane::is_recorded);
-        self.change_speed(|_| if measured { 1.0 } else { preset });
-    }
-
     fn next_preset(&mut self) {
         let Some(lane) = self.all.get(self.selected) else {
             return;
         };
-        let faster = PRESETS
-            .iter()
-            .position(|&preset| preset > lane.speed() * 1.001);
-        self.preset(faster.unwrap_or(0) + 1);
+        let measured = lane.is_recorded();
+        let mut presets = PRESETS.into_iter();
+        let faster = presets.find(|&preset| preset > lane.speed() * 1.001);
+        let preset = faster.unwrap_or(PRESETS[0]);
+        self.change_speed(|_| if measured { 1.0 } else { preset });
     }
 
     /// The new lane begins now, with the next of the first presets that no lane has.

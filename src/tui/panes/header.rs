@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::metrics::state::Stage;
 use crate::tui::app::{App, ReplayView, Screen};
+use crate::tui::layout::View;
 use crate::tui::widgets::text;
 
 /// Draws the line.
@@ -28,7 +29,12 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let theme = app.theme();
     let Some(target) = app.target() else {
-        return vec![Span::styled("tokometer", theme.title)];
+        let mut spans = vec![Span::styled("tokometer", theme.title)];
+        if app.view() == View::Preview {
+            let words = text::fit("  what tokens per second feel like", room.saturating_sub(9));
+            spans.push(Span::styled(words.into_owned(), theme.text));
+        }
+        return spans;
     };
     let model = &target.model;
     let of = |known: &Option<String>| known.clone();

@@ -39,8 +39,9 @@ const WORDS: [(&str, &str); 6] = [
 pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = app.theme();
     let place = place(area.intersection(frame.area()));
-    let lines = lines(theme, place);
-    let scroll = app.help().unwrap_or(0).min(most_scroll(area, theme.ascii));
+    let lines = lines(theme, place, app.first_help());
+    let scroll = app.help().unwrap_or(0);
+    let scroll = scroll.min(most_scroll(area, theme.ascii));
     let block = Block::bordered()
         .title(Span::styled(" Keys ", theme.title))
         .border_style(theme.focus)
@@ -58,7 +59,9 @@ pub fn most_scroll(area: Rect, ascii: bool) -> usize {
     theme.ascii = ascii;
     let place = place(area);
     let room = usize::from(place.height.saturating_sub(FRAME));
-    lines(&theme, place).len().saturating_sub(room)
+    lines(&theme, place, Scope::Running)
+        .len()
+        .saturating_sub(room)
 }
 
 fn place(area: Rect) -> Rect {
@@ -68,14 +71,14 @@ fn place(area: Rect) -> Rect {
     )
 }
 
-fn lines(theme: &Theme, place: Rect) -> Vec<Line<'static>> {
+fn lines(theme: &Theme, place: Rect, begin: Scope) -> Vec<Line<'static>> {
     let columns = usize::from(place.width.saturating_sub(FRAME * 2));
     let mut lines = Vec::new();
     // In the order of the table, not of the enum: the keys that matter most come first.
     let mut scopes: Vec<Scope> = Scope::iter().collect();
     scopes.sort_by_key(|scope| BINDINGS.iter().position(|b| b.scope == *scope));
-    let running = scopes.iter().position(|scope| *scope == Scope::Running);
-    scopes.rotate_left(running.unwrap_or(0));
+    let first = scopes.iter().position(|scope| *scope == begin);
+    scopes.rotate_left(first.unwrap_or(0));
     for scope in scopes {
         lines.push(Line::styled(scope.to_string(), theme.title));
         for binding in BINDINGS.iter().filter(|b| b.scope == scope) {

@@ -13,7 +13,7 @@ use tokometer::tui::panes::{
     requests_view, results, ttfb, verdict,
 };
 use tokometer::tui::theme::Theme;
-use tokometer::tui::{AnswerView, PaneContext};
+use tokometer::tui::{AnswerView, MachineContext, PaneContext};
 
 use super::loaded;
 
@@ -28,7 +28,12 @@ fn by_speed(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
 }
 
 fn process_table(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
-    processes::render(frame, area, cx, processes::Sorting::default());
+    let cx = MachineContext::of(cx);
+    processes::render(frame, area, &cx, processes::Sorting::default());
+}
+
+fn machine_pane(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
+    machine::render(frame, area, &MachineContext::of(cx));
 }
 
 pub(crate) const PANES: [(&str, Pane); 13] = [
@@ -42,7 +47,7 @@ pub(crate) const PANES: [(&str, Pane); 13] = [
     ("verdict", verdict::render),
     ("log", log::render),
     ("results", results::render),
-    ("machine", machine::render),
+    ("machine", machine_pane),
     ("processes", process_table),
     ("usage", machine_by_level::render),
 ];
