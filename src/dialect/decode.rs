@@ -22,7 +22,7 @@ pub trait Sink {
 
 /// A stream that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}: {message}")]
+#[error("{}: {message}", kind.words())]
 pub struct WireError {
     /// The kind.
     pub kind: FailureKind,

@@ -1,11 +1,15 @@
-//! Why a request failed: stable words, for counting.
+//! Why a request failed: stable codes for counting, words for reading.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The kinds of failed requests. Written as a stable word: `refused`, `http_503`, `truncated`…
+use crate::text::sanitize::one_line;
+
+/// The kinds of failed requests. A file has the stable code (`refused`, `http_503`, `truncated`…),
+/// a screen the words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailureKind {
     /// Nobody listens at the address.
@@ -34,6 +38,46 @@ pub enum FailureKind {
     TimeoutTotal,
     /// The answer was no HTTP, or not to be understood.
     Protocol,
+}
+
+impl FailureKind {
+    /// What happened, as a user says it: `connection refused`, `HTTP 503`, `stream cut off`…
+    pub fn words(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Refused => "connection refused",
+            Self::Connect => "no connection",
+            Self::Reset => "connection reset",
+            Self::Http(status) => return Cow::Owned(format!("HTTP {status}")),
+            Self::StreamError => "error in the stream",
+            Self::Truncated => "stream cut off",
+            Self::Unfinished => "stream without an end",
+            Self::BadLine => "unreadable line",
+            Self::Empty => "empty answer",
+            Self::TimeoutFirst => "no first token in time",
+            Self::TimeoutNext => "stalled",
+            Self::TimeoutTotal => "not finished in time",
+            Self::Protocol => "invalid HTTP",
+        })
+    }
+}
+
+/// Failures by their codes, in words: `stream cut off` where all are of one kind, else
+/// `3 × HTTP 503, 1 × stalled`.
+pub fn failures_in_words<C: AsRef<str>>(by_code: impl IntoIterator<Item = (C, u64)>) -> String {
+    let words = |code: &str| match code.parse::<FailureKind>() {
+        Ok(kind) => kind.words().into_owned(),
+        // The code of another version, from a file.
+        Err(_) => one_line(code, 40),
+    };
+    let kinds = by_code.into_iter();
+    let kinds: Vec<(String, u64)> = kinds.map(|(code, n)| (words(code.as_ref()), n)).collect();
+    match kinds.as_slice() {
+        [(only, _)] => only.clone(),
+        kinds => {
+            let counted = kinds.iter().map(|(words, n)| format!("{n} × {words}"));
+            counted.collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 impl fmt::Display for FailureKind {
@@ -95,5 +139,21 @@ impl<'de> Deserialize<'de> for FailureKind {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
         word.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screen_shows_words_not_codes() {
+        let of = |kinds: &[(&str, u64)]| failures_in_words(kinds.iter().copied());
+        assert_eq!(of(&[("refused", 8)]), "connection refused");
+        assert_eq!(
+            of(&[("http_503", 3), ("truncated", 1)]),
+            "3 × HTTP 503, 1 × stream cut off"
+        );
+        assert_eq!(of(&[("of\u{1b}tomorrow", 1)]), "of tomorrow");
     }
 }

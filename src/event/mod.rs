@@ -16,7 +16,7 @@ use crate::plan::Plan;
 use crate::platform::Machine;
 
 pub use clock::{RunClock, Stamp};
-pub use failure::FailureKind;
+pub use failure::{FailureKind, failures_in_words};
 pub use machine::{
     EnergyBaseline, GpuSample, LoadedModel, PowerScope, ProcessSample, ServerSample, SourceNote,
     SourceState, known_pid,

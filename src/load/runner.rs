@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{ClientCost, CycleEnd, EventKind, RunEnd, WarningKind};
+use crate::event::{ClientCost, CycleEnd, EventKind, RunEnd, WarningKind, failures_in_words};
 use crate::plan::Plan;
 
 use crate::load::Command;
@@ -336,17 +336,12 @@ impl<W: MachineWatch> Runner<W> {
 
     fn report_failures(&self, users: u32, score: &Score) {
         if score.failed > 0 {
-            let kinds: Vec<String> = score
-                .failures
-                .iter()
-                .map(|(kind, count)| format!("{count} × {kind}"))
-                .collect();
             let text = format!(
                 "{}: {} of {} requests failed ({})",
                 crate::text::numbers::counted(users, "user", "users"),
                 score.failed,
                 score.finished(),
-                kinds.join(", "),
+                failures_in_words(score.failures.iter().map(|(kind, n)| (kind, u64::from(*n)))),
             );
             self.load.warn(WarningKind::Failures, text);
         }

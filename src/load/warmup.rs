@@ -59,7 +59,7 @@ pub(crate) async fn warm_up(
         }
         let error = record
             .failure()
-            .map(|(kind, message)| format!("{kind}: {message}"));
+            .map(|(kind, message)| format!("{}: {message}", kind.words()));
         if let Some(error) = &error {
             load.warn(
                 WarningKind::WarmupFailed,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::failures_in_words;
 use crate::metrics::level::LevelMetrics;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::summary::LevelSummary;
@@ -200,15 +201,12 @@ fn number(value: Option<f64>, unit: &str) -> String {
 }
 
 fn errors(at: &Evidence, kinds: &BTreeMap<String, u64>) -> String {
-    let kinds = kinds
-        .iter()
-        .map(|(kind, count)| format!("{count} × {kind}"));
     format!(
-        "requests fail: {} of {} at {}: {}",
+        "{} of {} requests failed at {} ({})",
         at.failed,
         at.requests,
         users(at.users),
-        kinds.collect::<Vec<_>>().join(", ")
+        failures_in_words(kinds.iter().map(|(kind, n)| (kind, *n)))
     )
 }
 
@@ -297,19 +295,23 @@ fn not_on_gpu(run: &RunState) -> Option<String> {
     })
 }
 
-/// The reasons as sentences, each with the limits that it ends.
+/// The reasons as sentences, each once, with the limits that it explains.
 pub fn sentences(reasons: &[Reason]) -> Vec<String> {
-    let mut told: Vec<(Vec<String>, &str)> = Vec::new();
+    let mut by_text: Vec<(Vec<String>, &str)> = Vec::new();
     for reason in reasons {
-        let limit = reason.limit.to_string();
-        match told.iter_mut().find(|(_, text)| *text == reason.text) {
-            Some((limits, _)) => limits.push(limit),
-            None => told.push((vec![limit], &reason.text)),
+        let by = match reason.kind {
+            ReasonKind::Errors => "errors".to_owned(),
+            _ => reason.limit.to_string(),
+        };
+        match by_text.iter_mut().find(|(_, text)| *text == reason.text) {
+            Some((limits, _)) if limits.contains(&by) => {}
+            Some((limits, _)) => limits.push(by),
+            None => by_text.push((vec![by], &reason.text)),
         }
     }
     let sentence =
-        |(limits, text): &(Vec<String>, &str)| format!("{}: {text}", limits.join(" and "));
-    told.iter().map(sentence).collect()
+        |(by, text): &(Vec<String>, &str)| format!("Limited by {}: {text}", by.join(" and "));
+    by_text.iter().map(sentence).collect()
 }
 
 #[cfg(test)]

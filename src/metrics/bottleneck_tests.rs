@@ -92,7 +92,11 @@ fn errors_and_an_idle_gpu_go_before() {
     );
     assert_eq!(
         reasons[0].text,
-        "requests fail: 20 of 40 at 8 users: 20 × http_503"
+        "20 of 40 requests failed at 8 users (HTTP 503)"
+    );
+    assert_eq!(
+        sentences(&reasons),
+        ["Limited by errors: 20 of 40 requests failed at 8 users (HTTP 503)"]
     );
     let slow = [Case(1, 0.5, 5.0, 5.0, 0)];
     let idle = told(&slow, |level| {

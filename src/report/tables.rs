@@ -1,6 +1,6 @@
 //! The tables of a report.
 
-use crate::event::RunEnd;
+use crate::event::{RunEnd, failures_in_words};
 use crate::metrics::level::{CountedBy, LevelMetrics};
 use crate::metrics::state::Stage;
 use crate::metrics::summary::{LevelSummary, Summary, TargetSummary};
@@ -256,8 +256,7 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
     failing
         .map(|level| {
             let f = &level.figures;
-            let kinds = f.errors.iter().map(|(kind, n)| format!("{n} × {kind}"));
-            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            let kinds = failures_in_words(f.errors.iter().map(|(kind, n)| (kind, *n)));
             let (failed, all, at) = (count(f.failed), count(f.requests), users(level.users));
             let share = percent(f.error_rate, 1);
             format!("{failed} of {all} requests failed at {at} ({share}): {kinds}.")

@@ -4,6 +4,7 @@ mod machine;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::event::failures_in_words;
 use crate::headless::plain;
 use crate::metrics::bottleneck::sentences;
 use crate::metrics::level::CountedBy;
@@ -61,7 +62,7 @@ pub(super) fn text(summary: &Summary) -> String {
         }
     }
     let why = sentences(&summary.why).into_iter();
-    lines.extend(why.map(|why| format!("why it ends there, by {}", plain(&why))));
+    lines.extend(why.map(|why| plain(&why)));
     lines.extend(summary.findings.sentences.iter().cloned());
     let mut texts: Vec<String> = Vec::new();
     for warning in &summary.warnings {
@@ -132,10 +133,8 @@ fn mark(level: &LevelSummary) -> &'static str {
 fn errors(levels: &[LevelSummary]) -> Vec<String> {
     let failing = levels.iter().filter(|level| level.figures.failed > 0);
     let line = |level: &LevelSummary| {
-        let kinds = level.figures.errors.iter();
-        let kinds: Vec<String> = kinds.map(|(kind, n)| format!("{n} × {kind}")).collect();
+        let kinds = failures_in_words(level.figures.errors.iter().map(|(kind, n)| (kind, *n)));
         let percent = level.figures.error_rate.unwrap_or(0.0) * 100.0;
-        let kinds = kinds.join(", ");
         let users = crate::text::numbers::users(level.users);
         format!("failed at {users}: {kinds} ({percent:.1} %)")
     };

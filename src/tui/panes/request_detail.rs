@@ -86,7 +86,7 @@ fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line
             )]
         }
         Outcome::Failed { message, .. } => {
-            let words = format!("✘ {}: {message}", entry.state());
+            let words = format!("✘ {}. {message}", entry.state());
             let wrapped = text::wrap(&words, width).into_iter().take(4);
             wrapped.map(|line| Line::styled(line, theme.bad)).collect()
         }

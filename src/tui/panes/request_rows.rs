@@ -141,7 +141,7 @@ impl<'a> Entry<'a> {
     pub fn state(&self) -> String {
         let failure = self.record().and_then(RequestRecord::failure);
         match (failure, self.phase()) {
-            (Some((kind, _)), _) => format!("failed {kind}"),
+            (Some((kind, _)), _) => format!("failed: {}", kind.words()),
             (None, Some(phase)) => phase.to_string(),
             (None, None) => "cancelled".to_owned(),
         }

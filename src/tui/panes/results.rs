@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::event::{CycleEnd, RequestRecord};
+use crate::event::{CycleEnd, RequestRecord, failures_in_words};
 use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::bottleneck::{sentences, why_of_run};
 use crate::metrics::dist::Dist;
@@ -342,7 +342,7 @@ fn evidence(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Li
     told.extend(repeats);
     if !cx.run.is_running() {
         let reasons = sentences(&why_of_run(cx.run, verdict)).into_iter();
-        told.extend(reasons.map(|text| (format!("why it ends there, by {text}"), Style::new())));
+        told.extend(reasons.map(|text| (text, Style::new())));
     }
     let lines = told.into_iter();
     lines
@@ -381,16 +381,13 @@ fn findings(cx: &PaneContext<'_>) -> Vec<Line<'static>> {
     if !told.is_empty() {
         lines.push(Line::raw(format!(" {}", told.join(" · "))));
     }
-    let mut kinds = std::collections::BTreeMap::<String, usize>::new();
+    let mut kinds = std::collections::BTreeMap::<String, u64>::new();
     for (kind, count) in cx.run.cycles.iter().flat_map(CycleState::failures) {
-        *kinds.entry(kind).or_default() += count;
+        *kinds.entry(kind).or_default() += count as u64;
     }
     if !kinds.is_empty() {
-        let kinds: Vec<String> = kinds
-            .iter()
-            .map(|(kind, n)| format!("{kind} {n}"))
-            .collect();
-        let words = format!(" ✘ failed: {}", kinds.join(", "));
+        let failed: u64 = kinds.values().sum();
+        let words = format!(" ✘ {failed} failed: {}", failures_in_words(kinds));
         lines.push(Line::styled(words, cx.theme.bad));
     }
     lines
