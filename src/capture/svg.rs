@@ -7,6 +7,7 @@ use ratatui::buffer::{Buffer, Cell};
 use unicode_width::UnicodeWidthStr;
 
 use crate::text::numbers::u16_of;
+use crate::text::xml;
 
 use crate::capture::color_scheme::{Ink, Look, Rgb};
 use crate::capture::shapes;
@@ -121,7 +122,7 @@ fn text(out: &mut String, run: &Run, top: f32) {
     for (before, words) in words(&run.text) {
         let x = left + f32::from(u16_of(before)) * WIDTH;
         let length = f32::from(u16_of(words.width())) * WIDTH;
-        let escaped = escape(words);
+        let escaped = xml::escape(words);
         write(
             out,
             format_args!(
@@ -188,22 +189,6 @@ fn shape(out: &mut String, part: &Part, (left, top): (f32, f32), fill: &str) {
 /// Writing to a string cannot fail.
 fn write(out: &mut String, what: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(what);
-}
-
-/// Text that XML can hold.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn hex([red, green, blue]: Rgb) -> String {

@@ -154,6 +154,6 @@ mod tests {
             of(&[("http_503", 3), ("truncated", 1)]),
             "3 × HTTP 503, 1 × stream cut off"
         );
-        assert_eq!(of(&[("of\u{1b}tomorrow", 1)]), "of tomorrow");
+        assert_eq!(of(&[("of\u{1b}tomorrow", 1)]), "of␛tomorrow");
     }
 }

@@ -117,7 +117,7 @@ struct RunningModel {
 pub fn parse_models(body: &[u8]) -> Option<ServerSample> {
     let running: Running = serde_json::from_slice(body).ok()?;
     let models = running.models?.into_iter().map(|model| LoadedModel {
-        name: crate::probe::source::printable(&model.name),
+        name: crate::probe::source::short(&model.name),
         size_bytes: model.size,
         vram_bytes: model.size_vram,
         context: model.context_length,

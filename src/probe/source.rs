@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::event::{EventKind, GpuSample, ProcessSample, ServerSample};
+use crate::text::sanitize::one_line;
 
 /// Something that can be measured, again and again. One thread asks it, so it may block; whoever
 /// looks at its results never waits for it.
@@ -106,7 +107,7 @@ impl Fault {
     pub fn new(kind: FaultKind, why: impl Into<String>) -> Self {
         Self {
             kind,
-            why: printable(&why.into()),
+            why: short(&why.into()),
             mend: None,
         }
     }
@@ -124,15 +125,10 @@ impl Fault {
     }
 }
 
-/// Text from outside as one safe, short line: control characters become spaces.
-pub(crate) fn printable(text: &str) -> String {
+/// Text from outside as one short line.
+pub(crate) fn short(text: &str) -> String {
     const LONGEST: usize = 200;
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
-        .collect();
-    clean.trim().to_owned()
+    one_line(text.trim(), LONGEST)
 }
 
 /// How fast a source is asked, and whether it should stop.
@@ -260,6 +256,6 @@ mod tests {
     #[test]
     fn a_fault_never_carries_escape_sequences() {
         let fault = Fault::new(FaultKind::Garbage, "prints \u{1b}[2Jrubbish\n");
-        assert_eq!(fault.why, "prints  [2Jrubbish");
+        assert_eq!(fault.why, "prints ␛[2Jrubbish");
     }
 }

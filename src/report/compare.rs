@@ -11,9 +11,10 @@ use crate::metrics::summary::Summary;
 use crate::report::charts::{Chart, models};
 use crate::report::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Section, section};
 use crate::report::table::{Table, heads};
-use crate::report::text::{UNKNOWN, clean, number};
+use crate::report::text::clean;
 use crate::report::{ReportError, files, html, markdown};
 use crate::text::numbers::carried;
+use crate::text::numbers::{UNKNOWN, grouped};
 use crate::text::sanitize::json_lines;
 
 /// Marks a difference that can be chance.
@@ -215,7 +216,7 @@ fn shown(row: &Row, value: Option<f64>) -> String {
 
 fn number_of(metric: Metric, value: f64) -> String {
     let percent = if metric.is_share() { 100.0 } else { 1.0 };
-    number(Some(value * percent), metric.digits(value))
+    grouped(Some(value * percent), metric.digits(value))
 }
 
 fn told(metric: Metric, change: Option<&Change>) -> String {

@@ -3,8 +3,9 @@
 use crate::metrics::bottleneck::sentences;
 use crate::metrics::summary::Summary;
 use crate::report::table::Table;
-use crate::report::text::{UNKNOWN, clean, number};
+use crate::report::text::clean;
 use crate::report::{Report, definitions, details, machine, tables};
+use crate::text::numbers::{UNKNOWN, grouped};
 
 /// A whole report.
 pub(super) struct Content {
@@ -124,7 +125,7 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
         value: format!(
             "{}{}",
             if speed.is_some() { mark } else { "" },
-            number(speed, 1)
+            grouped(speed, 1)
         ),
         unit: "tokens/s",
         note: of,
@@ -141,7 +142,7 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
     };
     let energy = Tile {
         name: "Energy",
-        value: number(joules, digits),
+        value: grouped(joules, digits),
         unit: "joules/token",
         note: match joules {
             Some(_) => scope.map_or_else(String::new, clean),

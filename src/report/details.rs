@@ -9,7 +9,7 @@ use crate::metrics::dist::{Dist, percentile};
 use crate::metrics::level::LevelMetrics;
 use crate::report::Report;
 use crate::report::table::{Table, heads};
-use crate::report::text::{count, number};
+use crate::text::numbers::{grouped, grouped_count};
 
 /// A distribution of a level.
 struct Detail {
@@ -44,15 +44,15 @@ fn detailed(report: &Report, caption: &'static str, details: &[Detail]) -> Optio
             rows.push(vec![
                 level.users.to_string(),
                 detail.name.to_owned(),
-                count(d.n),
-                number(d.min, detail.digits),
+                grouped_count(d.n),
+                grouped(d.min, detail.digits),
                 cell(d.p5, 0.05),
-                number(d.mean, detail.digits),
+                grouped(d.mean, detail.digits),
                 cell(d.p50, 0.5),
                 cell(d.p90, 0.9),
                 cell(d.p95, 0.95),
                 cell(d.p99, 0.99),
-                number(d.max, detail.digits),
+                grouped(d.max, detail.digits),
             ]);
         }
     }
@@ -83,9 +83,9 @@ fn published(report: &Report, users: u32, detail: &Detail) -> Vec<f64> {
 fn cell(value: Option<f64>, raw: &[f64], q: f64, digits: usize) -> String {
     match (value, percentile(raw, q)) {
         (None, Some(published)) if raw.len() > 1 => {
-            format!("{} of {}", number(Some(published), digits), raw.len())
+            format!("{} of {}", grouped(Some(published), digits), raw.len())
         }
-        _ => number(value, digits),
+        _ => grouped(value, digits),
     }
 }
 

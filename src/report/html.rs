@@ -7,7 +7,7 @@ use crate::report::charts::palette::Color;
 use crate::report::content::{Block, Content, Section, Tile};
 use crate::report::markdown::named;
 use crate::report::table::Table;
-use crate::report::text::escape_xml;
+use crate::text::xml;
 
 const STYLE: &str = include_str!("../../assets/report/style.css");
 
@@ -18,7 +18,7 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
         write_section(&mut body, section, charts);
     }
     let links = content.sections.iter().map(|section| {
-        let (id, title) = (anchor(section.title), escape_xml(section.title));
+        let (id, title) = (anchor(section.title), xml::escape(section.title));
         format!("<a href=\"#{id}\">{title}</a>")
     });
     let links: String = links.collect();
@@ -29,11 +29,11 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
         format!("<div class=\"tiles\">\n{tiles}</div>\n")
     };
     let banner = content.simulated.map_or_else(String::new, |banner| {
-        let banner = escape_xml(banner);
+        let banner = xml::escape(banner);
         format!("<p class=\"simulated\" role=\"note\">{banner}</p>\n")
     });
     let mark = content.simulated.map_or("", |_| "SIMULATED · ");
-    let (title, subtitle) = (escape_xml(&content.title), escape_xml(&content.subtitle));
+    let (title, subtitle) = (xml::escape(&content.title), xml::escape(&content.subtitle));
     let dark = Color::dark_rules("figure svg ");
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -46,17 +46,17 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
          {tiles}</header>\n\
          <nav aria-label=\"Sections\">{links}</nav>\n<main>\n{body}</main>\n\
          <footer><p>{}</p></footer>\n</body>\n</html>\n",
-        escape_xml(&content.made_by)
+        xml::escape(&content.made_by)
     )
 }
 
 fn tile(tile: &Tile) -> String {
     format!(
         "<div class=\"tile\"><p class=\"name\">{}</p><p class=\"value\">{} <span>{}</span></p><p class=\"note\">{}</p></div>\n",
-        escape_xml(tile.name),
-        escape_xml(&tile.value),
-        escape_xml(tile.unit),
-        escape_xml(&tile.note)
+        xml::escape(tile.name),
+        xml::escape(&tile.value),
+        xml::escape(tile.unit),
+        xml::escape(&tile.note)
     )
 }
 
@@ -65,7 +65,7 @@ fn anchor(title: &str) -> String {
 }
 
 fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
-    let (id, title) = (anchor(section.title), escape_xml(section.title));
+    let (id, title) = (anchor(section.title), xml::escape(section.title));
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
@@ -74,12 +74,12 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
     for block in &section.blocks {
         match block {
             Block::Text(text) => {
-                let _ = writeln!(out, "<p>{}</p>", escape_xml(text));
+                let _ = writeln!(out, "<p>{}</p>", xml::escape(text));
             }
             Block::List(items) => {
                 let items = items
                     .iter()
-                    .map(|item| format!("<li>{}</li>\n", escape_xml(item)));
+                    .map(|item| format!("<li>{}</li>\n", xml::escape(item)));
                 let _ = writeln!(out, "<ul>\n{}</ul>", items.collect::<String>());
             }
             Block::Table(table) => write_table(out, table),
@@ -96,7 +96,7 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
 }
 
 fn write_table(out: &mut String, table: &Table) {
-    let caption = escape_xml(table.caption);
+    let caption = xml::escape(table.caption);
     let kind = if table.head.is_empty() {
         "pairs"
     } else {
@@ -116,7 +116,7 @@ fn write_table(out: &mut String, table: &Table) {
     if !table.head.is_empty() {
         out.push_str("<thead><tr>");
         for (column, cell) in table.head.iter().enumerate() {
-            let (class, cell) = (words(column), escape_xml(cell));
+            let (class, cell) = (words(column), xml::escape(cell));
             let _ = write!(out, "<th scope=\"col\"{class}>{cell}</th>");
         }
         out.push_str("</tr></thead>\n");
@@ -125,7 +125,7 @@ fn write_table(out: &mut String, table: &Table) {
     for row in &table.rows {
         out.push_str("<tr>");
         for (column, cell) in row.iter().enumerate() {
-            let (class, cell) = (words(column), escape_xml(cell));
+            let (class, cell) = (words(column), xml::escape(cell));
             let _ = match column {
                 0 => write!(out, "<th scope=\"row\"{class}>{cell}</th>"),
                 _ => write!(out, "<td{class}>{cell}</td>"),

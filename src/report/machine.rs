@@ -7,8 +7,9 @@ use crate::metrics::state::CycleState;
 use crate::report::Report;
 use crate::report::gather::ProcessTrace;
 use crate::report::table::{Table, heads};
-use crate::report::text::{UNKNOWN, bytes, clean, number};
+use crate::report::text::clean;
 use crate::text::numbers::users;
+use crate::text::numbers::{UNKNOWN, bytes, floor_u64, grouped};
 
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
@@ -59,17 +60,21 @@ fn row(name: String, gpu: &DeviceStats) -> Vec<String> {
         .vram_used_bytes
         .max
         .map(|used| match gpu.vram_total_bytes.max {
-            Some(total) => format!("{} of {}", bytes(used), bytes(total)),
-            None => bytes(used),
+            Some(total) => format!(
+                "{} of {}",
+                bytes(Some(floor_u64(used))),
+                bytes(Some(floor_u64(total)))
+            ),
+            None => bytes(Some(floor_u64(used))),
         });
     vec![
         name,
         gpu.samples.to_string(),
-        number(gpu.watts.mean, 1),
-        number(gpu.watts.max, 1),
-        number(gpu.mhz.mean, 0),
-        number(gpu.mhz.max, 0),
-        number(gpu.usage_percent.mean, 0),
+        grouped(gpu.watts.mean, 1),
+        grouped(gpu.watts.max, 1),
+        grouped(gpu.mhz.mean, 0),
+        grouped(gpu.mhz.max, 0),
+        grouped(gpu.usage_percent.mean, 0),
         memory.unwrap_or_else(|| UNKNOWN.to_owned()),
         gpu.celsius
             .max
@@ -79,7 +84,7 @@ fn row(name: String, gpu: &DeviceStats) -> Vec<String> {
 
 /// What each process took; None where no process was sampled.
 pub(super) fn processes(report: &Report) -> Option<Table> {
-    let size = |stat: Stat| stat.max.map_or_else(|| UNKNOWN.to_owned(), bytes);
+    let size = |stat: Stat| bytes(stat.max.map(floor_u64));
     let rows: Vec<Vec<String>> = report
         .gathered
         .processes
@@ -96,9 +101,9 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
                     .role
                     .as_deref()
                     .map_or_else(|| UNKNOWN.to_owned(), clean),
-                number(stats.cpu_percent.mean, 1),
-                number(stats.cpu_percent.max, 1),
-                number(stats.memory_percent.max, 1),
+                grouped(stats.cpu_percent.mean, 1),
+                grouped(stats.cpu_percent.max, 1),
+                grouped(stats.memory_percent.max, 1),
                 size(stats.rss_bytes),
                 size(stats.vsz_bytes),
                 range(stats.threads),
@@ -127,9 +132,9 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
 fn range(stat: Stat) -> String {
     match (stat.min, stat.max) {
         (Some(low), Some(high)) if high - low >= 1.0 => {
-            format!("{}–{}", number(Some(low), 0), number(Some(high), 0))
+            format!("{}–{}", grouped(Some(low), 0), grouped(Some(high), 0))
         }
-        (_, high) => number(high, 0),
+        (_, high) => grouped(high, 0),
     }
 }
 

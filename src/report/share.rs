@@ -15,8 +15,9 @@ use crate::report::charts::palette::Color;
 use crate::report::content;
 use crate::report::content::Tile;
 use crate::report::files::{io, put};
-use crate::report::text::{bytes, clean, count, duration, escape_markdown, percent};
+use crate::report::text::{clean, escape_markdown};
 use crate::report::{Report, ReportError};
+use crate::text::numbers::{bytes, grouped_count, percent, plain, seconds};
 use crate::text::sanitize::one_line;
 
 /// The size of the card, pixels: what chats and social pages show whole.
@@ -104,7 +105,7 @@ impl Facts {
             target.and_then(|t| t.quantization.as_deref().map(clean)),
             target
                 .and_then(|t| t.size_bytes)
-                .map(|size| bytes(size as f64)),
+                .map(|size| bytes(Some(size))),
             target.and_then(|t| t.server.as_deref().map(clean)),
         ];
         let info = report.info();
@@ -195,7 +196,7 @@ fn machine(report: &Report) -> String {
     };
     let of = &info.machine;
     parts.extend(of.cpu.as_deref().map(clean));
-    parts.extend(of.memory_bytes.map(|memory| bytes(memory as f64)));
+    parts.extend(of.memory_bytes.map(|memory| bytes(Some(memory))));
     parts.extend(of.os.as_deref().map(clean));
     parts.dedup();
     let parts = joined(parts.into_iter());
@@ -253,7 +254,11 @@ fn measured(report: &Report) -> Vec<String> {
     let share = failed as f64 / requests.max(1) as f64;
     let failed = match failed {
         0 => "none failed".to_owned(),
-        some => format!("{} failed ({})", count(some), percent(Some(share), 1)),
+        some => format!(
+            "{} failed ({})",
+            grouped_count(some),
+            percent(Some(share), 1)
+        ),
     };
     // Under load: rests, and the days between parts of an import, are no part of it.
     let loaded: f64 = summary
@@ -261,7 +266,7 @@ fn measured(report: &Report) -> Vec<String> {
         .iter()
         .filter_map(|level| level.figures.duration_s)
         .sum();
-    let (requests, length) = (count(requests), duration(loaded));
+    let (requests, length) = (grouped_count(requests), seconds(Some(loaded)));
     let mut parts = vec![format!(
         "{requests} streamed requests in {length} under load, {failed}"
     )];
@@ -269,7 +274,7 @@ fn measured(report: &Report) -> Vec<String> {
         parts.push(match info.plan.shape {
             CycleShape::Waves(1) => "each user asks once".to_owned(),
             CycleShape::Waves(waves) => format!("each user asks {waves} times"),
-            CycleShape::DurationS(s) => format!("each user asks for {}", duration(s)),
+            CycleShape::DurationS(s) => format!("each user asks for {} s", plain(s)),
         });
         parts.push(match info.plan.max_tokens {
             Some(most) => format!("at most {most} tokens an answer"),

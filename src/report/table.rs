@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::report::text::UNKNOWN;
+use crate::text::numbers::UNKNOWN;
 
 /// A table: the first column names the row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

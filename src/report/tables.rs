@@ -9,8 +9,9 @@ use crate::plan::{CycleShape, Plan};
 use crate::platform::Machine;
 use crate::report::Report;
 use crate::report::table::{Pair, Table, heads, pairs};
-use crate::report::text::{UNKNOWN, bytes, clean, count, duration, number, percent};
+use crate::report::text::clean;
 use crate::text::numbers::users;
+use crate::text::numbers::{UNKNOWN, bytes, grouped, grouped_count, percent, plain, seconds};
 
 /// `~` for figures that rest on estimated tokens.
 pub(super) fn mark(level: &LevelSummary) -> &'static str {
@@ -27,7 +28,7 @@ fn about(figures: &LevelMetrics) -> &'static str {
 /// Tokens a second, marked where the tokens are estimates.
 fn counted(figures: &LevelMetrics, value: Option<f64>) -> String {
     match value {
-        Some(_) => format!("{}{}", about(figures), number(value, 1)),
+        Some(_) => format!("{}{}", about(figures), grouped(value, 1)),
         None => UNKNOWN.to_owned(),
     }
 }
@@ -96,7 +97,7 @@ fn client(machine: Option<&Machine>) -> [Pair; 5] {
             known(machine.and_then(|m| m.cpu.as_deref())),
         ),
         ("Client: logical cores", cores.map(|n| n.to_string())),
-        ("Client: memory", memory.map(|b| bytes(b as f64))),
+        ("Client: memory", memory.map(|b| bytes(Some(b)))),
         (
             "Client: system",
             known(machine.and_then(|m| m.os.as_deref())),
@@ -123,11 +124,11 @@ fn server(target: Option<&TargetSummary>) -> [Pair; 10] {
         ("Model", text(|t| Some(&t.model))),
         ("Model: parameters", text(|t| t.parameters.as_deref())),
         ("Model: quantization", text(|t| t.quantization.as_deref())),
-        ("Model: size", size.map(|b| bytes(b as f64))),
-        ("Model: context, tokens", context.map(count)),
+        ("Model: size", size.map(|b| bytes(Some(b)))),
+        ("Model: context, tokens", context.map(grouped_count)),
         (
             "Model: time to load",
-            target.and_then(|t| t.load_s).map(duration),
+            target.and_then(|t| t.load_s).map(|s| seconds(Some(s))),
         ),
     ]
 }
@@ -168,23 +169,28 @@ pub(super) fn test(report: &Report) -> Table {
             "Started",
             started.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
         ),
-        ("Total test duration", Some(duration(state.now.secs()))),
+        ("Total test duration", Some(seconds(Some(state.now.secs())))),
         ("Ended", Some(end)),
         ("Users", Some(levels.collect::<Vec<_>>().join(", "))),
         ("Each user asks", plan.map(shape)),
         (
             "Most tokens of an answer",
             plan.map(|p| {
-                p.max_tokens
-                    .map_or_else(|| "no limit".to_owned(), |most| count(u64::from(most)))
+                p.max_tokens.map_or_else(
+                    || "no limit".to_owned(),
+                    |most| grouped_count(u64::from(most)),
+                )
             }),
         ),
         ("Prompts", plan.map(prompts)),
-        ("Pause between cycles", plan.map(|p| duration(p.rest_s))),
+        (
+            "Pause between cycles",
+            plan.map(|p| format!("{} s", plain(p.rest_s))),
+        ),
         ("Warm-up requests", plan.map(|p| p.warmup.to_string())),
         ("Limits", limits),
-        ("Requests", Some(count(requests))),
-        ("Failed requests", Some(count(failed))),
+        ("Requests", Some(grouped_count(requests))),
+        ("Failed requests", Some(grouped_count(failed))),
     ];
     pairs("The test", rows)
 }
@@ -193,7 +199,7 @@ fn shape(plan: &Plan) -> String {
     match plan.shape {
         CycleShape::Waves(1) => "once".to_owned(),
         CycleShape::Waves(waves) => format!("{waves} times in a row"),
-        CycleShape::DurationS(seconds) => format!("again and again for {}", duration(seconds)),
+        CycleShape::DurationS(s) => format!("again and again for {} s", plain(s)),
     }
 }
 
@@ -210,19 +216,19 @@ pub(super) fn results(summary: &Summary) -> Table {
         let about = mark(level);
         vec![
             level.users.to_string(),
-            count(f.requests),
-            count(f.failed),
+            grouped_count(f.requests),
+            grouped_count(f.failed),
             percent(f.error_rate, 1),
             counted(f, f.speed_tok_s.mean),
             counted(f, f.speed_tok_s.p5),
             counted(f, f.speed_tok_s.min),
-            number(f.ttft_s.mean, 2),
-            number(f.ttft_s.max, 2),
+            grouped(f.ttft_s.mean, 2),
+            grouped(f.ttft_s.max, 2),
             counted(f, f.system_tok_s),
             counted(f, f.steady_tok_s),
-            format!("{about}{}", count(f.output_tokens)),
+            format!("{about}{}", grouped_count(f.output_tokens)),
             percent(f.attainment, 0),
-            f.duration_s.map_or_else(|| UNKNOWN.to_owned(), duration),
+            seconds(f.duration_s),
         ]
     };
     Table {
@@ -257,7 +263,11 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
         .map(|level| {
             let f = &level.figures;
             let kinds = failures_in_words(f.errors.iter().map(|(kind, n)| (kind, *n)));
-            let (failed, all, at) = (count(f.failed), count(f.requests), users(level.users));
+            let (failed, all, at) = (
+                grouped_count(f.failed),
+                grouped_count(f.requests),
+                users(level.users),
+            );
             let share = percent(f.error_rate, 1);
             format!("{failed} of {all} requests failed at {at} ({share}): {kinds}.")
         })
@@ -271,10 +281,10 @@ pub(super) fn repeats(summary: &Summary) -> Option<Table> {
         for (repeat, f) in (1_u32..).zip(&level.repeats) {
             rows.push(vec![
                 format!("{}, run {repeat}", users(level.users)),
-                count(f.requests),
-                count(f.failed),
+                grouped_count(f.requests),
+                grouped_count(f.failed),
                 counted(f, f.speed_tok_s.mean),
-                number(f.ttft_s.mean, 2),
+                grouped(f.ttft_s.mean, 2),
                 counted(f, f.system_tok_s),
             ]);
         }
@@ -305,8 +315,8 @@ pub(super) fn agreement(summary: &Summary) -> Vec<String> {
 
 pub(super) fn energy(report: &Report) -> Table {
     let energy = report.summary.energy.clone().unwrap_or_default();
-    let wh = |value: Option<f64>| value.map(|value| format!("{} Wh", number(Some(value), 2)));
-    let joules = |value: Option<f64>| value.map(|value| format!("{} J", number(Some(value), 3)));
+    let wh = |value: Option<f64>| value.map(|value| format!("{} Wh", grouped(Some(value), 2)));
+    let joules = |value: Option<f64>| value.map(|value| format!("{} J", grouped(Some(value), 3)));
     let mut table = pairs(
         "Energy",
         vec![
@@ -337,9 +347,10 @@ pub(super) fn energy(report: &Report) -> Table {
         if let Some(cycle) = f.energy_j {
             let token = joules(f.j_per_token).unwrap_or_else(|| UNKNOWN.to_owned());
             let name = format!("{}: in the cycle, a token", users(level.users));
-            table
-                .rows
-                .push(vec![name, format!("{} J, {token}", number(Some(cycle), 1))]);
+            table.rows.push(vec![
+                name,
+                format!("{} J, {token}", grouped(Some(cycle), 1)),
+            ]);
         }
     }
     table
@@ -352,10 +363,10 @@ pub(super) fn short(summary: &Summary) -> Table {
         vec![
             level.users.to_string(),
             counted(f, f.speed_tok_s.mean),
-            number(f.ttft_s.mean, 2),
+            grouped(f.ttft_s.mean, 2),
             counted(f, f.system_tok_s),
             percent(f.error_rate, 1),
-            number(f.j_per_token, 2),
+            grouped(f.j_per_token, 2),
         ]
     };
     Table {

@@ -1,5 +1,5 @@
-//! Text from outside made harmless, and numbers as people read them.
+//! Text from outside made harmless, and numbers as users read them.
 
-pub mod clean;
 pub mod numbers;
 pub mod sanitize;
+pub mod xml;

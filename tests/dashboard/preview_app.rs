@@ -17,8 +17,8 @@ use tokometer::capture::Recorder;
 use tokometer::capture::color_scheme::Look;
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
+use tokometer::text::numbers::grouped_count;
 use tokometer::tui::app::{App, Effect, Msg};
-use tokometer::tui::lanes::figures;
 use tokometer::tui::lanes::lanes::{FIRST_SPEEDS, Lanes};
 use tokometer::tui::lanes::text::{Language, Script};
 use tokometer::tui::recording::{Recorded, Tape};
@@ -101,7 +101,7 @@ async fn a_minute_of_the_real_loop_has_the_tokens_of_a_minute() {
     let (ended, screen, took) = run(options, &[]).await;
     assert_eq!(tokens(&ended.unwrap()), [546, 6_000, 60]);
     // The last frame is at most a frame's time old.
-    let shown = (5_996..=6_000).any(|count| screen.contains(&figures::count(count)));
+    let shown = (5_996..=6_000).any(|count| screen.contains(&grouped_count(count)));
     assert!(shown, "{screen}");
     assert_eq!(took, Duration::from_mins(1));
 }

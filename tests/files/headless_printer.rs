@@ -265,11 +265,7 @@ async fn exit_codes() {
     .await;
     assert_eq!(printed.code, 1);
     assert!(printed.err.contains("no request succeeded"));
-    assert!(
-        printed
-            .out
-            .contains("failed at 1 user: 1 × http_503 (100.0 %)")
-    );
+    assert!(printed.out.contains("failed at 1 user: HTTP 503 (100.0 %)"));
 }
 
 /// A reader that goes away after some bytes.

@@ -257,7 +257,7 @@ fn name(metric: &Metric, metrics: &[Metric]) -> Option<String> {
     } else {
         own.filter(|name| name.parse::<u32>().is_err())
     };
-    name.map(crate::probe::source::printable)
+    name.map(crate::probe::source::short)
 }
 
 /// `node_exporter` names a card once by its sensors and once by its number: where there is one of each,

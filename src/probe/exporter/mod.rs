@@ -149,7 +149,7 @@ impl Memory {
             if let (Some(group), Some(figure)) = (group, metric.name.strip_prefix(GROUP)) {
                 let known = groups.len() < MOST_GROUPS || groups.contains_key(group);
                 if known {
-                    let name = crate::probe::source::printable(group);
+                    let name = crate::probe::source::short(group);
                     groups.entry(name).or_default().put(figure, metric);
                 }
             } else if let Some(figure) = metric.name.strip_prefix("process_").filter(|_| vllm) {

@@ -62,7 +62,7 @@ impl Process {
         let word = word.map(|word| word.rsplit('/').next().unwrap_or(word));
         let shown = word.map_or_else(|| program.to_owned(), |word| format!("{program} {word}"));
         let short: String = shown.chars().take(LONGEST).collect();
-        crate::probe::source::printable(&short)
+        crate::probe::source::short(&short)
     }
 }
 
@@ -273,7 +273,7 @@ mod tests {
         );
         assert_eq!(shown("python3 /opt/bin/vllm serve x"), "python3 vllm");
         assert_eq!(shown("C:\\Ollama\\ollama.exe serve"), "ollama.exe serve");
-        assert_eq!(shown("evil\u{1b}[2J"), "evil [2J");
+        assert_eq!(shown("evil\u{1b}[2J"), "evil␛[2J");
         assert_eq!(
             Process {
                 name: "kernel".to_owned(),

@@ -231,7 +231,7 @@ fn name(tick: f64, step: f64) -> String {
         crate::text::numbers::floor_u64((-step.log10()).ceil().clamp(0.0, 6.0))
     };
     let decimals = usize::try_from(decimals).unwrap_or(0);
-    crate::report::text::number(Some(tick), decimals)
+    crate::text::numbers::grouped(Some(tick), decimals)
 }
 
 #[cfg(test)]

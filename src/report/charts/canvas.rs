@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::charts::palette::Color;
-use crate::report::text::escape_xml;
+use crate::text::xml;
 
 /// The fonts: the first one comes along when a chart is painted as PNG, the others stand in for it.
 const FONTS: &str = "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif";
@@ -178,7 +178,7 @@ impl Canvas {
         } else {
             String::new()
         };
-        let text = escape_xml(text);
+        let text = xml::escape(text);
         // Writing to a string cannot fail.
         let _ = writeln!(
             self.elements,
@@ -238,7 +238,7 @@ pub(crate) fn page(
     let corner = (f64::from(width), f64::from(height));
     canvas.rect((0.0, 0.0), corner, Color::Canvas, 1.0);
     draw(&mut canvas);
-    let (title, described) = (escape_xml(title), escape_xml(described));
+    let (title, described) = (xml::escape(title), xml::escape(described));
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{title}\" font-family=\"{FONTS}\" \

@@ -275,7 +275,7 @@ fn values(canvas: &mut Canvas, panel: &Panel, line: &Line, plot: Space) {
     let mut free_from = f64::NEG_INFINITY;
     let mut before = None;
     for point in &line.points {
-        let value = crate::report::text::number(Some(point.y), decimals(point.y));
+        let value = crate::text::numbers::grouped(Some(point.y), decimals(point.y));
         let half = value.chars().count() as f64 * 3.3 + 2.0;
         let (x, y) = plot.at(panel, point.x, point.y);
         // Where the line comes steeply from the value's side, the value goes to the right.

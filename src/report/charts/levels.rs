@@ -351,7 +351,7 @@ fn describe(panels: &[Panel]) -> String {
     let sentence = |panel: &Panel| {
         let line = panel.lines.first()?;
         let values = line.points.iter().map(|point| {
-            let value = crate::report::text::number(Some(point.y), draw::decimals(point.y));
+            let value = crate::text::numbers::grouped(Some(point.y), draw::decimals(point.y));
             format!("{value} at {:.0}", point.x)
         });
         let values: Vec<String> = values.collect();

@@ -6,7 +6,8 @@ use crate::report::charts::axis::Axis;
 use crate::report::charts::figure::{Figure, Line, Look, Panel};
 use crate::report::charts::palette::Color;
 use crate::report::charts::{Chart, draw};
-use crate::report::text::{clean, number};
+use crate::report::text::clean;
+use crate::text::numbers::grouped;
 
 /// The longest name of a run in the legend, characters.
 const LONGEST: usize = 40;
@@ -108,7 +109,7 @@ fn described(panels: &[Panel], names: &[String]) -> String {
     let known = lines.filter(|(_, (line, _))| !line.points.is_empty());
     let sentence = |(panel, (line, name)): (&Panel, (&Line, &String))| {
         let values = line.points.iter().map(|point| {
-            let value = number(Some(point.y), draw::decimals(point.y));
+            let value = grouped(Some(point.y), draw::decimals(point.y));
             format!("{value} at {:.0}", point.x)
         });
         let values = values.collect::<Vec<_>>().join(", ");

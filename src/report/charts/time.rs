@@ -9,7 +9,8 @@ use crate::report::charts::palette::Color;
 use crate::report::charts::subtitle;
 use crate::report::gather::{GpuTrace, ProcessTrace};
 use crate::report::series::{Series, thin};
-use crate::report::text::{clean, number};
+use crate::report::text::clean;
+use crate::text::numbers::grouped;
 use crate::text::sanitize::one_line;
 
 /// Points of a line over the whole run.
@@ -161,7 +162,7 @@ fn gpu_panel(
             other => Color::series(other + 2),
         };
         let highest = points.iter().map(|(_, value)| *value).reduce(f64::max);
-        described.push(format!("{name}: at most {}", self::number(highest, 0)));
+        described.push(format!("{name}: at most {}", grouped(highest, 0)));
         let look = (name.as_str(), color, Look::Plain);
         panel.lines.extend(series(&clock, look, &points, 1.0));
     }

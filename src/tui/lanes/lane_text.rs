@@ -8,7 +8,7 @@ use ratatui::text::Line;
 
 use crate::tui::theme::Theme;
 
-use crate::tui::lanes::figures::duration;
+use crate::text::numbers::stopwatch;
 use crate::tui::lanes::lane::Lane;
 use crate::tui::lanes::lanes::Lanes;
 use crate::tui::lanes::pane::folded;
@@ -24,7 +24,7 @@ pub(crate) fn render(frame: &mut Frame<'_>, area: Rect, lane: &Lane, lanes: &Lan
     }
     let now = lanes.now_us();
     if lane.is_waiting(now) {
-        let waiting = format!("waiting {}", duration(lane.elapsed_s(now)));
+        let waiting = format!("waiting {}", stopwatch(lane.elapsed_s(now)));
         frame.render_widget(Line::styled(waiting, theme.dim), area);
         return;
     }

@@ -25,7 +25,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::text::numbers::{floor_u64, u16_of};
 use crate::tui::theme::Theme;
 
-use crate::tui::lanes::figures::{count, duration, seconds, speed};
+use crate::text::numbers::{UNKNOWN, grouped_count, seconds, short, stopwatch};
 use crate::tui::lanes::lane::{Lane, Thinking};
 use crate::tui::lanes::lane_text;
 use crate::tui::lanes::lanes::Lanes;
@@ -126,11 +126,14 @@ fn render_rows(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) 
     let first = (lanes.selected() + 1).saturating_sub(usize::from(area.height));
     let rows = lanes.lanes().iter().skip(first).map(|lane| {
         let now = lanes.now_us();
-        let speed = lane.tok_s().map_or_else(|| "–".to_owned(), speed);
+        let speed = lane.tok_s().map_or_else(|| UNKNOWN.to_owned(), short);
         Line::from(vec![
             Span::styled(format!("{speed} tok/s "), theme.headline),
-            Span::styled(format!("{} ", count(lane.tokens(now))), theme.text),
-            Span::styled(duration(lane.elapsed_s(now)), theme.dim),
+            Span::styled(
+                format!("{} ", grouped_count(lane.tokens(now) as u64)),
+                theme.text,
+            ),
+            Span::styled(stopwatch(lane.elapsed_s(now)), theme.dim),
         ])
     });
     frame.render_widget(Paragraph::new(rows.collect::<Vec<_>>()), area);
@@ -142,7 +145,11 @@ fn notes<'a>(lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
         return Vec::new();
     }
     let text = lanes.text().map_or_else(String::new, |script| {
-        format!("{} · {} tokens · ", script.name, count(script.len()))
+        format!(
+            "{} · {} tokens · ",
+            script.name,
+            grouped_count(script.len() as u64)
+        )
     });
     let mut about = format!(" {text}thinking {}", lanes.thinking());
     if lanes.lanes().iter().any(Lane::is_recorded) {
@@ -229,7 +236,7 @@ fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a>
     } else {
         format!(
             "{} tok/s",
-            lane.tok_s().map_or_else(|| "–".to_owned(), speed)
+            lane.tok_s().map_or_else(|| UNKNOWN.to_owned(), short)
         )
     };
     let name = format!("{mark}{name} ");
@@ -248,7 +255,7 @@ fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a>
 
 /// Whether a lane in `column` has room for its speed in large digits.
 fn digits_fit(lane: &Lane, column: Rect, theme: &Theme) -> bool {
-    let digits = lane.tok_s().map(speed).unwrap_or_default();
+    let digits = lane.tok_s().map(short).unwrap_or_default();
     let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
     // Borders, and a column beside each.
     let inner = (
@@ -260,7 +267,7 @@ fn digits_fit(lane: &Lane, column: Rect, theme: &Theme) -> bool {
 
 /// The speed in large digits at the top of a lane; returns what is left below.
 fn render_digits(frame: &mut Frame<'_>, inner: Rect, lane: &Lane, theme: &Theme) -> Rect {
-    let digits = lane.tok_s().map(speed).unwrap_or_default();
+    let digits = lane.tok_s().map(short).unwrap_or_default();
     let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
     let [top, below] =
         Layout::vertical([Constraint::Length(DIGIT.0), Constraint::Fill(1)]).areas(inner);
@@ -282,19 +289,22 @@ fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<
     let unit = if area.width >= 16 { " tokens" } else { " tok" };
     let of = format!(
         "{}/{}{unit}",
-        count(lane.tokens(now)),
-        count(lane.of_tokens())
+        grouped_count(lane.tokens(now) as u64),
+        grouped_count(lane.of_tokens() as u64)
     );
     let mut rows = vec![Line::styled(of, theme.text), time(lane, now, theme)];
     if let Some(wait_s) = lane.script().wait_s() {
-        rows.push(Line::styled(format!("wait {}", seconds(wait_s)), theme.dim));
+        rows.push(Line::styled(
+            format!("wait {}", seconds(Some(wait_s))),
+            theme.dim,
+        ));
     }
     if let Some(tok_s) = lane.tok_s() {
         rows.extend(compared(tok_s, lanes.limits().speed_tok_s, roomy, theme));
     }
     if let Some(hurry) = lane.hurry().filter(|hurry| (hurry - 1.0).abs() > 1e-3) {
         let times = if theme.ascii { "x" } else { "×" };
-        let text = format!("{times}{} of measured", speed(hurry));
+        let text = format!("{times}{} of measured", short(hurry));
         rows.insert(0, Line::styled(text, theme.warn));
     }
     rows.truncate(usize::from(area.height.saturating_sub(4)));
@@ -302,11 +312,11 @@ fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<
 }
 
 fn time<'a>(lane: &Lane, now: u64, theme: &Theme) -> Line<'a> {
-    let elapsed = duration(lane.elapsed_s(now));
+    let elapsed = stopwatch(lane.elapsed_s(now));
     if lane.is_finished(now) {
         return Line::styled(format!("done in {elapsed}"), theme.good);
     }
-    let total = lane.total_s().map_or_else(|| "–".to_owned(), duration);
+    let total = lane.total_s().map_or_else(|| UNKNOWN.to_owned(), stopwatch);
     Line::styled(format!("{elapsed} of {total}"), theme.text)
 }
 
@@ -322,7 +332,7 @@ fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<
         Feel::Slower => theme.bad,
         Feel::Comfortable | Feel::Faster => theme.good,
     };
-    let reading = format!("{}{times} reading", speed(reading::times_reading(tok_s)));
+    let reading = format!("{}{times} reading", short(reading::times_reading(tok_s)));
     let words = if roomy {
         feel.to_string()
     } else {
@@ -337,7 +347,7 @@ fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<
     vec![
         Line::styled(reading, theme.text),
         Line::styled(words, style),
-        Line::styled(format!("{mark} {verdict_words} {}", speed(limit)), verdict),
+        Line::styled(format!("{mark} {verdict_words} {}", short(limit)), verdict),
     ]
 }
 
@@ -370,5 +380,5 @@ pub(crate) fn folded(
     let tokens = lane.script().thinking_tokens(shown);
     let mark = if theme.ascii { ">" } else { "▸" };
     (thinking == Thinking::Folded && tokens > 0)
-        .then(|| format!("{mark} thinking: {} tokens", count(tokens)))
+        .then(|| format!("{mark} thinking: {} tokens", grouped_count(tokens as u64)))
 }

@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::event::{Answer, RequestRecord};
 use crate::text::numbers::u32_of;
 
-use crate::text::clean::{clean, split_thinking};
+use crate::text::sanitize::{lines, push_lines};
 use crate::tui::lanes::tokenize::cut;
 use crate::tui::lanes::wrap::{Atom, atoms};
 
@@ -236,13 +236,13 @@ impl Script {
     }
 
     fn push_cut(&mut self, raw: &str, thinking: bool) {
-        for piece in cut(&clean(raw)) {
+        for piece in cut(&lines(raw)) {
             self.push(piece, thinking);
         }
     }
 
     fn push(&mut self, raw: &str, thinking: bool) {
-        self.text.push_str(&clean(raw));
+        push_lines(&mut self.text, raw);
         self.tokens.push(Token {
             end: u32_of(self.text.len()),
             thinking,
@@ -266,6 +266,15 @@ impl Script {
         self.atoms = atoms(&self.text, &self.tokens);
         self
     }
+}
+
+/// The thinking and the answer of a text; a text that never ends its thinking is all thinking.
+fn split_thinking(raw: &str) -> (&str, &str) {
+    let Some(rest) = raw.trim_start().strip_prefix("<think>") else {
+        return ("", raw.trim_end());
+    };
+    let (thinking, answer) = rest.split_once("</think>").unwrap_or((rest, ""));
+    (thinking.trim(), answer.trim())
 }
 
 #[cfg(test)]

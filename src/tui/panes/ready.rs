@@ -194,7 +194,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
         CycleShape::Waves(times) => format!("each user asks {times} times in a row"),
         CycleShape::DurationS(seconds) => {
-            format!("each user asks again for {}", text::seconds(Some(seconds)))
+            format!("each user asks again for {} s", text::plain(seconds))
         }
     };
     let tokens = match plan.max_tokens {

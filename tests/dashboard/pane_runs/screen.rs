@@ -125,7 +125,7 @@ pub(crate) fn finished() -> Screen {
     story.cycle(32, &[], 9.1, 14.2, 3);
     story.warn(
         WarningKind::Failures,
-        "3 of 32 requests failed with 32 users: http_503 3",
+        "32 users: 3 of 32 requests failed (HTTP 503)",
     );
     story.end(RunEnd::Done);
     let mut screen = Screen::of(story.state());
