@@ -341,7 +341,7 @@ impl<W: MachineWatch> Runner<W> {
                 crate::text::numbers::counted(users, "user", "users"),
                 score.failed,
                 score.finished(),
-                failures_in_words(score.failures.iter().map(|(kind, n)| (kind, u64::from(*n)))),
+                failures_in_words(score.failures.iter().map(|(kind, n)| (kind, *n))),
             );
             self.load.warn(WarningKind::Failures, text);
         }

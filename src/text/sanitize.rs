@@ -32,9 +32,9 @@ pub fn is_unsafe(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}'
         | '\u{ffa0}'
         | '\u{fff0}'..='\u{fff8}'
-        | '\u{e0000}'..='\u{e0fff}' => true,
-        // No characters at all: XML forbids some of them.
-        '\u{fdd0}'..='\u{fdef}' => true,
+        | '\u{e0000}'..='\u{e0fff}'
+        // No characters at all; XML forbids some of them.
+        | '\u{fdd0}'..='\u{fdef}' => true,
         c if u32::from(c) & 0xfffe == 0xfffe => true,
         c => match get_general_category(c) {
             GeneralCategory::Control

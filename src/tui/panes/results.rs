@@ -181,7 +181,7 @@ fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
         Point {
             users: cycle.users,
             value,
-            text: text::seconds(value).replace(" s", ""),
+            text: crate::text::numbers::bare_seconds(value),
             style: Judged::wait(value, &cx.limits).style(cx.theme),
         }
     });
