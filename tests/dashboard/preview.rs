@@ -213,7 +213,7 @@ async fn what_was_measured_gets_lanes_with_its_own_times() {
     for name in ["1 user ", "2 users ", "4 users ", "SIMULATED"] {
         assert!(screen.contains(name), "no {name}\n{screen}");
     }
-    assert!(screen.contains("wait 0.50 s"), "{screen}");
+    assert!(screen.contains("wait 500 ms"), "{screen}");
     // The wait, then one token every 50 ms.
     sleep(Duration::from_millis(1_490)).await;
     assert!(dash.screen().contains("21/40 tokens"), "{}", dash.screen());
