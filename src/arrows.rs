@@ -25,7 +25,6 @@ const LOOPS: &[&str] = &[
     "metrics::compare, metrics::difference",
     "metrics::cycle, metrics::machine, metrics::state",
     "metrics::interval, metrics::repeats, metrics::verdict, metrics::verdict_text",
-    "sim::answer, sim::reply",
     "tui::lanes::lane_text, tui::lanes::pane",
     "tui::lanes::text, tui::lanes::wrap",
 ];

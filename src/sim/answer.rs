@@ -8,10 +8,10 @@ use crate::sim::shared_state::Ticket;
 use crate::sim::wire::{Closing, Lines, Style};
 use crate::sim::words::Words;
 use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::stream::{Stream, unfold};
 use hyper::{Response, StatusCode};
 use std::future::pending;
 use std::io;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What Ollama says when its model dies in the middle of an answer.
@@ -42,7 +42,6 @@ pub(super) struct Plan {
     pub(super) fault: Option<(FaultKind, u32)>,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Answer {
     plan: Plan,
@@ -55,15 +54,7 @@ pub(super) struct Answer {
     first: Option<Duration>,
     /// The empty line before the thinking of `/api/generate` is still to come.
     opening: bool,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Talking,
-    /// What was said is on its way; the connection goes next.
-    Cutting,
-    Over,
+    over: bool,
 }
 
 impl Answer {
@@ -77,7 +68,7 @@ impl Answer {
             sent: 0,
             first: None,
             opening: plan.style == Style::Generate && plan.extent.thinking > 0,
-            state: State::Talking,
+            over: false,
             plan,
             ticket,
         }
@@ -88,44 +79,41 @@ impl Answer {
         self.ticket.due(1).await;
     }
 
-    /// The next line, a chunk of its own.
-    pub(super) fn poll_line(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, io::Error>>> {
-        match self.state {
-            State::Over => return Poll::Ready(None),
-            State::Cutting => {
-                self.state = State::Over;
-                return Poll::Ready(Some(Err(cut())));
-            }
-            State::Talking => {}
+    /// The lines, each a chunk of its own.
+    pub(super) fn lines(self) -> impl Stream<Item = Result<Bytes, io::Error>> + Send {
+        unfold(Box::new(self), |mut answer| async move {
+            let line = answer.next_line().await?;
+            Some((line, answer))
+        })
+    }
+
+    async fn next_line(&mut self) -> Option<Result<Bytes, io::Error>> {
+        if self.over {
+            return None;
         }
         let next = self.sent.saturating_add(1).min(self.plan.extent.tokens);
-        if self.ticket.poll_due(cx, next).is_pending() {
-            return Poll::Pending;
-        }
-        if let Some(kind) = self.strike() {
-            return self.suffer(kind, cx);
+        self.ticket.due(next).await;
+        if let Some(kind) = self.due_fault() {
+            return self.fail(kind).await;
         }
         if self.sent == self.plan.extent.tokens {
             let closing = self.closing();
             self.lines.close(&mut self.buffer, "", "", &closing);
             self.buffer.put_u8(b'\n');
-            self.state = State::Over;
+            self.over = true;
         } else if self.opening {
             self.opening = false;
             self.lines.empty(&mut self.buffer);
         } else {
             self.say();
         }
-        Poll::Ready(Some(Ok(self.buffer.split().freeze())))
+        Some(Ok(self.buffer.split().freeze()))
     }
 
     /// The whole answer as one response, when it is complete.
     pub(super) async fn whole(mut self) -> Result<Response<SimBody>, io::Error> {
         self.begun().await;
-        self.first = Some(self.ticket.hub().clock.now());
+        self.first = Some(self.ticket.server().clock.now());
         if let Some((kind, after)) = self.plan.fault {
             self.ticket
                 .due(after.clamp(1, self.plan.extent.tokens))
@@ -157,7 +145,7 @@ impl Answer {
 
     fn say(&mut self) {
         if self.sent == 0 {
-            self.first = Some(self.ticket.hub().clock.now());
+            self.first = Some(self.ticket.server().clock.now());
         }
         let thinking = self.sent < self.plan.extent.thinking;
         let from = if thinking {
@@ -171,46 +159,30 @@ impl Answer {
     }
 
     /// The fault whose token has come, once.
-    fn strike(&mut self) -> Option<FaultKind> {
-        let (kind, after) = self.plan.fault?;
-        if self.sent < after.min(self.plan.extent.tokens) {
-            return None;
-        }
-        self.plan.fault = None;
-        Some(kind)
+    fn due_fault(&mut self) -> Option<FaultKind> {
+        let (_, after) = self.plan.fault?;
+        let is_due = self.sent >= after.min(self.plan.extent.tokens);
+        self.plan.fault.take_if(|_| is_due).map(|(kind, _)| kind)
     }
 
-    fn suffer(
-        &mut self,
-        kind: FaultKind,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, io::Error>>> {
+    async fn fail(&mut self, kind: FaultKind) -> Option<Result<Bytes, io::Error>> {
+        self.over = kind != FaultKind::Garbage;
         match kind {
             FaultKind::Cut => {
-                // Pending once, so that the tokens before the cut leave the buffer.
-                self.state = State::Cutting;
-                cx.waker().wake_by_ref();
-                Poll::Pending
+                // Pending once, so that the tokens before the cut leave hyper's buffer.
+                tokio::task::yield_now().await;
+                Some(Err(cut()))
             }
-            FaultKind::Garbage => Poll::Ready(Some(Ok(Bytes::from(format!("{GARBAGE}\n"))))),
-            FaultKind::Error => {
-                self.state = State::Over;
-                Poll::Ready(Some(Ok(Bytes::from(format!("{}\n", error_json(DIED))))))
-            }
-            FaultKind::Eof => {
-                self.state = State::Over;
-                Poll::Ready(None)
-            }
-            _ => {
-                // A stall: nothing wakes this again, until the client goes.
-                self.plan.fault = Some((kind, 0));
-                Poll::Pending
-            }
+            FaultKind::Garbage => Some(Ok(Bytes::from(format!("{GARBAGE}\n")))),
+            FaultKind::Error => Some(Ok(Bytes::from(format!("{}\n", error_json(DIED))))),
+            FaultKind::Eof => None,
+            // A stall lasts until the client goes.
+            _ => pending().await,
         }
     }
 
     fn closing(&self) -> Closing {
-        let now = self.ticket.hub().clock.now();
+        let now = self.ticket.server().clock.now();
         Closing {
             reason: if self.plan.extent.cut {
                 "length"

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A request for an answer; what the simulator has no use for is ignored.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct SessionCommand {
+pub(super) struct CompletionRequest {
     /// The model's name.
     #[serde(default)]
     pub(super) model: String,
@@ -37,7 +37,7 @@ struct Options {
     seed: Option<f64>,
 }
 
-impl SessionCommand {
+impl CompletionRequest {
     /// Bytes of prompt; None for an empty prompt, which only loads the model.
     pub(super) fn prompt_bytes(&self, style: Style) -> Option<usize> {
         match style {
@@ -134,7 +134,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 mod tests {
     use super::*;
 
-    fn ask(text: &str) -> SessionCommand {
+    fn ask(text: &str) -> CompletionRequest {
         read(text.as_bytes()).unwrap()
     }
 
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn bad_json_is_told_in_ollamas_words() {
-        let error = |body: &[u8]| read::<SessionCommand>(body).unwrap_err().message;
+        let error = |body: &[u8]| read::<CompletionRequest>(body).unwrap_err().message;
         assert_eq!(error(b"{\"model\":"), "unexpected EOF");
         assert_eq!(error(b""), "missing request body");
         assert!(error(b"{nope}").starts_with("invalid request"));

@@ -1,7 +1,7 @@
 //! What the server has: `/api/tags`, `/api/ps`, `/api/show`, in Ollama's order of keys.
 
 use crate::sim::ask::read;
-use crate::sim::model_store::Shelved;
+use crate::sim::model_store::StoredModel;
 use crate::sim::profile::ModelSpec;
 use crate::sim::reply::{Refusal, SimBody, json};
 use crate::sim::shared_state::SharedState;
@@ -83,9 +83,9 @@ struct Tag {
 }
 
 /// `/api/tags`
-pub(super) fn tags(hub: &SharedState) -> Response<SimBody> {
-    let modified_at = rfc3339(hub.clock.date(Some(Duration::ZERO)));
-    let tag = |model: &Shelved| Tag {
+pub(super) fn tags(server: &SharedState) -> Response<SimBody> {
+    let modified_at = rfc3339(server.clock.date(Some(Duration::ZERO)));
+    let tag = |model: &StoredModel| Tag {
         name: model.spec.name.clone(),
         model: model.spec.name.clone(),
         modified_at: modified_at.clone(),
@@ -95,7 +95,7 @@ pub(super) fn tags(hub: &SharedState) -> Response<SimBody> {
         capabilities: capabilities(&model.spec),
     };
     json(&Listing {
-        models: hub.shelf().installed().map(tag).collect(),
+        models: server.models().installed().map(tag).collect(),
     })
 }
 
@@ -112,9 +112,9 @@ struct Loaded {
 }
 
 /// `/api/ps`
-pub(super) fn ps(hub: &SharedState) -> Response<SimBody> {
-    let shelf = hub.shelf();
-    let models = shelf.running(hub.clock.now()).map(|running| {
+pub(super) fn ps(server: &SharedState) -> Response<SimBody> {
+    let store = server.models();
+    let models = store.running(server.clock.now()).map(|running| {
         let spec = &running.model.spec;
         // Weights and the context's memory, at a size that grows with both; all of it on the GPU.
         let per_token = spec.embedding.saturating_mul(16);
@@ -127,7 +127,7 @@ pub(super) fn ps(hub: &SharedState) -> Response<SimBody> {
             size,
             digest: running.model.digest.clone(),
             details: Details::of(spec),
-            expires_at: rfc3339(hub.clock.date(running.expires)),
+            expires_at: rfc3339(server.clock.date(running.expires)),
             size_vram: size,
             context_length: running.context,
         }
@@ -170,10 +170,10 @@ struct Show {
 }
 
 /// `/api/show`
-pub(super) fn show(hub: &SharedState, body: &[u8]) -> Result<Response<SimBody>, Refusal> {
+pub(super) fn show(server: &SharedState, body: &[u8]) -> Result<Response<SimBody>, Refusal> {
     let name = read::<Named>(body)?.model()?;
-    let shelf = hub.shelf();
-    let spec = &shelf
+    let store = server.models();
+    let spec = &store
         .find(&name)
         .ok_or_else(|| Refusal::no_model(&name))?
         .spec;
@@ -192,7 +192,7 @@ pub(super) fn show(hub: &SharedState, body: &[u8]) -> Result<Response<SimBody>, 
         }),
         tensors: [],
         capabilities: capabilities(spec),
-        modified_at: rfc3339(hub.clock.date(Some(Duration::ZERO))),
+        modified_at: rfc3339(server.clock.date(Some(Duration::ZERO))),
     }))
 }
 

@@ -1,27 +1,29 @@
-//! Chance that repeats: `SplitMix64`. Its sequence is what a seed means, so it is fixed here and
-//! not left to a library's next version.
+//! Random numbers that a seed decides, by `SplitMix64`: the algorithm is published, so a seed means the same in
+//! every version.
+
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 
 /// A source of numbers that a seed decides.
 #[derive(Debug, Clone)]
-pub(super) struct Chance(u64);
+pub(super) struct Chance(SplitMix64);
 
 impl Chance {
     /// The chance of one thing (say, request 17) under a seed.
     pub(super) fn new(seed: u64, thing: u64) -> Self {
-        let mut start = Self(seed);
-        let mixed = start.next() ^ thing.wrapping_mul(0xd1b5_4a32_d192_ed03);
-        let mut chance = Self(mixed);
+        let mixed = Self::seeded(seed).next() ^ thing.wrapping_mul(0xd1b5_4a32_d192_ed03);
+        let mut chance = Self::seeded(mixed);
         chance.next();
         chance
     }
 
+    fn seeded(seed: u64) -> Self {
+        Self(SplitMix64::seed_from_u64(seed))
+    }
+
     /// Any number.
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     /// 0 to 1, without 1.
@@ -70,7 +72,7 @@ mod tests {
         assert_ne!(draw(1, 1), draw(2, 1));
         assert_ne!(draw(1, 1), draw(1, 2));
         // `SplitMix64`'s published first value for seed 0: the sequence must never change.
-        assert_eq!(Chance(0).next(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(Chance::seeded(0).next(), 0xe220_a839_7b1d_cdaf);
     }
 
     #[test]

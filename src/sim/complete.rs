@@ -1,7 +1,7 @@
 //! `/api/chat` and `/api/generate`: from the request's bytes to an answer that begins.
 
 use crate::sim::answer::{Answer, Plan, cut};
-use crate::sim::ask::{SessionCommand, read};
+use crate::sim::ask::{CompletionRequest, read};
 use crate::sim::draft::{Draft, prompt_tokens};
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::model_store::Keep;
@@ -31,34 +31,34 @@ impl From<Refusal> for Stop {
 
 /// Answers a request, with the headers as soon as the first token is there.
 pub(super) async fn complete(
-    hub: &Arc<SharedState>,
+    server: &Arc<SharedState>,
     style: Style,
     body: &[u8],
 ) -> Result<Response<SimBody>, Stop> {
-    let received = hub.clock.now();
-    let ask: SessionCommand = read(body)?;
+    let received = server.clock.now();
+    let ask: CompletionRequest = read(body)?;
     let keep = ask.keep()?;
-    let thinks = thinks(hub, &ask)?;
+    let thinks = thinks(server, &ask)?;
     let Some(prompt_bytes) = ask.prompt_bytes(style) else {
-        return load(hub, style, &ask, keep).await;
+        return load(server, style, &ask, keep).await;
     };
-    let (nth, fault) = hub.count();
+    let (nth, fault) = server.count();
     if let Some(refusal) = fault.and_then(refusal) {
         return Err(refusal.into());
     }
 
-    let mut draft = Draft::new(&hub.profile, hub.seed, nth);
+    let mut draft = Draft::new(&server.profile, server.seed, nth);
     if let Some(seed) = ask.seed() {
-        draft = draft.saying(&Draft::new(&hub.profile, hub.seed, seed));
+        draft = draft.saying(&Draft::new(&server.profile, server.seed, seed));
     }
-    let (ready, context) = acquire(hub, &ask, keep)?;
+    let (ready, context) = acquire(server, &ask, keep)?;
     let context = u32::try_from(context).unwrap_or(u32::MAX);
     let prompt_tokens = prompt_tokens(prompt_bytes).min(context);
     let room = (context - prompt_tokens).max(1);
     let extent = draft.extent(thinks, Some(ask.limit().map_or(room, |n| n.min(room))));
     let job = draft.job(extent.tokens, prompt_tokens, ready);
-    let prefill = hub.scaled(job.prefill_s);
-    let Ok(ticket) = hub.submit(&ask.model, job) else {
+    let prefill = server.scaled(job.prefill_s);
+    let Ok(ticket) = server.submit(&ask.model, job) else {
         return Err(Refusal::busy().into());
     };
     let plan = Plan {
@@ -67,16 +67,16 @@ pub(super) async fn complete(
         extent,
         words: draft.words,
         received,
-        load: ready.max(hub.clock.now()).saturating_sub(received),
+        load: ready.max(server.clock.now()).saturating_sub(received),
         prompt_tokens,
         prefill,
         fault: fault.filter(|f| f.kind.inside()).map(|f| (f.kind, f.after)),
     };
-    begin(hub, Answer::new(plan, ticket), ask.stream, fault).await
+    begin(server, Answer::new(plan, ticket), ask.stream, fault).await
 }
 
 async fn begin(
-    hub: &SharedState,
+    server: &SharedState,
     answer: Answer,
     streamed: Option<bool>,
     fault: Option<Fault>,
@@ -84,8 +84,8 @@ async fn begin(
     match fault {
         Some(f) if f.kind == FaultKind::SlowHeader => {
             answer.begun().await;
-            let late = hub.clock.now().saturating_add(hub.scaled(f.delay_s));
-            hub.sleep_until(late).await;
+            let late = server.clock.now().saturating_add(server.scaled(f.delay_s));
+            server.sleep_until(late).await;
         }
         Some(f) if f.after == 0 && f.kind == FaultKind::Cut => {
             answer.begun().await;
@@ -98,13 +98,13 @@ async fn begin(
         return answer.whole().await.map_err(Stop::Cut);
     }
     answer.begun().await;
-    Ok(stream(SimBody::Answer(Box::new(answer))))
+    Ok(stream(answer.lines()))
 }
 
 /// Whether this answer starts with thinking; an error where the model is missing or cannot.
-fn thinks(hub: &SharedState, ask: &SessionCommand) -> Result<bool, Refusal> {
-    let shelf = hub.shelf();
-    let model = shelf
+fn thinks(server: &SharedState, ask: &CompletionRequest) -> Result<bool, Refusal> {
+    let store = server.models();
+    let model = store
         .find(&ask.model)
         .ok_or_else(|| Refusal::no_model(&ask.model))?;
     match (model.spec.thinking, ask.think()) {
@@ -128,29 +128,30 @@ fn refusal(fault: Fault) -> Option<Refusal> {
 }
 
 fn acquire(
-    hub: &SharedState,
-    ask: &SessionCommand,
+    server: &SharedState,
+    ask: &CompletionRequest,
     keep: Keep,
 ) -> Result<(Duration, u64), Refusal> {
-    hub.shelf()
-        .acquire(&ask.model, ask.context(), keep, hub.clock.now())
+    server
+        .models()
+        .acquire(&ask.model, ask.context(), keep, server.clock.now())
         .ok_or_else(|| Refusal::no_model(&ask.model))
 }
 
 /// An empty prompt loads the model, or unloads it if it is to be kept for no time.
 async fn load(
-    hub: &SharedState,
+    server: &SharedState,
     style: Style,
-    ask: &SessionCommand,
+    ask: &CompletionRequest,
     keep: Keep,
 ) -> Result<Response<SimBody>, Stop> {
     let reason = if keep == Keep::For(Duration::ZERO) {
-        hub.shelf().unload(&ask.model, hub.clock.now());
+        server.models().unload(&ask.model, server.clock.now());
         "unload"
     } else {
-        let (ready, _) = acquire(hub, ask, keep)?;
-        hub.shelf().release(&ask.model, hub.clock.now());
-        hub.sleep_until(ready).await;
+        let (ready, _) = acquire(server, ask, keep)?;
+        server.models().release(&ask.model, server.clock.now());
+        server.sleep_until(ready).await;
         "load"
     };
     Ok(json_body(Lines::new(style, &ask.model).no_answer(reason)))

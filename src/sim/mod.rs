@@ -3,21 +3,21 @@
 //! one: its version ends in `-simulated` and its `Server` header says so.
 //!
 //! ```text
-//! server ─> routes ─┬─> complete ─> answer ┐            sockets, paths, one answer
-//!                   ├─> catalog, pull      ├─> hub ─> engine        who is due what, and when
-//!                   └─ ask, reply, wire ───┘    └───> shelf         models in memory
-//!                                  profile, fault, draft, words <── chance (the seed)
+//! server ─> routes ─┬─> complete ─> answer ┐                    sockets, paths, one answer
+//!                   ├─> catalog, pull      ├─> shared_state ─> engine       which token is due when
+//!                   └─> ask, reply, wire ──┘        └─────> model_store     models in memory
+//!                                       profile, fault, draft, words <── chance (the seed)
 //! ```
 //!
 //! - `engine`: queue, slots and speeds, a pure state machine over instants
-//! - `hub`: the engine's clock and driver; what connections share
+//! - `shared_state`: what connections share; drives the engine by its clock
 //! - `profile`: what a server is like, from `assets/sim/*.toml`
 //! - `draft`, `words`, `chance`: what a seed decides about an answer
-//! - `shelf`: which models are there and loaded
-//! - `fault`: what goes wrong, every how many requests
+//! - `model_store`: which models are installed and loaded
+//! - `fault`: what goes wrong, and in which requests
 //! - `ask`, `wire`, `reply`: Ollama's requests, lines and errors
 //!
-//! A time scale makes the server faster; no clock is ever bent, and what is measured is faster too.
+//! A time scale makes the whole server faster, in real time: what is measured is then faster too.
 
 mod answer;
 mod ask;

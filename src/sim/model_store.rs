@@ -26,7 +26,7 @@ impl Default for Keep {
 
 /// One of the models.
 #[derive(Debug)]
-pub(super) struct Shelved {
+pub(super) struct StoredModel {
     /// What it is.
     pub(super) spec: ModelSpec,
     /// Its made-up SHA-256.
@@ -63,7 +63,7 @@ impl Loaded {
 #[derive(Debug)]
 pub(super) struct Running<'a> {
     /// Which.
-    pub(super) model: &'a Shelved,
+    pub(super) model: &'a StoredModel,
     /// The context it is loaded with, tokens.
     pub(super) context: u64,
     /// When it will be unloaded, if nobody uses it; None for never.
@@ -73,14 +73,14 @@ pub(super) struct Running<'a> {
 /// All the models.
 #[derive(Debug)]
 pub(super) struct ModelStore {
-    models: Vec<Shelved>,
+    models: Vec<StoredModel>,
     load: Duration,
 }
 
 impl ModelStore {
     /// The models of a profile; a load takes `load` on the clock of the client.
     pub(super) fn new(profile: &Profile, load: Duration) -> Self {
-        let shelved = |spec: &ModelSpec| Shelved {
+        let stored = |spec: &ModelSpec| StoredModel {
             digest: digest(&spec.name),
             installed: spec.installed,
             loaded: None,
@@ -90,23 +90,23 @@ impl ModelStore {
             },
         };
         Self {
-            models: profile.models.iter().map(shelved).collect(),
+            models: profile.models.iter().map(stored).collect(),
             load,
         }
     }
 
     /// The installed ones.
-    pub(super) fn installed(&self) -> impl Iterator<Item = &Shelved> {
+    pub(super) fn installed(&self) -> impl Iterator<Item = &StoredModel> {
         self.models.iter().filter(|m| m.installed)
     }
 
     /// The installed model of that name; `:latest` may be left out.
-    pub(super) fn find(&self, name: &str) -> Option<&Shelved> {
+    pub(super) fn find(&self, name: &str) -> Option<&StoredModel> {
         self.known(name).filter(|m| m.installed)
     }
 
     /// The model of that name, installed or not.
-    pub(super) fn known(&self, name: &str) -> Option<&Shelved> {
+    pub(super) fn known(&self, name: &str) -> Option<&StoredModel> {
         let name = canonical(name);
         self.models.iter().find(|m| m.spec.name == name)
     }
@@ -175,7 +175,7 @@ impl ModelStore {
         })
     }
 
-    fn model(&mut self, name: &str) -> Option<&mut Shelved> {
+    fn model(&mut self, name: &str) -> Option<&mut StoredModel> {
         let name = canonical(name);
         self.models.iter_mut().find(|m| m.spec.name == name)
     }
@@ -211,65 +211,65 @@ mod tests {
         Duration::from_secs(s)
     }
 
-    fn shelf() -> ModelStore {
+    fn store() -> ModelStore {
         ModelStore::new(&Profile::default(), LOAD)
     }
 
-    fn running(shelf: &ModelStore, now: Duration) -> usize {
-        shelf.running(now).count()
+    fn running(store: &ModelStore, now: Duration) -> usize {
+        store.running(now).count()
     }
 
     #[test]
     fn a_model_is_loaded_once_and_shared() {
-        let mut shelf = shelf();
-        assert_eq!(shelf.acquire(MODEL, None, KEEP, at(0)), Some((LOAD, 4096)));
-        assert_eq!(shelf.acquire(MODEL, None, KEEP, at(1)), Some((LOAD, 4096)));
-        assert_eq!((running(&shelf, at(2)), running(&shelf, at(3))), (0, 1));
+        let mut store = store();
+        assert_eq!(store.acquire(MODEL, None, KEEP, at(0)), Some((LOAD, 4096)));
+        assert_eq!(store.acquire(MODEL, None, KEEP, at(1)), Some((LOAD, 4096)));
+        assert_eq!((running(&store, at(2)), running(&store, at(3))), (0, 1));
     }
 
     #[test]
     fn it_leaves_when_its_time_is_over_but_never_in_use() {
-        let mut shelf = shelf();
-        shelf.acquire(MODEL, None, KEEP, at(0));
-        assert_eq!(running(&shelf, at(1000)), 1);
-        shelf.release(MODEL, at(1000));
+        let mut store = store();
+        store.acquire(MODEL, None, KEEP, at(0));
+        assert_eq!(running(&store, at(1000)), 1);
+        store.release(MODEL, at(1000));
         assert_eq!(
-            shelf.running(at(1000)).next().unwrap().expires,
+            store.running(at(1000)).next().unwrap().expires,
             Some(at(1060))
         );
         assert_eq!(
-            (running(&shelf, at(1059)), running(&shelf, at(1060))),
+            (running(&store, at(1059)), running(&store, at(1060))),
             (1, 0)
         );
-        let again = shelf.acquire(MODEL, None, Keep::Forever, at(2000));
+        let again = store.acquire(MODEL, None, Keep::Forever, at(2000));
         assert_eq!(again, Some((at(2003), 4096)));
-        shelf.release(MODEL, at(2010));
-        assert_eq!(running(&shelf, at(900_000)), 1);
-        shelf.unload(MODEL, at(900_001));
-        assert_eq!(running(&shelf, at(900_001)), 0);
+        store.release(MODEL, at(2010));
+        assert_eq!(running(&store, at(900_000)), 1);
+        store.unload(MODEL, at(900_001));
+        assert_eq!(running(&store, at(900_001)), 0);
     }
 
     #[test]
     fn another_context_loads_it_anew() {
-        let mut shelf = shelf();
-        shelf.acquire(MODEL, None, KEEP, at(0));
-        let big = shelf.acquire(MODEL, Some(8192), KEEP, at(10));
+        let mut store = store();
+        store.acquire(MODEL, None, KEEP, at(0));
+        let big = store.acquire(MODEL, Some(8192), KEEP, at(10));
         assert_eq!(big, Some((at(13), 8192)));
         assert_eq!(
-            shelf.acquire(MODEL, None, KEEP, at(20)),
+            store.acquire(MODEL, None, KEEP, at(20)),
             Some((at(13), 8192))
         );
     }
 
     #[test]
     fn names_and_downloads() {
-        let mut shelf = shelf();
-        assert!(shelf.find("qwen2.5:7b").is_none() && shelf.find("nope").is_none());
-        assert!(shelf.known("qwen2.5:7b").is_some());
-        shelf.install("qwen2.5:7b");
-        assert!(shelf.find("qwen2.5:7b").is_some());
+        let mut store = store();
+        assert!(store.find("qwen2.5:7b").is_none() && store.find("nope").is_none());
+        assert!(store.known("qwen2.5:7b").is_some());
+        store.install("qwen2.5:7b");
+        assert!(store.find("qwen2.5:7b").is_some());
         assert_eq!(canonical("llama3"), "llama3:latest");
-        let digests: Vec<_> = shelf.installed().map(|m| m.digest.clone()).collect();
+        let digests: Vec<_> = store.installed().map(|m| m.digest.clone()).collect();
         assert!(digests.iter().all(|d| d.len() == 64) && digests[0] != digests[1]);
     }
 }

@@ -6,7 +6,7 @@ use crate::sim::reply::{Refusal, SimBody, error_json, json, json_text, stream};
 use crate::sim::shared_state::SharedState;
 use crate::text::numbers::floor_u64;
 use bytes::Bytes;
-use futures_util::stream::{StreamExt, unfold};
+use futures_util::stream::{iter, unfold};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -41,56 +41,56 @@ type Script = VecDeque<(Duration, String)>;
 
 /// Answers a request for a download, and has the model at its end.
 pub(super) async fn pull(
-    hub: &Arc<SharedState>,
+    server: &Arc<SharedState>,
     body: &[u8],
 ) -> Result<Response<SimBody>, Refusal> {
     let named: Named = read(body)?;
     let streamed = named.stream != Some(false);
     let name = named.model()?;
-    let Some(mut script) = script(hub, &name) else {
+    let Some(mut script) = script(server, &name) else {
         if streamed {
             let lines = format!(
                 "{}\n{}\n",
                 json_text(&status("pulling manifest")),
                 error_json(NOT_THERE)
             );
-            return Ok(stream(SimBody::from(lines)));
+            return Ok(stream(iter([Ok(Bytes::from(lines))])));
         }
         return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, NOT_THERE));
     };
     if streamed {
-        let state = (Arc::clone(hub), name, script);
-        let lines = unfold(state, |(hub, name, mut script)| async move {
-            let line = play(&hub, &name, &mut script).await?;
-            Some((Bytes::from(line), (hub, name, script)))
+        let state = (Arc::clone(server), name, script);
+        let lines = unfold(state, |(server, name, mut script)| async move {
+            let line = play(&server, &name, &mut script).await?;
+            Some((Ok(Bytes::from(line)), (server, name, script)))
         });
-        return Ok(stream(SimBody::Lines(lines.boxed())));
+        return Ok(stream(lines));
     }
-    while play(hub, &name, &mut script).await.is_some() {}
+    while play(server, &name, &mut script).await.is_some() {}
     Ok(json(&status("success")))
 }
 
 /// The next line when its time has come; the model is there before the last one is.
-async fn play(hub: &SharedState, name: &str, script: &mut Script) -> Option<String> {
+async fn play(server: &SharedState, name: &str, script: &mut Script) -> Option<String> {
     let (pause, line) = script.pop_front()?;
     if !pause.is_zero() {
         tokio::time::sleep(pause).await;
     }
     if script.is_empty() {
-        hub.shelf().install(name);
+        server.models().install(name);
     }
     Some(line)
 }
 
 /// What a download of the model says; None if the library does not have it.
-fn script(hub: &SharedState, name: &str) -> Option<Script> {
-    let shelf = hub.shelf();
-    let model = shelf.known(name)?;
+fn script(server: &SharedState, name: &str) -> Option<Script> {
+    let store = server.models();
+    let model = store.known(name)?;
     let total = model.spec.size_bytes;
     let time = if model.installed {
         Duration::ZERO
     } else {
-        hub.scaled(total as f64 / (hub.profile.pull_mb_s * 1e6))
+        server.scaled(total as f64 / (server.profile.pull_mb_s * 1e6))
     };
     let steps = floor_u64(time.as_secs_f64() / GRAIN_S).clamp(4, 400);
     let pause = Duration::try_from_secs_f64(time.as_secs_f64() / steps as f64).unwrap_or(time);

@@ -1,19 +1,19 @@
 //! Answers in Ollama's shapes: JSON, plain text, errors, and the body types behind them.
 
-use crate::sim::answer::Answer;
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt};
-use http_body_util::Full;
-use hyper::body::{Body, Frame, SizeHint};
+use futures_util::stream::{Stream, TryStreamExt as _};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-/// The type of streams.
-pub(super) const NDJSON: &str = "application/x-ndjson";
+/// The body of a response: all of it at once, or lines as they come.
+pub(super) type SimBody = UnsyncBoxBody<Bytes, io::Error>;
+
+const NDJSON: &str = "application/x-ndjson";
 const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -53,7 +53,7 @@ impl Refusal {
 
     /// It as a response.
     pub(super) fn response(&self) -> Response<SimBody> {
-        respond(self.status, JSON, SimBody::from(error_json(&self.message)))
+        respond(self.status, JSON, whole(error_json(&self.message)))
     }
 }
 
@@ -78,17 +78,25 @@ pub(super) fn json(value: &impl Serialize) -> Response<SimBody> {
 
 /// A JSON text as a response.
 pub(super) fn json_body(text: impl Into<Bytes>) -> Response<SimBody> {
-    respond(StatusCode::OK, JSON, SimBody::from(text))
+    respond(StatusCode::OK, JSON, whole(text))
 }
 
 /// Plain text.
 pub(super) fn text(status: StatusCode, text: &'static str) -> Response<SimBody> {
-    respond(status, TEXT, SimBody::from(text))
+    respond(status, TEXT, whole(text))
 }
 
 /// A stream of lines.
-pub(super) fn stream(body: SimBody) -> Response<SimBody> {
+pub(super) fn stream(
+    lines: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
+) -> Response<SimBody> {
+    let body = StreamBody::new(lines.map_ok(Frame::data)).boxed_unsync();
     respond(StatusCode::OK, NDJSON, body)
+}
+
+fn whole(text: impl Into<Bytes>) -> SimBody {
+    let body = Full::new(text.into());
+    body.map_err(|never| match never {}).boxed_unsync()
 }
 
 fn respond(status: StatusCode, kind: &'static str, body: SimBody) -> Response<SimBody> {
@@ -98,53 +106,4 @@ fn respond(status: StatusCode, kind: &'static str, body: SimBody) -> Response<Si
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(SERVER, NAME);
     response
-}
-
-/// The body of a response.
-pub(super) enum SimBody {
-    /// All of it at once.
-    Whole(Full<Bytes>),
-    /// An answer, token by token.
-    Answer(Box<Answer>),
-    /// Lines as they come.
-    Lines(BoxStream<'static, Bytes>),
-}
-
-impl<T: Into<Bytes>> From<T> for SimBody {
-    fn from(bytes: T) -> Self {
-        Self::Whole(Full::new(bytes.into()))
-    }
-}
-
-impl Body for SimBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        match self.get_mut() {
-            Self::Whole(full) => Pin::new(full)
-                .poll_frame(cx)
-                .map_err(|never| match never {}),
-            Self::Answer(answer) => answer
-                .poll_line(cx)
-                .map(|line| line.map(|line| line.map(Frame::data))),
-            Self::Lines(lines) => lines
-                .poll_next_unpin(cx)
-                .map(|line| line.map(|line| Ok(Frame::data(line)))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(full) if full.is_end_stream())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(full) => full.size_hint(),
-            _ => SizeHint::default(),
-        }
-    }
 }

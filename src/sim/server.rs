@@ -127,15 +127,15 @@ fn run(config: SimConfig, port: u16, stop: &CancellationToken, tell: &Tell) {
                 return;
             }
         };
-        let hub = Arc::new(SharedState::new(config));
+        let server = Arc::new(SharedState::new(config));
         tokio::join!(
-            drive(Arc::clone(&hub), stop.clone()),
-            accept(hub, listener, stop),
+            drive(Arc::clone(&server), stop.clone()),
+            accept(server, listener, stop),
         );
     });
 }
 
-async fn accept(hub: Arc<SharedState>, listener: TcpListener, stop: &CancellationToken) {
+async fn accept(server: Arc<SharedState>, listener: TcpListener, stop: &CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -143,7 +143,7 @@ async fn accept(hub: Arc<SharedState>, listener: TcpListener, stop: &Cancellatio
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(Arc::clone(&hub), stream));
+                    connections.spawn(converse(Arc::clone(&server), stream));
                 }
                 // Out of descriptors, most likely: wait for some to come back.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -153,10 +153,10 @@ async fn accept(hub: Arc<SharedState>, listener: TcpListener, stop: &Cancellatio
     connections.shutdown().await;
 }
 
-async fn converse(hub: Arc<SharedState>, stream: TcpStream) {
+async fn converse(server: Arc<SharedState>, stream: TcpStream) {
     // Without it small chunks would wait for each other; where it fails they do.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| serve(Arc::clone(&hub), request));
+    let service = service_fn(|request| serve(Arc::clone(&server), request));
     // A token's chunk is small: one copied buffer is cheaper to write than three pieces.
     let _ = http1::Builder::new()
         .title_case_headers(true)

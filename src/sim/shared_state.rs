@@ -48,7 +48,6 @@ impl Clock {
     }
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct SharedState {
     /// What is simulated.
@@ -61,7 +60,7 @@ pub(super) struct SharedState {
     pub(super) clock: Clock,
     faults: Vec<Fault>,
     asked: AtomicU64,
-    shelf: Mutex<ModelStore>,
+    models: Mutex<ModelStore>,
     core: Mutex<Core>,
     changed: Notify,
 }
@@ -69,13 +68,13 @@ pub(super) struct SharedState {
 #[derive(Debug)]
 struct Core {
     engine: Engine,
-    mail: HashMap<JobId, Arc<Mail>>,
+    deliveries: HashMap<JobId, Arc<Delivery>>,
     dues: Vec<Due>,
 }
 
 /// How many tokens of a request are due, and who wants to know.
 #[derive(Debug, Default)]
-struct Mail {
+struct Delivery {
     due: AtomicU32,
     reader: AtomicWaker,
 }
@@ -97,13 +96,13 @@ impl SharedState {
             },
             faults: config.faults,
             asked: AtomicU64::new(0),
-            shelf: Mutex::new(ModelStore::new(
+            models: Mutex::new(ModelStore::new(
                 &config.profile,
                 scaled(config.profile.load_s, scale),
             )),
             core: Mutex::new(Core {
                 engine: Engine::new(&config.profile, scale),
-                mail: HashMap::new(),
+                deliveries: HashMap::new(),
                 dues: Vec::new(),
             }),
             changed: Notify::new(),
@@ -112,8 +111,8 @@ impl SharedState {
     }
 
     /// The models.
-    pub(super) fn shelf(&self) -> MutexGuard<'_, ModelStore> {
-        lock(&self.shelf)
+    pub(super) fn models(&self) -> MutexGuard<'_, ModelStore> {
+        lock(&self.models)
     }
 
     /// Seconds of the profile as they pass here.
@@ -138,21 +137,21 @@ impl SharedState {
     pub(super) fn submit(self: &Arc<Self>, model: &str, job: Job) -> Result<Ticket, Full> {
         let mut core = lock(&self.core);
         let now = self.clock.now();
-        core.pump(now);
+        core.advance(now);
         match core.engine.submit(now, job) {
             Ok(id) => {
-                let mail = Arc::<Mail>::default();
-                core.mail.insert(id, Arc::clone(&mail));
+                let delivery = Arc::<Delivery>::default();
+                core.deliveries.insert(id, Arc::clone(&delivery));
                 self.changed.notify_one();
                 Ok(Ticket {
-                    hub: Arc::clone(self),
+                    server: Arc::clone(self),
                     id,
-                    mail,
+                    delivery,
                     model: model.to_owned(),
                 })
             }
             Err(full) => {
-                self.shelf().release(model, now);
+                self.models().release(model, now);
                 Err(full)
             }
         }
@@ -164,17 +163,18 @@ fn scaled(seconds: f64, scale: f64) -> Duration {
 }
 
 impl Core {
-    fn pump(&mut self, now: Duration) {
+    fn advance(&mut self, now: Duration) {
         self.dues.clear();
         self.engine.advance(now, &mut self.dues);
         for due in &self.dues {
-            if let Some(mail) = self.mail.get(&due.id) {
-                mail.due
+            if let Some(delivery) = self.deliveries.get(&due.id) {
+                delivery
+                    .due
                     .store(due.index.saturating_add(1), Ordering::Release);
-                mail.reader.wake();
+                delivery.reader.wake();
             }
             if due.last {
-                self.mail.remove(&due.id);
+                self.deliveries.remove(&due.id);
             }
         }
     }
@@ -182,21 +182,21 @@ impl Core {
 
 /// Lets time pass in the engine until the token is cancelled. The timer's grain is a millisecond,
 /// so at high rates many tokens are handed out at one wake, each still a chunk of its own.
-pub(super) async fn drive(hub: Arc<SharedState>, stop: CancellationToken) {
+pub(super) async fn drive(server: Arc<SharedState>, stop: CancellationToken) {
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
     loop {
         let next = {
-            let mut core = lock(&hub.core);
-            core.pump(hub.clock.now());
+            let mut core = lock(&server.core);
+            core.advance(server.clock.now());
             core.engine.next_due()
         };
         if let Some(at) = next {
-            timer.as_mut().reset(hub.clock.instant(at));
+            timer.as_mut().reset(server.clock.instant(at));
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = hub.changed.notified() => {}
+            () = server.changed.notified() => {}
             () = timer.as_mut(), if next.is_some() => {}
         }
     }
@@ -205,18 +205,17 @@ pub(super) async fn drive(hub: Arc<SharedState>, stop: CancellationToken) {
 /// A request in the engine. Dropping it gives up its slot and its use of the model.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    hub: Arc<SharedState>,
+    server: Arc<SharedState>,
     id: JobId,
-    mail: Arc<Mail>,
+    delivery: Arc<Delivery>,
     model: String,
 }
 
 impl Ticket {
-    /// Whether at least `n` tokens are due.
-    pub(super) fn poll_due(&self, cx: &mut Context<'_>, n: u32) -> Poll<()> {
-        let due = || self.mail.due.load(Ordering::Acquire) >= n;
+    fn poll_due(&self, cx: &mut Context<'_>, n: u32) -> Poll<()> {
+        let due = || self.delivery.due.load(Ordering::Acquire) >= n;
         if !due() {
-            self.mail.reader.register(cx.waker());
+            self.delivery.reader.register(cx.waker());
             // Again, for what came between the look and the registration.
             if !due() {
                 return Poll::Pending;
@@ -231,22 +230,22 @@ impl Ticket {
     }
 
     /// The server it belongs to.
-    pub(super) fn hub(&self) -> &Arc<SharedState> {
-        &self.hub
+    pub(super) fn server(&self) -> &Arc<SharedState> {
+        &self.server
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let now = self.hub.clock.now();
-        let mut core = lock(&self.hub.core);
-        if core.mail.contains_key(&self.id) {
-            core.pump(now);
+        let now = self.server.clock.now();
+        let mut core = lock(&self.server.core);
+        if core.deliveries.contains_key(&self.id) {
+            core.advance(now);
             core.engine.cancel(self.id);
-            core.mail.remove(&self.id);
-            self.hub.changed.notify_one();
+            core.deliveries.remove(&self.id);
+            self.server.changed.notify_one();
         }
         drop(core);
-        self.hub.shelf().release(&self.model, now);
+        self.server.models().release(&self.model, now);
     }
 }
