@@ -20,7 +20,6 @@ const FLOORS: &[&[&str]] = &[
 
 /// Loops inside rooms that are still to be untied: no other may come.
 const LOOPS: &[&str] = &[
-    "load::attempt, load::request",
     "metrics::bottleneck, metrics::findings, metrics::summary",
     "metrics::compare, metrics::difference",
     "metrics::cycle, metrics::machine, metrics::state",

@@ -1,13 +1,12 @@
 //! The load: cycles of users that ask, measured at the socket.
 //!
 //! - `runner`: a state machine of cycles that obeys [`Command`]s
-//! - `request`: one request and its record; `attempt`: one attempt of it, with its `timers` and `failures`
+//! - `request`: one request, its attempts and its record, with its `timers` and `failures`
 //! - `socket`: the connection that stamps
 //! - `users`: who asks; `pause`: when nobody may
 //! - `in_flight`: where the requests in flight are, for progress
 //! - `timeline`: the one stream of events, from its makers to its readers
 
-mod attempt;
 mod connections;
 pub mod descriptors;
 mod failures;
