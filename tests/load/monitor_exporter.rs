@@ -305,7 +305,10 @@ fn the_server_tells_its_models_and_slots() {
         } else {
             r#"[{"id":0,"n_ctx":4096,"is_processing":true}]"#
         };
-        vec![Step::Say(json(200, body)), Step::Close]
+        // Said, lest the next question goes out on a connection that is about to close.
+        let answer = String::from_utf8(json(200, body)).unwrap();
+        let answer = answer.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
+        vec![Step::Say(answer.into_bytes()), Step::Close]
     });
     let mut source = ServerState::new(&format!("http://{address}/"), ServerPids::default());
     let pace = Pace::new(Duration::from_millis(10));
