@@ -20,10 +20,6 @@ const FLOORS: &[&[&str]] = &[
 
 /// Loops inside rooms that are still to be untied: no other may come.
 const LOOPS: &[&str] = &[
-    "metrics::bottleneck, metrics::findings, metrics::summary",
-    "metrics::compare, metrics::difference",
-    "metrics::cycle, metrics::machine, metrics::state",
-    "metrics::interval, metrics::repeats, metrics::verdict, metrics::verdict_text",
     "tui::lanes::lane_text, tui::lanes::pane",
     "tui::lanes::text, tui::lanes::wrap",
 ];

@@ -149,6 +149,11 @@ impl RequestRecord {
         matches!(self.outcome, Outcome::Done { .. })
     }
 
+    /// Whether it succeeded or failed; a request cancelled by the user did neither.
+    pub fn is_finished(&self) -> bool {
+        !matches!(self.outcome, Outcome::Cancelled)
+    }
+
     /// The failure, if it is one. A request cancelled by the user is none.
     pub fn failure(&self) -> Option<(&FailureKind, &str)> {
         match &self.outcome {

@@ -1,9 +1,8 @@
 //! The lines that a run prints while it goes on.
 
 use crate::event::Target;
-use crate::event::{CycleEnd, Event, EventKind, RequestRecord, RunEnd, Stamp};
+use crate::event::{CycleEnd, Event, EventKind, RunEnd, Stamp};
 use crate::headless::plain;
-use crate::metrics::dist::Dist;
 use crate::metrics::state::{CycleState, RunState};
 use crate::plan::{CycleShape, Plan};
 use crate::text::numbers::users;
@@ -121,10 +120,7 @@ fn asked(plan: &Plan) -> String {
 
 /// What a run that goes on has had so far.
 pub(super) fn resumed(run: &RunState) -> String {
-    let done = run
-        .cycles
-        .iter()
-        .filter(|cycle| cycle.end == Some(CycleEnd::Done));
+    let done = run.cycles.iter().filter(|cycle| cycle.is_whole());
     let done: Vec<String> = done.map(|cycle| cycle.users.to_string()).collect();
     let done = if done.is_empty() {
         "none".to_owned()
@@ -220,9 +216,7 @@ fn going(cycle: &CycleState) -> String {
 }
 
 fn ended(cycle: &CycleState, why: CycleEnd) -> String {
-    let done = || cycle.requests.iter().filter(|request| request.is_done());
-    let speed = Dist::of(done().filter_map(RequestRecord::speed_tok_s)).mean;
-    let wait = Dist::of(done().filter_map(RequestRecord::ttft_s)).mean;
+    let (speed, wait) = (cycle.mean_speed_tok_s(), cycle.mean_wait_s());
     let how = match why {
         CycleEnd::Done => "over",
         CycleEnd::Skipped => "skipped",
@@ -239,11 +233,6 @@ fn ended(cycle: &CycleState, why: CycleEnd) -> String {
 }
 
 fn counts(cycle: &CycleState) -> String {
-    let done = cycle
-        .requests
-        .iter()
-        .filter(|request| request.is_done())
-        .count();
-    let failed = cycle.finished().saturating_sub(done);
-    format!("{done} done, {failed} failed")
+    let succeeded = cycle.succeeded().count();
+    format!("{succeeded} succeeded, {} failed", cycle.failed())
 }

@@ -18,8 +18,8 @@ pub(crate) fn why(
     upcoming: &VecDeque<u32>,
 ) -> Option<String> {
     let finished = score.finished();
-    let missed = |met: u64| (finished - met.min(finished)) as f64 / finished as f64;
-    let (waits, speeds) = (missed(score.wait_met), missed(score.speed_met));
+    let share = |missed: u64| missed as f64 / finished as f64;
+    let (waits, speeds) = (share(score.wait_missed), share(score.speed_missed));
     if finished == 0 || waits < NEARLY_EVERYONE || speeds < NEARLY_EVERYONE {
         return None;
     }
@@ -48,8 +48,8 @@ mod tests {
         Score {
             answered,
             failed,
-            wait_met,
-            speed_met,
+            wait_missed: answered + failed - wait_met,
+            speed_missed: answered + failed - speed_met,
             ..Score::default()
         }
     }

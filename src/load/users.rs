@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{EventKind, Outcome, RequestRecord};
+use crate::event::{EventKind, RequestRecord};
+use crate::metrics::sample::Sample;
 use crate::plan::{CycleShape, Limits};
 use crate::text::numbers::u32_of;
 
@@ -137,10 +138,10 @@ pub(crate) struct Score {
     pub(crate) answered: u64,
     /// Requests that failed.
     pub(crate) failed: u64,
-    /// Requests whose wait was short enough.
-    pub(crate) wait_met: u64,
-    /// Requests whose speed was high enough.
-    pub(crate) speed_met: u64,
+    /// Requests that are known to have missed the limit of the wait; failed ones missed both.
+    pub(crate) wait_missed: u64,
+    /// Requests that are known to have missed the limit of the speed.
+    pub(crate) speed_missed: u64,
     /// Failed requests by kind.
     pub(crate) failures: BTreeMap<String, u64>,
 }
@@ -152,29 +153,27 @@ impl Score {
     }
 
     pub(crate) fn count(&mut self, record: &RequestRecord, limits: Limits) {
-        match &record.outcome {
-            Outcome::Done { .. } => {
-                self.answered += 1;
-                self.wait_met += u64::from(record.ttft_s().is_some_and(|s| s <= limits.wait_s));
-                // An answer too short to have a speed is not too slow.
-                let fast = record
-                    .speed_tok_s()
-                    .is_none_or(|speed| speed >= limits.speed_tok_s);
-                self.speed_met += u64::from(fast);
-            }
-            Outcome::Failed { kind, .. } => {
+        let Some(sample) = Sample::of(record) else {
+            return;
+        };
+        // An answer too short to have a speed is not too slow.
+        let missed = |is_met: Option<bool>| u64::from(is_met == Some(false));
+        self.wait_missed += missed(sample.meets_wait(&limits));
+        self.speed_missed += missed(sample.meets_speed(&limits));
+        match record.failure() {
+            None => self.answered += 1,
+            Some((kind, _)) => {
                 self.failed += 1;
                 *self.failures.entry(kind.to_string()).or_default() += 1;
             }
-            Outcome::Cancelled => {}
         }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
         self.answered += other.answered;
         self.failed += other.failed;
-        self.wait_met += other.wait_met;
-        self.speed_met += other.speed_met;
+        self.wait_missed += other.wait_missed;
+        self.speed_missed += other.speed_missed;
         for (kind, count) in &other.failures {
             *self.failures.entry(kind.clone()).or_default() += count;
         }

@@ -7,7 +7,7 @@ use crate::metrics::bandwidth;
 use crate::metrics::bandwidth::Share;
 use crate::metrics::gpus;
 use crate::metrics::level_energy::ELSEWHERE;
-use crate::metrics::state::RunState;
+use crate::metrics::state::{CycleState, RunState};
 
 /// The speed of a single stream against what the memory allows: each token of a dense model reads all
 /// of it once.
@@ -37,8 +37,8 @@ impl PhysicalLimit {
         let bytes = info.plan.energy.active_bytes.or_else(|| {
             bandwidth::bytes_per_token(model.size_bytes?, model.family.as_deref(), &model.name)
         });
-        let alone = run.cycles.iter().filter(|cycle| cycle.users == 1);
-        let done = alone.flat_map(|cycle| cycle.requests.iter().filter(|r| r.is_done()));
+        let alone = run.cycles.iter().filter(|c| c.users == 1 && c.is_whole());
+        let done = alone.flat_map(CycleState::succeeded);
         let speeds: Vec<f64> = done.filter_map(RequestRecord::speed_tok_s).collect();
         if speeds.is_empty() {
             return None;

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::failures_in_words;
-use crate::metrics::level::LevelMetrics;
-use crate::metrics::state::{CycleState, RunState};
-use crate::metrics::summary::LevelSummary;
+use crate::metrics::level::LevelSummary;
+use crate::metrics::state::RunState;
 use crate::metrics::verdict::{Judgment, LevelVerdict, State, Verdict};
 use crate::text::numbers::users;
 
@@ -102,27 +101,6 @@ pub struct Reason {
 /// Why the limits are missed beyond the levels of the verdict; empty where every level meets them.
 pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Reason> {
     let find = |users: u32| levels.iter().find(|level| level.users == users);
-    reasons(run, verdict, |users| find(users).cloned())
-}
-
-/// The same for a screen, which has no summary at hand and does not wait for one.
-pub fn why_of_run(run: &RunState, verdict: &Verdict) -> Vec<Reason> {
-    reasons(run, verdict, |users| {
-        let cycles: Vec<&CycleState> = run.cycles.iter().filter(|c| c.users == users).collect();
-        let level = LevelSummary {
-            users,
-            figures: LevelMetrics::of_run(&cycles, run),
-            repeats: Vec::new(),
-        };
-        (!cycles.is_empty()).then_some(level)
-    })
-}
-
-fn reasons(
-    run: &RunState,
-    verdict: &Verdict,
-    find: impl Fn(u32) -> Option<LevelSummary>,
-) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for limit in [Limit::Wait, Limit::Speed] {
         let judged = |level: &LevelVerdict| match limit {
@@ -139,12 +117,12 @@ fn reasons(
         let Some(level) = find(first.users) else {
             continue;
         };
-        let at = Evidence::of(&level);
+        let at = Evidence::of(level);
         let before = verdict.levels.iter().rev();
         let before = before.filter(|level| level.users < first.users);
         let before = before.map(|level| level.users).next();
-        let before = before.and_then(&find).as_ref().map(Evidence::of);
-        reasons.push(reason(limit, &judged(first), &level, before));
+        let before = before.and_then(find).map(Evidence::of);
+        reasons.push(reason(limit, &judged(first), level, before));
         if limit == Limit::Speed
             && let Some(text) = not_on_gpu(run)
         {

@@ -6,14 +6,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::RequestRecord;
 use crate::metrics::config_diff::unlike;
-use crate::metrics::difference::{between_means, between_shares, change};
-use crate::metrics::state::RunState;
-use crate::metrics::summary::{LevelSummary, Summary};
+use crate::metrics::interval::{Difference, Moments, newcombe, relative};
+use crate::metrics::level::{LevelMetrics, LevelSummary};
+use crate::metrics::sample;
+use crate::metrics::state::{CycleState, RunState};
+use crate::metrics::summary::Summary;
 use crate::metrics::verdict::{ByMean, ByShare};
+use crate::plan::Limits;
 
 /// The name and version of the object's shape.
 pub const SCHEMA: &str = "tokometer/comparison/1";
+
+/// From this many repeats on both sides, repeats are compared, not requests.
+const REPEATS: usize = 3;
 
 /// What is compared.
 #[derive(
@@ -178,7 +185,9 @@ impl Comparison {
     pub fn with(runs: &[&RunState], summaries: &[Summary]) -> Self {
         let mut users: Vec<u32> = summaries
             .iter()
-            .flat_map(|summary| summary.cycles.iter().map(|level| level.users))
+            .flat_map(|summary| &summary.cycles)
+            .filter(|level| level.figures.is_whole())
+            .map(|level| level.users)
             .collect();
         users.sort_unstable();
         users.dedup();
@@ -219,7 +228,10 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
     use strum::IntoEnumIterator as _;
     let levels: Vec<Option<&LevelSummary>> = summaries
         .iter()
-        .map(|summary| summary.cycles.iter().find(|level| level.users == users))
+        .map(|summary| {
+            let mut whole = summary.cycles.iter().filter(|l| l.figures.is_whole());
+            whole.find(|level| level.users == users)
+        })
         .collect();
     let rows = Metric::iter().filter_map(|metric| {
         let values: Vec<Option<f64>> = levels
@@ -291,6 +303,94 @@ pub fn told(metric: Metric, change: &Change) -> String {
         Some(_) => format!("{text}: no difference that these samples can show"),
         None => format!("{text} (too few samples for an interval)"),
     }
+}
+
+/// The change from `was` to `is`, with the interval of its `by`.
+fn change(metric: Metric, was: f64, is: f64, interval: Option<Difference>) -> Change {
+    let absolute = is - was;
+    let by = if metric.is_share() {
+        absolute
+    } else if was > 0.0 {
+        absolute / was
+    } else {
+        0.0
+    };
+    Change {
+        absolute,
+        by,
+        low: interval.and_then(|interval| interval.low),
+        high: interval.and_then(|interval| interval.high),
+        shown: interval.is_some_and(|interval| interval.is_shown()),
+    }
+}
+
+/// The whole cycles of a level.
+fn cycles(run: &RunState, users: u32) -> Vec<&CycleState> {
+    let of_level = run.cycles.iter().filter(|cycle| cycle.users == users);
+    of_level.filter(|cycle| cycle.is_whole()).collect()
+}
+
+/// The relative difference of a mean, or of a figure that each repeat has once.
+fn between_means(metric: Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
+    let [first, second] = runs.map(|run| cycles(run, users));
+    let figure: Option<fn(&RequestRecord) -> Option<f64>> = match metric {
+        Metric::Speed => Some(RequestRecord::speed_tok_s),
+        Metric::Wait => Some(RequestRecord::ttft_s),
+        Metric::Total => Some(RequestRecord::total_s),
+        _ => None,
+    };
+    let by_repeat = figure.is_none() || (first.len() >= REPEATS && second.len() >= REPEATS);
+    let [a, b] = runs;
+    let values = |run: &RunState, cycles: &[&CycleState]| match figure {
+        Some(figure) if by_repeat => repeats(cycles, figure),
+        Some(figure) => requests(cycles, figure),
+        None => once(metric, run, cycles),
+    };
+    relative(
+        &Moments::of(values(a, &first))?,
+        &Moments::of(values(b, &second))?,
+    )
+}
+
+fn requests(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) -> Vec<f64> {
+    let all = cycles.iter().flat_map(|cycle| cycle.succeeded());
+    all.filter_map(figure).collect()
+}
+
+/// The mean of each cycle.
+fn repeats(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) -> Vec<f64> {
+    let mean = |cycle: &&CycleState| Moments::of(requests(&[cycle], figure)).map(|m| m.mean);
+    cycles.iter().filter_map(mean).collect()
+}
+
+/// The figure of each cycle.
+fn once(metric: Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
+    let limits = limits(run);
+    let of_cycle = |cycle: &&CycleState| match metric {
+        Metric::Throughput => cycle.system_tok_s(),
+        Metric::Energy => LevelMetrics::of(&[cycle], &limits).j_per_token,
+        _ => None,
+    };
+    cycles.iter().filter_map(of_cycle).collect()
+}
+
+fn limits(run: &RunState) -> Limits {
+    let info = run.info.as_ref();
+    info.map(|info| info.plan.limits).unwrap_or_default()
+}
+
+/// The difference of two shares, in points (0.1 for 10 points).
+fn between_shares(metric: Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
+    let [a, b] = runs.map(|run| {
+        let limits = limits(run);
+        let cycles = cycles(run, users);
+        let samples = cycles.iter().flat_map(|cycle| cycle.samples());
+        sample::met(samples.map(|sample| match metric {
+            Metric::Errors => Some(sample.failed),
+            _ => sample.meets_both(&limits),
+        }))
+    });
+    newcombe(a, b)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{FailureKind, RunInfo};
+use crate::event::{CycleEnd, FailureKind, RunInfo};
 use crate::metrics::condition::Condition;
 use crate::metrics::level::tests::{answered, failed};
 use crate::metrics::state::CycleState;
@@ -15,6 +15,7 @@ fn run(cycles: &[(u32, &[f64])]) -> RunState {
         CycleState {
             cycle: number,
             users: *users,
+            end: Some(CycleEnd::Done),
             requests: (0..).zip(speeds.iter()).map(one).collect(),
             ..CycleState::default()
         }

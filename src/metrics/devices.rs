@@ -140,20 +140,20 @@ impl Devices {
         self.by_source.get(source)
     }
 
-    /// A figure over the samples of all GPUs that the server computes on.
-    pub fn pooled(&self, pick: fn(&DeviceStats) -> &Stat) -> Stat {
-        let mut all = Stat::default();
-        for gpu in self.by_source.values().filter(|gpu| !gpu.is_beside) {
-            all.merge(pick(gpu));
-        }
-        all
+    /// The GPUs that count: those whose power does (`counting`); where none of them is among these, all that the server
+    /// may compute on. A processor's package is none.
+    fn counted(&self, counting: &[&str]) -> Vec<&DeviceStats> {
+        let ours = || self.by_source.iter().filter(|(_, gpu)| !gpu.is_beside);
+        let counts = |source: &String| counting.contains(&source.as_str());
+        let is_any = ours().any(|(source, _)| counts(source));
+        let counted = ours().filter(|(source, _)| !is_any || counts(source));
+        counted.map(|(_, gpu)| gpu).collect()
     }
 
-    /// All as one; None where nothing was sampled. Sources that `counts` refuses are left out.
-    pub(crate) fn total(&self, counts: impl Fn(&str) -> bool) -> Option<DeviceStats> {
-        let all = self.by_source.iter();
-        let counted = all.filter(|(source, _)| counts(source));
-        counted.map(|(_, gpu)| *gpu).reduce(|mut all, gpu| {
+    /// Those that count as one; None where nothing was sampled of them.
+    pub(crate) fn total(&self, counting: &[&str]) -> Option<DeviceStats> {
+        let counted = self.counted(counting).into_iter();
+        counted.copied().reduce(|mut all, gpu| {
             let watts = all.watts.plus(gpu.watts);
             let vram_used_bytes = all.vram_used_bytes.plus(gpu.vram_used_bytes);
             all.merge(&gpu);
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn power_of_devices_adds_up_and_their_clocks_do_not() {
         let mut gpus = Devices::default();
-        assert_eq!(gpus.total(|_| true), None);
+        assert_eq!(gpus.total(&[]), None);
         for sample in [
             gpu("a", 100.0, 1000.0),
             gpu("a", 300.0, 2000.0),
@@ -272,7 +272,7 @@ mod tests {
         ] {
             gpus.push(&sample);
         }
-        let figures = gpus.total(|_| true).unwrap();
+        let figures = gpus.total(&[]).unwrap();
         assert_eq!(
             (figures.watts.mean, figures.watts.max),
             (Some(250.0), Some(350.0))
@@ -282,7 +282,7 @@ mod tests {
             (Some(1200.0), Some(2000.0))
         );
         assert_eq!(figures.usage_percent, Stat::default());
-        let alone = gpus.total(|source| source == "b").unwrap();
+        let alone = gpus.total(&["b"]).unwrap();
         assert_eq!(alone.watts.max, Some(50.0));
     }
 

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::level::CountedBy;
-use crate::metrics::summary::LevelSummary;
+use crate::metrics::level::{CountedBy, LevelSummary};
 use crate::text::numbers::users;
 
 /// The knee must stand out of the straight line by this share of the whole gain.
@@ -59,10 +58,11 @@ pub struct SlowTail {
 }
 
 impl Findings {
-    /// What stands out in these levels, smallest first.
+    /// What stands out in these levels, smallest first. One without a whole cycle is left out.
     pub fn of(levels: &[LevelSummary]) -> Self {
+        let levels = || levels.iter().filter(|level| level.figures.is_whole());
         let pick = |rate: fn(&LevelSummary) -> Option<f64>| -> Vec<AtLevel> {
-            let known = levels.iter().filter_map(|level| {
+            let known = levels().filter_map(|level| {
                 let tok_s = rate(level).filter(|rate| rate.is_finite() && *rate > 0.0)?;
                 let users = level.users;
                 Some(AtLevel { users, tok_s })
@@ -76,10 +76,10 @@ impl Findings {
             best_speed: best(&pick(|level| level.figures.speed_tok_s.mean)),
             scaling: scaling(&totals, best_total),
             knee: knee(&totals),
-            slow_tails: levels.iter().filter_map(slow_tail).collect(),
+            slow_tails: levels().filter_map(slow_tail).collect(),
             sentences: Vec::new(),
         };
-        let counted = levels.iter().filter_map(|l| l.figures.tokens_counted_by);
+        let counted = levels().filter_map(|l| l.figures.tokens_counted_by);
         let about = counted.into_iter().any(|by| by != CountedBy::Server);
         findings.sentences = findings.told(if about { "~" } else { "" });
         findings
@@ -177,6 +177,7 @@ mod tests {
     fn levels(totals: &[(u32, f64)]) -> Vec<LevelSummary> {
         let level = |(users, total): &(u32, f64)| {
             let mut figures = LevelMetrics {
+                ended: Some(crate::event::CycleEnd::Done),
                 system_tok_s: Some(*total),
                 ..LevelMetrics::default()
             };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::metrics::verdict::wilson;
+use crate::metrics::wilson::wilson;
 
 /// The upper tail that is left outside of a two-sided interval of 95 %.
 const UPPER: f64 = 0.975;

@@ -1,16 +1,20 @@
-//! The figures of one level: its cycle, or several cycles of the same number of users folded.
+//! The figures of one level: its whole cycles folded. A cycle that runs and one that was recorded go through the same
+//! function.
+
+pub mod cycle;
+pub mod machine;
+mod steady;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{CycleEnd, RequestRecord};
-use crate::metrics::devices::{DeviceStats, Devices, ProcessStats, Processes};
+use crate::metrics::devices::{DeviceStats, ProcessStats};
 use crate::metrics::dist::Dist;
-use crate::metrics::level_energy::MachineFigures;
-use crate::metrics::state::{CycleState, RunState};
-use crate::metrics::steady::steady;
-use crate::metrics::verdict::Sample;
+use crate::metrics::level::cycle::CycleState;
+use crate::metrics::level::machine::MachineFigures;
+use crate::metrics::level::steady::steady;
 use crate::plan::Limits;
 
 /// The figures of a level. Distributions are over the requests that ended as they should; a request
@@ -103,13 +107,28 @@ pub enum CountedBy {
 }
 
 impl LevelMetrics {
-    /// The figures of one level's cycles; the order of its requests makes no difference.
+    /// The figures of these cycles of one level; the order of its requests makes no difference.
     pub fn of(cycles: &[&CycleState], limits: &Limits) -> Self {
+        let mut metrics = Self::of_requests(cycles, limits);
+        metrics.measure(cycles);
+        metrics
+    }
+
+    /// The figures of a cycle that may still run, without what the machine did: the waits of its requests in flight are
+    /// among them.
+    fn so_far(cycle: &CycleState, limits: &Limits) -> Self {
+        Self {
+            ttft_s: Dist::of(cycle.waits_s()),
+            ..Self::of_requests(&[cycle], limits)
+        }
+    }
+
+    fn of_requests(cycles: &[&CycleState], limits: &Limits) -> Self {
         let mut requests: Vec<&RequestRecord> =
             cycles.iter().flat_map(|cycle| &cycle.requests).collect();
         requests.sort_by_key(|request| (request.cycle, request.id));
         let done: Vec<&RequestRecord> = requests.iter().copied().filter(|r| r.is_done()).collect();
-        let mut figures = Self {
+        let mut metrics = Self {
             started_s: cycles.first().map(|cycle| cycle.started.secs()),
             ended: cycles.last().and_then(|cycle| cycle.end),
             connect_s: connects(cycles, &requests),
@@ -117,41 +136,44 @@ impl LevelMetrics {
             retries: requests.iter().map(|r| u64::from(r.retries)).sum(),
             ..Self::default()
         };
-        figures.count(&requests, done.len());
-        figures.distribute(&done);
-        figures.count_tokens(&done);
-        figures.rate(cycles, &requests, limits);
-        figures.machine = MachineFigures::of(cycles);
-        figures.energy_j = figures.machine.joules();
-        figures.j_per_token = figures.machine.gross_j_per_token;
-        figures.energy_coverage = figures.machine.coverage;
-        let mut processes = Processes::default();
-        for cycle in cycles {
-            processes.merge(&cycle.machine.processes);
-        }
-        figures.processes = processes.stats();
-        figures
+        metrics.count(&requests, done.len());
+        metrics.distribute(&done);
+        metrics.count_tokens(&done);
+        metrics.rate(cycles, limits);
+        metrics
     }
 
-    /// The figures of one level's cycles in `run`, with what its GPUs did.
-    pub fn of_run(cycles: &[&CycleState], run: &RunState) -> Self {
-        let limits = run.info.as_ref().map(|info| info.plan.limits);
-        let gpus = Devices::of(cycles.iter().map(|cycle| &cycle.machine.gpus));
-        let counting = run.machine.meter.counting();
-        let counts = |source: &str| counting.is_empty() || counting.contains(&source);
-        Self {
-            gpu: gpus.total(counts),
-            ..Self::of(cycles, &limits.unwrap_or_default())
+    /// Adds what the machine did.
+    fn measure(&mut self, cycles: &[&CycleState]) {
+        self.machine = MachineFigures::of(cycles);
+        self.energy_j = self.machine.joules();
+        self.j_per_token = self.machine.gross_j_per_token;
+        self.energy_coverage = self.machine.coverage;
+        self.gpu = machine::gpus(cycles);
+        self.processes = machine::processes(cycles);
+    }
+
+    /// `~` before figures of tokens that nobody counted.
+    pub fn about(&self) -> &'static str {
+        match self.tokens_counted_by {
+            Some(CountedBy::Chunks | CountedBy::Mixed) => "~",
+            Some(CountedBy::Server) | None => "",
         }
+    }
+
+    /// Whether these are the figures of whole cycles.
+    pub fn is_whole(&self) -> bool {
+        self.ended == Some(CycleEnd::Done)
     }
 
     fn count(&mut self, requests: &[&RequestRecord], done: usize) {
         for (kind, _) in requests.iter().filter_map(|request| request.failure()) {
             *self.errors.entry(kind.to_string()).or_default() += 1;
         }
-        self.failed = self.errors.values().sum();
-        self.requests = done as u64 + self.failed;
-        self.cancelled = (requests.len() as u64).saturating_sub(self.requests);
+        let finished = requests.iter().filter(|r| r.is_finished()).count();
+        self.requests = finished as u64;
+        self.failed = (finished - done.min(finished)) as u64;
+        self.cancelled = (requests.len() - finished) as u64;
         self.error_rate = ratio(self.failed as f64, self.requests as f64);
     }
 
@@ -187,10 +209,11 @@ impl LevelMetrics {
         self.thinking_share = ratio(thinking as f64, chunks as f64);
     }
 
-    fn rate(&mut self, cycles: &[&CycleState], requests: &[&RequestRecord], limits: &Limits) {
-        self.duration_s = summed(cycles.iter().filter_map(|cycle| span_s(cycle, false)));
-        let to_final_chunk = summed(cycles.iter().filter_map(|cycle| span_s(cycle, true)));
-        self.system_tok_s = to_final_chunk.and_then(|s| ratio(self.output_tokens as f64, s));
+    fn rate(&mut self, cycles: &[&CycleState], limits: &Limits) {
+        self.duration_s = summed(cycles.iter().filter_map(|cycle| cycle.duration_s()));
+        let to_final_chunk = summed(cycles.iter().filter_map(|cycle| cycle.to_final_chunk_s()));
+        let tokens = Some(self.output_tokens as f64).filter(|tokens| *tokens > 0.0);
+        self.system_tok_s = tokens.zip(to_final_chunk).and_then(|(t, s)| ratio(t, s));
         let steady_parts: Vec<(f64, f64)> = cycles
             .iter()
             .filter_map(|cycle| {
@@ -202,28 +225,59 @@ impl LevelMetrics {
         let tokens: f64 = steady_parts.iter().map(|(tokens, _)| tokens).sum();
         let seconds: f64 = steady_parts.iter().map(|(_, seconds)| seconds).sum();
         self.steady_tok_s = ratio(tokens, seconds).filter(|rate| *rate > 0.0);
-        let judged: Vec<bool> = requests
-            .iter()
-            .filter_map(|request| Sample::of(request)?.meets_both(limits))
-            .collect();
-        let good = judged.iter().filter(|met| **met).count() as f64;
-        self.attainment = ratio(good, judged.len() as f64);
+        let (met, judged) = cycles.iter().fold((0, 0), |(met, judged), cycle| {
+            let of_cycle = cycle.met(limits);
+            (met + of_cycle.0, judged + of_cycle.1)
+        });
+        self.attainment = ratio(met as f64, judged as f64);
         if self.attainment.is_some() {
-            self.goodput_req_s = self.duration_s.and_then(|s| ratio(good, s));
+            self.goodput_req_s = self.duration_s.and_then(|s| ratio(met as f64, s));
         }
     }
 }
 
-/// First request sent → last one ended, seconds; `well` asks for the last that ended as it should.
-fn span_s(cycle: &CycleState, well: bool) -> Option<f64> {
-    let counted = || {
-        let requests = cycle.requests.iter();
-        requests.filter(|r| r.is_done() || r.failure().is_some())
+/// One level: its figures, repeats folded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LevelSummary {
+    /// Requests kept in flight.
+    pub users: u32,
+    /// The figures of its whole cycles; where it has none, of its last cut one (see `ended`).
+    #[serde(flatten)]
+    pub figures: LevelMetrics,
+    /// The figures of each whole cycle, in order; empty where there is but one.
+    pub repeats: Vec<LevelMetrics>,
+}
+
+/// The cycles that stand for each level, smallest first: its whole ones; where it has none, its last one alone.
+pub fn counted(cycles: &[CycleState]) -> BTreeMap<u32, Vec<&CycleState>> {
+    let mut levels: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
+    for cycle in cycles {
+        levels.entry(cycle.users).or_default().push(cycle);
+    }
+    for of_level in levels.values_mut() {
+        of_level.sort_by_key(|cycle| cycle.cycle);
+        if of_level.iter().any(|cycle| cycle.is_whole()) {
+            of_level.retain(|cycle| cycle.is_whole());
+        } else {
+            of_level.drain(..of_level.len().saturating_sub(1));
+        }
+    }
+    levels
+}
+
+/// The levels of a run, smallest first.
+pub fn levels(cycles: &[CycleState], limits: &Limits) -> Vec<LevelSummary> {
+    let summary = |(users, cycles): (u32, Vec<&CycleState>)| {
+        let alone = cycles.iter().filter(|_| cycles.len() > 1);
+        LevelSummary {
+            users,
+            figures: LevelMetrics::of(&cycles, limits),
+            repeats: alone
+                .map(|cycle| LevelMetrics::of(&[*cycle], limits))
+                .collect(),
+        }
     };
-    let first = counted().map(|request| request.sent).min()?;
-    let ends = counted().filter(|request| !well || request.is_done());
-    ends.map(|request| request.ended.since(first))
-        .reduce(f64::max)
+    counted(cycles).into_iter().map(summary).collect()
 }
 
 fn connects(cycles: &[&CycleState], requests: &[&RequestRecord]) -> Dist {

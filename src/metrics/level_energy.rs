@@ -1,147 +1,12 @@
-//! What tokens cost in joules, and what the machine did in a level.
+//! What a run cost in watt-hours, and its tokens in joules.
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{EnergyBaseline, PowerScope, Stamp};
-use crate::metrics::devices::Devices;
-use crate::metrics::energy::meter::Metered;
-use crate::metrics::energy::{Energy, LEAST_COVERAGE, TokenEnergy};
-use crate::metrics::machine::{CycleMachine, comparable};
-use crate::metrics::peak_sum::ProcessTotals;
-use crate::metrics::state::{CycleState, RunState};
-
-/// What the machine did in a level. Figures over processes are of the server's processes together.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct MachineFigures {
-    /// What power and energy cover: `gpu`, `soc`, `board`, `package`.
-    pub scope: Option<String>,
-    /// Mean power, watts.
-    pub watts_mean: Option<f64>,
-    /// Highest power, watts.
-    pub watts_max: Option<f64>,
-    /// Mean clock, MHz.
-    pub mhz_mean: Option<f64>,
-    /// Mean usage, percent.
-    pub usage_mean_percent: Option<f64>,
-    /// Energy, watt-hours.
-    pub wh: Option<f64>,
-    /// The share of the time that samples of power cover, 0–1.
-    pub coverage: Option<f64>,
-    /// Energy / output tokens, joules; absent for short spans and where samples cover too little.
-    pub gross_j_per_token: Option<f64>,
-    /// The same above the idle of the warm machine.
-    pub net_j_per_token: Option<f64>,
-    /// Output tokens for a watt-hour.
-    pub tokens_per_wh: Option<f64>,
-    /// What the energy costs.
-    pub cost: Option<f64>,
-    /// Most resident memory, bytes.
-    pub rss_max_bytes: Option<u64>,
-    /// Most threads.
-    pub threads_max: Option<u64>,
-    /// Most open descriptors.
-    pub descriptors_max: Option<u64>,
-    /// Most processor use, percent of one core.
-    pub cpu_max_percent: Option<f64>,
-    /// Which of the figures of processes leave out one that does not tell it, by the names of the fields.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub partial: Vec<String>,
-}
-
-impl MachineFigures {
-    /// The figures of one level's cycles.
-    pub fn of(cycles: &[&CycleState]) -> Self {
-        let all = || cycles.iter().map(|cycle| &cycle.machine);
-        let highest = |get: fn(&CycleMachine) -> Option<f64>| {
-            let known = all().filter_map(get);
-            known.reduce(f64::max)
-        };
-        let each = all().map(|machine| machine.together);
-        let together = each.fold(ProcessTotals::default(), ProcessTotals::max);
-        let gpus = Devices::of(all().map(|machine| &machine.gpus));
-        let energy = of_cycles(cycles.iter().copied());
-        let baseline = all().find_map(|machine| machine.baseline);
-        let cost = of_tokens(cycles.iter().copied(), baseline.as_ref());
-        Self {
-            scope: all()
-                .find_map(|machine| machine.energy.as_ref()?.scope)
-                .map(|scope| scope_key(scope).to_owned()),
-            watts_mean: energy.and_then(|energy| energy.mean_watts()),
-            watts_max: highest(CycleMachine::watts_max),
-            mhz_mean: gpus.pooled(|gpu| &gpu.mhz).mean,
-            usage_mean_percent: gpus.pooled(|gpu| &gpu.usage_percent).mean,
-            wh: energy.map(|energy| energy.wh()),
-            coverage: energy.map(|energy| energy.coverage()),
-            gross_j_per_token: cost.gross_j_per_token,
-            net_j_per_token: cost.net_j_per_token,
-            tokens_per_wh: cost.tokens_per_wh,
-            cost: all().map(|machine| machine.cost).sum(),
-            rss_max_bytes: together.rss_bytes.count(),
-            threads_max: together.threads.count(),
-            descriptors_max: together.descriptors.count(),
-            cpu_max_percent: together.cpu_percent.value(),
-            partial: together.partial(),
-        }
-    }
-
-    /// Energy, joules.
-    pub fn joules(&self) -> Option<f64> {
-        self.wh.map(|wh| wh * 3600.0)
-    }
-}
-
-/// The energy of several cycles as one; what is not measured of one of them is not covered. None
-/// where nothing is measured of any.
-pub fn of_cycles<'a>(cycles: impl IntoIterator<Item = &'a CycleState>) -> Option<Energy> {
-    let mut sum = Energy::default();
-    let mut any = false;
-    for cycle in cycles {
-        if let Some(metered) = &cycle.machine.energy {
-            any = true;
-            sum.add(&metered.energy);
-        } else if let (Some(opened), Some(ended)) = (cycle.opened, cycle.ended) {
-            sum.span_s += ended.since(opened);
-        }
-    }
-    any.then_some(sum)
-}
-
-/// What the tokens of several cycles cost. A cycle that samples cover too little stays out of it with its
-/// tokens.
-fn of_tokens<'a>(
-    cycles: impl IntoIterator<Item = &'a CycleState>,
-    baseline: Option<&EnergyBaseline>,
-) -> TokenEnergy {
-    let (mut sum, mut tokens) = (Energy::default(), 0);
-    for cycle in cycles {
-        let metered = cycle.machine.energy.as_ref();
-        if let Some(metered) = metered.filter(|m| m.energy.coverage() >= LEAST_COVERAGE) {
-            sum.add(&metered.energy);
-            tokens += cycle.output_tokens();
-        }
-    }
-    TokenEnergy::of(&sum, tokens, baseline)
-}
-
-/// What figures of power cover, in words; where no source told it, who did not.
-pub fn scope_words(metered: &Metered) -> String {
-    let scope = metered.scope.map(|scope| scope.to_string());
-    scope.unwrap_or_else(|| not_told_by(&metered.devices))
-}
-
-fn not_told_by(devices: &[String]) -> String {
-    format!("scope not told by {}", devices.join(", "))
-}
-
-/// How files name a scope.
-pub fn scope_key(scope: PowerScope) -> &'static str {
-    match scope {
-        PowerScope::Gpu => "gpu",
-        PowerScope::Soc => "soc",
-        PowerScope::Package => "package",
-        PowerScope::Board => "board",
-    }
-}
+use crate::event::Stamp;
+use crate::metrics::level::cycle::CycleState;
+use crate::metrics::level::machine::{not_told_by, of_cycles, of_tokens, scope_key};
+use crate::metrics::machine::comparable;
+use crate::metrics::state::RunState;
 
 /// Energy of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -164,7 +29,10 @@ pub struct EnergySummary {
     pub watts_mean: Option<f64>,
     /// Highest power in cycles, watts.
     pub watts_max: Option<f64>,
-    /// The share of the run's time that was measured, 0–1.
+    /// The share of the time in cycles that was measured, 0–1.
+    #[serde(default)]
+    pub in_cycles_coverage: Option<f64>,
+    /// The share of the whole run's time that was measured, 0–1; pauses between cycles are part of it.
     pub coverage: Option<f64>,
     /// What was measured: `gpu`, `package`…
     pub scope: Option<String>,
@@ -198,7 +66,11 @@ impl EnergySummary {
         let whole = metered.energy;
         let in_cycles = of_cycles(&run.cycles);
         let baseline = comparable(run.machine.baseline, &metered);
-        let cost = of_tokens(&run.cycles, baseline.as_ref());
+        // A cut cycle spent energy on answers that nobody got to the end of.
+        let any_whole = run.cycles.iter().any(CycleState::is_whole);
+        let counted = run.cycles.iter();
+        let counted = counted.filter(|cycle| cycle.is_whole() || !any_whole);
+        let cost = of_tokens(counted, baseline.as_ref());
         let gross = cost.gross_j_per_token;
         let price = run
             .info
@@ -215,6 +87,7 @@ impl EnergySummary {
             tokens_per_wh: cost.tokens_per_wh,
             watts_mean: in_cycles.and_then(|energy| energy.mean_watts()),
             watts_max: in_cycles.and_then(|energy| energy.max_watts),
+            in_cycles_coverage: in_cycles.map(|energy| energy.coverage()),
             coverage: Some(whole.coverage()),
             scope: metered.scope.map(|scope| scope_key(scope).to_owned()),
             devices: metered.devices,

@@ -8,19 +8,12 @@ use crate::event::{
 use crate::metrics::devices::{DeviceStats, Devices, Processes};
 use crate::metrics::energy::meter::{Meter, Metered};
 use crate::metrics::peak_sum::ProcessTotals;
-use crate::metrics::state::{RunState, Stage};
 use crate::metrics::tables::Tables;
 
 /// Readings kept of each figure for the screen: five minutes at one a second.
 const KEPT: usize = 300;
 /// Two readings further apart than this, seconds, have a gap between them.
 const GAP_S: f64 = 2.5;
-/// Energy of a cycle is settled this long after its end, seconds: a reading tells of the time before it.
-const SETTLED_S: f64 = 5.0;
-/// Energy is added up at most this often, microseconds.
-const METER_US: u64 = 500_000;
-/// A cycle that runs is metered again once it is longer by this part.
-const METERED_TIMES: u64 = 300;
 
 /// What the monitors told so far, in a run or without one.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +32,7 @@ pub struct MachineState {
     pub baseline: Option<EnergyBaseline>,
     /// All power that was measured.
     pub meter: Meter,
-    metered: Option<Stamp>,
+    pub(crate) metered: Option<Stamp>,
     tables: Tables,
 }
 
@@ -152,6 +145,8 @@ pub struct CycleMachine {
     pub cost: Option<f64>,
     /// The power of the idle machine, if it was measured before.
     pub baseline: Option<EnergyBaseline>,
+    /// The devices whose power counts.
+    pub counting: Vec<String>,
     /// What its GPUs did.
     pub gpus: Devices,
     /// What the server's processes did.
@@ -161,22 +156,7 @@ pub struct CycleMachine {
 }
 
 impl CycleMachine {
-    /// Mean power, watts.
-    pub fn watts_mean(&self) -> Option<f64> {
-        self.energy.as_ref()?.energy.mean_watts()
-    }
-
-    /// Highest power, watts.
-    pub fn watts_max(&self) -> Option<f64> {
-        self.energy.as_ref()?.energy.max_watts
-    }
-
-    /// Mean clock of the GPUs that count, MHz.
-    pub fn mhz_mean(&self) -> Option<f64> {
-        self.gpus.pooled(|gpu| &gpu.mhz).mean
-    }
-
-    fn take_processes(&mut self, table: &[ProcessSample]) {
+    pub(crate) fn take_processes(&mut self, table: &[ProcessSample]) {
         self.processes.push(table);
         self.together = self.together.max(ProcessTotals::of(table));
     }
@@ -189,84 +169,4 @@ pub(crate) fn comparable(
     metered: &Metered,
 ) -> Option<EnergyBaseline> {
     baseline.filter(|idle| idle.scope == metered.scope)
-}
-
-impl RunState {
-    /// Takes what a monitor told.
-    pub(crate) fn observe(&mut self, event: &Event) {
-        let at = event.at;
-        self.machine.apply(event);
-        match &event.what {
-            EventKind::Gpu(sample) => {
-                self.machine.meter.push(at, sample);
-                for cycle in self.loaded_cycles() {
-                    cycle.gpus.push(sample);
-                }
-                // While a cycle runs once a reading of all devices; after it each may be the last.
-                let running = self.current().filter(|cycle| cycle.ended.is_none());
-                let is_due = running.is_none_or(|cycle| {
-                    // Each time all of the cycle is gone through: the longer it is, the more seldom.
-                    let length = at.0.saturating_sub(cycle.started.0);
-                    let wait = METER_US.max(length / METERED_TIMES);
-                    let due = |last: Stamp| at.0 >= last.0.saturating_add(wait);
-                    self.machine.metered.is_none_or(due)
-                });
-                if is_due {
-                    self.meter(at);
-                }
-            }
-            EventKind::Processes(table) => {
-                for cycle in self.loaded_cycles() {
-                    cycle.take_processes(table);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The cycles that have load now; those of an import may overlap.
-    fn loaded_cycles(&mut self) -> impl Iterator<Item = &mut CycleMachine> {
-        let running = self.cycles.iter_mut().rev();
-        let running = running.take_while(|cycle| cycle.ended.is_none());
-        running.filter_map(|cycle| cycle.opened.map(|_| &mut cycle.machine))
-    }
-
-    /// Brings the energy of the cycles up to `at`, until it is settled; once the run is over all of it anew,
-    /// since only then every device that counts is known.
-    pub(crate) fn meter(&mut self, at: Stamp) {
-        let machine = &mut self.machine;
-        machine.metered = Some(at);
-        let price = self.info.as_ref().and_then(|i| i.plan.energy.price.clone());
-        let is_over = matches!(self.stage, Stage::Ended(_));
-        for cycle in &mut self.cycles {
-            let Some(opened) = cycle.opened else { continue };
-            let is_settled = cycle.ended.is_some_and(|end| at.since(end) > SETTLED_S);
-            if is_settled && !is_over {
-                continue;
-            }
-            let metered = machine.meter.between(opened, cycle.ended.unwrap_or(at));
-            let cost = |metered: &Metered| price.as_ref().map(|price| price.of(&metered.energy));
-            cycle.machine.cost = metered.as_ref().and_then(cost);
-            cycle.machine.baseline = metered
-                .as_ref()
-                .and_then(|m| comparable(machine.baseline, m));
-            cycle.machine.energy = metered;
-        }
-    }
-
-    /// Requests that the server answers at once, as far as anyone tells: the model's runner, the
-    /// server, or what was known at the start.
-    pub fn slots(&self) -> Option<u32> {
-        let told = self.machine.slots();
-        told.or_else(|| self.info.as_ref()?.target.slots)
-    }
-
-    /// The share of the model in GPU memory, 0–1, where the server tells it; 0 means that the CPU computes.
-    pub fn gpu_share(&self) -> Option<f64> {
-        let asked = &self.info.as_ref()?.target.model.name;
-        let models = self.machine.server.values().flat_map(|(_, s)| &s.models);
-        let is_asked = |name: &str| name == asked || name.strip_suffix(":latest") == Some(asked);
-        let mut models = models.filter(|model| is_asked(&model.name));
-        models.find_map(crate::event::LoadedModel::gpu_share)
-    }
 }

@@ -1,7 +1,5 @@
 //! `summary.json`: what a run amounts to, for machines. The schema is `assets/summary.schema.json`.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -12,16 +10,17 @@ use crate::metrics::bottleneck;
 use crate::metrics::bottleneck::Reason;
 use crate::metrics::dist::Dist;
 use crate::metrics::findings::Findings;
-use crate::metrics::level::LevelMetrics;
+pub use crate::metrics::level::LevelSummary;
+use crate::metrics::level::levels;
 pub use crate::metrics::level_energy::EnergySummary;
-use crate::metrics::state::{CycleState, RunState, Stage};
+use crate::metrics::state::{RunState, Stage};
 use crate::metrics::verdict::Verdict;
 use crate::metrics::warnings;
 use crate::plan::Limits;
 use crate::text::sanitize::json_lines;
 
 /// The name and version of the object's shape.
-pub const SCHEMA: &str = "tokometer/summary/1";
+pub const SCHEMA: &str = "tokometer/summary/2";
 
 /// What a run amounts to. Units stand in the names; what is not known is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,18 +87,6 @@ pub struct TargetSummary {
     pub server_load_s: Option<f64>,
 }
 
-/// One level: its figures, repeats folded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LevelSummary {
-    /// Requests kept in flight.
-    pub users: u32,
-    /// The figures.
-    #[serde(flatten)]
-    pub figures: LevelMetrics,
-    /// The figures of each repeat, in order; empty where the level ran once.
-    pub repeats: Vec<LevelMetrics>,
-}
-
 /// What the client itself spent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ClientSummary {
@@ -130,7 +117,7 @@ impl Summary {
     pub fn of(run: &RunState) -> Self {
         let info = run.info.as_ref();
         let limits = info.map(|info| info.plan.limits);
-        let levels = levels(run);
+        let levels = levels(&run.cycles, &limits.unwrap_or_default());
         let verdict = Verdict::of_run(run);
         let mut warnings = warnings(run);
         let doubts = warnings::advice(run).into_iter();
@@ -191,25 +178,6 @@ fn target(target: &Target, run: &RunState) -> TargetSummary {
         load_s: load_s.map(|(client, _)| client),
         server_load_s: load_s.and_then(|(_, server)| server),
     }
-}
-
-fn levels(run: &RunState) -> Vec<LevelSummary> {
-    let mut by_users: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
-    for cycle in &run.cycles {
-        by_users.entry(cycle.users).or_default().push(cycle);
-    }
-    let summary = |(users, mut cycles): (u32, Vec<&CycleState>)| {
-        cycles.sort_by_key(|cycle| cycle.cycle);
-        let alone = cycles.iter().filter(|_| cycles.len() > 1);
-        LevelSummary {
-            users,
-            figures: LevelMetrics::of_run(&cycles, run),
-            repeats: alone
-                .map(|cycle| LevelMetrics::of_run(&[cycle], run))
-                .collect(),
-        }
-    };
-    by_users.into_iter().map(summary).collect()
 }
 
 fn client(run: &RunState) -> ClientSummary {

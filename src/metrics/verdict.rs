@@ -4,62 +4,19 @@
 //! speed of a level meet their limits. *By share* asks what a person meets: at least the wanted
 //! share of the requests is good, and Wilson's 95 % interval of that share says how sure it is.
 
+mod repeats;
+mod text;
+
 use serde::{Deserialize, Serialize};
 
-use crate::event::{CycleEnd, RequestRecord};
-use crate::metrics::repeats::Repeats;
+use crate::metrics::dist::Dist;
+use crate::metrics::sample;
+pub use crate::metrics::sample::Sample;
 use crate::metrics::state::{CycleState, RunState};
-use crate::metrics::verdict_text;
 pub use crate::metrics::wilson::{State, more_to_hold, wilson};
 use crate::plan::Limits;
 
-/// What a verdict wants to know of one request.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sample {
-    /// It failed: it meets no limit, and no mean knows it.
-    pub failed: bool,
-    /// TTFT, seconds.
-    pub wait_s: Option<f64>,
-    /// Speed, tokens a second; absent for answers of fewer than two tokens.
-    pub speed_tok_s: Option<f64>,
-}
-
-impl Sample {
-    /// The sample of a request; None for one that the user cancelled.
-    pub fn of(request: &RequestRecord) -> Option<Self> {
-        let failed = request.failure().is_some();
-        (failed || request.is_done()).then(|| Self {
-            failed,
-            wait_s: request.ttft_s(),
-            speed_tok_s: request.speed_tok_s(),
-        })
-    }
-
-    /// Whether its wait was acceptable; None where it is not known.
-    pub fn meets_wait(&self, limits: &Limits) -> Option<bool> {
-        if self.failed {
-            return Some(false);
-        }
-        self.wait_s.map(|wait| wait <= limits.wait_s)
-    }
-
-    /// Whether its speed was acceptable; None where it is not known.
-    pub fn meets_speed(&self, limits: &Limits) -> Option<bool> {
-        if self.failed {
-            return Some(false);
-        }
-        self.speed_tok_s.map(|speed| speed >= limits.speed_tok_s)
-    }
-
-    /// Whether both were acceptable; None where that is not known.
-    pub fn meets_both(&self, limits: &Limits) -> Option<bool> {
-        match (self.meets_wait(limits), self.meets_speed(limits)) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        }
-    }
-}
+pub use repeats::Repeats;
 
 /// The requests of one level.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -179,7 +136,7 @@ impl Verdict {
             both_users,
             state: headline.and_then(|level| level.both.state),
         };
-        let sentence = verdict_text::headline(&by_mean, &by_share, &judged, limits);
+        let sentence = text::headline(&by_mean, &by_share, &judged, limits);
         Self {
             by_mean,
             by_share,
@@ -197,17 +154,13 @@ impl Verdict {
     /// The verdict on the whole cycles of a run. One that goes on, or was cut short, has shown its quick
     /// requests first: those that waited longest are not among them.
     pub fn of_whole_cycles(run: &RunState, limits: &Limits) -> Self {
-        let whole = |cycle: &&CycleState| cycle.end == Some(CycleEnd::Done);
-        let counted: Vec<&CycleState> = run.cycles.iter().filter(whole).collect();
+        let counted: Vec<&CycleState> = run.cycles.iter().filter(|c| c.is_whole()).collect();
         let mut verdict = Self::of(&levels(counted.iter().copied()), limits);
         for level in &mut verdict.levels {
             let mut cycles = counted.clone();
             cycles.retain(|cycle| cycle.users == level.users);
             cycles.sort_by_key(|cycle| cycle.cycle);
-            let samples = |cycle: &&CycleState| {
-                let requests = cycle.requests.iter();
-                requests.filter_map(Sample::of).collect()
-            };
+            let samples = |cycle: &&CycleState| cycle.samples().collect();
             let repeats: Vec<Vec<Sample>> = cycles.iter().map(samples).collect();
             level.repeats = Repeats::of(&repeats, limits);
         }
@@ -219,6 +172,12 @@ impl Verdict {
         headline(&self.levels, self.by_share.both_users)
     }
 
+    /// Whether the level of the headline could be judged at all.
+    pub fn is_known(&self) -> bool {
+        self.headline()
+            .is_some_and(|level| level.both.state.is_some())
+    }
+
     /// The level after that one, which no longer counts as carried; None where all do, or none does.
     pub fn beyond(&self) -> Option<&LevelVerdict> {
         let carried = self.by_share.both_users?;
@@ -226,18 +185,11 @@ impl Verdict {
     }
 }
 
-impl LevelVerdict {
-    /// The verdict on one level, its repeats apart.
-    pub fn of(level: &Level, limits: &Limits) -> Self {
-        judge(level, limits)
-    }
-}
-
 /// The requests of each level, cycles of the same number of users put together, smallest first.
 pub fn levels<'a>(cycles: impl IntoIterator<Item = &'a CycleState>) -> Vec<Level> {
     let mut levels: Vec<Level> = Vec::new();
     for cycle in cycles {
-        let samples = cycle.requests.iter().filter_map(Sample::of);
+        let samples = cycle.samples();
         match levels.iter_mut().find(|level| level.users == cycle.users) {
             Some(level) => level.samples.extend(samples),
             None => levels.push(Level {
@@ -262,22 +214,16 @@ fn largest(levels: &[LevelVerdict], carries: impl Fn(&LevelVerdict) -> bool) -> 
 
 fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
     let by = |met: &dyn Fn(&Sample) -> Option<bool>| {
-        let known = level.samples.iter().filter_map(met);
-        let (mut good, mut all) = (0, 0);
-        for met in known {
-            all += 1;
-            good += u64::from(met);
-        }
-        judgment(good, all, limits.share)
+        let (good, judged) = sample::met(level.samples.iter().map(met));
+        judgment(good, judged, limits.share)
     };
     let mut wait = by(&|sample| sample.meets_wait(limits));
     let mut speed = by(&|sample| sample.meets_speed(limits));
     let mut both = by(&|sample| sample.meets_both(limits));
     let good = || level.samples.iter().filter(|sample| !sample.failed);
-    wait.mean = crate::metrics::dist::Dist::of(good().filter_map(|sample| sample.wait_s)).mean;
+    wait.mean = Dist::of(good().filter_map(|sample| sample.wait_s)).mean;
     wait.mean_meets = wait.mean.map(|mean| mean <= limits.wait_s);
-    speed.mean =
-        crate::metrics::dist::Dist::of(good().filter_map(|sample| sample.speed_tok_s)).mean;
+    speed.mean = Dist::of(good().filter_map(|sample| sample.speed_tok_s)).mean;
     speed.mean_meets = speed.mean.map(|mean| mean >= limits.speed_tok_s);
     both.mean_meets = wait.mean_meets.zip(speed.mean_meets).map(|(w, s)| w && s);
     LevelVerdict {
@@ -286,11 +232,12 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
         speed,
         both,
         repeats: None,
-        evidence: verdict_text::level(level.users, &wait, &speed, limits),
+        evidence: text::level(level.users, &wait, &speed, limits),
     }
 }
 
-fn judgment(met: u64, of: u64, share: f64) -> Judgment {
+/// What it says that `met` of `of` requests met a limit which `share` of them should meet.
+pub fn judgment(met: u64, of: u64, share: f64) -> Judgment {
     let interval = wilson(met, of);
     Judgment {
         met,
@@ -310,5 +257,4 @@ fn judgment(met: u64, of: u64, share: f64) -> Judgment {
 }
 
 #[cfg(test)]
-#[path = "verdict_tests.rs"]
 mod tests;

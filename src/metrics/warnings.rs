@@ -1,6 +1,6 @@
 //! What casts doubt on the numbers of a run, and what to do about it, as far as its events tell.
 
-use crate::event::{CycleEnd, RequestRecord, Warning, WarningKind};
+use crate::event::{RequestRecord, Warning, WarningKind};
 use crate::metrics::dist::percentile;
 use crate::metrics::state::{CycleState, RunState};
 use crate::text::numbers::counted;
@@ -43,8 +43,7 @@ pub(crate) fn advice(run: &RunState) -> Vec<Warning> {
 }
 
 fn done(run: &RunState) -> impl Iterator<Item = &RequestRecord> {
-    let requests = run.cycles.iter().flat_map(|cycle| &cycle.requests);
-    requests.filter(|request| request.is_done())
+    run.cycles.iter().flat_map(CycleState::succeeded)
 }
 
 fn cold_load(run: &RunState) -> Option<Warning> {
@@ -62,8 +61,8 @@ fn cold_load(run: &RunState) -> Option<Warning> {
 }
 
 fn slow_first(cycle: &CycleState) -> Option<Warning> {
-    let waits = cycle.requests.iter().filter(|request| request.is_done());
-    let mut waits: Vec<(u64, f64)> = waits
+    let mut waits: Vec<(u64, f64)> = cycle
+        .succeeded()
         .filter_map(|request| Some((request.id, request.ttft_s()?)))
         .collect();
     waits.sort_by_key(|(id, _)| *id);
@@ -168,10 +167,7 @@ fn other_processes(run: &RunState) -> Option<Warning> {
 
 /// The cycles that ended before all their requests had, or go on: the verdict leaves them out.
 fn cut_short(run: &RunState) -> Option<Warning> {
-    let cut = run
-        .cycles
-        .iter()
-        .filter(|cycle| cycle.end != Some(CycleEnd::Done));
+    let cut = run.cycles.iter().filter(|cycle| !cycle.is_whole());
     let users: Vec<String> = cut.map(|cycle| cycle.users.to_string()).collect();
     (!users.is_empty()).then(|| Warning {
         kind: WarningKind::CutShort,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::CycleEnd;
 use crate::event::{ClientCost, GpuSample, Imported, RunInfo, Stamp};
 use crate::metrics::level::tests::{answered, at};
 use crate::metrics::verdict::Verdict;

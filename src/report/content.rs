@@ -115,7 +115,7 @@ fn subtitle(report: &Report) -> String {
 /// The three numbers, as tiles and for a card.
 pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
     let first = summary.cycles.first();
-    let mark = first.map_or("", tables::mark);
+    let mark = first.map_or("", |level| level.figures.about());
     let speed = first.and_then(|level| level.figures.speed_tok_s.mean);
     let of = first.map_or_else(String::new, |level| {
         format!("mean at {}", crate::text::numbers::users(level.users))
@@ -162,6 +162,7 @@ fn people(summary: &Summary) -> Tile {
     // Below the smallest level nothing is known, unless that is a single user.
     let served = match (carried, smallest) {
         (Some(users), _) => users.to_string(),
+        _ if state.is_none() => UNKNOWN.to_owned(),
         (None, Some(1)) => "0".to_owned(),
         (None, Some(users)) => format!("< {users}"),
         (None, None) => UNKNOWN.to_owned(),

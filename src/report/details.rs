@@ -6,7 +6,7 @@
 
 use crate::event::RequestRecord;
 use crate::metrics::dist::{Dist, percentile};
-use crate::metrics::level::LevelMetrics;
+use crate::metrics::level::{LevelMetrics, counted};
 use crate::report::Report;
 use crate::report::table::{Table, heads};
 use crate::text::numbers::{grouped, grouped_count};
@@ -70,11 +70,10 @@ fn published(report: &Report, users: u32, detail: &Detail) -> Vec<f64> {
     let Some(raw) = detail.raw.filter(|_| report.summary.imported.is_some()) else {
         return Vec::new();
     };
-    let cycles = report.gathered.state.cycles.iter();
-    let requests = cycles
-        .filter(|cycle| cycle.users == users)
-        .flat_map(|cycle| &cycle.requests);
-    let mut samples: Vec<f64> = requests.filter(|r| r.is_done()).filter_map(raw).collect();
+    let counted = counted(&report.gathered.state.cycles);
+    let cycles = counted.get(&users).into_iter().flatten();
+    let requests = cycles.flat_map(|cycle| cycle.succeeded());
+    let mut samples: Vec<f64> = requests.filter_map(raw).collect();
     samples.sort_by(f64::total_cmp);
     samples
 }

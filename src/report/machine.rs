@@ -1,9 +1,9 @@
 //! What the machine did: GPU by level, processes, and what nobody knows.
 
-use std::collections::BTreeMap;
-
+use crate::event::Stamp;
 use crate::metrics::devices::{DeviceStats, Devices, Stat};
-use crate::metrics::state::CycleState;
+use crate::metrics::energy::Energy;
+use crate::metrics::level::counted;
 use crate::report::Report;
 use crate::report::gather::ProcessTrace;
 use crate::report::table::{Table, heads};
@@ -14,23 +14,23 @@ use crate::text::numbers::{UNKNOWN, bytes, floor_u64, grouped};
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
     let state = &report.gathered.state;
-    let mut levels: BTreeMap<u32, Vec<&CycleState>> = BTreeMap::new();
-    for cycle in &state.cycles {
-        levels.entry(cycle.users).or_default().push(cycle);
-    }
-    let levels: Vec<(u32, Devices)> = levels
-        .into_iter()
-        .map(|(level, cycles)| (level, Devices::of(cycles.iter().map(|c| &c.machine.gpus))))
-        .collect();
+    let levels = counted(&state.cycles);
     let none = DeviceStats::default();
-    let whole = |source: &str| state.machine.tracks.get(source).map(|track| &track.run);
+    let meter = &state.machine.meter;
     let gpus = report.gathered.gpus.iter();
     gpus.map(|(source, trace)| {
         let mut rows: Vec<Vec<String>> = levels
             .iter()
-            .map(|(level, gpus)| row(users(*level), gpus.get(source).unwrap_or(&none)))
+            .map(|(level, cycles)| {
+                let gpus = Devices::of(cycles.iter().map(|cycle| &cycle.machine.gpus));
+                let spans = cycles.iter().filter_map(|c| Some((c.opened?, c.ended?)));
+                let power = meter.of_device(source, spans);
+                row(users(*level), gpus.get(source).unwrap_or(&none), power)
+            })
             .collect();
-        rows.push(row("whole run".to_owned(), whole(source).unwrap_or(&none)));
+        let whole = state.machine.tracks.get(source).map(|track| &track.run);
+        let power = meter.of_device(source, [(Stamp(0), state.now)]);
+        rows.push(row("whole run".to_owned(), whole.unwrap_or(&none), power));
         let name = match &trace.name {
             Some(name) => format!("{} ({})", clean(name), clean(source)),
             None => clean(source),
@@ -55,7 +55,7 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
     .collect()
 }
 
-fn row(name: String, gpu: &DeviceStats) -> Vec<String> {
+fn row(name: String, gpu: &DeviceStats, power: Option<Energy>) -> Vec<String> {
     let memory = gpu
         .vram_used_bytes
         .max
@@ -70,8 +70,8 @@ fn row(name: String, gpu: &DeviceStats) -> Vec<String> {
     vec![
         name,
         gpu.samples.to_string(),
-        grouped(gpu.watts.mean, 1),
-        grouped(gpu.watts.max, 1),
+        grouped(power.and_then(|power| power.mean_watts()), 1),
+        grouped(power.and_then(|power| power.max_watts), 1),
         grouped(gpu.mhz.mean, 0),
         grouped(gpu.mhz.max, 0),
         grouped(gpu.usage_percent.mean, 0),

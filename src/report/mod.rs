@@ -38,7 +38,6 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Event, RunInfo};
 use crate::metrics::level::LevelMetrics;
-use crate::metrics::state::CycleState;
 use crate::metrics::summary::Summary;
 use crate::store::{CycleRow, StoreError, replay, write_row};
 use charts::Chart;
@@ -126,28 +125,14 @@ impl Report {
     /// A row a cycle, as in `cycles.csv`.
     pub fn csv(&self) -> Result<String, ReportError> {
         let mut out = Vec::new();
+        let limits = self.summary.limits.unwrap_or_default();
         for (number, cycle) in self.gathered.state.cycles.iter().enumerate() {
-            let Some(figures) = self.figures(cycle) else {
-                continue;
-            };
-            let row = CycleRow::of(figures, cycle.cycle, cycle.users, self.summary.simulated);
+            let figures = LevelMetrics::of(&[cycle], &limits);
+            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.summary.simulated);
             write_row(&mut out, &row, number == 0)
                 .map_err(|error| ReportError::Table(error.to_string()))?;
         }
         String::from_utf8(out).map_err(|error| ReportError::Table(error.to_string()))
-    }
-
-    /// The figures of a cycle, which the summary has already: those of its level, or of one of its repeats.
-    fn figures(&self, cycle: &CycleState) -> Option<&LevelMetrics> {
-        let mut levels = self.summary.cycles.iter();
-        let level = levels.find(|level| level.users == cycle.users)?;
-        if level.repeats.is_empty() {
-            return Some(&level.figures);
-        }
-        let cycles = self.gathered.state.cycles.iter();
-        let earlier =
-            cycles.filter(|other| other.users == cycle.users && other.cycle < cycle.cycle);
-        level.repeats.get(earlier.count())
     }
 
     /// `summary.json`.

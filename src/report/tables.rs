@@ -1,8 +1,8 @@
 //! The tables of a report.
 
 use crate::event::{RunEnd, failures_in_words};
-use crate::metrics::level::{CountedBy, LevelMetrics};
-use crate::metrics::state::Stage;
+use crate::metrics::level::LevelMetrics;
+use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::summary::{LevelSummary, Summary, TargetSummary};
 use crate::metrics::verdict::{Judgment, LevelVerdict, Verdict};
 use crate::plan::{CycleShape, Plan};
@@ -13,22 +13,10 @@ use crate::report::text::clean;
 use crate::text::numbers::users;
 use crate::text::numbers::{UNKNOWN, bytes, grouped, grouped_count, percent, plain, seconds};
 
-/// `~` for figures that rest on estimated tokens.
-pub(super) fn mark(level: &LevelSummary) -> &'static str {
-    about(&level.figures)
-}
-
-fn about(figures: &LevelMetrics) -> &'static str {
-    match figures.tokens_counted_by {
-        Some(CountedBy::Chunks | CountedBy::Mixed) => "~",
-        Some(CountedBy::Server) | None => "",
-    }
-}
-
 /// Tokens a second, marked where the tokens are estimates.
 fn counted(figures: &LevelMetrics, value: Option<f64>) -> String {
     match value {
-        Some(_) => format!("{}{}", about(figures), grouped(value, 1)),
+        Some(_) => format!("{}{}", figures.about(), grouped(value, 1)),
         None => UNKNOWN.to_owned(),
     }
 }
@@ -137,13 +125,8 @@ pub(super) fn test(report: &Report) -> Table {
     let state = &report.gathered.state;
     let plan = report.info().map(|info| &info.plan);
     let limits = report.summary.limits;
-    let requests: u64 = report
-        .summary
-        .cycles
-        .iter()
-        .map(|l| l.figures.requests)
-        .sum();
-    let failed: u64 = report.summary.cycles.iter().map(|l| l.figures.failed).sum();
+    let requests: usize = state.cycles.iter().map(CycleState::finished).sum();
+    let failed: usize = state.cycles.iter().map(CycleState::failed).sum();
     let levels = report
         .summary
         .cycles
@@ -189,8 +172,8 @@ pub(super) fn test(report: &Report) -> Table {
         ),
         ("Warm-up requests", plan.map(|p| p.warmup.to_string())),
         ("Limits", limits),
-        ("Requests", Some(grouped_count(requests))),
-        ("Failed requests", Some(grouped_count(failed))),
+        ("Requests", Some(grouped_count(requests as u64))),
+        ("Failed requests", Some(grouped_count(failed as u64))),
     ];
     pairs("The test", rows)
 }
@@ -213,7 +196,7 @@ fn prompts(plan: &Plan) -> String {
 pub(super) fn results(summary: &Summary) -> Table {
     let row = |level: &LevelSummary| {
         let f = &level.figures;
-        let about = mark(level);
+        let about = f.about();
         vec![
             level.users.to_string(),
             grouped_count(f.requests),
@@ -333,7 +316,11 @@ pub(super) fn energy(report: &Report) -> Table {
                 joules(energy.net_j_per_token),
             ),
             (
-                "Measured share of the time",
+                "Measured share of the time in cycles",
+                energy.in_cycles_coverage.map(|c| percent(Some(c), 1)),
+            ),
+            (
+                "Measured share of the whole run",
                 energy.coverage.map(|c| percent(Some(c), 1)),
             ),
             (

@@ -300,8 +300,9 @@ impl Recorder {
     /// Writes `cycles.csv` anew: what samples say of a cycle is whole only after it.
     fn write_cycles(&mut self) {
         let mut table = Vec::new();
+        let limits = self.info.plan.limits;
         for cycle in self.state.cycles.iter().filter(|c| c.ended.is_some()) {
-            let figures = LevelMetrics::of_run(&[cycle], &self.state);
+            let figures = LevelMetrics::of(&[cycle], &limits);
             let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.info.simulated);
             let headed = table.is_empty();
             if let Err(error) = write_row(&mut table, &row, headed) {

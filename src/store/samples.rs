@@ -73,7 +73,7 @@ impl<'a> GpuRow<'a> {
             watts: sample.watts,
             window_s: sample.window_s,
             energy_counter_j: sample.energy_counter_j,
-            scope: sample.scope.map(crate::metrics::level_energy::scope_key),
+            scope: sample.scope.map(crate::metrics::level::machine::scope_key),
             mhz: sample.mhz,
             usage_percent: sample.usage_percent,
             vram_used_bytes: sample.vram_used_bytes,

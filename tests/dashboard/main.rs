@@ -13,6 +13,7 @@
 )]
 
 mod any;
+mod contradictions;
 mod fixture;
 mod keys;
 mod library;

@@ -55,8 +55,27 @@ enum Mend {
 /// Where today's summaries differ from those of 0.1.0 on purpose: the run (`*` for all), the path (`[]` for any
 /// index; all below it is meant too), and how. One that excuses nothing fails, so that none is left behind.
 const MENDS: &[(&str, &str, Mend)] = &[
+    ("*", "schema", Mend::Changed),
     ("*", "target.quantisation", Mend::Renamed("quantization")),
     ("*", "why[].text", Mend::Reworded),
+    // Nothing could be judged: that is no verdict on anybody.
+    ("single-token", "verdict.sentence", Mend::Reworded),
+    // Tokens of failed requests are no throughput.
+    ("faulty", "cycles[].steady_tok_s", Mend::Changed),
+    ("faulty", "why[].at.total_tok_s", Mend::Changed),
+    ("stalled", "cycles[].steady_tok_s", Mend::Changed),
+    ("stalled", "why[].at.total_tok_s", Mend::Changed),
+    // Power is energy by time, where no sample lies inside of a cycle too.
+    ("*", "cycles[].gpu.watts", Mend::Changed),
+    ("*", "cycles[].repeats[].gpu.watts", Mend::Changed),
+    ("single-token", "cycles[].gpu", Mend::Changed),
+    ("faulty", "cycles[0].gpu", Mend::Changed),
+    ("one-of-nine", "cycles[].gpu", Mend::Changed),
+    ("stalled", "cycles[].gpu", Mend::Changed),
+    // A level is its whole cycles; one that was cut short is no part of what was found.
+    ("resumed", "cycles[1]", Mend::Changed),
+    ("resumed", "findings", Mend::Changed),
+    ("killed", "findings", Mend::Changed),
 ];
 
 /// A value of 0.1.0 that today's summary does not have.

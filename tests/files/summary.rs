@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tokometer::event::{Event, EventKind, PowerScope, RequestRecord, WarningKind};
-use tokometer::metrics::level_energy::MachineFigures;
+use tokometer::metrics::level::machine::MachineFigures;
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
 

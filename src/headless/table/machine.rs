@@ -2,7 +2,8 @@
 
 use crate::headless::table::plain;
 use crate::metrics::bandwidth_limit::PhysicalLimit;
-use crate::metrics::level_energy::{EnergySummary, MachineFigures};
+use crate::metrics::level::machine::MachineFigures;
+use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::summary::{LevelSummary, Summary};
 
 /// A column: its head, and its cell.
@@ -82,7 +83,11 @@ fn energy(energy: &EnergySummary) -> String {
         with(energy.tokens_per_wh, 0, "tokens/Wh"),
         with(energy.watts_max, 1, "W at most"),
         with(energy.baseline_watts, 1, "W idle"),
-        with(energy.coverage.map(|share| share * 100.0), 0, "% covered"),
+        with(
+            energy.in_cycles_coverage.map(|share| share * 100.0),
+            1,
+            "% of cycles covered",
+        ),
         cost(energy.cost, "in all"),
         cost(energy.cost_per_million_tokens, "a million tokens"),
     ];

@@ -7,7 +7,6 @@ use unicode_width::UnicodeWidthStr;
 use crate::event::failures_in_words;
 use crate::headless::plain;
 use crate::metrics::bottleneck::sentences;
-use crate::metrics::level::CountedBy;
 use crate::metrics::summary::{LevelSummary, Summary};
 
 /// The columns of the table.
@@ -40,7 +39,10 @@ pub(super) fn text(summary: &Summary) -> String {
     } else {
         lines.extend(table(&summary.cycles));
     }
-    let about = summary.cycles.iter().any(|level| !mark(level).is_empty());
+    let about = summary
+        .cycles
+        .iter()
+        .any(|level| !level.figures.about().is_empty());
     if about {
         lines.push(format!(
             "{ABOUT} chunks counted as tokens: the server does not count them"
@@ -100,7 +102,7 @@ fn table(levels: &[LevelSummary]) -> Vec<String> {
 
 fn row(level: &LevelSummary) -> Vec<String> {
     let figures = &level.figures;
-    let about = mark(level);
+    let about = figures.about();
     let number = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
     };
@@ -121,13 +123,6 @@ fn row(level: &LevelSummary) -> Vec<String> {
         counted(figures.steady_tok_s),
         format!("{about}{}", figures.output_tokens),
     ]
-}
-
-fn mark(level: &LevelSummary) -> &'static str {
-    match level.figures.tokens_counted_by {
-        Some(CountedBy::Chunks | CountedBy::Mixed) => ABOUT,
-        Some(CountedBy::Server) | None => "",
-    }
 }
 
 fn errors(levels: &[LevelSummary]) -> Vec<String> {

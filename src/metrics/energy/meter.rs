@@ -108,6 +108,21 @@ impl Meter {
         })
     }
 
+    /// The energy of one device over several spans, whether it counts or not; None where it tells nothing of any.
+    pub fn of_device(
+        &self,
+        name: &str,
+        spans: impl IntoIterator<Item = (Stamp, Stamp)>,
+    ) -> Option<Energy> {
+        let device = self.devices.get(name)?;
+        let spans = spans.into_iter();
+        let known = spans.filter_map(|(from, to)| energy_between(device.near(from, to), from, to));
+        known.reduce(|mut all, one| {
+            all.add(&one);
+            all
+        })
+    }
+
     /// Stretches between two samples of a device, within `from..to`, in which nothing is known: begin and
     /// length, seconds.
     pub fn gaps(&self, from: Stamp, to: Stamp) -> Vec<(f64, f64)> {

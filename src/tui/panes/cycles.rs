@@ -21,7 +21,7 @@ use crate::tui::widgets::text;
 const COLUMNS: [Column; 8] = [
     Column::words("", 1, 0),
     Column::number("users", 5, 0),
-    Column::number("done", 7, 2),
+    Column::number("finished", 8, 2),
     Column::number("tok/s", 6, 0),
     Column::words("over time", 9, 3).growing(),
     Column::number("system", 6, 4),
@@ -61,8 +61,8 @@ fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'
     let theme = cx.theme;
     let running = figures::is_running(cx.run, cycle);
     let speed = figures::speed(cx.run, cycle, cx.now);
-    let wait = figures::mean_wait_s(cycle);
-    let failed = figures::failed(cycle);
+    let wait = cycle.mean_wait_s();
+    let failed = cycle.failed();
     let (mark, style) = mark(cx, cycle);
     // The second that is not over would always look like a fall.
     let seconds = cycle.tokens_per_second.len();
@@ -76,7 +76,7 @@ fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'
     vec![
         Span::styled(mark, style),
         Span::raw(cycle.users.to_string()),
-        Span::raw(figures::done(cx.run, cycle)),
+        Span::raw(figures::finished(cx.run, cycle)),
         Span::styled(
             text::tok_s(speed),
             Judged::speed(speed, &cx.limits).style(theme),
@@ -100,9 +100,7 @@ pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, S
     let finished = cycle.finished();
     match cycle.end {
         _ if figures::is_running(cx.run, cycle) => ("▶", theme.headline),
-        Some(CycleEnd::Done) if finished > 0 && figures::failed(cycle) == finished => {
-            ("✘", theme.bad)
-        }
+        Some(CycleEnd::Done) if finished > 0 && cycle.failed() == finished => ("✘", theme.bad),
         Some(CycleEnd::Done) => ("✔", theme.good),
         Some(CycleEnd::Skipped) => ("»", theme.warn),
         Some(CycleEnd::Stopped) | None => ("■", theme.warn),

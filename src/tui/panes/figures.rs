@@ -2,12 +2,9 @@
 
 use ratatui::style::Style;
 
-use crate::event::{CycleEnd, RequestRecord, Stamp};
-use crate::metrics::dist::Dist;
+use crate::event::{CycleEnd, Stamp};
 use crate::metrics::state::{CycleState, RunState};
-use crate::metrics::verdict::{Judgment, Level, LevelVerdict, Sample};
 use crate::plan::{CycleShape, Limits};
-use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 
 /// How a figure stands to its limit.
@@ -81,18 +78,12 @@ pub fn expected(run: &RunState, cycle: &CycleState) -> Option<u64> {
     }
 }
 
-/// How many requests are over, of how many: `3/16`, or `37` where the end is open.
-pub fn done(run: &RunState, cycle: &CycleState) -> String {
+/// How many requests finished, of how many: `3/16`, or `37` where the end is open.
+pub fn finished(run: &RunState, cycle: &CycleState) -> String {
     match expected(run, cycle) {
         Some(of) => format!("{}/{of}", cycle.finished()),
         None => cycle.finished().to_string(),
     }
-}
-
-/// Requests of the cycle that failed.
-pub fn failed(cycle: &CycleState) -> usize {
-    let failed = cycle.requests.iter().filter(|r| r.failure().is_some());
-    failed.count()
 }
 
 /// The speed to show: that of now while the cycle runs, else its mean; tokens a second for each user.
@@ -110,60 +101,7 @@ pub fn throughput(run: &RunState, cycle: &CycleState) -> Option<f64> {
     if is_running(run, cycle) {
         return cycle.current_system_tok_s();
     }
-    // Once through the requests: there may be a hundred thousand.
-    let (mut first, mut last, mut tokens) = (None, None, 0_u64);
-    for request in &cycle.requests {
-        first = Some(first.map_or(request.sent, |first: Stamp| first.min(request.sent)));
-        if request.is_done() {
-            last = last.max(Some(request.ended));
-            tokens = tokens.saturating_add(request.output_tokens());
-        }
-    }
-    let seconds = last?.since(first?);
-    (seconds > 0.0).then(|| tokens as f64 / seconds)
-}
-
-/// Waits so far, seconds.
-pub fn waits(cycle: &CycleState) -> Dist {
-    Dist::of(cycle.waits_s())
-}
-
-/// The mean wait so far, seconds.
-pub fn mean_wait_s(cycle: &CycleState) -> Option<f64> {
-    let waits = cycle.waits_s();
-    (!waits.is_empty()).then(|| waits.iter().sum::<f64>() / waits.len() as f64)
-}
-
-/// Speeds of the requests that ended well, tokens a second.
-pub fn speeds(cycle: &CycleState) -> Dist {
-    let done = cycle.requests.iter().filter(|r| r.is_done());
-    Dist::of(done.filter_map(RequestRecord::speed_tok_s))
-}
-
-/// The requests of a cycle that ended, and whether they met the limits, as far as it has come.
-///
-/// Of a whole cycle that is its level's only one the verdict knows it already.
-pub fn judged(cx: &PaneContext<'_>, cycle: &CycleState) -> Judgment {
-    let level = cx.verdict.levels.iter().find(|l| l.users == cycle.users);
-    let is_alone = cycle.end == Some(CycleEnd::Done);
-    if let Some(level) = level.filter(|level| is_alone && level.repeats.is_none()) {
-        return level.both;
-    }
-    let samples = cycle.requests.iter().filter_map(Sample::of).collect();
-    let users = cycle.users;
-    LevelVerdict::of(&Level { users, samples }, &cx.limits).both
-}
-
-/// The share of the finished requests that met both limits, 0–1.
-pub fn attainment(cycle: &CycleState, limits: &Limits) -> Option<f64> {
-    let finished = cycle.finished();
-    let met = cycle.requests.iter().filter(|r| {
-        r.is_done()
-            && r.ttft_s().is_some_and(|wait| wait <= limits.wait_s)
-            && r.speed_tok_s()
-                .is_some_and(|speed| speed >= limits.speed_tok_s)
-    });
-    (finished > 0).then(|| met.count() as f64 / finished as f64)
+    cycle.system_tok_s()
 }
 
 /// How long the load of the cycle has lasted, seconds.

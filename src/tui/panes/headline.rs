@@ -8,6 +8,7 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::RunEnd;
 use crate::metrics::state::{CycleState, Stage};
+use crate::metrics::verdict::judgment;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::panes::figures::Judged;
@@ -167,9 +168,9 @@ fn lines(
     let when = if running { "now" } else { "mean" };
     let per_user = Span::raw(format!("per user, {when}  "));
     let system = text::tok_s(figures::throughput(cx.run, cycle));
-    let done = figures::done(cx.run, cycle);
-    let failed = figures::failed(cycle);
-    let mut users = vec![Span::raw(format!("{} · {done} done", cycle.users))];
+    let finished = figures::finished(cx.run, cycle);
+    let failed = cycle.failed();
+    let mut users = vec![Span::raw(format!("{} · {finished} finished", cycle.users))];
     if failed > 0 {
         users.push(Span::styled(format!(" · ✘ {failed} failed"), cx.theme.bad));
     }
@@ -208,10 +209,11 @@ fn speed_verdict(cx: &PaneContext<'_>, judged: Judged) -> Span<'static> {
 }
 
 fn wait(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
-    let wait = figures::mean_wait_s(cycle);
+    let wait = cycle.mean_wait_s();
     let judged = Judged::wait(wait, &cx.limits);
     let limit = text::plain(cx.limits.wait_s);
     let words = match judged {
+        Judged::Unknown if cycle.finished() > 0 => "no request succeeded".to_owned(),
         Judged::Unknown => "no token yet".to_owned(),
         Judged::Good => format!("✔ {} {limit} s", frame::at_most(cx.theme)),
         Judged::Near => format!("! just over {limit} s"),
@@ -226,10 +228,15 @@ fn wait(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
 
 /// How many of the requests met both limits, and what that says: the evidence, as it comes.
 fn within(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
-    let judged = figures::judged(cx, cycle);
+    let (met, of) = cycle.met(&cx.limits);
+    let judged = judgment(met, of, cx.limits.share);
     let share = judged.share.zip(judged.low).zip(judged.high);
     let (Some(((share, low), high)), Some(state)) = (share, judged.state) else {
-        return vec![Span::styled("no request has ended yet", cx.theme.dim)];
+        let words = match cycle.finished() {
+            0 => "no request has ended yet",
+            _ => "no request can be judged",
+        };
+        return vec![Span::styled(words, cx.theme.dim)];
     };
     let [share, low, high] = [share, low, high].map(|share| share * 100.0);
     let counted = format!(

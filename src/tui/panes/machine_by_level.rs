@@ -7,7 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use crate::metrics::energy::LEAST_COVERAGE;
-use crate::metrics::level_energy::{MachineFigures, scope_words};
+use crate::metrics::level::machine::{MachineFigures, scope_words};
+use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
 use crate::tui::panes::results::{Point, by_cycle, chart};
@@ -47,12 +48,12 @@ struct Chart {
 const CHARTS: [Chart; 5] = [
     Chart {
         title: "watts",
-        value: |cycle| cycle.machine.watts_mean(),
+        value: |cycle| MachineFigures::of(&[cycle]).watts_mean,
         text: |value| text::number(value, 0, ""),
     },
     Chart {
         title: "MHz",
-        value: |cycle| cycle.machine.mhz_mean(),
+        value: |cycle| MachineFigures::of(&[cycle]).mhz_mean,
         text: |value| text::number(value, 0, ""),
     },
     Chart {
@@ -97,8 +98,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
 
 /// What the power covers, how much of the time was measured where that is not all, and what tokens cost.
 fn aside(cx: &PaneContext<'_>) -> String {
-    let cycles: Vec<&CycleState> = cx.run.cycles.iter().collect();
-    let Some(metered) = cycles.iter().find_map(|c| c.machine.energy.as_ref()) else {
+    let mut cycles = cx.run.cycles.iter();
+    let Some(metered) = cycles.find_map(|c| c.machine.energy.as_ref()) else {
         return String::new();
     };
     let power = match metered.scope {
@@ -109,10 +110,12 @@ fn aside(cx: &PaneContext<'_>) -> String {
     if cx.run.is_running() {
         return power;
     }
-    let all = MachineFigures::of(&cycles);
-    let covered = all.coverage.filter(|share| *share < WHOLE);
+    let Some(all) = EnergySummary::of(cx.run) else {
+        return power;
+    };
+    let covered = all.in_cycles_coverage.filter(|share| *share < WHOLE);
     let covered =
-        covered.map(|share| format!("{} covered", text::number(Some(share * 100.0), 0, " %")));
+        covered.map(|share| format!("{} of cycles", text::number(Some(share * 100.0), 1, " %")));
     let price = cx
         .run
         .info

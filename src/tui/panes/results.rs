@@ -7,12 +7,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::event::{CycleEnd, RequestRecord, failures_in_words};
+use crate::event::failures_in_words;
 use crate::metrics::bandwidth_limit::PhysicalLimit;
-use crate::metrics::bottleneck::{sentences, why_of_run};
-use crate::metrics::dist::Dist;
+use crate::metrics::bottleneck::{sentences, why};
+use crate::metrics::findings::Findings;
+use crate::metrics::level::{LevelSummary, levels};
 use crate::metrics::state::CycleState;
-use crate::metrics::verdict::Verdict;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::panes::figures::Judged;
@@ -40,6 +40,8 @@ const COLUMNS: [Column; 14] = [
     Column::number("tokens", 6, 6),
     Column::number("within limits", 13, 3),
 ];
+/// The sentences of the findings that tell the best total and the best speed.
+const BEST: usize = 2;
 /// Least and largest height of the charts.
 const CHARTS: (u16, u16) = (8, 18);
 
@@ -107,17 +109,13 @@ pub(super) fn by_cycle(
 
 fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     let theme = cx.theme;
-    let speeds = figures::speeds(cycle);
-    let waits = figures::waits(cycle);
-    let done = cycle.requests.iter().filter(|r| r.is_done());
-    let total = Dist::of(done.clone().filter_map(RequestRecord::total_s));
-    let counted = done.clone().all(|r| r.server.output_tokens.is_some());
-    let tokens = match (done.count(), counted) {
-        (0, _) => text::UNKNOWN.to_owned(),
-        (_, true) => text::count(Some(cycle.output_tokens())),
-        (_, false) => format!("~{}", text::count(Some(cycle.output_tokens()))),
+    let metrics = cycle.metrics(&cx.limits);
+    let (speeds, waits) = (metrics.speed_tok_s, metrics.ttft_s);
+    let tokens = match metrics.output_tokens {
+        0 if metrics.tokens_counted_by.is_none() => text::UNKNOWN.to_owned(),
+        tokens => format!("{}{}", metrics.about(), text::count(Some(tokens))),
     };
-    let within = figures::attainment(cycle, &cx.limits);
+    let within = metrics.attainment;
     let good = within.is_some_and(|share| share >= cx.limits.share);
     let (sign, judged) = match within {
         None => ("", theme.dim),
@@ -128,7 +126,7 @@ fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         |v: Option<f64>| Span::styled(text::tok_s(v), Judged::speed(v, &cx.limits).style(theme));
     let wait =
         |v: Option<f64>| Span::styled(text::seconds(v), Judged::wait(v, &cx.limits).style(theme));
-    let failed = match figures::failed(cycle) {
+    let failed = match metrics.failed {
         0 => Span::styled("0", theme.dim),
         n => Span::styled(format!("✘ {n}"), theme.bad),
     };
@@ -137,7 +135,7 @@ fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     vec![
         Span::styled(mark, style),
         Span::raw(cycle.users.to_string()),
-        Span::raw(cycle.finished().to_string()),
+        Span::raw(metrics.requests.to_string()),
         failed,
         speed(speeds.mean),
         speed(speeds.p5),
@@ -145,7 +143,7 @@ fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         wait(waits.mean),
         wait(waits.p95),
         wait(waits.max),
-        Span::raw(text::seconds(total.mean)),
+        Span::raw(text::seconds(metrics.total_s.mean)),
         Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
         Span::raw(tokens),
         Span::styled(format!("{sign}{share}"), judged),
@@ -177,7 +175,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
 
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
-        let value = figures::waits(cycle).mean;
+        let value = cycle.mean_wait_s();
         Point {
             users: cycle.users,
             value,
@@ -292,7 +290,10 @@ fn physical_limit(cx: &PaneContext<'_>) -> Option<Line<'static>> {
 /// found.
 fn told(cx: &PaneContext<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
     let verdict = cx.verdict;
-    let found = findings(cx);
+    let levels = levels(&cx.run.cycles, &cx.limits);
+    let found = Findings::of(&levels);
+    let more: Vec<_> = found.sentences.iter().skip(BEST).cloned().collect();
+    let found = findings(cx, &found, width);
     let left = below.saturating_sub(crate::text::numbers::u16_of(found.len()));
     // Charts that have no room anyway leave theirs.
     let mut left = usize::from(left.checked_sub(CHARTS.0 + 1).unwrap_or(left));
@@ -303,7 +304,9 @@ fn told(cx: &PaneContext<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
         vec![verdict::line(cx, verdict, width)]
     };
     left = left.saturating_sub(lines.len());
-    let items = evidence(cx, verdict, width).into_iter();
+    let more = more.into_iter();
+    let more = more.map(|text| sentence(&text, Style::new(), width));
+    let items = evidence(cx, &levels, width).into_iter().chain(more);
     let fitting = items.take_while(|lines| {
         let fits = lines.len() <= left;
         left = left.saturating_sub(lines.len());
@@ -323,7 +326,12 @@ fn sentence(text: &str, style: Style, width: usize) -> Vec<Line<'static>> {
 
 /// What the verdict rests on, each a sentence on its lines: the level that it speaks of and the one after it,
 /// repeats that disagree, and of a run that is over why it stops there.
-fn evidence(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Line<'static>>> {
+fn evidence(
+    cx: &PaneContext<'_>,
+    summaries: &[LevelSummary],
+    width: usize,
+) -> Vec<Vec<Line<'static>>> {
+    let verdict = cx.verdict;
     let levels = [verdict.headline(), verdict.beyond()];
     let mut told: Vec<(String, Style)> = levels
         .into_iter()
@@ -341,7 +349,7 @@ fn evidence(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Li
     });
     told.extend(repeats);
     if !cx.run.is_running() {
-        let reasons = sentences(&why_of_run(cx.run, verdict)).into_iter();
+        let reasons = sentences(&why(cx.run, summaries, verdict)).into_iter();
         told.extend(reasons.map(|text| (text, Style::new())));
     }
     let lines = told.into_iter();
@@ -350,36 +358,13 @@ fn evidence(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Vec<Vec<Li
         .collect()
 }
 
-/// What was found, in sentences.
-fn findings(cx: &PaneContext<'_>) -> Vec<Line<'static>> {
-    let whole = || {
-        cx.run
-            .cycles
-            .iter()
-            .filter(|c| c.end == Some(CycleEnd::Done))
-    };
-    let best = |value: &dyn Fn(&CycleState) -> Option<f64>| {
-        let known = whole().filter_map(|c| Some((c.users, value(c)?)));
-        known.max_by(|a, b| a.1.total_cmp(&b.1))
-    };
-    let mut told = Vec::new();
-    if let Some((users, speed)) = best(&CycleState::mean_speed_tok_s) {
-        let speed = text::tok_s(Some(speed));
-        told.push(format!(
-            "fastest {speed} tok/s with {}",
-            crate::text::numbers::users(users)
-        ));
-    }
-    if let Some((users, all)) = best(&|c| figures::throughput(cx.run, c)) {
-        let all = text::tok_s(Some(all));
-        told.push(format!(
-            "most together {all} tok/s with {}",
-            crate::text::numbers::users(users)
-        ));
-    }
+/// What was found at the least, in the words of the report: the best, and what failed.
+fn findings(cx: &PaneContext<'_>, found: &Findings, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<Line<'_>> = physical_limit(cx).into_iter().collect();
-    if !told.is_empty() {
-        lines.push(Line::raw(format!(" {}", told.join(" · "))));
+    let best = found.sentences.iter().take(BEST).map(String::as_str);
+    let best = best.collect::<Vec<_>>().join(" ");
+    if !best.is_empty() {
+        lines.extend(sentence(&best, Style::new(), width));
     }
     let mut kinds = std::collections::BTreeMap::<String, u64>::new();
     for (kind, count) in cx.run.cycles.iter().flat_map(CycleState::failures) {

@@ -17,9 +17,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let cycle = cx.shown_cycle();
     let speed = cycle.and_then(|cycle| cycle.current_speed_tok_s(cx.now));
     let system = cycle.and_then(crate::metrics::state::CycleState::current_system_tok_s);
-    let waits = cycle.map(crate::metrics::state::CycleState::waits_s);
-    let waits = waits.unwrap_or_default();
-    let wait = (!waits.is_empty()).then(|| waits.iter().sum::<f64>() / waits.len() as f64);
+    let wait = cycle.and_then(crate::metrics::state::CycleState::mean_wait_s);
     let number = |name: &'static str, value: String, unit: &'static str| {
         Line::from(vec![
             Span::styled(name, theme.dim),

@@ -29,7 +29,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
             return;
         };
-        let waits = cycle.waits_s();
+        let waits: Vec<f64> = cycle.waits_s().collect();
         let told = Dist::of(waits.iter().copied());
         let legend = legend(cx, cycle, &told, usize::from(inner.width));
         let lines =

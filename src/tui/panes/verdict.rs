@@ -9,6 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
+use crate::metrics::state::CycleState;
 use crate::metrics::verdict::{State, Verdict};
 use crate::tui::PaneContext;
 use crate::tui::panes::figures;
@@ -71,7 +72,7 @@ const FORMS: [&[Tell]; 11] = [
 
 /// The verdict as a line of text, as much of it as stands in `width` columns.
 pub fn line(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Line<'static> {
-    let failed = cx.run.cycles.iter().map(figures::failed).sum();
+    let failed = cx.run.cycles.iter().map(CycleState::failed).sum();
     let mut lines = FORMS.iter().map(|form| formed(cx, verdict, failed, form));
     let fitting = lines.find(|line| line.width() <= width);
     fitting.unwrap_or_else(|| formed(cx, verdict, failed, &[]))
@@ -86,6 +87,7 @@ fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell])
         (true, false) => " verdict: ",
     };
     let by_share = verdict.by_share.both_users;
+    let is_unknown = !verdict.levels.is_empty() && !verdict.is_known();
     let mut spans = vec![Span::raw(start)];
     if verdict.levels.is_empty() && words {
         let unknown = if cx.run.is_running() {
@@ -94,11 +96,13 @@ fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell])
             "none, no cycle is whole"
         };
         spans.push(Span::styled(unknown, theme.dim));
+    } else if is_unknown && words {
+        spans.push(Span::styled("no request could be judged", theme.dim));
     } else {
         spans.push(people(theme, verdict, by_share, words));
     }
     spans.extend(sureness(theme, verdict, form));
-    if !verdict.levels.is_empty() {
+    if !verdict.levels.is_empty() && !is_unknown {
         let mean = if words { ", by mean " } else { " · mean " };
         spans.push(Span::raw(mean));
         spans.push(people(theme, verdict, verdict.by_mean.both_users, false));
@@ -130,6 +134,7 @@ fn people(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> 
         return Span::styled(none, theme.dim);
     };
     match users {
+        None if !verdict.is_known() => Span::styled(text::UNKNOWN, theme.dim),
         None if smallest.users == 1 => Span::styled("nobody", theme.bad),
         None => {
             let fewest = smallest.users;

@@ -30,7 +30,7 @@ const QUICK: &[&str] = &[
 /// goes on until somebody ends it.
 const STALLS: &str = "--fault=stall:every=2,after=5";
 /// What the screen shows once such a run has come as far as it can.
-pub(crate) const STUCK: &str = "users 2 · 1/2 done";
+pub(crate) const STUCK: &str = "users 2 · 1/2 finished";
 
 /// The program, in a terminal of its own.
 pub(crate) struct Tui {

@@ -1,9 +1,15 @@
-//! One cycle of a run as it stands.
+//! One cycle of a run as it stands, and what of it counts: which requests finished, succeeded and failed, what
+//! they waited and how many tokens they brought. Every figure of a cycle or of a level begins here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::event::{CycleEnd, Event, EventKind, InFlight, Phase, RequestRecord, Stamp};
+use crate::metrics::level::LevelMetrics;
 use crate::metrics::machine::CycleMachine;
+use crate::metrics::sample;
+use crate::metrics::sample::Sample;
+use crate::plan::Limits;
 
 /// One cycle.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +44,8 @@ pub struct CycleState {
     pub(crate) recent: Vec<(Stamp, u64, u32)>,
     /// Chunks of ended requests.
     pub(crate) ended_chunks: u64,
+    /// Its figures by these limits, until another request changes them: screens ask for them at every frame.
+    pub(crate) figures: OnceLock<Box<(Limits, LevelMetrics)>>,
 }
 
 /// One request in flight.
@@ -69,6 +77,9 @@ impl Live {
 
 impl CycleState {
     pub(crate) fn apply(&mut self, event: &Event) {
+        if !matches!(event.what, EventKind::Progress { .. }) {
+            self.figures.take();
+        }
         match &event.what {
             EventKind::ConnectionsOpened {
                 connect_us, failed, ..
@@ -185,59 +196,122 @@ impl CycleState {
     /// Mean speed of the requests that are answering now, tokens a second each; of the ended ones
     /// where none is.
     pub fn current_speed_tok_s(&self, now: Stamp) -> Option<f64> {
-        let live: Vec<f64> = self
-            .in_flight
-            .values()
-            .filter_map(|live| live.speed_tok_s(now))
-            .collect();
-        mean(&live).or_else(|| self.mean_speed_tok_s())
+        let live = self.in_flight.values();
+        let live = live.filter_map(|live| live.speed_tok_s(now));
+        mean(live).or_else(|| self.mean_speed_tok_s())
     }
 
-    /// Mean speed of the requests that ended well, tokens a second.
-    pub fn mean_speed_tok_s(&self) -> Option<f64> {
-        let ended: Vec<f64> = self
-            .requests
-            .iter()
-            .filter(|r| r.is_done())
-            .filter_map(RequestRecord::speed_tok_s)
-            .collect();
-        mean(&ended)
+    /// The log broke off at `at`, and what was in flight is lost. Returns how many requests.
+    pub(crate) fn break_off(&mut self, at: Stamp) -> usize {
+        self.figures.take();
+        self.ended = Some(at);
+        self.end = Some(CycleEnd::Stopped);
+        let lost = self.in_flight.len();
+        self.in_flight.clear();
+        lost
     }
 
-    /// Waits (TTFT) so far, seconds: of every request whose first token came.
-    pub fn waits_s(&self) -> Vec<f64> {
-        let ended = self.requests.iter().filter_map(RequestRecord::ttft_s);
-        let live = self
-            .in_flight
-            .values()
-            .filter_map(|live| live.first_token.map(|t| t.since(live.sent)));
-        ended.chain(live).collect()
+    /// Whether every request of the plan was made. One that goes on, or was cut short, has shown its quick requests
+    /// first: it stands for no level that has a whole one.
+    pub fn is_whole(&self) -> bool {
+        self.end == Some(CycleEnd::Done)
     }
 
-    /// Requests that ended, cancelled ones left out.
+    /// Requests that succeeded: only they have a part in a mean, a percentile or a throughput.
+    pub fn succeeded(&self) -> impl Iterator<Item = &RequestRecord> {
+        self.requests.iter().filter(|request| request.is_done())
+    }
+
+    /// The finished requests, as the limits see them.
+    pub fn samples(&self) -> impl Iterator<Item = Sample> {
+        self.requests.iter().filter_map(Sample::of)
+    }
+
+    /// How many requests met both limits, and how many can be judged.
+    pub fn met(&self, limits: &Limits) -> (u64, u64) {
+        sample::met(self.samples().map(|sample| sample.meets_both(limits)))
+    }
+
+    /// Requests that finished: succeeded or failed.
     pub fn finished(&self) -> usize {
-        self.requests
-            .iter()
-            .filter(|r| r.is_done() || r.failure().is_some())
-            .count()
+        let finished = self.requests.iter().filter(|r| r.is_finished());
+        finished.count()
+    }
+
+    /// Requests that failed.
+    pub fn failed(&self) -> usize {
+        let failed = self.requests.iter().filter(|r| r.failure().is_some());
+        failed.count()
     }
 
     /// Failed requests by kind.
     pub fn failures(&self) -> BTreeMap<String, usize> {
-        let mut kinds: HashMap<String, usize> = HashMap::new();
+        let mut kinds = BTreeMap::new();
         for (kind, _) in self.requests.iter().filter_map(RequestRecord::failure) {
             *kinds.entry(kind.to_string()).or_default() += 1;
         }
-        kinds.into_iter().collect()
+        kinds
     }
 
-    /// Output tokens of the ended requests.
+    /// Waits (TTFT) so far, seconds: of the requests that succeeded, and of those in flight whose first token came.
+    /// One that fails later leaves them again.
+    pub fn waits_s(&self) -> impl Iterator<Item = f64> {
+        let ended = self.succeeded().filter_map(RequestRecord::ttft_s);
+        let live = self.in_flight.values();
+        ended.chain(live.filter_map(|live| live.first_token.map(|t| t.since(live.sent))))
+    }
+
+    /// Mean wait so far, seconds.
+    pub fn mean_wait_s(&self) -> Option<f64> {
+        mean(self.waits_s())
+    }
+
+    /// Mean speed, tokens a second.
+    pub fn mean_speed_tok_s(&self) -> Option<f64> {
+        mean(self.succeeded().filter_map(RequestRecord::speed_tok_s))
+    }
+
+    /// Output tokens.
     pub fn output_tokens(&self) -> u64 {
-        self.requests
-            .iter()
-            .filter(|r| r.is_done())
-            .map(RequestRecord::output_tokens)
-            .sum()
+        self.succeeded().map(RequestRecord::output_tokens).sum()
+    }
+
+    /// First request sent → last one finished, seconds; cancelled ones left out.
+    pub fn duration_s(&self) -> Option<f64> {
+        self.span_s(RequestRecord::is_finished)
+    }
+
+    /// First request sent → last final chunk, seconds: what throughput is measured over.
+    pub(crate) fn to_final_chunk_s(&self) -> Option<f64> {
+        self.span_s(RequestRecord::is_done)
+    }
+
+    fn span_s(&self, ends: fn(&RequestRecord) -> bool) -> Option<f64> {
+        let finished = || self.requests.iter().filter(|r| r.is_finished());
+        let first = finished().map(|request| request.sent).min()?;
+        let ends = finished().filter(|request| ends(request));
+        ends.map(|request| request.ended.since(first))
+            .reduce(f64::max)
+    }
+
+    /// Throughput: output tokens / (last final chunk − first sent), tokens a second.
+    pub fn system_tok_s(&self) -> Option<f64> {
+        let (tokens, seconds) = (self.output_tokens(), self.to_final_chunk_s()?);
+        (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds)
+    }
+
+    /// Its figures so far: once it has ended those of its record; before that the waits of the requests in flight
+    /// are among them.
+    pub fn metrics(&self, limits: &Limits) -> LevelMetrics {
+        let fold = || LevelMetrics::so_far(self, limits);
+        let kept = self.figures.get_or_init(|| Box::new((*limits, fold())));
+        let mut metrics = if kept.0 == *limits {
+            kept.1.clone()
+        } else {
+            fold()
+        };
+        metrics.measure(&[self]);
+        metrics
     }
 }
 
@@ -248,6 +322,7 @@ const ANSWERS_KEPT: usize = 256;
 /// The longest series kept: a day.
 const MAX_SECONDS: usize = 86_400;
 
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, n) = values.fold((0.0, 0_u64), |(sum, n), value| (sum + value, n + 1));
+    (n > 0).then(|| sum / n as f64)
 }

@@ -6,12 +6,14 @@ use crate::event::{RequestRecord, Stamp};
 const FULL: f64 = 0.95;
 
 /// Tokens and seconds of the time in which at least 95 % of `users` were in flight; None where that
-/// never was. A request's tokens are taken as evenly spread between its first and its last.
+/// never was. All requests make the load, the failed ones too; the tokens are those of the requests that succeeded,
+/// each taken as evenly spread between its first and its last.
 pub(crate) fn steady(requests: &[&RequestRecord], users: u32) -> Option<(f64, f64)> {
     let window = Window::of(requests, users);
     let seconds = window.length_us() as f64 / 1e6;
     let tokens: f64 = requests
         .iter()
+        .filter(|request| request.is_done())
         .filter_map(|request| tokens_within(request, &window))
         .sum();
     (seconds > 0.0).then_some((tokens, seconds))

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::interval::{MeanInterval, Moments, mean_interval, welch};
-use crate::metrics::verdict::Sample;
+use crate::metrics::sample::Sample;
 use crate::plan::Limits;
 
 /// Repeats whose mean speeds differ by more than this share, beyond chance, disagree.

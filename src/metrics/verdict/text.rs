@@ -76,15 +76,21 @@ pub(crate) fn headline(
     let (Some(smallest), Some(largest)) = (levels.first(), levels.last()) else {
         return "No verdict: no cycle is whole.".to_owned();
     };
+    let Some(state) = by_share.state else {
+        if levels.iter().all(|level| level.both.of == 0) {
+            return "No verdict: no request could be judged.".to_owned();
+        }
+        let smallest = people(smallest.users);
+        return format!(
+            "No verdict: no request with {smallest}, the smallest level run, could be judged."
+        );
+    };
     let limits = format!(
         "wait ≤ {} s and speed ≥ {} tok/s for {} of the requests",
         limits.wait_s,
         limits.speed_tok_s,
         percent(limits.share)
     );
-    let state = by_share
-        .state
-        .map_or_else(|| "not known".to_owned(), |s| s.to_string());
     let by_mean = by_mean
         .both_users
         .map_or_else(|| "none".to_owned(), |users| users.to_string());
