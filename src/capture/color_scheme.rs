@@ -16,7 +16,6 @@ pub type Rgb = [u8; 3];
 pub struct Look {
     /// Text without a color.
     pub text: Rgb,
-    /// The ground.
     pub ground: Rgb,
     /// The 16 colors of a terminal, in their order.
     pub ansi: [Rgb; 16],

@@ -76,7 +76,6 @@ pub struct SourceReport {
 /// One device of a source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeviceReport {
-    /// Its name.
     pub name: String,
     /// What is measured of it, with the value of the moment.
     pub measures: Vec<String>,

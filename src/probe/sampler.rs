@@ -31,11 +31,7 @@ pub struct Sampler {
     threads: Vec<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<(Stamp, Observation)>,
-    dropped: u64,
-}
+type Queue = VecDeque<(Stamp, Observation)>;
 
 /// What the thread of a source and its readers share.
 #[derive(Debug)]
@@ -119,15 +115,7 @@ impl Sampler {
     /// What was seen since the last call, oldest first.
     pub fn take(&self) -> Vec<(Stamp, Observation)> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.waiting.drain(..).collect()
-    }
-
-    /// Observations lost because nobody took them.
-    pub fn dropped(&self) -> u64 {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .dropped
+        queue.drain(..).collect()
     }
 
     /// How each source fares now.
@@ -243,11 +231,10 @@ impl Worker {
         self.health.succeed(at);
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         for observation in seen {
-            if queue.waiting.len() >= QUEUE_LIMIT {
-                queue.waiting.pop_front();
-                queue.dropped += 1;
+            if queue.len() >= QUEUE_LIMIT {
+                queue.pop_front();
             }
-            queue.waiting.push_back((at, observation.sane()));
+            queue.push_back((at, observation.sane()));
         }
     }
 }

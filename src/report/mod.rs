@@ -9,13 +9,12 @@
 //!
 //! - `gather`: the fold over the timeline; `series`: what it keeps of long series, thinned
 //! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `details`,
-//!   `machine` and `definitions` fill it
+//!   `machine` and `definitions` fill it with each a `table`
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
 //! - `share`: the card; nothing private stands in it
 //! - [`compare`]: several runs side by side, as files
-//! - [`args`]: the commands `report` and `share`
 //!
-//! The same log gives the same bytes, but for the line that names the version. It knows `stats` and
+//! The same log gives the same bytes, but for the line that names the version. It knows `metrics` and
 //! `store`; no socket, no screen.
 
 pub mod charts;
@@ -43,7 +42,7 @@ use crate::store::{CycleRow, StoreError, replay, write_row};
 use charts::Chart;
 pub use files::{write, write_report};
 pub(crate) use gather::Gathered;
-pub use share::{Show, share};
+pub use share::Show;
 
 /// What can go wrong with a report.
 #[derive(Debug, thiserror::Error)]

@@ -68,12 +68,7 @@ impl Card {
     }
 }
 
-/// Reads a run directory and writes its card below `out` as `share.png`, `share.svg` and `share.md`.
-/// Returns what was written.
-pub fn share(directory: &Path, out: &Path, show: Show) -> Result<Vec<PathBuf>, ReportError> {
-    write_card(&Report::open(directory)?, out, show)
-}
-
+/// Writes the card of a report below `out` as `share.png`, `share.svg` and `share.md`. Returns what was written.
 pub fn write_card(report: &Report, out: &Path, show: Show) -> Result<Vec<PathBuf>, ReportError> {
     let card = Card::of(report, show);
     std::fs::create_dir_all(out).map_err(io(out))?;

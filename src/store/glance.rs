@@ -24,7 +24,6 @@ pub struct Entry {
     pub id: String,
     /// Wall-clock time of its start.
     pub started_at: Option<DateTime<Utc>>,
-    /// The model.
     pub model: String,
     /// The server's name and version.
     pub server: Option<String>,
@@ -68,14 +67,14 @@ impl Entry {
             (Some((_, made)), Some((_, logged))) => made >= logged,
             (summary, _) => summary.is_some(),
         };
-        let slim = || {
+        let read = || {
             let bytes = fs::read(path.join("summary.json")).ok()?;
-            serde_json::from_slice::<Slim>(&bytes).ok()
+            serde_json::from_slice::<Summary>(&bytes).ok()
         };
-        match is_current.then(slim).flatten() {
-            Some(slim) => Ok(Self {
+        match is_current.then(read).flatten() {
+            Some(summary) => Ok(Self {
                 ended: has_end(path),
-                ..of_summary(id, slim)
+                ..of_summary(id, &summary)
             }),
             None => of_log(path, id),
         }
@@ -104,43 +103,6 @@ impl Trace {
     }
 }
 
-/// The part of `summary.json` that an entry needs.
-#[derive(Debug, Deserialize)]
-struct Slim {
-    simulated: bool,
-    started_at: Option<DateTime<Utc>>,
-    target: Option<SlimTarget>,
-    #[serde(default)]
-    imported: Option<Imported>,
-    cycles: Vec<SlimCycle>,
-    verdict: Option<SlimVerdict>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SlimTarget {
-    model: String,
-    server: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SlimCycle {
-    users: u32,
-    requests: u64,
-    failed: u64,
-    speed_tok_s: SlimDist,
-}
-
-#[derive(Debug, Deserialize)]
-struct SlimDist {
-    mean: Option<f64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SlimVerdict {
-    by_mean: ByMean,
-    by_share: ByShare,
-}
-
 /// Whether the log ends with the end of the run; a summary can be made of a run that was killed, too. Only
 /// its tail is read. Without a log there is nothing against it.
 fn has_end(path: &Path) -> bool {
@@ -160,25 +122,25 @@ fn has_end(path: &Path) -> bool {
         })
 }
 
-fn of_summary(id: &str, slim: Slim) -> Entry {
-    let cycles = slim.cycles.iter();
-    let speeds = slim
-        .cycles
-        .iter()
-        .filter_map(|cycle| cycle.speed_tok_s.mean);
-    let target = slim.target;
+fn of_summary(id: &str, summary: &Summary) -> Entry {
+    let levels = summary.cycles.iter();
+    let speeds = levels
+        .clone()
+        .filter_map(|level| level.figures.speed_tok_s.mean);
+    let target = summary.target.as_ref();
+    let verdict = summary.verdict.as_ref();
     Entry {
         id: id.to_owned(),
-        started_at: slim.started_at,
-        server: target.as_ref().and_then(|target| target.server.clone()),
-        model: target.map_or_else(String::new, |target| target.model),
-        simulated: slim.simulated,
-        imported: slim.imported,
-        users: slim.cycles.iter().map(|cycle| cycle.users).collect(),
-        requests: slim.cycles.iter().map(|cycle| cycle.requests).sum(),
-        failed: cycles.map(|cycle| cycle.failed).sum(),
-        by_mean: slim.verdict.as_ref().map(|verdict| verdict.by_mean),
-        by_share: slim.verdict.as_ref().map(|verdict| verdict.by_share),
+        started_at: summary.started_at,
+        model: target.map_or_else(String::new, |target| target.model.clone()),
+        server: target.and_then(|target| target.server.clone()),
+        simulated: summary.simulated,
+        imported: summary.imported.clone(),
+        users: levels.clone().map(|level| level.users).collect(),
+        requests: levels.clone().map(|level| level.figures.requests).sum(),
+        failed: levels.clone().map(|level| level.figures.failed).sum(),
+        by_mean: verdict.map(|verdict| verdict.by_mean),
+        by_share: verdict.map(|verdict| verdict.by_share),
         speed_tok_s: speeds.reduce(f64::max),
         ended: true,
         recording: false,
@@ -189,14 +151,8 @@ fn of_summary(id: &str, slim: Slim) -> Entry {
 fn of_log(path: &Path, id: &str) -> Result<Entry, StoreError> {
     let mut state = RunState::default();
     crate::store::replay(path, |event| state.apply(&event))?;
-    let wrong = |source| StoreError::Json {
-        path: path.to_owned(),
-        source,
-    };
-    let json = serde_json::to_vec(&Summary::of(&state)).map_err(wrong)?;
-    let slim = serde_json::from_slice::<Slim>(&json).map_err(wrong)?;
     Ok(Entry {
         ended: !state.is_running(),
-        ..of_summary(id, slim)
+        ..of_summary(id, &Summary::of(&state))
     })
 }

@@ -24,7 +24,6 @@ const SCHEMA: &str = "tokometer/index/1";
 /// What stands in a directory of the list.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
-    /// A run.
     Run(Box<Entry>),
     /// A run directory that cannot be read.
     Unreadable {

@@ -135,11 +135,6 @@ impl Recorder {
         })
     }
 
-    /// The run directory.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Takes more of the timeline at the instant `now`. Returns what went wrong, once.
     pub fn record(&mut self, events: &[Event], now: Stamp) -> Option<Warning> {
         for event in events {

@@ -15,7 +15,6 @@ use crate::store::{StoreError, read};
 /// A run that can go on.
 #[derive(Debug, Clone)]
 pub struct Resume {
-    /// Its directory.
     pub directory: PathBuf,
     /// What was asked, of whom.
     pub info: RunInfo,

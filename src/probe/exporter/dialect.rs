@@ -36,7 +36,6 @@ pub enum Dialect {
     AllSmi,
     /// process-exporter.
     Process,
-    /// vLLM.
     Vllm,
     /// llama.cpp's llama-server, started with `--metrics`.
     LlamaServer,

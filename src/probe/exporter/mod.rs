@@ -60,11 +60,6 @@ impl Exporter {
         }
     }
 
-    /// The address of the page.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
     fn page(&mut self) -> Result<Vec<Metric>, Fault> {
         let fetch = match self.fetch.take() {
             Some(fetch) => fetch,
@@ -228,13 +223,13 @@ mod tests {
 
     #[test]
     fn an_address_may_be_short() {
-        assert_eq!(Exporter::new("gpu1:9400").url(), "http://gpu1:9400/metrics");
+        assert_eq!(Exporter::new("gpu1:9400").url, "http://gpu1:9400/metrics");
         assert_eq!(
-            Exporter::new("http://gpu1:9400/").url(),
+            Exporter::new("http://gpu1:9400/").url,
             "http://gpu1:9400/metrics"
         );
         assert_eq!(
-            Exporter::new("https://x/metrics?model=y").url(),
+            Exporter::new("https://x/metrics?model=y").url,
             "https://x/metrics?model=y"
         );
     }

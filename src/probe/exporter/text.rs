@@ -5,7 +5,6 @@ use crate::probe::lines::Lines;
 /// One sample of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
-    /// Its name.
     pub name: String,
     /// Its labels, in their order.
     pub labels: Vec<(String, String)>,

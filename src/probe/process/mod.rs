@@ -81,7 +81,6 @@ struct Detail {
 trait Table: Send {
     /// Looks at all processes, as cheaply as it can.
     fn refresh(&mut self) -> Result<(), Fault>;
-    /// All processes.
     fn processes(&self) -> Vec<&Process>;
     /// Those that listen on `port`, as far as the system tells.
     fn listeners(&mut self, port: u16) -> Vec<u32>;

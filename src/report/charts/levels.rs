@@ -135,23 +135,8 @@ impl<'a> Levels<'a> {
         limit: Option<(f64, String)>,
     ) -> Option<Panel> {
         let lines: Vec<Line> = lines.into_iter().filter(|l| !l.points.is_empty()).collect();
-        let on_lines = lines.iter().flat_map(|line| &line.points).map(|p| p.y);
-        let in_bands = bands.iter().flat_map(|band| &band.points);
-        let values: Vec<f64> = on_lines
-            .chain(in_bands.flat_map(|(_, low, high)| [*low, *high]))
-            .collect();
-        let highest = values.iter().copied().reduce(f64::max)?;
-        // A limit far above everything would press the lines flat.
-        let limit = limit.filter(|(limit, _)| *limit <= highest * 2.5);
-        let extent = values
-            .into_iter()
-            .chain(limit.iter().map(|(limit, _)| *limit));
-        let x = Axis::levels(self.levels.iter().map(|level| level.users));
-        let mut panel = Panel::new(x, Axis::values(title, extent)?);
-        panel.limit = limit.filter(|(limit, _)| panel.y.holds(*limit));
-        panel.lines = lines;
-        panel.bands = bands;
-        Some(panel)
+        let levels = self.levels.iter().map(|level| level.users);
+        panel(title, levels, lines, bands, limit)
     }
 
     fn figure(&self, name: &str, title: &str, panels: Vec<Panel>, height: u32) -> Option<Figure> {
@@ -344,6 +329,31 @@ impl<'a> Levels<'a> {
         let panels = panels.into_iter().flatten().collect();
         self.figure("combined", "Speed, wait and duration", panels, 220)
     }
+}
+
+/// A panel of these lines over these levels; None where they are all empty.
+pub(super) fn panel(
+    title: &str,
+    levels: impl IntoIterator<Item = u32>,
+    lines: Vec<Line>,
+    bands: Vec<Band>,
+    limit: Option<(f64, String)>,
+) -> Option<Panel> {
+    let on_lines = lines.iter().flat_map(|line| &line.points).map(|p| p.y);
+    let in_bands = bands.iter().flat_map(|band| &band.points);
+    let values: Vec<f64> = on_lines
+        .chain(in_bands.flat_map(|(_, low, high)| [*low, *high]))
+        .collect();
+    let highest = values.iter().copied().reduce(f64::max)?;
+    // A limit far above everything would press the lines flat.
+    let limit = limit.filter(|(limit, _)| *limit <= highest * 2.5);
+    let limited = limit.iter().map(|(limit, _)| *limit);
+    let y = Axis::values(title, values.into_iter().chain(limited))?;
+    let mut panel = Panel::new(Axis::levels(levels), y);
+    panel.limit = limit.filter(|(limit, _)| panel.y.holds(*limit));
+    panel.lines = lines;
+    panel.bands = bands;
+    Some(panel)
 }
 
 /// The first line of each panel in words.

@@ -2,10 +2,9 @@
 
 use crate::metrics::level::LevelMetrics;
 use crate::metrics::summary::Summary;
-use crate::report::charts::axis::Axis;
 use crate::report::charts::figure::{Figure, Line, Look, Panel};
 use crate::report::charts::palette::Color;
-use crate::report::charts::{Chart, draw};
+use crate::report::charts::{Chart, draw, levels};
 use crate::report::text::clean;
 use crate::text::numbers::grouped;
 
@@ -87,19 +86,10 @@ fn panel(
         Line::through("", Color::series(number), Look::Dotted, places)
     };
     let lines: Vec<Line> = runs.iter().enumerate().map(line).collect();
-    let points = lines.iter().flat_map(|line| &line.points);
-    let values: Vec<f64> = points.map(|point| point.y).collect();
-    let highest = values.iter().copied().reduce(f64::max)?;
-    // A limit far above everything would press the lines flat.
-    let limit = limit.filter(|limit| *limit <= highest * 2.5);
-    let users = runs.iter().flat_map(|(_, run)| &run.cycles);
-    let x = Axis::levels(users.map(|level| level.users));
-    let mut panel = Panel::new(x, Axis::values(title, values.into_iter().chain(limit))?);
-    panel.limit = limit
-        .filter(|limit| panel.y.holds(*limit))
-        .map(|limit| (limit, String::new()));
-    panel.lines = lines;
-    Some(panel)
+    let levels = runs.iter().flat_map(|(_, run)| &run.cycles);
+    let levels = levels.map(|level| level.users);
+    let limit = limit.map(|limit| (limit, String::new()));
+    levels::panel(title, levels, lines, Vec::new(), limit)
 }
 
 fn described(panels: &[Panel], names: &[String]) -> String {

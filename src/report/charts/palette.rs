@@ -18,9 +18,7 @@ pub(crate) enum Color {
     Muted,
     /// Lines of the grid.
     Grid,
-    /// Speed.
     Speed,
-    /// The wait.
     Wait,
     /// The whole duration.
     Duration,

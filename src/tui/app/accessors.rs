@@ -117,11 +117,6 @@ impl App {
         self.download.as_ref()
     }
 
-    /// Where the last run was written.
-    pub const fn directory(&self) -> Option<&PathBuf> {
-        self.current.directory.as_ref()
-    }
-
     /// Where the run on the screen is written, if it is: its pictures belong there.
     pub fn run_directory(&self) -> Option<PathBuf> {
         let written = || {

@@ -130,11 +130,6 @@ impl Pace {
         }
     }
 
-    /// Whether it plays back what was measured.
-    pub fn is_recorded(&self) -> bool {
-        self.recorded.is_some()
-    }
-
     /// Tokens a second of a steady pace; of a recording, how many times faster than measured it plays.
     pub fn speed(&self) -> f64 {
         self.ramp.per_second

@@ -51,16 +51,6 @@ impl Judged {
             Self::Bad => theme.bad,
         }
     }
-
-    /// Its mark, for screens without color.
-    pub fn mark(self) -> &'static str {
-        match self {
-            Self::Unknown => "–",
-            Self::Good => "✔",
-            Self::Near => "!",
-            Self::Bad => "✘",
-        }
-    }
 }
 
 /// Whether the cycle goes on.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resvg::tiny_skia::Pixmap;
 use tokometer::event::{Event, EventKind, GpuSample, Outcome, Warning, WarningKind};
-use tokometer::report::share::Card;
+use tokometer::report::share::{Card, write_card};
 use tokometer::report::{Report, Show};
 
 use super::{big, files};
@@ -124,7 +124,12 @@ fn a_server_elsewhere_is_not_this_machine() {
 fn its_files_are_written() {
     let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared");
     files::run_directory(&run, &big::run(false));
-    let written = tokometer::report::share(&run, &run.join("card"), Show::default()).unwrap();
+    let written = write_card(
+        &Report::open(&run).unwrap(),
+        &run.join("card"),
+        Show::default(),
+    )
+    .unwrap();
     let names: Vec<_> = written
         .iter()
         .map(|path| path.file_name().unwrap())
