@@ -163,7 +163,7 @@ fn a_past_run_gets_its_lanes() {
     for text in [
         "4 users",
         "SIMULATED",
-        "wait 0.62 s",
+        "wait 620 ms",
         "Time flows",
         "2/2 tokens",
     ] {

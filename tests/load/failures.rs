@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use tokometer::dialect::OpenAi;
-use tokometer::event::{CycleEnd, EventKind, WarningKind};
+use tokometer::event::{CycleEnd, EventKind, FailureKind, WarningKind};
 use tokometer::plan::{CycleShape, Plan, Timeouts};
 
 use crate::bench::{Bench, fast, outcome, plan};
@@ -101,9 +101,10 @@ async fn each_is_of_its_own_kind(
     assert_eq!((cycle.finished(), cycle.end), (2, Some(CycleEnd::Done)));
     assert_eq!(cycle.failures()[kind], 1);
     let warnings = bench.warnings(WarningKind::Failures);
+    let kind = kind.parse::<FailureKind>().unwrap();
     assert_eq!(
         warnings,
-        [format!("1 user: 1 of 2 requests failed (1 × {kind})")]
+        [format!("1 user: 1 of 2 requests failed ({})", kind.words())]
     );
     assert_eq!(bench.finished.unwrap().1, None, "the run went on");
 }

@@ -75,7 +75,7 @@ async fn a_failed_warm_up_warns_and_the_run_goes_on() {
         .await;
     assert_eq!(outcome(&records[0]), "done");
     let warnings = bench.warnings(WarningKind::WarmupFailed);
-    assert_eq!(warnings, ["warm-up request 1 failed: http_500: cold"]);
+    assert_eq!(warnings, ["warm-up request 1 failed: HTTP 500: cold"]);
     assert_eq!(bench.count(is_warm), 2);
     assert!(bench.state().cycles[0].failures().is_empty());
 }
