@@ -8,10 +8,9 @@ use ratatui::text::Line;
 
 use crate::tui::theme::Theme;
 
-use crate::text::numbers::stopwatch;
-use crate::tui::lanes::lane::Lane;
+use crate::text::numbers::{grouped_count, stopwatch};
+use crate::tui::lanes::lane::{Lane, Thinking};
 use crate::tui::lanes::lanes::Lanes;
-use crate::tui::lanes::pane::folded;
 use crate::tui::lanes::text::Script;
 use crate::tui::lanes::wrap;
 use crate::tui::lanes::wrap::{Atom, AtomKind};
@@ -109,6 +108,14 @@ fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &At
     } else {
         buffer.set_stringn(x, y, text, usize::from(atom.width), style);
     }
+}
+
+/// The line that stands for folded thinking.
+fn folded(lane: &Lane, shown: usize, thinking: Thinking, theme: &Theme) -> Option<String> {
+    let tokens = lane.script().thinking_tokens(shown);
+    let mark = if theme.ascii { ">" } else { "▸" };
+    (thinking == Thinking::Folded && tokens > 0)
+        .then(|| format!("{mark} thinking: {} tokens", grouped_count(tokens as u64)))
 }
 
 /// `text` as the theme can show it: arrows as signs, what else is no ASCII as question marks.

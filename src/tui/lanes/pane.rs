@@ -19,14 +19,14 @@ use ratatui::style::Style;
 use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
-use tui_big_text::{BigText, PixelSize};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::text::numbers::{floor_u64, u16_of};
 use crate::tui::theme::Theme;
+use crate::tui::widgets::digits::{Size, digits};
 
 use crate::text::numbers::{UNKNOWN, grouped_count, seconds, short, stopwatch};
-use crate::tui::lanes::lane::{Lane, Thinking};
+use crate::tui::lanes::lane::Lane;
 use crate::tui::lanes::lane_text;
 use crate::tui::lanes::lanes::Lanes;
 use crate::tui::lanes::reading;
@@ -38,11 +38,11 @@ const LEAST_WIDTH: u16 = 18;
 /// Rows below which lanes have no borders.
 const LEAST_HEIGHT: u16 = 6;
 
-/// Rows and columns of a large digit.
-const DIGIT: (u16, u16) = (4, 4);
+/// Rows that a lane keeps below large digits.
+const ROOMY: u16 = 18;
 
-/// Rows inside a lane from which the speed is shown in large digits.
-const ROOMY: u16 = 22;
+/// Columns of the unit beside the digits.
+const UNIT: u16 = 6;
 
 /// The mark of what was not measured on a real machine; the short one where there is no room.
 const SIMULATED: [&str; 2] = [" SIMULATED ", " SIM "];
@@ -81,12 +81,14 @@ pub fn render_as(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme
     .areas(area);
     let shown = window(lanes, body.width);
     let columns = Layout::horizontal(shown.iter().map(|_| Constraint::Fill(1))).split(body);
-    // Large digits in all lanes or in none, so that their rows stand side by side.
-    let mut widths = shown.iter().zip(columns.iter());
-    let large = widths.all(|((_, lane), column)| digits_fit(lane, *column, theme));
+    // Digits of one size in all lanes, so that their rows stand side by side.
+    let size = [Size::Normal, Size::Small].into_iter().find(|size| {
+        let mut lanes = shown.iter().zip(columns.iter());
+        lanes.all(|((_, lane), column)| digits_fit(lane, *size, *column, theme))
+    });
     for (&(index, lane), &column) in shown.iter().zip(columns.iter()) {
         let selected = focused && index == lanes.selected() && !lanes.is_full();
-        render_lane(frame, column, lanes, (lane, selected, large), theme);
+        render_lane(frame, column, lanes, (lane, selected, size), theme);
     }
     frame.render_widget(Paragraph::new(foot_lines), foot);
 }
@@ -182,7 +184,7 @@ fn render_lane(
     frame: &mut Frame<'_>,
     area: Rect,
     lanes: &Lanes,
-    (lane, selected, large): (&Lane, bool, bool),
+    (lane, selected, size): (&Lane, bool, Option<Size>),
     theme: &Theme,
 ) {
     let border = if selected { theme.focus } else { theme.border };
@@ -198,10 +200,9 @@ fn render_lane(
         ..inner
     };
     let inner = inner.intersection(area);
-    let below = if large {
-        render_digits(frame, inner, lane, theme)
-    } else {
-        inner
+    let below = match size {
+        Some(size) => render_digits(frame, inner, lane, size, theme),
+        None => inner,
     };
     let facts = facts(lane, lanes, below, theme);
     let [head, bar, text] = Layout::vertical([
@@ -253,31 +254,40 @@ fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a>
     Line::from(spans)
 }
 
-/// Whether a lane in `column` has room for its speed in large digits.
-fn digits_fit(lane: &Lane, column: Rect, theme: &Theme) -> bool {
-    let digits = lane.tok_s().map(short).unwrap_or_default();
-    let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
+/// Whether a lane in `column` has room for its speed in digits of this size.
+fn digits_fit(lane: &Lane, size: Size, column: Rect, theme: &Theme) -> bool {
+    let (wide, high) = size.of(&lane.tok_s().map(short).unwrap_or_default());
     // Borders, and a column beside each.
     let inner = (
         column.width.saturating_sub(4),
         column.height.saturating_sub(2),
     );
-    inner.1 >= ROOMY && !theme.ascii && wide + 6 <= inner.0
+    inner.1 >= ROOMY + high && !theme.ascii && wide + UNIT <= inner.0
 }
 
 /// The speed in large digits at the top of a lane; returns what is left below.
-fn render_digits(frame: &mut Frame<'_>, inner: Rect, lane: &Lane, theme: &Theme) -> Rect {
-    let digits = lane.tok_s().map(short).unwrap_or_default();
-    let wide = u16_of(digits.len()).saturating_mul(DIGIT.1);
-    let [top, below] =
-        Layout::vertical([Constraint::Length(DIGIT.0), Constraint::Fill(1)]).areas(inner);
-    let big = BigText::builder()
-        .pixel_size(PixelSize::Quadrant)
-        .style(theme.headline)
-        .lines([Line::from(digits)])
-        .build();
-    frame.render_widget(big, Rect { width: wide, ..top });
-    let unit = Rect::new(top.x + wide + 1, top.bottom().saturating_sub(2), 5, 1);
+fn render_digits(
+    frame: &mut Frame<'_>,
+    inner: Rect,
+    lane: &Lane,
+    size: Size,
+    theme: &Theme,
+) -> Rect {
+    let text = lane.tok_s().map(short).unwrap_or_default();
+    let (wide, high) = size.of(&text);
+    let [top, _, below] = Layout::vertical([
+        Constraint::Length(high),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+    ])
+    .areas(inner);
+    digits(frame.buffer_mut(), top, &text, size, theme.headline);
+    let unit = Rect::new(
+        top.x + wide + 1,
+        top.bottom().saturating_sub(1),
+        UNIT - 1,
+        1,
+    );
     frame.render_widget(Line::styled("tok/s", theme.dim), unit.intersection(top));
     below
 }
@@ -368,17 +378,4 @@ fn render_bar(frame: &mut Frame<'_>, area: Rect, lane: &Lane, now: u64, theme: &
         };
         frame.buffer_mut().set_stringn(x, area.y, symbol, 1, style);
     }
-}
-
-/// The line that stands for folded thinking.
-pub(crate) fn folded(
-    lane: &Lane,
-    shown: usize,
-    thinking: Thinking,
-    theme: &Theme,
-) -> Option<String> {
-    let tokens = lane.script().thinking_tokens(shown);
-    let mark = if theme.ascii { ">" } else { "▸" };
-    (thinking == Thinking::Folded && tokens > 0)
-        .then(|| format!("{mark} thinking: {} tokens", grouped_count(tokens as u64)))
 }

@@ -9,7 +9,7 @@ use crate::event::{Answer, RequestRecord};
 use crate::text::numbers::u32_of;
 
 use crate::text::sanitize::{lines, push_lines};
-use crate::tui::lanes::tokenize::cut;
+use crate::tui::lanes::tokenize::{Token, cut};
 use crate::tui::lanes::wrap::{Atom, atoms};
 
 /// The most that is read of a file or of standard input, bytes.
@@ -26,15 +26,6 @@ pub enum Language {
     En,
     /// Portuguese.
     Pt,
-}
-
-/// One token of a script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token {
-    /// Where it ends in the text, in bytes, always between two graphemes; it begins where the one before ends.
-    pub end: u32,
-    /// Whether it is thinking.
-    pub thinking: bool,
 }
 
 /// A text as a model would send it: cut into tokens, safe for a terminal, ready to be wrapped.

@@ -18,6 +18,15 @@ use unicode_width::UnicodeWidthStr;
 /// Words a token in English prose; by this, reading speeds in words become speeds in tokens.
 pub const WORDS_PER_TOKEN: f64 = 0.75;
 
+/// One token of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Where it ends in the text, in bytes, always between two graphemes; it begins where the one before ends.
+    pub end: u32,
+    /// Whether it is thinking.
+    pub thinking: bool,
+}
+
 /// The weight up to which a word is one piece. An ASCII letter weighs 1, another letter 2.
 const PIECE_WEIGHT: usize = 8;
 

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::text::numbers::{u16_of, u32_of};
 
-use crate::tui::lanes::text::Token;
+use crate::tui::lanes::tokenize::Token;
 
 /// Cells of a tab.
 const TAB: u16 = 4;
