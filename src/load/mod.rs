@@ -39,6 +39,4 @@ pub enum Command {
     AddLevel(u32),
     /// Take a level from those to come.
     RemoveLevel(u32),
-    /// Show the answer of this request while it streams.
-    Watch(u64),
 }

@@ -268,7 +268,6 @@ impl<W: MachineWatch> Runner<W> {
                 self.upcoming.retain(|level| *level != users);
                 self.report_levels();
             }
-            Command::Watch(_) => {}
         }
     }
 

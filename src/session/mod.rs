@@ -48,6 +48,8 @@ pub enum SessionCommand {
         /// The model.
         model: Box<Model>,
     },
+    /// Send the answer of this request on while it streams.
+    Watch(u64),
     /// Tell the run something.
     Run(Command),
     /// Download a model (Ollama).

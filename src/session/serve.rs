@@ -200,7 +200,7 @@ impl Worker {
                 let begin = move |target| RunSetup::resumed(&directory, target);
                 self.start(*model, Box::new(begin)).await;
             }
-            SessionCommand::Run(Command::Watch(id)) => self.pump.watch(id),
+            SessionCommand::Watch(id) => self.pump.watch(id),
             SessionCommand::Run(command) => {
                 if let Some(running) = &self.running {
                     // A run that is over needs no more commands.

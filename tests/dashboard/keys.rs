@@ -240,12 +240,9 @@ async fn the_answer_of_the_shown_request_is_asked_for() {
     dash.keys("<enter>").await;
     dash.tell(SessionEvent::Events(live::running(false))).await;
     let asks = dash.asks();
-    assert!(
-        asks.contains(&SessionCommand::Run(Command::Watch(8))),
-        "{asks:?}"
-    );
+    assert!(asks.contains(&SessionCommand::Watch(8)), "{asks:?}");
     dash.keys("jj").await;
-    let watched = [9, 10].map(|id| SessionCommand::Run(Command::Watch(id)));
+    let watched = [9, 10].map(SessionCommand::Watch);
     assert_eq!(dash.asks(), watched);
     let parts = |text: &str| vec![(true, text.to_owned())];
     for (restart, text) in [(true, "Okay, "), (false, "so I need")] {
@@ -369,7 +366,7 @@ async fn the_mouse_selects_and_scrolls_unless_it_is_off() {
         let row = dash.row_of("Requests");
         dash.input(click(5, row + 3, PRESS)).await;
         let expected: &[SessionCommand] = if mouse {
-            &[SessionCommand::Run(Command::Watch(9))]
+            &[SessionCommand::Watch(9)]
         } else {
             &[]
         };

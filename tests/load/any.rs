@@ -12,21 +12,24 @@ use tokometer::sim::Simulator;
 
 use crate::bench::{Bench, fast, plan};
 
-fn command() -> impl Strategy<Value = Command> {
-    prop_oneof![
+fn command() -> impl Strategy<Value = SessionCommand> {
+    let to_the_run = prop_oneof![
         4 => Just(Command::TogglePause),
         3 => Just(Command::Skip),
         2 => Just(Command::Repeat),
         2 => (0u32..6).prop_map(Command::AddLevel),
         2 => (0u32..6).prop_map(Command::RemoveLevel),
-        1 => (0u64..9).prop_map(Command::Watch),
         1 => Just(Command::Stop),
         1 => Just(Command::Signal(15)),
+    ];
+    prop_oneof![
+        15 => to_the_run.prop_map(SessionCommand::Run),
+        1 => (0u64..9).prop_map(SessionCommand::Watch),
     ]
 }
 
 /// Commands, and how many events to wait for before each, if they come.
-fn script() -> impl Strategy<Value = Vec<(usize, Command)>> {
+fn script() -> impl Strategy<Value = Vec<(usize, SessionCommand)>> {
     proptest::collection::vec((0usize..12, command()), 0..8)
 }
 
@@ -48,10 +51,12 @@ fn a_plan() -> impl Strategy<Value = Plan> {
 }
 
 /// Runs `plan` under the commands; everything the session told.
-async fn told(url: &str, plan: Plan, script: Vec<(usize, Command)>) -> Vec<Event> {
+async fn told(url: &str, plan: Plan, script: Vec<(usize, SessionCommand)>) -> Vec<Event> {
     let mut bench = Bench::at(url).await;
     bench.start(plan).await;
-    let is_toggle = |(_, command): &&(usize, Command)| *command == Command::TogglePause;
+    let is_toggle = |(_, command): &&(usize, SessionCommand)| {
+        *command == SessionCommand::Run(Command::TogglePause)
+    };
     let stays_paused = script.iter().filter(is_toggle).count() % 2 == 1;
     for (events, command) in script {
         let enough = bench.events.len() + events;
@@ -63,7 +68,7 @@ async fn told(url: &str, plan: Plan, script: Vec<(usize, Command)>) -> Vec<Event
             }
         }
         // A session without a run ends at a signal, and hears no more.
-        let _gone = bench.session.asks.send(SessionCommand::Run(command)).await;
+        let _gone = bench.session.asks.send(command).await;
     }
     if stays_paused {
         let toggle = SessionCommand::Run(Command::TogglePause);

@@ -2,8 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 use tokometer::event::EventKind;
-use tokometer::load::Command;
-use tokometer::session::AnswerText;
+use tokometer::session::{AnswerText, SessionCommand};
 
 use crate::bench::{Bench, is_end, is_start, plan, waves};
 use crate::says::{HEAD, chunk, done, say, thought, token};
@@ -70,7 +69,7 @@ async fn an_answer_is_shown_as_it_grows_and_again_when_it_is_over() {
     bench.start(waves(2, &[1])).await;
     bench.until(1, is_start).await;
     let first = ids(&bench)[0];
-    bench.command(Command::Watch(first)).await;
+    bench.ask(SessionCommand::Watch(first)).await;
     until_shown(&mut bench, first, &both("hm, ", "")).await;
     gates[0].cancel();
     until_shown(&mut bench, first, &both("hm, so", "Yes, ")).await;
@@ -81,7 +80,7 @@ async fn an_answer_is_shown_as_it_grows_and_again_when_it_is_over() {
 
     bench.until(2, is_start).await;
     let second = ids(&bench)[1];
-    bench.command(Command::Watch(second)).await;
+    bench.ask(SessionCommand::Watch(second)).await;
     until_shown(&mut bench, second, &both("why", "No")).await;
     gates[2].cancel();
     until_shown(&mut bench, second, &both("why", "No.")).await;
@@ -89,7 +88,7 @@ async fn an_answer_is_shown_as_it_grows_and_again_when_it_is_over() {
 
     // Back to the first, which is over: all of it at once.
     let so_far = bench.answers.len();
-    bench.command(Command::Watch(first)).await;
+    bench.ask(SessionCommand::Watch(first)).await;
     while bench.answers.len() == so_far {
         bench.hear().await;
     }
@@ -119,13 +118,13 @@ async fn an_answer_that_nobody_knows_is_not_shown_and_nothing_breaks() {
     })
     .await;
     let mut bench = Bench::at(&server.url()).await;
-    bench.command(Command::Watch(1)).await;
+    bench.ask(SessionCommand::Watch(1)).await;
     bench.start(plan(&[1])).await;
-    bench.command(Command::Watch(999)).await;
+    bench.ask(SessionCommand::Watch(999)).await;
     bench.end().await;
     assert!(bench.answers.iter().all(|part| part.id != 999));
     // A run that is over still shows its answers.
     let id = ids(&bench)[0];
-    bench.command(Command::Watch(id)).await;
+    bench.ask(SessionCommand::Watch(id)).await;
     until_shown(&mut bench, id, &both("", "Yes.")).await;
 }

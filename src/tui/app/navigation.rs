@@ -2,7 +2,6 @@
 
 use ratatui::layout::{Position, Rect};
 
-use crate::load::Command;
 use crate::metrics::state::CycleState;
 use crate::session::SessionCommand;
 use crate::tui::AnswerView;
@@ -66,7 +65,7 @@ impl App {
             id,
             parts: Vec::new(),
         });
-        let ask = Effect::SessionCommand(SessionCommand::Run(Command::Watch(id)));
+        let ask = Effect::SessionCommand(SessionCommand::Watch(id));
         (in_flight && !known && self.is_busy()).then_some(ask)
     }
 
