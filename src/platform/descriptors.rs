@@ -4,12 +4,22 @@
 /// raised; Err with a sentence if it could not be raised far enough.
 #[cfg(unix)]
 pub fn raise_descriptor_limit(wanted: u64) -> Result<Option<(u64, u64)>, String> {
-    let unknown = |error: std::io::Error| format!("the limit of open files is unknown: {error}");
-    let (before, hard) = rlimit::getrlimit(rlimit::Resource::NOFILE).map_err(unknown)?;
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let before = limit.current.unwrap_or(u64::MAX);
     if before >= wanted {
         return Ok(None);
     }
-    let after = rlimit::increase_nofile_limit(wanted).map_err(|error| error.to_string())?;
+    let hard = limit.maximum.unwrap_or(u64::MAX);
+    let raised = Rlimit {
+        current: Some(wanted.min(hard)),
+        ..limit
+    };
+    // Where the hard limit is endless (macOS) the kernel has another one, and refuses more than that.
+    let after = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => wanted.min(hard),
+        Err(_) => before,
+    };
     if after >= wanted {
         return Ok(Some((before, after)));
     }
@@ -28,7 +38,9 @@ pub fn raise_descriptor_limit(_wanted: u64) -> Result<Option<(u64, u64)>, String
 /// The limit of open files now, and the most it can be raised to, where there is one.
 #[cfg(unix)]
 pub fn descriptor_limits() -> Option<(u64, u64)> {
-    rlimit::getrlimit(rlimit::Resource::NOFILE).ok()
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let or_endless = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
+    Some((or_endless(limit.current), or_endless(limit.maximum)))
 }
 
 /// Sockets are not limited here.
