@@ -341,7 +341,7 @@ impl Recorder {
             kind: WarningKind::Recorder,
             text: format!(
                 "The run directory {directory} could not be written in full ({trouble}). \
-                 EventKind cannot be written is kept and tried again."
+                 What cannot be written is kept and tried again."
             ),
         })
     }
