@@ -211,6 +211,7 @@ impl Think {
 
 /// What a person would accept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limits {
     /// The longest wait for the first token, seconds.
     pub wait_s: f64,

@@ -186,6 +186,7 @@ pub struct RunInfo {
 
 /// Where a run that tokometer did not make comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Imported {
     /// What made it, for example `concurrent-ollama study`.
     pub tool: String,
@@ -197,6 +198,7 @@ pub struct Imported {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum CycleEnd {
     /// Every request of it ended.
     Done,
@@ -243,6 +245,7 @@ impl Warning {
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum WarningKind {
     /// The results come from a simulated server.
     Simulated,

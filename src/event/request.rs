@@ -65,16 +65,19 @@ pub struct RequestRecord {
     pub ended: Stamp,
     /// Non-empty chunks, thinking included.
     pub chunks: u32,
-    /// Non-empty chunks of thinking.
-    pub thinking_chunks: u32,
+    /// Non-empty chunks of thinking; absent where that was not recorded (imported runs).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_chunks: Option<u32>,
     /// Gaps between successive token-bearing chunks, as `[microseconds, count, …]`, ascending,
     /// each value rounded down to 3 significant digits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub itl_us: Vec<u64>,
     /// Connect time if this request had to open its connection, microseconds.
     pub connect_us: Option<u64>,
-    /// Times it was sent again because a kept connection had gone stale before a byte was read.
-    pub retries: u32,
+    /// Times it was sent again because a kept connection had gone stale before a byte was read; absent where that was not
+    /// recorded (imported runs).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
     /// What the server says of itself.
     pub server: ServerFigures,
     /// How it ended.
@@ -142,6 +145,12 @@ impl RequestRecord {
     pub fn queue_wait_s(&self) -> Option<f64> {
         let told = self.server.load_s.unwrap_or(0.0) + self.server.prompt_eval_s?;
         self.ttft_s().map(|ttft| (ttft - told).max(0.0))
+    }
+
+    /// The share of thinking in the chunks, 0–1.
+    pub fn thinking_share(&self) -> Option<f64> {
+        let thinking = f64::from(self.thinking_chunks?);
+        (self.chunks > 0).then(|| thinking / f64::from(self.chunks))
     }
 
     /// Whether the request finished as it should.

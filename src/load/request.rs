@@ -125,8 +125,8 @@ impl RequestContext {
             let result = self.attempt(seat, job, cancel, &mut record).await;
             record.ended = record.ended.max(record.sent);
             match result {
-                Err(AttemptError::Stale(_)) if record.retries == 0 => {
-                    record.retries += 1;
+                Err(AttemptError::Stale(_)) if record.retries == Some(0) => {
+                    record.retries = Some(1);
                     continue;
                 }
                 Ok(finish) => {
@@ -155,7 +155,7 @@ impl RequestContext {
         record.first_answer = tally.first_answer;
         record.last_token = tally.last_token;
         record.chunks = tally.chunks;
-        record.thinking_chunks = tally.thinking_chunks;
+        record.thinking_chunks = Some(tally.thinking_chunks);
         record.itl_us = tally.gaps();
         record
     }
@@ -478,10 +478,10 @@ fn blank(id: u64, job: RequestSpec, now: Stamp) -> RequestRecord {
         last_token: None,
         ended: now,
         chunks: 0,
-        thinking_chunks: 0,
+        thinking_chunks: Some(0),
         itl_us: Vec::new(),
         connect_us: None,
-        retries: 0,
+        retries: Some(0),
         server: ServerFigures::default(),
         outcome: Outcome::Cancelled,
         answer: None,

@@ -12,6 +12,7 @@ use crate::metrics::state::{CycleState, RunState};
 /// The speed of a single stream against what the memory allows: each token of a dense model reads all
 /// of it once.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PhysicalLimit {
     /// Mean speed of the level of one user, tokens a second.
     pub speed_tok_s: f64,

@@ -21,6 +21,7 @@ const FELL: f64 = 0.9;
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum ReasonKind {
     /// Requests failed.
     Errors,
@@ -42,6 +43,7 @@ pub enum ReasonKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Limit {
     /// The longest wait.
     Wait,
@@ -51,6 +53,7 @@ pub enum Limit {
 
 /// The figures of a level that a reason rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// Users.
     pub users: u32,
@@ -85,6 +88,7 @@ impl Evidence {
 
 /// Why a limit is missed at a level, with the figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
     /// The kind.
     pub kind: ReasonKind,

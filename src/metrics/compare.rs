@@ -10,6 +10,8 @@ use crate::event::RequestRecord;
 use crate::metrics::config_diff::unlike;
 use crate::metrics::interval::{Difference, Moments, newcombe, relative};
 use crate::metrics::level::{LevelMetrics, LevelSummary};
+use crate::metrics::metric;
+use crate::metrics::metric::{Stat, Unit};
 use crate::metrics::sample;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::summary::Summary;
@@ -55,14 +57,27 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// What it is among all metrics.
+    fn entry(self) -> Option<&'static metric::Metric> {
+        metric::metric(match self {
+            Self::Speed => "speed_tok_s",
+            Self::Wait => "ttft_s",
+            Self::Total => "total_s",
+            Self::Throughput => "system_tok_s",
+            Self::Errors => "error_rate",
+            Self::Share => "attainment",
+            Self::Energy => "j_per_token",
+        })
+    }
+
     /// The unit of its values.
     pub fn unit(self) -> &'static str {
-        match self {
-            Self::Speed | Self::Throughput => "tok/s",
-            Self::Wait | Self::Total => "s",
-            Self::Errors | Self::Share => "%",
-            Self::Energy => "J/token",
-        }
+        self.entry().map_or("", |metric| metric.unit.symbol())
+    }
+
+    /// Its value of a level.
+    fn of(self, level: &LevelMetrics) -> Option<f64> {
+        self.entry()?.of(level, Stat::Mean)
     }
 
     /// Decimals with which a value is told: small waits and energies need more to be told apart.
@@ -78,7 +93,8 @@ impl Metric {
 
     /// Whether it is a share of requests: its differences are percentage points.
     pub fn is_share(self) -> bool {
-        matches!(self, Self::Errors | Self::Share)
+        self.entry()
+            .is_some_and(|metric| metric.unit == Unit::Share)
     }
 }
 
@@ -236,7 +252,7 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
     let rows = Metric::iter().filter_map(|metric| {
         let values: Vec<Option<f64>> = levels
             .iter()
-            .map(|level| level.and_then(|level| value(metric, level)))
+            .map(|level| level.and_then(|level| metric.of(&level.figures)))
             .collect();
         let against = |(run, value): (&&RunState, &Option<f64>)| {
             let (first, was) = (runs.first()?, values.first().copied().flatten()?);
@@ -255,19 +271,6 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
     LevelComparison {
         users,
         rows: rows.collect(),
-    }
-}
-
-fn value(metric: Metric, level: &LevelSummary) -> Option<f64> {
-    let figures = &level.figures;
-    match metric {
-        Metric::Speed => figures.speed_tok_s.mean,
-        Metric::Wait => figures.ttft_s.mean,
-        Metric::Total => figures.total_s.mean,
-        Metric::Throughput => figures.system_tok_s,
-        Metric::Errors => figures.error_rate,
-        Metric::Share => figures.attainment,
-        Metric::Energy => figures.j_per_token,
     }
 }
 
@@ -333,12 +336,7 @@ fn cycles(run: &RunState, users: u32) -> Vec<&CycleState> {
 /// The relative difference of a mean, or of a figure that each repeat has once.
 fn between_means(metric: Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
     let [first, second] = runs.map(|run| cycles(run, users));
-    let figure: Option<fn(&RequestRecord) -> Option<f64>> = match metric {
-        Metric::Speed => Some(RequestRecord::speed_tok_s),
-        Metric::Wait => Some(RequestRecord::ttft_s),
-        Metric::Total => Some(RequestRecord::total_s),
-        _ => None,
-    };
+    let figure = metric.entry().and_then(|metric| metric.request);
     let by_repeat = figure.is_none() || (first.len() >= REPEATS && second.len() >= REPEATS);
     let [a, b] = runs;
     let values = |run: &RunState, cycles: &[&CycleState]| match figure {
@@ -366,11 +364,7 @@ fn repeats(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) ->
 /// The figure of each cycle.
 fn once(metric: Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
     let limits = limits(run);
-    let of_cycle = |cycle: &&CycleState| match metric {
-        Metric::Throughput => cycle.system_tok_s(),
-        Metric::Energy => LevelMetrics::of(&[cycle], &limits).j_per_token,
-        _ => None,
-    };
+    let of_cycle = |cycle: &&CycleState| metric.of(&cycle.metrics(&limits));
     cycles.iter().filter_map(of_cycle).collect()
 }
 

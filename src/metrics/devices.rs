@@ -8,6 +8,7 @@ use crate::event::{GpuSample, PowerScope, ProcessSample, known_pid};
 
 /// The values of one figure, in the unit that its key names.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stat {
     /// Values.
     pub n: u64,
@@ -69,6 +70,7 @@ fn either(a: Option<f64>, b: Option<f64>, both: impl Fn(f64, f64) -> f64) -> Opt
 /// What a GPU did, or several as one: then `watts` and `vram_used_bytes` are sums of what each tells, the rest
 /// is over the samples of all.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeviceStats {
     /// Power, watts.
     pub watts: Stat,
@@ -168,6 +170,7 @@ impl Devices {
 
 /// What one process did.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessStats {
     /// Process id; absent for a group that an exporter tells of.
     pub pid: Option<u32>,

@@ -13,6 +13,7 @@ pub const P90_WANTS: u64 = 10;
 /// A distribution, in the unit that the key it stands under names. What the sample cannot carry is
 /// absent: p1 and p99 want 100 samples, p5 and p95 want 20, p90 wants 10.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Dist {
     /// Samples.
     pub n: u64,

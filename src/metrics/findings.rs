@@ -10,6 +10,7 @@ const STANDS_OUT: f64 = 0.1;
 
 /// What stands out. Rates are of output tokens.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Findings {
     /// The best total throughput, all users of a level together.
     pub best_total: Option<AtLevel>,
@@ -28,6 +29,7 @@ pub struct Findings {
 
 /// A rate at a level.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AtLevel {
     /// Users.
     pub users: u32,
@@ -37,6 +39,7 @@ pub struct AtLevel {
 
 /// How the total grows with the users.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Scaling {
     /// From this level.
     pub from_users: u32,
@@ -48,6 +51,7 @@ pub struct Scaling {
 
 /// The slow end of the speeds of a level, tokens a second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SlowTail {
     /// Users.
     pub users: u32,

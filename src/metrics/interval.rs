@@ -10,6 +10,7 @@ const UPPER: f64 = 0.975;
 
 /// What a sample says of a mean.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MeanInterval {
     /// Values.
     pub n: u64,

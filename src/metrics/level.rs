@@ -20,6 +20,7 @@ use crate::plan::Limits;
 /// The figures of a level. Distributions are over the requests that ended as they should; a request
 /// that failed counts in `failed` and `errors`, one that the user cancelled counts in `cancelled` alone.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LevelMetrics {
     /// When it began, seconds since the start of the run.
     pub started_s: Option<f64>,
@@ -73,12 +74,15 @@ pub struct LevelMetrics {
     pub output_tokens: u64,
     /// Who counted them; absent where there are none.
     pub tokens_counted_by: Option<CountedBy>,
+    /// Output tokens by the server's count alone; absent where it tells of no request.
+    #[serde(default)]
+    pub server_output_tokens: Option<u64>,
     /// Tokens of the prompts, where the server tells.
     pub prompt_tokens: Option<u64>,
     /// The share of thinking in the chunks, 0–1.
     pub thinking_share: Option<f64>,
-    /// Times a request was sent again because a kept connection had gone stale.
-    pub retries: u64,
+    /// Times a request was sent again because a kept connection had gone stale; absent where that was not recorded.
+    pub retries: Option<u64>,
     /// Energy within the cycle, joules.
     pub energy_j: Option<f64>,
     /// Energy within the cycle / output tokens, joules; of the repeats that samples cover.
@@ -97,6 +101,7 @@ pub struct LevelMetrics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum CountedBy {
     /// The server.
     Server,
@@ -133,7 +138,7 @@ impl LevelMetrics {
             ended: cycles.last().and_then(|cycle| cycle.end),
             connect_s: connects(cycles, &requests),
             connect_failed: cycles.iter().map(|c| u64::from(c.connect_failed)).sum(),
-            retries: requests.iter().map(|r| u64::from(r.retries)).sum(),
+            retries: known(requests.iter().map(|r| r.retries)),
             ..Self::default()
         };
         metrics.count(&requests, done.len());
@@ -202,11 +207,15 @@ impl LevelMetrics {
             all if all == done.len() => Some(CountedBy::Server),
             _ => Some(CountedBy::Mixed),
         };
-        let prompts: Vec<u64> = done.iter().filter_map(|r| r.server.prompt_tokens).collect();
-        self.prompt_tokens = (!prompts.is_empty()).then(|| prompts.iter().sum());
+        let told = |count: fn(&RequestRecord) -> Option<u64>| {
+            let told = done.iter().filter_map(|request| count(request));
+            told.reduce(|sum, tokens| sum + tokens)
+        };
+        self.prompt_tokens = told(|request| request.server.prompt_tokens);
+        self.server_output_tokens = told(|request| request.server.output_tokens);
         let chunks: u64 = done.iter().map(|r| u64::from(r.chunks)).sum();
-        let thinking: u64 = done.iter().map(|r| u64::from(r.thinking_chunks)).sum();
-        self.thinking_share = ratio(thinking as f64, chunks as f64);
+        let thinking = known(done.iter().map(|r| r.thinking_chunks));
+        self.thinking_share = thinking.and_then(|thinking| ratio(thinking as f64, chunks as f64));
     }
 
     fn rate(&mut self, cycles: &[&CycleState], limits: &Limits) {
@@ -238,6 +247,7 @@ impl LevelMetrics {
 
 /// One level: its figures, repeats folded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LevelSummary {
     /// Requests kept in flight.
     pub users: u32,
@@ -286,6 +296,12 @@ fn connects(cycles: &[&CycleState], requests: &[&RequestRecord]) -> Dist {
         .flat_map(|cycle| cycle.connect_s.iter().copied());
     let on_the_way = requests.iter().filter_map(|request| request.connect_us);
     Dist::of(opened.chain(on_the_way.map(|micros| micros as f64 / 1e6)))
+}
+
+/// The sum of what is known; None where nothing is.
+fn known(counts: impl Iterator<Item = Option<u32>>) -> Option<u64> {
+    let known = counts.flatten().map(u64::from);
+    known.reduce(|sum, count| sum + count)
 }
 
 fn summed(parts: impl Iterator<Item = f64>) -> Option<f64> {

@@ -10,6 +10,7 @@ use crate::metrics::state::RunState;
 
 /// Energy of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EnergySummary {
     /// All of it, watt-hours.
     pub wh: Option<f64>,

@@ -1,6 +1,7 @@
 //! Folds over the timeline: what the events amount to.
 //!
 //! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
+//! - [`metric`]: every metric, once: name, meaning, how it is computed, where it is shown
 //! - [`level`]: the figures of a level; below it [`level::cycle`], which says what of a cycle counts, and
 //!   [`level::machine`], what the machine did
 //! - [`sample`]: a finished request against the limits; [`dist`]: distributions, percentiles that a sample can carry
@@ -28,6 +29,7 @@ pub mod interval;
 pub mod level;
 pub mod level_energy;
 pub mod machine;
+pub mod metric;
 pub mod peak_sum;
 pub mod sample;
 pub mod state;

@@ -24,6 +24,7 @@ pub const SCHEMA: &str = "tokometer/summary/2";
 
 /// What a run amounts to. Units stand in the names; what is not known is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// [`SCHEMA`].
     pub schema: String,
@@ -59,8 +60,10 @@ pub struct Summary {
 
 /// The server and the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetSummary {
     /// How the server was spoken to.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub dialect: DialectId,
     /// Its base address.
     pub url: String,
@@ -89,6 +92,7 @@ pub struct TargetSummary {
 
 /// What the client itself spent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClientSummary {
     /// Processor time, all threads, seconds.
     pub cpu_s: Option<f64>,
@@ -103,6 +107,7 @@ pub struct ClientSummary {
 
 /// A warning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WarningSummary {
     /// Its kind.
     pub kind: WarningKind,
@@ -240,4 +245,91 @@ fn unfinished(run: &RunState) -> Option<String> {
     Some(format!(
         "{text} The figures are those of the part that ran."
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use schemars::generate::SchemaSettings;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Keys of shares, 0–1.
+    const SHARES: [&str; 10] = [
+        "share",
+        "error_rate",
+        "attainment",
+        "thinking_share",
+        "coverage",
+        "energy_coverage",
+        "in_cycles_coverage",
+        "low",
+        "high",
+        "gpu_share",
+    ];
+
+    /// An object takes no key that it does not know.
+    fn close(schema: &mut Value) {
+        match schema {
+            Value::Object(object) => {
+                object.values_mut().for_each(close);
+                if object.contains_key("properties") && !object.contains_key("additionalProperties")
+                {
+                    object.insert("additionalProperties".to_owned(), false.into());
+                }
+            }
+            Value::Array(all) => all.iter_mut().for_each(close),
+            _ => {}
+        }
+    }
+
+    /// What is a share of requests or of time says so.
+    fn bound(schema: &mut Value) {
+        let properties = schema.get_mut("properties");
+        let Some(properties) = properties.and_then(Value::as_object_mut) else {
+            return;
+        };
+        for (key, property) in properties {
+            if SHARES.contains(&key.as_str()) && property.get("type").is_some() {
+                property["minimum"] = 0.into();
+                property["maximum"] = 1.into();
+            }
+        }
+    }
+
+    /// The schema, from the types and what they say of themselves.
+    fn schema() -> String {
+        let generator = SchemaSettings::draft2020_12()
+            .for_serialize()
+            .into_generator();
+        let mut schema = generator.into_root_schema_for::<Summary>().to_value();
+        close(&mut schema);
+        bound(&mut schema);
+        for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
+            // Elsewhere `low` and `high` are ends of means, and a physical share above 1 shows a wrong number.
+            if !matches!(name.as_str(), "MeanInterval" | "PhysicalLimit") {
+                bound(definition);
+            }
+        }
+        schema["title"] = "tokometer summary".into();
+        schema["properties"]["schema"] = json!({ "const": SCHEMA });
+        serde_json::to_string_pretty(&schema).unwrap() + "\n"
+    }
+
+    #[test]
+    fn the_schema_is_that_of_the_types() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/summary.schema.json");
+        let schema = schema();
+        if std::env::var_os("TOKOMETER_UPDATE").is_some() {
+            std::fs::write(&path, schema).unwrap();
+            return;
+        }
+        let committed = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            committed == schema,
+            "run `TOKOMETER_UPDATE=1 cargo test --lib the_schema_is_that_of_the_types`"
+        );
+    }
 }

@@ -29,6 +29,7 @@ pub struct Level {
 
 /// One limit at one level.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Judgment {
     /// Requests that met it.
     pub met: u64,
@@ -52,6 +53,7 @@ pub struct Judgment {
 
 /// What is judged at one level, with the evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LevelVerdict {
     /// Users.
     pub users: u32,
@@ -70,6 +72,7 @@ pub struct LevelVerdict {
 /// The largest numbers of users at which the mean meets the limits, there and at every smaller
 /// level. Absent where the smallest level does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ByMean {
     /// For the wait.
     pub wait_users: Option<u32>,
@@ -82,6 +85,7 @@ pub struct ByMean {
 /// The largest numbers of users at which the limits hold or are likely to, there and at every
 /// smaller level. Absent where the smallest level does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ByShare {
     /// For the wait.
     pub wait_users: Option<u32>,
@@ -95,6 +99,7 @@ pub struct ByShare {
 
 /// How many users the server carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// By the study's rule.
     pub by_mean: ByMean,

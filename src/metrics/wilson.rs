@@ -29,6 +29,7 @@ pub fn wilson(met: u64, of: u64) -> Option<(f64, f64)> {
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum State {
     /// The lower end of the interval is at or above the wanted share.
     Holds,

@@ -7,16 +7,32 @@
 use crate::event::RequestRecord;
 use crate::metrics::dist::{Dist, percentile};
 use crate::metrics::level::{LevelMetrics, counted};
+use crate::metrics::metric::{OfLevel, Outlet, shown};
 use crate::report::Report;
 use crate::report::table::{Table, heads};
 use crate::text::numbers::{grouped, grouped_count};
+
+/// The distributions of an outlet.
+fn dists(outlet: Outlet) -> impl Iterator<Item = Detail> {
+    shown(outlet).into_iter().filter_map(|(metric, shown)| {
+        let OfLevel::Dist(dist) = metric.level else {
+            return None;
+        };
+        Some(Detail {
+            name: shown.head,
+            digits: shown.digits,
+            dist,
+            raw: metric.request,
+        })
+    })
+}
 
 /// A distribution of a level.
 struct Detail {
     name: &'static str,
     digits: usize,
     dist: fn(&LevelMetrics) -> &Dist,
-    /// The figure of one request, where the raw samples are kept.
+    /// The figure of one request, where a request has one.
     raw: Option<fn(&RequestRecord) -> Option<f64>>,
 }
 
@@ -28,18 +44,23 @@ fn is_known(report: &Report, detail: &Detail) -> bool {
 
 /// The figures that no level knows, by name.
 pub(super) fn unknown(report: &Report) -> Vec<&'static str> {
-    let details = WAITS.iter().chain(&DURATIONS).chain(&GAPS);
-    let unknown = details.filter(|detail| !is_known(report, detail));
+    let outlets = [
+        Outlet::ReportWaits,
+        Outlet::ReportDurations,
+        Outlet::ReportGaps,
+    ];
+    let unknown = outlets.into_iter().flat_map(dists);
+    let unknown = unknown.filter(|detail| !is_known(report, detail));
     unknown.map(|detail| detail.name).collect()
 }
 
 /// A row for each level and figure; None where nothing is known.
-fn detailed(report: &Report, caption: &'static str, details: &[Detail]) -> Option<Table> {
+fn detailed(report: &Report, caption: &'static str, outlet: Outlet) -> Option<Table> {
     let mut rows = Vec::new();
     for level in &report.summary.cycles {
-        for detail in details.iter().filter(|detail| is_known(report, detail)) {
+        for detail in dists(outlet).filter(|detail| is_known(report, detail)) {
             let d = (detail.dist)(&level.figures);
-            let raw = published(report, level.users, detail);
+            let raw = published(report, level.users, &detail);
             let cell = |value, q| cell(value, &raw, q, detail.digits);
             rows.push(vec![
                 level.users.to_string(),
@@ -88,71 +109,14 @@ fn cell(value: Option<f64>, raw: &[f64], q: f64, digits: usize) -> String {
     }
 }
 
-const WAITS: [Detail; 3] = [
-    Detail {
-        name: "TTFB",
-        digits: 3,
-        dist: |f| &f.ttfb_s,
-        raw: Some(RequestRecord::ttfb_s),
-    },
-    Detail {
-        name: "Wait (TTFT)",
-        digits: 3,
-        dist: |f| &f.ttft_s,
-        raw: Some(RequestRecord::ttft_s),
-    },
-    Detail {
-        name: "TTFA",
-        digits: 3,
-        dist: |f| &f.ttfa_s,
-        raw: Some(RequestRecord::ttfa_s),
-    },
-];
-
 pub(super) fn waits(report: &Report) -> Option<Table> {
-    detailed(report, "Waits, seconds", &WAITS)
+    detailed(report, "Waits, seconds", Outlet::ReportWaits)
 }
-
-const DURATIONS: [Detail; 3] = [
-    Detail {
-        name: "Duration, s",
-        digits: 2,
-        dist: |f| &f.total_s,
-        raw: Some(RequestRecord::total_s),
-    },
-    Detail {
-        name: "Response, s",
-        digits: 2,
-        dist: |f| &f.response_s,
-        raw: Some(RequestRecord::response_s),
-    },
-    Detail {
-        name: "Speed, tokens/s",
-        digits: 2,
-        dist: |f| &f.speed_tok_s,
-        raw: Some(RequestRecord::speed_tok_s),
-    },
-];
 
 pub(super) fn durations(report: &Report) -> Option<Table> {
-    detailed(report, "Durations and speeds", &DURATIONS)
+    detailed(report, "Durations and speeds", Outlet::ReportDurations)
 }
 
-const GAPS: [Detail; 2] = [
-    Detail {
-        name: "TPOT",
-        digits: 4,
-        dist: |f| &f.tpot_s,
-        raw: None,
-    },
-    Detail {
-        name: "ITL",
-        digits: 4,
-        dist: |f| &f.itl_s,
-        raw: None,
-    },
-];
-
 pub(super) fn gaps(report: &Report) -> Option<Table> {
-    detailed(report, "Time between tokens, seconds", &GAPS)
+    detailed(report, "Time between tokens, seconds", Outlet::ReportGaps)
 }

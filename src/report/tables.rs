@@ -1,7 +1,11 @@
 //! The tables of a report.
 
+use std::borrow::Cow;
+
 use crate::event::{RunEnd, failures_in_words};
 use crate::metrics::level::LevelMetrics;
+use crate::metrics::metric;
+use crate::metrics::metric::{Metric, Outlet, Shown, Unit};
 use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::summary::{LevelSummary, Summary, TargetSummary};
 use crate::metrics::verdict::{Judgment, LevelVerdict, Verdict};
@@ -193,45 +197,37 @@ fn prompts(plan: &Plan) -> String {
     }
 }
 
+/// A cell of a metric, as its unit is written.
+fn cell(metric: &Metric, shown: &Shown, level: &LevelMetrics) -> String {
+    let Some(value) = metric.of(level, shown.stat) else {
+        return UNKNOWN.to_owned();
+    };
+    match metric.unit {
+        Unit::Share => percent(Some(value), shown.digits),
+        Unit::Seconds if metric.key == "duration_s" => seconds(Some(value)),
+        _ => format!(
+            "{}{}",
+            metric.about(level),
+            grouped(Some(value), shown.digits)
+        ),
+    }
+}
+
 pub(super) fn results(summary: &Summary) -> Table {
+    let columns = metric::shown(Outlet::Report);
+    let heads = columns.iter().map(|(_, shown)| Cow::Borrowed(shown.head));
     let row = |level: &LevelSummary| {
-        let f = &level.figures;
-        let about = f.about();
-        vec![
-            level.users.to_string(),
-            grouped_count(f.requests),
-            grouped_count(f.failed),
-            percent(f.error_rate, 1),
-            counted(f, f.speed_tok_s.mean),
-            counted(f, f.speed_tok_s.p5),
-            counted(f, f.speed_tok_s.min),
-            grouped(f.ttft_s.mean, 2),
-            grouped(f.ttft_s.max, 2),
-            counted(f, f.system_tok_s),
-            counted(f, f.steady_tok_s),
-            format!("{about}{}", grouped_count(f.output_tokens)),
-            percent(f.attainment, 0),
-            seconds(f.duration_s),
-        ]
+        let cells = columns.iter();
+        let cells = cells.map(|(metric, shown)| cell(metric, shown, &level.figures));
+        std::iter::once(level.users.to_string())
+            .chain(cells)
+            .collect()
     };
     Table {
-        caption: "Speed and throughput in tokens/s, wait in seconds",
-        head: heads([
-            "Users",
-            "Requests",
-            "Failed",
-            "Errors",
-            "Speed mean",
-            "p5",
-            "min",
-            "Wait mean",
-            "max",
-            "Throughput",
-            "Steady",
-            "Tokens",
-            "In limits",
-            "Cycle",
-        ]),
+        caption: "Speed and throughput in tokens/s, wait in seconds, goodput in requests/s",
+        head: std::iter::once(Cow::Borrowed("Users"))
+            .chain(heads)
+            .collect(),
         rows: summary.cycles.iter().map(row).collect(),
     }
 }

@@ -1,54 +1,77 @@
-//! The tables of a run directory: a row a request, a row a cycle, for any spreadsheet.
+//! The tables of a run directory: a row a request, a row a cycle, for any spreadsheet. Their columns are those of
+//! [`crate::metrics::metric::METRICS`], and between them what is no metric.
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::event::{Outcome, RequestRecord};
 use crate::metrics::dist::Dist;
 use crate::metrics::level::LevelMetrics;
+use crate::metrics::metric::{Metric, Outlet, Shown, Unit, shown};
+use crate::text::numbers::floor_u64;
 use crate::text::sanitize::one_line;
 
 /// The longest message kept in a cell, characters.
 const LONGEST: usize = 500;
 
-/// A row of `requests.csv`. An empty cell is a figure that is not known.
+/// A cell; an empty one is a figure that is not known.
 #[derive(Debug, Serialize)]
-pub(crate) struct RequestRow {
-    simulated: bool,
-    cycle: u32,
-    users: Option<u32>,
-    request: u64,
-    user: u32,
-    round: u32,
-    prompt: u32,
-    outcome: &'static str,
-    failure: Option<String>,
-    message: Option<String>,
-    reason: Option<String>,
-    sent_s: f64,
-    ttfb_s: Option<f64>,
-    ttft_s: Option<f64>,
-    ttfa_s: Option<f64>,
-    total_s: Option<f64>,
-    ended_s: f64,
-    output_tokens: Option<u64>,
-    tokens_counted_by: Option<&'static str>,
-    chunks: u32,
-    thinking_chunks: u32,
-    tpot_s: Option<f64>,
-    speed_tok_s: Option<f64>,
-    itl_p50_s: Option<f64>,
-    itl_max_s: Option<f64>,
-    connect_s: Option<f64>,
-    retries: u32,
-    queue_wait_s: Option<f64>,
-    prompt_tokens: Option<u64>,
-    server_output_tokens: Option<u64>,
-    server_speed_tok_s: Option<f64>,
-    server_load_s: Option<f64>,
-    server_prompt_eval_s: Option<f64>,
-    server_eval_s: Option<f64>,
-    server_total_s: Option<f64>,
+#[serde(untagged)]
+enum Cell {
+    Yes(bool),
+    Whole(Option<u64>),
+    Number(Option<f64>),
+    Text(Option<String>),
 }
+
+impl Cell {
+    fn of(unit: Unit, value: Option<f64>) -> Self {
+        if unit.is_whole() {
+            Self::Whole(value.map(floor_u64))
+        } else {
+            Self::Number(value)
+        }
+    }
+
+    fn text(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+/// A row: each cell with the place and the name of its column.
+#[derive(Debug)]
+struct Row(Vec<(u16, &'static str, Cell)>);
+
+impl Row {
+    /// The metrics of an outlet among the cells that are none.
+    fn of(
+        outlet: Outlet,
+        mut cells: Vec<(u16, &'static str, Cell)>,
+        value: impl Fn(&Metric, &Shown) -> Option<f64>,
+    ) -> Self {
+        cells.extend(shown(outlet).into_iter().map(|(metric, shown)| {
+            let cell = Cell::of(metric.unit, value(metric, shown));
+            (shown.place, shown.head, cell)
+        }));
+        cells.sort_by_key(|(place, ..)| *place);
+        Self(cells)
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("Row", self.0.len())?;
+        for (_, name, cell) in &self.0 {
+            row.serialize_field(name, cell)?;
+        }
+        row.end()
+    }
+}
+
+/// A row of `requests.csv`.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct RequestRow(Row);
 
 impl RequestRow {
     pub(crate) fn of(record: &RequestRecord, users: Option<u32>, simulated: bool) -> Self {
@@ -59,160 +82,81 @@ impl RequestRow {
             }
             Outcome::Cancelled => ("cancelled", None, None, None),
         };
-        let itl = Dist::of_gaps([record.itl_us.as_slice()]);
+        let gaps = Dist::of_gaps([record.itl_us.as_slice()]);
         let server = &record.server;
         let by_server = server.output_tokens.is_some();
         let any_tokens = record.first_token.is_some() || by_server;
-        Self {
-            simulated,
-            cycle: record.cycle,
-            users,
-            request: record.id,
-            user: record.user,
-            round: record.round,
-            prompt: record.prompt,
-            outcome,
-            failure,
-            message,
-            reason,
-            sent_s: record.sent.secs(),
-            ttfb_s: record.ttfb_s(),
-            ttft_s: record.ttft_s(),
-            ttfa_s: record.ttfa_s(),
-            total_s: record.total_s(),
-            ended_s: record.ended.secs(),
-            output_tokens: any_tokens.then(|| record.output_tokens()),
-            tokens_counted_by: any_tokens.then_some(if by_server { "server" } else { "chunks" }),
-            chunks: record.chunks,
-            thinking_chunks: record.thinking_chunks,
-            tpot_s: record.tpot_s(),
-            speed_tok_s: record.speed_tok_s(),
-            itl_p50_s: itl.p50,
-            itl_max_s: itl.max,
-            connect_s: record.connect_us.map(|micros| micros as f64 / 1e6),
-            retries: record.retries,
-            queue_wait_s: record.queue_wait_s(),
-            prompt_tokens: server.prompt_tokens,
-            server_output_tokens: server.output_tokens,
-            server_speed_tok_s: server.speed_tok_s(),
-            server_load_s: server.load_s,
-            server_prompt_eval_s: server.prompt_eval_s,
-            server_eval_s: server.eval_s,
-            server_total_s: server.total_s,
-        }
+        let counted_by = any_tokens.then_some(if by_server { "server" } else { "chunks" });
+        let whole = |number: u32| Cell::Whole(Some(u64::from(number)));
+        let cells = vec![
+            (10, "simulated", Cell::Yes(simulated)),
+            (20, "cycle", whole(record.cycle)),
+            (30, "users", Cell::Whole(users.map(u64::from))),
+            (40, "request", Cell::Whole(Some(record.id))),
+            (50, "user", whole(record.user)),
+            (60, "round", whole(record.round)),
+            (70, "prompt", whole(record.prompt)),
+            (80, "outcome", Cell::text(outcome)),
+            (90, "failure", Cell::Text(failure)),
+            (100, "message", Cell::Text(message)),
+            (110, "reason", Cell::Text(reason)),
+            (120, "sent_s", Cell::Number(Some(record.sent.secs()))),
+            (170, "ended_s", Cell::Number(Some(record.ended.secs()))),
+            (
+                190,
+                "tokens_counted_by",
+                Cell::Text(counted_by.map(str::to_owned)),
+            ),
+            (200, "chunks", whole(record.chunks)),
+            (
+                210,
+                "thinking_chunks",
+                Cell::Whole(record.thinking_chunks.map(u64::from)),
+            ),
+            (240, "itl_p50_s", Cell::Number(gaps.p50)),
+            (250, "itl_max_s", Cell::Number(gaps.max)),
+            (320, "server_load_s", Cell::Number(server.load_s)),
+            (
+                330,
+                "server_prompt_eval_s",
+                Cell::Number(server.prompt_eval_s),
+            ),
+            (340, "server_eval_s", Cell::Number(server.eval_s)),
+            (350, "server_total_s", Cell::Number(server.total_s)),
+        ];
+        Self(Row::of(Outlet::RequestsCsv, cells, |metric, _| {
+            metric.request.and_then(|of| of(record))
+        }))
     }
 }
 
 /// A row of `cycles.csv`.
 #[derive(Debug, Serialize)]
-pub(crate) struct CycleRow {
-    simulated: bool,
-    cycle: u32,
-    users: u32,
-    ended: Option<String>,
-    started_s: Option<f64>,
-    duration_s: Option<f64>,
-    requests: u64,
-    failed: u64,
-    cancelled: u64,
-    error_rate: Option<f64>,
-    errors: String,
-    ttft_mean_s: Option<f64>,
-    ttft_p50_s: Option<f64>,
-    ttft_p95_s: Option<f64>,
-    ttft_p99_s: Option<f64>,
-    ttft_max_s: Option<f64>,
-    ttfa_mean_s: Option<f64>,
-    total_min_s: Option<f64>,
-    total_mean_s: Option<f64>,
-    total_max_s: Option<f64>,
-    speed_mean_tok_s: Option<f64>,
-    speed_p50_tok_s: Option<f64>,
-    speed_p5_tok_s: Option<f64>,
-    speed_p1_tok_s: Option<f64>,
-    speed_min_tok_s: Option<f64>,
-    server_speed_mean_tok_s: Option<f64>,
-    itl_p50_s: Option<f64>,
-    itl_p99_s: Option<f64>,
-    connect_max_s: Option<f64>,
-    system_tok_s: Option<f64>,
-    steady_tok_s: Option<f64>,
-    goodput_req_s: Option<f64>,
-    attainment: Option<f64>,
-    output_tokens: u64,
-    tokens_counted_by: Option<String>,
-    energy_j: Option<f64>,
-    j_per_token: Option<f64>,
-    net_j_per_token: Option<f64>,
-    energy_scope: Option<String>,
-    energy_coverage: Option<f64>,
-    watts_mean: Option<f64>,
-    watts_max: Option<f64>,
-    mhz_mean: Option<f64>,
-    rss_max_bytes: Option<u64>,
-    threads_max: Option<u64>,
-    descriptors_max: Option<u64>,
-    gpu_mean_watts: Option<f64>,
-    gpu_max_watts: Option<f64>,
-    gpu_mean_mhz: Option<f64>,
-    gpu_max_mhz: Option<f64>,
-}
+#[serde(transparent)]
+pub(crate) struct CycleRow(Row);
 
 impl CycleRow {
-    pub(crate) fn of(figures: &LevelMetrics, cycle: u32, users: u32, simulated: bool) -> Self {
-        let errors = figures.errors.iter().map(|(kind, n)| format!("{kind}:{n}"));
-        Self {
-            simulated,
-            cycle,
-            users,
-            ended: figures.ended.map(|end| end.to_string()),
-            started_s: figures.started_s,
-            duration_s: figures.duration_s,
-            requests: figures.requests,
-            failed: figures.failed,
-            cancelled: figures.cancelled,
-            error_rate: figures.error_rate,
-            errors: errors.collect::<Vec<_>>().join(" "),
-            ttft_mean_s: figures.ttft_s.mean,
-            ttft_p50_s: figures.ttft_s.p50,
-            ttft_p95_s: figures.ttft_s.p95,
-            ttft_p99_s: figures.ttft_s.p99,
-            ttft_max_s: figures.ttft_s.max,
-            ttfa_mean_s: figures.ttfa_s.mean,
-            total_min_s: figures.total_s.min,
-            total_mean_s: figures.total_s.mean,
-            total_max_s: figures.total_s.max,
-            speed_mean_tok_s: figures.speed_tok_s.mean,
-            speed_p50_tok_s: figures.speed_tok_s.p50,
-            speed_p5_tok_s: figures.speed_tok_s.p5,
-            speed_p1_tok_s: figures.speed_tok_s.p1,
-            speed_min_tok_s: figures.speed_tok_s.min,
-            server_speed_mean_tok_s: figures.server_speed_tok_s.mean,
-            itl_p50_s: figures.itl_s.p50,
-            itl_p99_s: figures.itl_s.p99,
-            connect_max_s: figures.connect_s.max,
-            system_tok_s: figures.system_tok_s,
-            steady_tok_s: figures.steady_tok_s,
-            goodput_req_s: figures.goodput_req_s,
-            attainment: figures.attainment,
-            output_tokens: figures.output_tokens,
-            tokens_counted_by: figures.tokens_counted_by.map(|by| by.to_string()),
-            energy_j: figures.energy_j,
-            j_per_token: figures.j_per_token,
-            net_j_per_token: figures.machine.net_j_per_token,
-            energy_scope: figures.machine.scope.clone(),
-            energy_coverage: figures.energy_coverage,
-            watts_mean: figures.machine.watts_mean,
-            watts_max: figures.machine.watts_max,
-            mhz_mean: figures.machine.mhz_mean,
-            rss_max_bytes: figures.machine.rss_max_bytes,
-            threads_max: figures.machine.threads_max,
-            descriptors_max: figures.machine.descriptors_max,
-            gpu_mean_watts: figures.gpu.and_then(|gpu| gpu.watts.mean),
-            gpu_max_watts: figures.gpu.and_then(|gpu| gpu.watts.max),
-            gpu_mean_mhz: figures.gpu.and_then(|gpu| gpu.mhz.mean),
-            gpu_max_mhz: figures.gpu.and_then(|gpu| gpu.mhz.max),
-        }
+    pub(crate) fn of(level: &LevelMetrics, cycle: u32, users: u32, simulated: bool) -> Self {
+        let errors = level.errors.iter().map(|(kind, n)| format!("{kind}:{n}"));
+        let errors = errors.collect::<Vec<_>>().join(" ");
+        let counted_by = level.tokens_counted_by.map(|by| by.to_string());
+        let cells = vec![
+            (10, "simulated", Cell::Yes(simulated)),
+            (20, "cycle", Cell::Whole(Some(cycle.into()))),
+            (30, "users", Cell::Whole(Some(users.into()))),
+            (
+                40,
+                "ended",
+                Cell::Text(level.ended.map(|end| end.to_string())),
+            ),
+            (50, "started_s", Cell::Number(level.started_s)),
+            (110, "errors", Cell::Text(Some(errors))),
+            (341, "tokens_counted_by", Cell::Text(counted_by)),
+            (400, "energy_scope", Cell::Text(level.machine.scope.clone())),
+        ];
+        Self(Row::of(Outlet::CyclesCsv, cells, |metric, shown| {
+            metric.of(level, shown.stat)
+        }))
     }
 }
 

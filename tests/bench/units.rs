@@ -258,10 +258,10 @@ fn record(id: u64, user: u32, round: u32, start: u64) -> RequestRecord {
         last_token: at(2_400),
         ended: Stamp(start + 2_400_000),
         chunks: 100,
-        thinking_chunks: 0,
+        thinking_chunks: Some(0),
         itl_us: vec![20_000, 99],
         connect_us: None,
-        retries: 0,
+        retries: Some(0),
         server: ServerFigures {
             output_tokens: Some(100),
             ..ServerFigures::default()

@@ -58,7 +58,7 @@ pub(crate) async fn screen(run: &str, view: &str) -> String {
         replay: Some(Box::new(open(&recorded(run)).unwrap())),
         ..Options::default()
     };
-    let dash = Dash::start(190, 120, options).await;
+    let dash = Dash::start(300, 120, options).await;
     dash.keys(&format!("<end>{view}")).await;
     dash.screen()
 }
@@ -115,11 +115,10 @@ async fn b_what_failed_brings_no_wait_and_no_throughput() {
         assert_eq!(level[key], Value::Null, "{key}");
     }
     assert_eq!(level["ttft_s"]["n"], 0);
-    // Where some fail, their tokens are not counted at full load either.
-    for level in summary("faulty")["cycles"].as_array().unwrap() {
-        let [system, steady] = ["system_tok_s", "steady_tok_s"].map(|key| level[key].as_f64());
-        assert!(steady.unwrap() < system.unwrap() * 1.25, "{level}");
-    }
+    // Where some fail, their tokens are not counted at full load either: with them it was 289.6.
+    let level = &summary("faulty")["cycles"][1];
+    let steady = level["steady_tok_s"].as_f64().unwrap();
+    assert!((steady - 105.8).abs() < 0.1, "{steady}");
 }
 
 /// One of nine fails after its first token: its wait is in no mean.

@@ -72,7 +72,7 @@ fn record(id: u64, cycle: u32, user: u32, sent: Stamp) -> RequestRecord {
         head: Some(Stamp(sent.0 + 300_000)),
         first_answer: Some(first),
         ended: Stamp(last.0 + 1000),
-        thinking_chunks: 0,
+        thinking_chunks: Some(0),
         itl_us: Vec::new(),
         server: ServerFigures {
             output_tokens: Some(200),

@@ -27,6 +27,7 @@ mod preview_lanes;
 mod preview_record;
 mod replay;
 mod runs;
+mod same_numbers;
 mod screens;
 #[path = "../support/story.rs"]
 mod story;

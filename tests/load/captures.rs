@@ -242,7 +242,7 @@ async fn check(
     };
     assert_eq!(outcome, expected.outcome, "{context}");
     assert_eq!(record.chunks, expected.chunks, "{context}");
-    assert_eq!(record.thinking_chunks, expected.thinking, "{context}");
+    assert_eq!(record.thinking_chunks, Some(expected.thinking), "{context}");
     assert_eq!(record.server.output_tokens, expected.tokens, "{context}");
     let stamps = [
         Some(record.sent),

@@ -176,10 +176,10 @@ pub(crate) fn answered(
         last_token: Some(at(last)),
         ended: at(last),
         chunks: tokens,
-        thinking_chunks: tokens / 4,
+        thinking_chunks: Some(tokens / 4),
         itl_us: vec![50_000, u64::from(tokens.saturating_sub(1))],
         connect_us: None,
-        retries: 0,
+        retries: Some(0),
         server: ServerFigures {
             prompt_tokens: Some(12),
             output_tokens: Some(u64::from(tokens)),
@@ -205,7 +205,7 @@ pub(crate) fn fail(record: &mut RequestRecord, kind: FailureKind, message: &str)
     record.first_answer = None;
     record.last_token = None;
     record.chunks = 0;
-    record.thinking_chunks = 0;
+    record.thinking_chunks = Some(0);
     record.itl_us.clear();
     record.server = ServerFigures::default();
     let message = message.to_owned();

@@ -1,48 +1,9 @@
-//! What the machine did, in the table and below it; nothing where nothing was measured.
+//! What the machine did, below the table; nothing where nothing was measured.
 
 use crate::headless::table::plain;
 use crate::metrics::bandwidth_limit::PhysicalLimit;
-use crate::metrics::level::machine::MachineFigures;
 use crate::metrics::level_energy::EnergySummary;
-use crate::metrics::summary::{LevelSummary, Summary};
-
-/// A column: its head, and its cell.
-type Column = (&'static str, fn(&MachineFigures) -> Option<String>);
-
-const COLUMNS: [Column; 5] = [
-    ("watts", |m| number(m.watts_mean, 1)),
-    ("MHz", |m| number(m.mhz_mean, 0)),
-    ("J/token", |m| number(m.gross_j_per_token, 3)),
-    ("net", |m| number(m.net_j_per_token, 3)),
-    ("RSS GB", |m| {
-        let least = m.partial.iter().any(|name| name == "rss_max_bytes");
-        let mark = if least { "≥" } else { "" };
-        number(m.rss_max_bytes.map(|bytes| bytes as f64 / 1e9), 2)
-            .map(|told| format!("{mark}{told}"))
-    }),
-];
-
-/// Adds the columns of which anything is known to `rows`, whose first one is the head.
-pub(super) fn add_columns(rows: &mut [Vec<String>], levels: &[LevelSummary]) {
-    for (head, cell) in COLUMNS {
-        let cells: Vec<Option<String>> = levels
-            .iter()
-            .map(|level| cell(&level.figures.machine))
-            .collect();
-        if cells.iter().all(Option::is_none) {
-            continue;
-        }
-        let cells = cells
-            .into_iter()
-            .map(|cell| cell.unwrap_or_else(|| "–".to_owned()));
-        for (row, cell) in rows
-            .iter_mut()
-            .zip(std::iter::once(head.to_owned()).chain(cells))
-        {
-            row.push(cell);
-        }
-    }
-}
+use crate::metrics::summary::Summary;
 
 /// The energy of the run and the physical limit, a line each.
 pub(super) fn lines(summary: &Summary) -> Vec<String> {

@@ -7,23 +7,10 @@ use unicode_width::UnicodeWidthStr;
 use crate::event::failures_in_words;
 use crate::headless::plain;
 use crate::metrics::bottleneck::sentences;
+use crate::metrics::metric::{Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::{LevelSummary, Summary};
+use crate::text::numbers::{UNKNOWN, decimal};
 
-/// The columns of the table.
-const HEAD: [&str; 12] = [
-    "users",
-    "requests",
-    "failed",
-    "tok/s mean",
-    "min",
-    "wait s mean",
-    "max",
-    "total s mean",
-    "max",
-    "system tok/s",
-    "steady",
-    "tokens",
-];
 /// Marks numbers that rest on chunks, since the server does not count tokens.
 const ABOUT: &str = "~";
 
@@ -37,7 +24,9 @@ pub(super) fn text(summary: &Summary) -> String {
     if summary.cycles.is_empty() {
         lines.push("No cycle was run.".to_owned());
     } else {
-        lines.extend(table(&summary.cycles));
+        lines.extend(table(&summary.cycles, Outlet::Printer));
+        lines.push(String::new());
+        lines.extend(table(&summary.cycles, Outlet::PrinterMore));
     }
     let about = summary
         .cycles
@@ -79,12 +68,36 @@ pub(super) fn text(summary: &Summary) -> String {
     text
 }
 
-fn table(levels: &[LevelSummary]) -> Vec<String> {
-    let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
-    rows.extend(levels.iter().map(row));
-    machine::add_columns(&mut rows, levels);
-    let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns)
+/// Whether a column is left out where no level knows it: what a machine, or a server, may not tell.
+fn is_optional(metric: &Metric, outlet: Outlet) -> bool {
+    let of_machine = matches!(
+        metric.unit,
+        Unit::Watts | Unit::Megahertz | Unit::JoulesPerToken | Unit::Bytes
+    );
+    of_machine || outlet == Outlet::PrinterMore
+}
+
+/// A row a level, below the heads of its columns.
+fn table(levels: &[LevelSummary], outlet: Outlet) -> Vec<String> {
+    let mut columns = shown(outlet);
+    columns.retain(|(metric, shown)| {
+        let mut values = levels.iter().map(|l| metric.of(&l.figures, shown.stat));
+        !is_optional(metric, outlet) || values.any(|value| value.is_some())
+    });
+    if columns.is_empty() {
+        return Vec::new();
+    }
+    let heads = columns.iter().map(|(_, shown)| shown.head.to_owned());
+    let users = std::iter::once("users".to_owned());
+    let mut rows: Vec<Vec<String>> = vec![users.chain(heads).collect()];
+    rows.extend(levels.iter().map(|level| {
+        let cells = columns.iter();
+        let cells = cells.map(|(metric, shown)| cell(metric, shown, level));
+        std::iter::once(level.users.to_string())
+            .chain(cells)
+            .collect()
+    }));
+    let widths: Vec<usize> = (0..=columns.len())
         .map(|column| {
             let cells = rows.iter().filter_map(|row| row.get(column));
             cells.map(|cell| cell.width()).max().unwrap_or(0)
@@ -100,29 +113,20 @@ fn table(levels: &[LevelSummary]) -> Vec<String> {
     rows.iter().map(aligned).collect()
 }
 
-fn row(level: &LevelSummary) -> Vec<String> {
-    let figures = &level.figures;
-    let about = figures.about();
-    let number = |value: Option<f64>, digits: usize| {
-        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+fn cell(metric: &Metric, shown: &Shown, level: &LevelSummary) -> String {
+    let level = &level.figures;
+    let Some(value) = metric.of(level, shown.stat) else {
+        return UNKNOWN.to_owned();
     };
-    let counted = |value: Option<f64>| {
-        value.map_or_else(|| "–".to_owned(), |value| format!("{about}{value:.1}"))
+    // What a process does not tell is left out of the sum.
+    let is_part = level.machine.partial.iter().any(|name| name == metric.key);
+    let mark = if is_part { "≥" } else { metric.about(level) };
+    let value = match metric.unit {
+        Unit::Share => value * 100.0,
+        Unit::Bytes => value / 1e9,
+        _ => value,
     };
-    vec![
-        level.users.to_string(),
-        figures.requests.to_string(),
-        figures.failed.to_string(),
-        counted(figures.speed_tok_s.mean),
-        counted(figures.speed_tok_s.min),
-        number(figures.ttft_s.mean, 2),
-        number(figures.ttft_s.max, 2),
-        number(figures.total_s.mean, 1),
-        number(figures.total_s.max, 1),
-        counted(figures.system_tok_s),
-        counted(figures.steady_tok_s),
-        format!("{about}{}", figures.output_tokens),
-    ]
+    format!("{mark}{}", decimal(value, shown.digits))
 }
 
 fn errors(levels: &[LevelSummary]) -> Vec<String> {

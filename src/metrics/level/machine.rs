@@ -11,6 +11,7 @@ use crate::metrics::peak_sum::ProcessTotals;
 
 /// What the machine did in a level. Figures over processes are of the server's processes together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MachineFigures {
     /// What power and energy cover: `gpu`, `soc`, `board`, `package`.
     pub scope: Option<String>,

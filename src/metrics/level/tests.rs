@@ -28,10 +28,10 @@ pub(in crate::metrics) fn answered(
         last_token: Some(at(last)),
         ended: at(last),
         chunks: tokens,
-        thinking_chunks: 0,
+        thinking_chunks: Some(0),
         itl_us: vec![],
         connect_us: None,
-        retries: 0,
+        retries: Some(0),
         server: ServerFigures {
             output_tokens: Some(u64::from(tokens)),
             ..ServerFigures::default()

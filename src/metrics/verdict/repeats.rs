@@ -11,6 +11,7 @@ const FAR: f64 = 0.1;
 
 /// What the repeats of a level say together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Repeats {
     /// How many there are.
     pub n: u64,

@@ -7,6 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{Outcome, RequestRecord, Stamp};
+use crate::metrics::metric;
+use crate::metrics::metric::{Outlet, Unit};
 use crate::tui::PaneContext;
 use crate::tui::panes::request_rows;
 use crate::tui::panes::request_rows::Entry;
@@ -116,7 +118,7 @@ fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Part> {
     };
     let end = Some(record.ended);
     let first = record.first_token.or(end);
-    let thought = record.thinking_chunks > 0;
+    let thought = record.thinking_chunks.is_some_and(|chunks| chunks > 0);
     let answers = if thought {
         record.first_answer
     } else {
@@ -228,33 +230,38 @@ fn side_by_side(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
 }
 
 fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
-    let at = |stamp: Option<Stamp>| {
-        let seconds = stamp.map(|s| s.since(record.sent));
-        text::seconds(seconds)
-    };
-    let thinking = u64::from(record.thinking_chunks);
+    let head = record.head.map(|head| head.since(record.sent));
     let gap = |p: f64| text::seconds(gap_s(&record.itl_us, p));
     let gaps = format!("{} median · {} longest", gap(0.5), gap(1.0));
-    let rows = [
-        ("sent", format!("{:.3} s into the run", record.sent.secs())),
-        ("answer's head", at(record.head)),
-        ("first byte", at(record.first_byte)),
-        ("first token", at(record.first_token)),
-        ("first answer", at(record.first_answer)),
-        ("in queue", text::seconds(record.queue_wait_s())),
-        ("token gaps", gaps),
+    let thinking = record.thinking_chunks;
+    let thinking = thinking.map(|chunks| format!(" · {chunks} of thinking"));
+    let chunks = format!("{}{}", record.chunks, thinking.unwrap_or_default());
+    let mut rows = vec![
         (
-            "chunks",
-            format!("{} · {thinking} of thinking", record.chunks),
+            0,
+            "sent",
+            format!("{:.3} s into the run", record.sent.secs()),
         ),
-        (
-            "connect",
-            text::seconds(record.connect_us.map(|us| us as f64 / 1e6)),
-        ),
-        ("prompt", format!("number {}", record.prompt)),
-        ("retries", record.retries.to_string()),
+        (1, "answer's head", text::seconds(head)),
+        (55, "token gaps", gaps),
+        (58, "chunks", chunks),
+        (80, "prompt", format!("number {}", record.prompt)),
     ];
-    let line = |(label, value): (&str, String)| {
+    rows.extend(
+        metric::shown(Outlet::Request)
+            .into_iter()
+            .map(|(metric, shown)| {
+                let value = metric.request.and_then(|of| of(record));
+                let told = match metric.unit {
+                    Unit::Seconds => text::seconds(value),
+                    Unit::Share => text::number(value.map(|share| share * 100.0), 0, " %"),
+                    _ => text::count(value.map(crate::text::numbers::floor_u64)),
+                };
+                (shown.place, shown.head, told)
+            }),
+    );
+    rows.sort_by_key(|(place, ..)| *place);
+    let line = |(_, label, value): (u16, &str, String)| {
         Line::from(vec![
             Span::styled(format!("{label:<LABEL$}"), theme.dim),
             Span::raw(value),

@@ -173,7 +173,7 @@ fn cells(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
         Span::raw(text::seconds(record.and_then(RequestRecord::ttfa_s))),
         Span::raw(text::seconds(record.and_then(RequestRecord::queue_wait_s))),
         Span::raw(text::seconds(Some(entry.duration_s(cx.now)))),
-        Span::raw(text::count(record.map(|r| u64::from(r.retries)))),
+        Span::raw(text::count(record.and_then(|r| r.retries).map(u64::from))),
         Span::styled(requests::state(cx, entry), entry.style(theme)),
     ]
 }

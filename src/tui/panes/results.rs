@@ -11,7 +11,9 @@ use crate::event::failures_in_words;
 use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::bottleneck::{sentences, why};
 use crate::metrics::findings::Findings;
-use crate::metrics::level::{LevelSummary, levels};
+use crate::metrics::level::{LevelMetrics, LevelSummary, levels};
+use crate::metrics::metric;
+use crate::metrics::metric::{Metric, Outlet, Unit};
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures;
@@ -24,22 +26,6 @@ use crate::tui::widgets::table;
 use crate::tui::widgets::table::{Column, View};
 use crate::tui::widgets::text;
 
-const COLUMNS: [Column; 14] = [
-    Column::words("", 1, 0),
-    Column::number("users", 5, 0),
-    Column::number("requests", 8, 3),
-    Column::number("failed", 6, 1),
-    Column::number("tok/s", 6, 0),
-    Column::number("p5", 6, 8),
-    Column::number("min", 6, 4),
-    Column::number("wait", 7, 0),
-    Column::number("p95", 7, 7),
-    Column::number("max", 7, 4),
-    Column::number("total", 7, 5),
-    Column::number("system", 6, 2),
-    Column::number("tokens", 6, 6),
-    Column::number("within limits", 13, 3),
-];
 /// The sentences of the findings that tell the best total and the best speed.
 const BEST: usize = 2;
 /// Least and largest height of the charts.
@@ -72,7 +58,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
             Constraint::Length(words),
         ])
         .areas(inner);
-        by_cycle(buf, cycles, cx, &COLUMNS, |cycle| cells(cx, cycle));
+        by_cycle(buf, cycles, cx, &columns(), |cycle| cells(cx, cycle));
         if !chart.is_empty() {
             let [speed, _, wait] = Layout::horizontal([
                 Constraint::Fill(1),
@@ -107,47 +93,77 @@ pub(super) fn by_cycle(
     });
 }
 
+/// How the cycle stands, its users, and the metrics of this pane.
+fn columns() -> Vec<Column> {
+    let metrics = metric::shown(Outlet::Results).into_iter();
+    let metrics = metrics.map(|(_, shown)| Column::number(shown.head, shown.width, shown.rank));
+    [Column::words("", 1, 0), Column::number("users", 5, 0)]
+        .into_iter()
+        .chain(metrics)
+        .collect()
+}
+
 fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
-    let theme = cx.theme;
-    let metrics = cycle.metrics(&cx.limits);
-    let (speeds, waits) = (metrics.speed_tok_s, metrics.ttft_s);
-    let tokens = match metrics.output_tokens {
-        0 if metrics.tokens_counted_by.is_none() => text::UNKNOWN.to_owned(),
-        tokens => format!("{}{}", metrics.about(), text::count(Some(tokens))),
-    };
-    let within = metrics.attainment;
-    let good = within.is_some_and(|share| share >= cx.limits.share);
-    let (sign, judged) = match within {
-        None => ("", theme.dim),
-        Some(_) if good => ("✔ ", theme.good),
-        Some(_) => ("✘ ", theme.bad),
-    };
-    let speed =
-        |v: Option<f64>| Span::styled(text::tok_s(v), Judged::speed(v, &cx.limits).style(theme));
-    let wait =
-        |v: Option<f64>| Span::styled(text::seconds(v), Judged::wait(v, &cx.limits).style(theme));
-    let failed = match metrics.failed {
-        0 => Span::styled("0", theme.dim),
-        n => Span::styled(format!("✘ {n}"), theme.bad),
-    };
-    let share = text::number(within.map(|share| share * 100.0), 0, " %");
+    let level = cycle.metrics(&cx.limits);
     let (mark, style) = cycles::mark(cx, cycle);
-    vec![
+    let metrics = metric::shown(Outlet::Results).into_iter();
+    let metrics = metrics.map(|(metric, shown)| {
+        let value = match metric.key {
+            // That of now while the cycle runs.
+            "system_tok_s" => figures::throughput(cx.run, cycle),
+            _ => metric.of(&level, shown.stat),
+        };
+        cell(cx, metric, value, &level)
+    });
+    let known = [
         Span::styled(mark, style),
         Span::raw(cycle.users.to_string()),
-        Span::raw(metrics.requests.to_string()),
-        failed,
-        speed(speeds.mean),
-        speed(speeds.p5),
-        speed(speeds.min),
-        wait(waits.mean),
-        wait(waits.p95),
-        wait(waits.max),
-        Span::raw(text::seconds(metrics.total_s.mean)),
-        Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
-        Span::raw(tokens),
-        Span::styled(format!("{sign}{share}"), judged),
-    ]
+    ];
+    known.into_iter().chain(metrics).collect()
+}
+
+fn cell(
+    cx: &PaneContext<'_>,
+    metric: &Metric,
+    value: Option<f64>,
+    level: &LevelMetrics,
+) -> Span<'static> {
+    let theme = cx.theme;
+    let whole = value.map(crate::text::numbers::floor_u64);
+    match (metric.key, metric.unit) {
+        ("speed_tok_s", _) => {
+            let judged = Judged::speed(value, &cx.limits);
+            Span::styled(text::tok_s(value), judged.style(theme))
+        }
+        ("ttft_s", _) => {
+            let judged = Judged::wait(value, &cx.limits);
+            Span::styled(text::seconds(value), judged.style(theme))
+        }
+        ("attainment", _) => within(cx, value),
+        ("failed", _) => match level.failed {
+            0 => Span::styled("0", theme.dim),
+            n => Span::styled(format!("✘ {n}"), theme.bad),
+        },
+        ("output_tokens", _) if level.tokens_counted_by.is_none() => Span::raw(text::UNKNOWN),
+        (_, Unit::Tokens) => Span::raw(format!("{}{}", metric.about(level), text::count(whole))),
+        (_, Unit::Requests) => Span::raw(whole.unwrap_or_default().to_string()),
+        (_, Unit::TokensPerSecond) => Span::raw(text::tok_s(value)),
+        (_, Unit::Seconds) => Span::raw(text::seconds(value)),
+        (_, Unit::Share) => Span::raw(text::number(value.map(|v| v * 100.0), 0, " %")),
+        _ => Span::raw(text::number(value, 2, "")),
+    }
+}
+
+/// The share of the requests that met both limits, and whether that is enough.
+fn within(cx: &PaneContext<'_>, attainment: Option<f64>) -> Span<'static> {
+    let theme = cx.theme;
+    let (sign, style) = match attainment {
+        None => ("", theme.dim),
+        Some(share) if share >= cx.limits.share => ("✔ ", theme.good),
+        Some(_) => ("✘ ", theme.bad),
+    };
+    let share = text::number(attainment.map(|share| share * 100.0), 0, " %");
+    Span::styled(format!("{sign}{share}"), style)
 }
 
 /// A column of a chart.

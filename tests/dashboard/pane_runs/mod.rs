@@ -207,7 +207,7 @@ pub(crate) fn record(
         first_byte: Some(Stamp(first - 1_000)),
         first_answer: Some(Stamp(first + step * 80)),
         ended: Stamp(last + 3_000),
-        thinking_chunks: 80,
+        thinking_chunks: Some(80),
         itl_us: vec![step, 196, step * 2, 1],
         server: ServerFigures {
             prompt_tokens: Some(26),
