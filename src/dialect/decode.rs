@@ -178,7 +178,10 @@ fn empty_message(ended: bool) -> String {
 impl Body {
     /// The text of one line, thinking first; a line that holds any is a token.
     fn line(&mut self, line: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
-        self.begun |= !line.is_empty();
+        if line.is_empty() {
+            return Ok(());
+        }
+        self.begun = true;
         let Piece {
             thinking,
             answer,

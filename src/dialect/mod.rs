@@ -80,8 +80,8 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// The body of a timed request.
     fn body(&self, model: &str, prompt: &str, plan: &Plan) -> Vec<u8>;
 
-    /// Reads a line of a streamed answer; it notes in `finish` what the server says of the whole answer. This is
-    /// the timed path: nothing may be allocated for a token.
+    /// Reads a line of a streamed answer, never an empty one; it notes in `finish` what the server says of the whole
+    /// answer. This is the timed path: nothing may be allocated for a token.
     fn read_line<'a>(&self, line: &'a [u8], finish: &mut Finish) -> Result<Piece<'a>, WireError>;
 
     /// Brings `model` into the server's memory; the server's own load time, seconds, where it tells. None where

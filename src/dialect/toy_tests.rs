@@ -71,7 +71,7 @@ impl Dialect for Toy {
             finish.reason = Some("stop".to_owned());
             finish.figures.output_tokens = count.parse().ok();
             piece.end = Some(End::Stream);
-        } else if !text.is_empty() {
+        } else {
             piece.answer = Some(Text::Plain(text));
         }
         Ok(piece)

@@ -227,17 +227,17 @@ mod tests {
         };
         assert_eq!(board.in_flight(), [expected]);
         append(&mut slot.answer(), "hm", true, 0, false);
-        let gallery = AnswerCache::default();
-        gallery.show(&Arc::new(board));
+        let answers = AnswerCache::default();
+        answers.show(&Arc::new(board));
         assert_eq!(
-            gallery.look(7, |answer| answer.text.clone()).as_deref(),
+            answers.look(7, |answer| answer.text.clone()).as_deref(),
             Some("hm")
         );
         let answer = slot.end();
-        assert_eq!(gallery.look(7, |answer| answer.text.clone()), None);
-        gallery.keep(7, Arc::new(answer));
+        assert_eq!(answers.look(7, |answer| answer.text.clone()), None);
+        answers.keep(7, Arc::new(answer));
         assert_eq!(
-            gallery.look(7, |answer| answer.text.clone()).as_deref(),
+            answers.look(7, |answer| answer.text.clone()).as_deref(),
             Some("hm")
         );
     }

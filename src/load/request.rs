@@ -65,7 +65,7 @@ pub(crate) struct RequestContext {
     /// Where they are reported.
     pub(crate) reporter: Reporter,
     /// Where their answers can be looked at.
-    pub(crate) gallery: Arc<AnswerCache>,
+    pub(crate) answers: Arc<AnswerCache>,
     /// Whether the server is in this process, and needs descriptors of it.
     pub(crate) serves_itself: bool,
     /// The next request's id.
@@ -90,26 +90,26 @@ pub(crate) struct RequestSpec {
 pub(crate) struct UserSlot {
     pub(crate) connection: Option<Connection>,
     pub(crate) slot: Arc<Slot>,
-    pub(crate) tally: TokenStats,
+    pub(crate) tokens: TokenStats,
 }
 
 impl RequestContext {
-    /// Sends one request from `seat` and reads its answer to the end. Never fails: what goes wrong is
+    /// Sends one request from `user_slot` and reads its answer to the end. Never fails: what goes wrong is
     /// in the record.
     pub(crate) async fn ask(
         &self,
-        seat: &mut UserSlot,
-        job: RequestSpec,
+        user_slot: &mut UserSlot,
+        spec: RequestSpec,
         cancel: &CancellationToken,
     ) -> RequestRecord {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        seat.slot.begin(id);
+        user_slot.slot.begin(id);
         let now = self.reporter.clock().now();
-        let mut record = blank(id, job, now);
-        if job.announce {
+        let mut record = blank(id, spec, now);
+        if spec.announce {
             let RequestSpec {
                 cycle, user, round, ..
-            } = job;
+            } = spec;
             self.reporter.fact_at(
                 now,
                 EventKind::RequestStarted {
@@ -121,8 +121,8 @@ impl RequestContext {
             );
         }
         loop {
-            seat.tally.clear();
-            let result = self.attempt(seat, job, cancel, &mut record).await;
+            user_slot.tokens.clear();
+            let result = self.attempt(user_slot, spec, cancel, &mut record).await;
             record.ended = record.ended.max(record.sent);
             match result {
                 Err(AttemptError::Stale(_)) if record.retries == Some(0) => {
@@ -145,44 +145,44 @@ impl RequestContext {
             }
             break;
         }
-        let answer = Arc::new(seat.slot.end());
-        if job.announce {
-            self.gallery.keep(id, Arc::clone(&answer));
+        let answer = Arc::new(user_slot.slot.end());
+        if spec.announce {
+            self.answers.keep(id, Arc::clone(&answer));
         }
         record.answer = Some(answer);
-        let tally = &mut seat.tally;
-        record.first_token = tally.first_token;
-        record.first_answer = tally.first_answer;
-        record.last_token = tally.last_token;
-        record.chunks = tally.chunks;
-        record.thinking_chunks = Some(tally.thinking_chunks);
-        record.itl_us = tally.gaps();
+        let tokens = &mut user_slot.tokens;
+        record.first_token = tokens.first_token;
+        record.first_answer = tokens.first_answer;
+        record.last_token = tokens.last_token;
+        record.chunks = tokens.chunks;
+        record.thinking_chunks = Some(tokens.thinking_chunks);
+        record.itl_us = tokens.gaps();
         record
     }
 
     /// One attempt: on a kept connection, else on a new one, which is kept if it can be.
     async fn attempt(
         &self,
-        seat: &mut UserSlot,
-        job: RequestSpec,
+        user_slot: &mut UserSlot,
+        spec: RequestSpec,
         cancel: &CancellationToken,
         record: &mut RequestRecord,
     ) -> Result<Finish, AttemptError> {
         let began = Instant::now();
         record.sent = self.reporter.clock().stamp(began);
         let mut timers = Timers::new(self.timeouts, began);
-        let mut connection = match seat.connection.take() {
+        let mut connection = match user_slot.connection.take() {
             Some(connection) => connection,
             None => self.connect(&mut timers, cancel, record).await?,
         };
         let attempt = Attempt {
             load: self,
             connection: &mut connection,
-            job,
+            spec,
             cancel,
         };
         let result = attempt
-            .run(&seat.slot, &mut seat.tally, &mut timers, record)
+            .run(&user_slot.slot, &mut user_slot.tokens, &mut timers, record)
             .await;
         record.sent = connection.sent().unwrap_or(record.sent);
         if result.is_err() {
@@ -196,7 +196,7 @@ impl RequestContext {
             Err(_) => false,
         };
         if whole && connection.is_reusable().await {
-            seat.connection = Some(connection);
+            user_slot.connection = Some(connection);
         }
         result
     }
@@ -283,7 +283,7 @@ impl From<WireError> for AttemptError {
 struct Attempt<'a> {
     load: &'a RequestContext,
     connection: &'a mut Connection,
-    job: RequestSpec,
+    spec: RequestSpec,
     cancel: &'a CancellationToken,
 }
 
@@ -292,7 +292,7 @@ impl Attempt<'_> {
     async fn run(
         mut self,
         slot: &Slot,
-        tally: &mut TokenStats,
+        tokens: &mut TokenStats,
         timers: &mut Timers,
         record: &mut RequestRecord,
     ) -> Result<Finish, AttemptError> {
@@ -307,12 +307,12 @@ impl Attempt<'_> {
             };
             return Err(failed(FailureKind::Http(status.as_u16()), message).into());
         }
-        self.stream(&mut body, slot, tally, timers, record).await
+        self.stream(&mut body, slot, tokens, timers, record).await
     }
 
     /// Sends the request, waits for the head of the answer.
     async fn head(&mut self, timers: &mut Timers) -> Result<Response<Incoming>, AttemptError> {
-        let request = self.load.request(self.job.prompt)?;
+        let request = self.load.request(self.spec.prompt)?;
         let was_used = self.connection.is_used();
         let answer = tokio::select! {
             biased;
@@ -336,7 +336,7 @@ impl Attempt<'_> {
         &mut self,
         body: &mut Incoming,
         slot: &Slot,
-        tally: &mut TokenStats,
+        tokens: &mut TokenStats,
         timers: &mut Timers,
         record: &mut RequestRecord,
     ) -> Result<Finish, AttemptError> {
@@ -347,35 +347,35 @@ impl Attempt<'_> {
                 self.end_of_body(body).await;
                 break;
             }
-            let Some(bytes) = self.next(body, timers, tally.last_token).await? else {
+            let Some(bytes) = self.next(body, timers, tokens.last_token).await? else {
                 break;
             };
             let at = self.connection.read().unwrap_or(sent);
             record.first_byte = record.first_byte.or(Some(at));
-            let had_token = tally.first_token.is_some();
+            let had_token = tokens.first_token.is_some();
             let mut arrivals = Arrivals {
-                tally,
+                tally: tokens,
                 answer: slot.answer(),
                 at,
                 sent,
-                times: self.job.times,
+                times: self.spec.times,
             };
             let fed = decoder.feed(&bytes, &mut arrivals);
             drop(arrivals);
             record.ended = at;
-            slot.publish(tally.chunks, tally.is_thinking());
-            if !had_token && tally.first_token.is_some() {
-                self.announce(tally, record.id, sent);
+            slot.publish(tokens.chunks, tokens.is_thinking());
+            if !had_token && tokens.first_token.is_some() {
+                self.announce(tokens, record.id, sent);
             }
             fed?;
         }
         let at = record.ended;
         let mut arrivals = Arrivals {
-            tally,
+            tally: tokens,
             answer: slot.answer(),
             at,
             sent,
-            times: self.job.times,
+            times: self.spec.times,
         };
         Ok(decoder.finish(&mut arrivals)?)
     }
@@ -445,11 +445,11 @@ impl Attempt<'_> {
         Ok(error_message(&read))
     }
 
-    fn announce(&self, tally: &TokenStats, id: u64, sent: Stamp) {
-        if let Some(at) = tally.first_token.filter(|_| self.job.announce) {
+    fn announce(&self, tokens: &TokenStats, id: u64, sent: Stamp) {
+        if let Some(at) = tokens.first_token.filter(|_| self.spec.announce) {
             let ttft_us = at.0.saturating_sub(sent.0);
-            let thinking = tally.first_thinking;
-            let cycle = self.job.cycle;
+            let thinking = tokens.first_thinking;
+            let cycle = self.spec.cycle;
             self.load.reporter.fact_at(
                 at,
                 EventKind::FirstToken {
@@ -463,13 +463,13 @@ impl Attempt<'_> {
     }
 }
 
-fn blank(id: u64, job: RequestSpec, now: Stamp) -> RequestRecord {
+fn blank(id: u64, spec: RequestSpec, now: Stamp) -> RequestRecord {
     RequestRecord {
         id,
-        cycle: job.cycle,
-        user: job.user,
-        round: job.round,
-        prompt: job.prompt,
+        cycle: spec.cycle,
+        user: spec.user,
+        round: spec.round,
+        prompt: spec.prompt,
         sent: now,
         head: None,
         first_byte: None,

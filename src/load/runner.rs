@@ -185,7 +185,7 @@ impl<W: MachineWatch> Runner<W> {
     ) {
         let users = crate::text::numbers::u32_of(connections.len());
         let board = Arc::new(InFlightRequests::new(users));
-        self.load.gallery.show(&board);
+        self.load.answers.show(&board);
         let began = Instant::now();
         let paused_before = self.paused.borrow().spent(began);
         let shape = self.plan.shape;

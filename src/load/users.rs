@@ -51,18 +51,18 @@ impl User {
         connection: Option<Connection>,
         max_tokens: Option<u32>,
     ) -> Score {
-        let tally = TokenStats::with_capacity(max_tokens.unwrap_or(UNLIMITED));
-        let mut seat = UserSlot {
+        let tokens = TokenStats::with_capacity(max_tokens.unwrap_or(UNLIMITED));
+        let mut user_slot = UserSlot {
             connection,
             slot,
-            tally,
+            tokens,
         };
         let mut score = Score::default();
         let mut round = 0;
         let mut failures = 0;
         while self.may_ask(round, failures).await {
             break_down_if_told(self.cycle);
-            let job = RequestSpec {
+            let spec = RequestSpec {
                 cycle: self.cycle,
                 user: self.number,
                 round,
@@ -71,7 +71,7 @@ impl User {
                 times: self.number == 0 && round == 0,
                 announce: true,
             };
-            let record = self.load.ask(&mut seat, job, &self.cancel).await;
+            let record = self.load.ask(&mut user_slot, spec, &self.cancel).await;
             score.count(&record, self.limits);
             failures = record.failure().map_or(0, |_| failures + 1);
             self.load

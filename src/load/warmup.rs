@@ -36,13 +36,13 @@ pub(crate) async fn warm_up(
             Err(error) => return Err(format!("the model could not be loaded: {error}")),
         }
     }
-    let mut seat = UserSlot {
+    let mut user_slot = UserSlot {
         connection: None,
         slot: Arc::default(),
-        tally: TokenStats::default(),
+        tokens: TokenStats::default(),
     };
     for number in 1..=warmup {
-        let job = RequestSpec {
+        let spec = RequestSpec {
             cycle: u32::MAX,
             user: 0,
             round: 0,
@@ -53,7 +53,7 @@ pub(crate) async fn warm_up(
         if !may_go_on(&mut paused, &cancel).await {
             break;
         }
-        let record = load.ask(&mut seat, job, &cancel).await;
+        let record = load.ask(&mut user_slot, spec, &cancel).await;
         if cancel.is_cancelled() {
             break;
         }

@@ -12,16 +12,16 @@ use crate::session::{AnswerText, SessionEvent};
 /// Sends on what came of the watched answer since the last time.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerPump {
-    gallery: Arc<AnswerCache>,
+    answers: Arc<AnswerCache>,
     watched: Option<u64>,
     sent: Option<usize>,
 }
 
 impl AnswerPump {
     /// Another run, other answers.
-    pub(crate) fn show(&mut self, gallery: Arc<AnswerCache>) {
+    pub(crate) fn show(&mut self, answers: Arc<AnswerCache>) {
         *self = Self {
-            gallery,
+            answers,
             ..Self::default()
         };
     }
@@ -43,7 +43,7 @@ impl AnswerPump {
         let Some(id) = self.watched else { return };
         let from = self.sent.unwrap_or(0);
         let Some((parts, end)) = self
-            .gallery
+            .answers
             .look(id, |answer| (parts_from(answer, from), answer.text.len()))
         else {
             return;

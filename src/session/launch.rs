@@ -28,7 +28,7 @@ const COMMANDS: usize = 64;
 /// A run that goes on.
 pub(crate) struct Running {
     pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) gallery: Arc<AnswerCache>,
+    pub(crate) answers: Arc<AnswerCache>,
     reporter: WeakReporter,
 }
 
@@ -78,14 +78,14 @@ pub(crate) async fn start(
     }
     make_room(most_users, serves_itself, &reporter);
     let weak = reporter.downgrade();
-    let gallery = Arc::<AnswerCache>::default();
+    let answers = Arc::<AnswerCache>::default();
     let monitors = monitors.map(|setup| {
         Monitors::start(
             setup,
             dialect,
             &target,
             reporter.clone(),
-            Arc::clone(&gallery),
+            Arc::clone(&answers),
         )
     });
     let watching = monitors.as_ref().map(Monitors::watching);
@@ -103,7 +103,7 @@ pub(crate) async fn start(
         bodies: plan.prompts.iter().map(body).collect(),
         timeouts: plan.timeouts,
         reporter,
-        gallery: Arc::clone(&gallery),
+        answers: Arc::clone(&answers),
         serves_itself,
         next_id: AtomicU64::new(request),
     });
@@ -139,7 +139,7 @@ pub(crate) async fn start(
     };
     let running = Running {
         commands,
-        gallery,
+        answers,
         reporter: weak,
     };
     Ok((running, over))

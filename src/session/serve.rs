@@ -247,7 +247,7 @@ impl Worker {
         match self.begin(model, begin).await {
             Err(error) => tell(&self.news, not_started(error)).await,
             Ok((running, over)) => {
-                self.pump.show(Arc::clone(&running.gallery));
+                self.pump.show(Arc::clone(&running.answers));
                 self.running = Some(running);
                 let (news, inner) = (self.news.clone(), self.inner.clone());
                 let reports = self.options.reports;

@@ -1,5 +1,5 @@
-//! One answer on its way out: tokens become lines when they are due, faults strike at their token,
-//! and the last line closes it.
+//! One answer as it is sent: tokens become lines when they are due, a fault comes after its token,
+//! and the last line ends the answer.
 
 use crate::sim::draft::Extent;
 use crate::sim::fault::FaultKind;
@@ -16,17 +16,17 @@ use std::time::Duration;
 
 /// What Ollama says when its model dies in the middle of an answer.
 const DIED: &str = "an error was encountered while running the model: unexpected EOF";
-/// A line that is no JSON.
+/// A line that is not JSON.
 const GARBAGE: &str = "{\"model\": simulated garbage, this line is no JSON";
 
-/// Everything that was known of an answer before its first token.
+/// What is known of an answer before its first token.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The endpoint.
     pub(super) style: Style,
     /// The model's name, as the client wrote it.
     pub(super) model: String,
-    /// How much is said.
+    /// How long it is.
     pub(super) extent: Extent,
     /// The seed of the words.
     pub(super) words: u64,
@@ -38,7 +38,7 @@ pub(super) struct Plan {
     pub(super) prompt_tokens: u32,
     /// Slot given → first token.
     pub(super) prefill: Duration,
-    /// What strikes it inside, and after how many tokens.
+    /// The fault inside it, and after how many tokens.
     pub(super) fault: Option<(FaultKind, u32)>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An answer of which nothing was said yet.
+    /// An answer before its first token.
     pub(super) fn new(plan: Plan, ticket: Ticket) -> Self {
         Self {
             lines: Lines::new(plan.style, &plan.model),

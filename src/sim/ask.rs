@@ -1,4 +1,4 @@
-//! What a client asks of `/api/chat` and `/api/generate`, and how it is told what is wrong with it.
+//! Requests to `/api/chat` and `/api/generate`, and the errors that Ollama answers bad ones with.
 
 use crate::sim::model_store::Keep;
 use crate::sim::reply::Refusal;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A request for an answer; what the simulator has no use for is ignored.
+/// A request for an answer; options that the simulator does not need are ignored.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct CompletionRequest {
     /// The model's name.

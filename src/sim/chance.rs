@@ -9,7 +9,7 @@ use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 pub(super) struct Chance(SplitMix64);
 
 impl Chance {
-    /// The chance of one thing (say, request 17) under a seed.
+    /// The numbers for one thing (say, request 17) under a seed.
     pub(super) fn new(seed: u64, thing: u64) -> Self {
         let mixed = Self::seeded(seed).next() ^ thing.wrapping_mul(0xd1b5_4a32_d192_ed03);
         let mut chance = Self::seeded(mixed);
@@ -26,17 +26,17 @@ impl Chance {
         self.0.next_u64()
     }
 
-    /// 0 to 1, without 1.
+    /// From 0 to just below 1.
     pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Evenly between two numbers.
+    /// Uniform between two numbers.
     pub(super) fn between(&mut self, [from, to]: [f64; 2]) -> f64 {
         from + (to - from) * self.unit()
     }
 
-    /// One of `n` (which is above 0), as an index.
+    /// An index below `n`, which is above 0.
     pub(super) fn index(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % (n.max(1) as u64)).unwrap_or(0)
     }

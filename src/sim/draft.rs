@@ -1,5 +1,5 @@
-//! What chance decides about one request before it starts: how long its answer is, how much of it
-//! is thinking, how fast it comes. All of it from the seed and the request's number.
+//! What is drawn for a request before it starts: how long its answer is, how much of it is thinking,
+//! how fast it comes. All of it follows from the seed and the request's number.
 
 use crate::sim::chance::Chance;
 use crate::sim::engine::Job;
@@ -7,7 +7,7 @@ use crate::sim::profile::Profile;
 use crate::text::numbers::{floor_u64, u32_of};
 use std::time::Duration;
 
-/// The unclipped fate of one request.
+/// What is drawn for one request, before limits.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Draft {
     /// Tokens of the whole answer of a thinking model.
@@ -24,7 +24,7 @@ pub(super) struct Draft {
     pub(super) words: u64,
 }
 
-/// How an answer ends and what it is made of.
+/// How long an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
     /// Tokens in all.
@@ -36,7 +36,7 @@ pub(super) struct Extent {
 }
 
 impl Draft {
-    /// The fate of request number `nth`.
+    /// What is drawn for request number `nth`.
     pub(super) fn new(profile: &Profile, seed: u64, nth: u64) -> Self {
         let mut chance = Chance::new(seed, nth);
         let answer = &profile.answer;
@@ -56,7 +56,7 @@ impl Draft {
         }
     }
 
-    /// The answer, if the model thinks or not and the client limits its tokens or not.
+    /// The answer's length for a model that thinks or not, under the client's limit.
     pub(super) fn extent(&self, thinks: bool, limit: Option<u32>) -> Extent {
         let thinking = if thinks { self.thinking } else { 0 };
         let whole = if thinks {
@@ -72,8 +72,8 @@ impl Draft {
         }
     }
 
-    /// The same words and length as another draft, at its own speed and wait: what a client's
-    /// seed means.
+    /// The words and length of another draft at its own speed and wait: a client's seed decides
+    /// only what is said.
     pub(super) fn saying(self, other: &Self) -> Self {
         Self {
             length: other.length,

@@ -1,6 +1,6 @@
 //! The model behind the server, as a state machine over plain instants: a queue before slots,
-//! prefill, then tokens at a speed that all busy slots share. It sleeps nowhere and knows no
-//! socket; who drives it says what time it is.
+//! prefill, then tokens at a speed that depends on how many slots are busy. It never sleeps and
+//! knows no socket; its caller passes the time.
 //!
 //! ```text
 //! submit ─> waiting (FIFO) ─> prefilling ─> decoding ─> done

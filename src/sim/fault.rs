@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What goes wrong.
+/// The kind of a fault.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames,
 )]
@@ -13,7 +13,7 @@ pub enum FaultKind {
     Cut,
     /// The answer stops coming; the connection stays open.
     Stall,
-    /// A line that is no JSON stands between the tokens; the answer goes on.
+    /// A line that is not JSON comes between the tokens; the answer continues.
     Garbage,
     /// An error object ends the stream.
     Error,
@@ -47,14 +47,13 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Each how many requests; 1 is every request.
     pub every: u32,
-    /// After how many tokens, for those that strike inside an answer. An answer that is shorter
-    /// is struck at its end.
+    /// After how many tokens, for those that come inside an answer; at the end of a shorter one.
     pub after: u32,
     /// How late, seconds, for `slow-header`; the time scale shortens it.
     pub delay_s: f64,
 }
 
-/// Why a text is no fault.
+/// Why a text is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("fault “{text}”: {}", problems.join("; "))]
 pub struct FaultError {

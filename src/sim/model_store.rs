@@ -1,5 +1,5 @@
-//! The models of the server: which are there, which are loaded, and until when. Instants are
-//! given; loading takes its time by saying when it will be over.
+//! The models of the server: which are installed, which are loaded, and until when. The caller passes
+//! the time; a load returns the instant at which it will be over.
 
 use crate::sim::chance::Chance;
 use crate::sim::profile::{ModelSpec, Profile};
@@ -11,7 +11,7 @@ pub(super) const DEFAULT_CONTEXT: u64 = 4096;
 /// How long a model stays after its last use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// This long. Not shortened by the time scale: it is a wish of the client, on its clock.
+    /// This long, on the client's clock: the time scale does not shorten it.
     For(Duration),
     /// Until it is unloaded.
     Forever,

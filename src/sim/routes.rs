@@ -1,4 +1,4 @@
-//! Which path is answered by whom.
+//! The paths and what answers them.
 
 use crate::sim::catalog::{ps, show, tags};
 use crate::sim::complete::{Stop, complete};

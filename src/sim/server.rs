@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 /// Why a simulator could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
-    /// The profile is no good.
+    /// The profile is invalid.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The time scale is no good.
+    /// The time scale is out of range.
     #[error("the time scale must be between 0.001 and 1000000, not {0}")]
     TimeScale(f64),
     /// The port is taken, or may not be used.
@@ -91,7 +91,7 @@ impl Drop for Simulator {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
-            // It ended in any case; a panic of it was told by the hook.
+            // A panic of the thread was already reported by the hook.
             let _ = thread.join();
         }
     }

@@ -1,6 +1,6 @@
 //! What all connections of one simulator share: the engine and its clock, the models, the count of
-//! requests. One task, [`drive`], lets the engine's time pass and tells each request how many of
-//! its tokens are due; connections only count up and never see the engine.
+//! requests. One task, [`drive`], advances the engine and publishes for each request how many of its
+//! tokens are due; connections read that number and never see the engine.
 
 use crate::sim::SimConfig;
 use crate::sim::engine::{Due, Engine, Full, Job, JobId};
@@ -72,7 +72,7 @@ struct Core {
     dues: Vec<Due>,
 }
 
-/// How many tokens of a request are due, and who wants to know.
+/// How many tokens of a request are due, and the task that waits for them.
 #[derive(Debug, Default)]
 struct Delivery {
     due: AtomicU32,
@@ -180,7 +180,7 @@ impl Core {
     }
 }
 
-/// Lets time pass in the engine until the token is cancelled. The timer's grain is a millisecond,
+/// Advances the engine until the token is canceled. The timer's grain is a millisecond,
 /// so at high rates many tokens are handed out at one wake, each still a chunk of its own.
 pub(super) async fn drive(server: Arc<SharedState>, stop: CancellationToken) {
     let timer = sleep_until(Instant::now());

@@ -1,10 +1,10 @@
-//! Prometheus pages: all dialects, and exporters that are slow, broken or huge.
+//! Prometheus pages: all kinds, and exporters that are slow, broken or huge.
 
 use std::net::TcpListener;
 use std::time::Duration;
 
 use tokometer::event::{GpuSample, PowerScope, ProcessSample, ServerSample};
-use tokometer::probe::exporter::{Dialect, Exporter, Page, dialects};
+use tokometer::probe::exporter::{Exporter, ExporterKind, Page, kinds};
 use tokometer::probe::gpu::ServerPids;
 use tokometer::probe::server::ServerState;
 use tokometer::probe::source::{Fault, FaultKind, Observation, Pace, Source};
@@ -236,7 +236,7 @@ fn pages_do_not_depend_on_the_pieces() {
     }
     let mut page = Page::new(|_| true);
     page.feed(DCGM.as_bytes());
-    assert_eq!(dialects(&page.finish()), [Dialect::Dcgm]);
+    assert_eq!(kinds(&page.finish()), [ExporterKind::Dcgm]);
 }
 
 #[test]

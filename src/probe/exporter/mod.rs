@@ -3,13 +3,13 @@
 //! The exporter is recognized by the names of its metrics (`dialect`); units are converted; a sample
 //! that the exporter does not renew grows old, and says so.
 
-mod dialect;
+mod kind;
 mod text;
 
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-pub use dialect::{Dialect, dialects};
+pub use kind::{ExporterKind, kinds};
 pub use text::{Metric, Page};
 
 use crate::event::{GpuSample, ProcessSample};
@@ -65,7 +65,7 @@ impl Exporter {
             Some(fetch) => fetch,
             None => Fetch::new()?,
         };
-        let mut page = Page::new(dialect::is_known);
+        let mut page = Page::new(kind::is_known);
         let fetched = fetch.get(&self.url, |bytes| page.feed(bytes));
         self.fetch = Some(fetch);
         fetched?;
@@ -82,7 +82,7 @@ impl Source for Exporter {
         let metrics = self.page()?;
         let seen = self.memory.observations(&self.url, &metrics);
         if seen.is_empty() {
-            let found = dialects(&metrics);
+            let found = kinds(&metrics);
             let why = if found.is_empty() {
                 format!("{} is no page of a known exporter", self.url)
             } else {
@@ -99,7 +99,7 @@ impl Memory {
         let now = Instant::now();
         let clock = SystemTime::now().duration_since(UNIX_EPOCH);
         let clock_s = clock.map(|since| since.as_secs_f64()).ok();
-        let mut seen: Vec<Observation> = dialect::devices(metrics)
+        let mut seen: Vec<Observation> = kind::devices(metrics)
             .into_iter()
             .map(|device| {
                 let told = device.at_s.zip(clock_s).map(|(at, clock)| clock - at);
@@ -114,7 +114,7 @@ impl Memory {
         if !processes.is_empty() {
             seen.push(Observation::Processes(processes));
         }
-        seen.extend(dialect::server(metrics).map(|mut server| {
+        seen.extend(kind::server(metrics).map(|mut server| {
             url.clone_into(&mut server.source);
             Observation::Server(server)
         }));
@@ -138,7 +138,7 @@ impl Memory {
     /// ids: their rows have id 0.
     fn processes(&mut self, metrics: &[Metric], now: Instant) -> Vec<ProcessSample> {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        let vllm = dialects(metrics).contains(&Dialect::Vllm);
+        let vllm = kinds(metrics).contains(&ExporterKind::Vllm);
         for metric in metrics.iter().filter(|metric| metric.value.is_finite()) {
             let group = metric.label("groupname");
             if let (Some(group), Some(figure)) = (group, metric.name.strip_prefix(GROUP)) {

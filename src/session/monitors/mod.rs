@@ -101,7 +101,7 @@ impl Monitors {
         dialect: &'static dyn Dialect,
         target: &Target,
         reporter: Reporter,
-        gallery: Arc<AnswerCache>,
+        answers: Arc<AnswerCache>,
     ) -> Self {
         let load = Load::default();
         setup.target.clone_from(&target.url);
@@ -113,7 +113,7 @@ impl Monitors {
         let worker = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("monitors".to_owned())
-            .spawn(move || worker.work(setup, &load, &gallery));
+            .spawn(move || worker.work(setup, &load, &answers));
         let thread = match thread {
             Ok(thread) => Some(thread),
             Err(error) => {
@@ -258,7 +258,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, setup: Setup, load: &Load, gallery: &AnswerCache) {
+    fn work(&self, setup: Setup, load: &Load, answers: &AnswerCache) {
         let clock = self.lock().reporter.as_ref().map(Reporter::clock);
         let Some(clock) = clock else { return };
         let tick = setup.places.tick;
@@ -274,7 +274,7 @@ impl Shared {
         let mut watch = Sampler::start(clock, tick, made.sources);
         loop {
             let goes_on = self.wait();
-            load.set(gallery.in_flight());
+            load.set(answers.in_flight());
             let seen = watch.take();
             let statuses = watch.status();
             let mut state = self.lock();

@@ -23,7 +23,7 @@ use crate::text::numbers::floor_u64;
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Dialect {
+pub enum ExporterKind {
     /// NVIDIA's dcgm-exporter.
     Dcgm,
     /// `nvidia_gpu_exporter`.
@@ -41,7 +41,7 @@ pub enum Dialect {
     LlamaServer,
 }
 
-impl Dialect {
+impl ExporterKind {
     fn prefix(self) -> &'static str {
         match self {
             Self::Dcgm => "DCGM_FI_",
@@ -65,12 +65,12 @@ pub(crate) fn is_known(name: &str) -> bool {
     if name.starts_with("node_") {
         return NODE.iter().any(|prefix| name.starts_with(prefix));
     }
-    name.starts_with("process_") || Dialect::iter().any(|d| name.starts_with(d.prefix()))
+    name.starts_with("process_") || ExporterKind::iter().any(|d| name.starts_with(d.prefix()))
 }
 
-/// The exporters that speak on a page.
-pub fn dialects(metrics: &[Metric]) -> Vec<Dialect> {
-    Dialect::iter()
+/// The exporters whose metrics are on a page.
+pub fn kinds(metrics: &[Metric]) -> Vec<ExporterKind> {
+    ExporterKind::iter()
         .filter(|d| {
             metrics
                 .iter()
