@@ -24,18 +24,17 @@ const MET: u8 = 3;
 /// The flags of `compare`.
 #[derive(Debug, Args, Clone)]
 pub struct CompareArgs {
-    /// The runs: paths, names, the beginning of a name, or `latest`; differences are against the first
+    /// Runs: paths, names, the beginning of a name, or `latest`; the first is the baseline
     #[arg(value_name = "RUN", num_args = 2.., required = true)]
     pub runs: Vec<String>,
-    /// The comparison as JSON
+    /// Print the comparison as JSON
     #[arg(long)]
     pub json: bool,
-    /// Write it below DIR as compare.md, compare.html and compare.json, with a chart of all runs as models.svg and
-    /// models.png
+    /// Write compare.md, compare.html, compare.json and a chart of all runs (models.svg, models.png) to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Exit with 3 if a level changed so, for example 'speed < -5%', 'wait > 0.5', 'errors > 1%' (repeatable);
-    /// speed, wait, total, throughput, errors, share, energy
+    /// Exit with 3 if a level changed like this: 'speed < -5%', 'wait > 0.5', 'errors > 1%' (repeatable);
+    /// figures: speed, wait, total, throughput, errors, share, energy
     #[arg(long, value_name = "CONDITION", allow_hyphen_values = true)]
     pub fail_if: Vec<Condition>,
     /// Where runs are kept
@@ -98,7 +97,7 @@ fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
         match condition.check(comparison) {
             None => {
                 complain(
-                    "error: a condition cannot be checked: no level has its figure in two runs",
+                    "error: cannot check a condition: no level has its figure in two runs",
                 );
                 code = code.max(1);
             }
@@ -141,7 +140,7 @@ fn head(run: &RunHead) -> String {
     let simulated = if run.simulated { "  SIMULATED" } else { "" };
     let people = match (&run.by_share, &run.by_mean) {
         (Some(share), Some(mean)) => format!(
-            "  people: {} ({}), by mean {}",
+            "  users: {} ({}), by mean {}",
             carried(share.both_users),
             share
                 .state

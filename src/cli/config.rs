@@ -93,7 +93,7 @@ fn checked(key: &str, value: &toml::Value) -> Result<Option<Vec<String>>, String
         one => word(one).map(|word| vec![word]),
     };
     let words = words.ok_or_else(|| {
-        format!("`{key}` wants a text, a number, true or false, or a list of these")
+        format!("`{key}` must be a text, a number, true or false, or a list of these")
     })?;
     let is_switch = find(&Cli::command(), key)
         .is_some_and(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
@@ -136,7 +136,7 @@ fn unknown(key: &str, error: &clap::Error) -> String {
         }
         _ => String::new(),
     };
-    format!("`{key}` is no flag of `tokometer run`{alike}")
+    format!("`{key}` is not a flag of `tokometer run`{alike}")
 }
 
 /// What is wrong with a value, without the flag's name before it and the advice behind it.
@@ -320,7 +320,7 @@ exporter = [\"http://a\", \"http://b\"]
         assert_eq!(lines.len(), 4, "{problems}");
         assert_eq!(
             lines[0],
-            "FILE, line 2: `user` is no flag of `tokometer run` (`users`?)"
+            "FILE, line 2: `user` is not a flag of `tokometer run` (`users`?)"
         );
         assert!(
             lines[1].starts_with("FILE, line 4: `limit-wait`: invalid value 'soon'"),

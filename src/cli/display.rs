@@ -53,8 +53,8 @@ pub(crate) async fn on_screen(
     tape: Option<Tape>,
 ) -> Result<u8> {
     let shutdown = shutdown();
-    let mut screen = Screen::open(options.mouse, tape).wrap_err("the terminal cannot be used")?;
-    let keys = terminal::input().wrap_err("the terminal cannot be read")?;
+    let mut screen = Screen::open(options.mouse, tape).wrap_err("cannot use the terminal")?;
+    let keys = terminal::input().wrap_err("cannot read the terminal")?;
     let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
     let recorded = screen.close();
     if let Some(directory) = left.as_ref().ok().and_then(App::measured_directory) {
@@ -68,7 +68,7 @@ pub(crate) fn exit_code(left: Result<App, UiError>, recorded: io::Result<()>) ->
     let app = match (left, recorded) {
         (Ok(app), Ok(())) => app,
         (Err(error), _) => return failed(&error),
-        (Ok(_), Err(error)) => return failed(&format!("the recording cannot be written: {error}")),
+        (Ok(_), Err(error)) => return failed(&format!("cannot write the recording: {error}")),
     };
     match app.exit() {
         Some(Exit::Signal(signal)) => signal_code(signal),

@@ -15,10 +15,10 @@ use crate::probe::gpu;
 /// The flags of `doctor`.
 #[derive(Debug, Args, Clone)]
 pub struct DoctorArgs {
-    /// The report as JSON
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// The server to run against, looked for beside the usual ones; without it there the exit code is 1
+    /// Server to check besides the usual ones; exit with 1 if it does not answer
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// Where the sources look.
@@ -125,7 +125,7 @@ fn terminal() -> Vec<(String, String)> {
             if is_terminal {
                 "a terminal"
             } else {
-                "no terminal: no dashboard"
+                "no terminal, so no dashboard"
             }
             .to_owned(),
         ),

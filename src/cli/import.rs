@@ -18,10 +18,10 @@ pub struct ImportArgs {
     /// The folder that holds the folders `test_results_N`
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
-    /// The name of the model, which the files do not tell [default: the folder's name]
+    /// Name of the model, which the files do not have [default: the folder's name]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// The summary as JSON on standard output
+    /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
     /// Where runs are kept

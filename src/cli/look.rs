@@ -20,7 +20,7 @@ pub struct LookArgs {
     /// Only ASCII characters
     #[arg(long, help_heading = "Output")]
     pub ascii: bool,
-    /// Leave the mouse, and with it selecting text, to the terminal
+    /// Leave the mouse to the terminal, so that text can be selected
     #[arg(long, help_heading = "Output")]
     pub no_mouse: bool,
 }

@@ -77,27 +77,27 @@ Exit codes: 0 done (failed requests are results), 1 no request succeeded or the 
 pub enum Command {
     /// Benchmark a server (the same as no command at all)
     Run(Box<RunArgs>),
-    /// Go on with a run that was killed or stopped, at the level where it was
+    /// Resume a run that was killed or stopped, at the level where it ended
     Resume(Box<ResumeArgs>),
-    /// Feel token speeds: lanes of text side by side, at any speed or as it was measured
+    /// Feel token speeds: lanes of text side by side, at any speed or at measured ones
     Preview(Box<preview_args::PreviewArgs>),
-    /// Picture of the dashboard during a run of the simulated server: .svg, or a recording .gif or .cast
+    /// Take a picture (.svg) or a recording (.gif, .cast) of the dashboard in a simulated run
     Screenshot(Box<screenshot::ScreenshotArgs>),
-    /// Be a simulated Ollama server, for trying out clients and tokometer itself
+    /// Run a simulated Ollama server, to try out clients and tokometer itself
     Simulate(SimulateArgs),
-    /// Say what can be measured here, what not, why, and what mends it
+    /// Check what can be measured on this machine and how to fix the rest
     Doctor(DoctorArgs),
     /// Write a run's report: Markdown, HTML, CSV, JSON and charts
     Report(report::ReportArgs),
-    /// Make a card of a run to paste into an issue or a chat; nothing private stands in it
+    /// Make a card of a run to paste into an issue or a chat, with nothing private on it
     Share(report::ShareArgs),
     /// Import the folders of the study's own tool (`test_results_N`) as a run
     Import(import::ImportArgs),
-    /// List the runs that were recorded, or delete one
+    /// List recorded runs, or delete one
     Runs(runs::RunsArgs),
-    /// Play a recorded run in the dashboard, at its own pace or faster; no server is needed
+    /// Replay a recorded run in the dashboard, at its own pace or faster; needs no server
     Replay(replay::ReplayArgs),
-    /// Hold runs against each other, level by level
+    /// Compare runs level by level
     Compare(compare::CompareArgs),
     /// Print completions for a shell
     Completions {

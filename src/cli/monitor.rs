@@ -41,12 +41,12 @@ pub struct SourceArgs {
     /// More processes to watch, by name or command line
     #[arg(long = "match", value_name = "REGEX", help_heading = "Monitors")]
     pub matching: Option<Regex>,
-    /// A Prometheus page of the server's machine: exporters of dcgm, nvidia, node and processes,
-    /// macmon serve, vLLM, llama-server (repeatable)
+    /// Prometheus page of the server's machine: dcgm, nvidia, node and process exporters, macmon serve,
+    /// vLLM, llama-server (repeatable)
     #[arg(long = "exporter", value_name = "URL", help_heading = crate::cli::values::SERVER_MACHINE)]
     pub exporters: Vec<String>,
-    /// The server is on another machine although its address is this one's (a tunnel, a forwarded port):
-    /// nothing is measured here
+    /// The server is on another machine although its address is local (a tunnel, a forwarded port):
+    /// measure nothing here
     #[arg(long, help_heading = crate::cli::values::SERVER_MACHINE)]
     pub remote: bool,
     /// Where the sources look.
@@ -73,13 +73,13 @@ pub struct MonitorArgs {
     /// What is read.
     #[command(flatten)]
     pub sources: SourceArgs,
-    /// Measure the power of the idle machine this long before the first cycle; 0 for not at all
+    /// Measure idle power for this long before the first cycle (0 = not at all)
     #[arg(long, value_parser = crate::cli::values::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
     pub idle: f64,
-    /// What a kilowatt-hour costs, for example 0.70
+    /// Price of a kilowatt-hour, for example 0.70
     #[arg(long, value_parser = crate::cli::values::factor, value_name = "PRICE", help_heading = "Monitors")]
     pub price: Option<f64>,
-    /// The currency of the price, for example R$
+    /// Currency of the price, for example R$
     #[arg(
         long,
         value_name = "SIGN",
@@ -87,11 +87,11 @@ pub struct MonitorArgs {
         help_heading = "Monitors"
     )]
     pub currency: Option<String>,
-    /// Memory bandwidth of what computes, GB/s, where it is not found out
+    /// Memory bandwidth of the GPU or CPU in GB/s, where it is not detected
     #[arg(long, value_parser = crate::cli::values::factor, value_name = "GB/S", help_heading = crate::cli::values::SERVER_MACHINE)]
     pub bandwidth: Option<f64>,
-    /// What the model reads from memory for each token, where that is not all of it: a mixture of experts
-    /// reads only some of them (2.1GB, 1.2GiB, 4.7e9)
+    /// Bytes of the model read from memory for each token, if not all of it (mixture of experts):
+    /// 2.1GB, 1.2GiB, 4.7e9
     #[arg(
         long,
         value_parser = crate::cli::values::bytes,

@@ -19,7 +19,7 @@ use crate::tui::theme::Theme;
 /// Flags of `tokometer preview`, as they were given.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct PreviewArgs {
-    /// Speeds of the lanes, tokens a second
+    /// Speeds of the lanes, tokens per second
     #[arg(long, value_delimiter = ',', value_parser = tok_s, default_values_t = FIRST_SPEEDS)]
     pub speed: Vec<f64>,
 
@@ -31,7 +31,7 @@ pub struct PreviewArgs {
     #[arg(long, value_enum, default_value_t)]
     pub lang: Language,
 
-    /// Add lanes of what was measured in this run directory
+    /// Add lanes with the measured answers of this run directory
     #[arg(long, value_name = "DIR", conflicts_with = "plain")]
     pub run: Option<PathBuf>,
 
@@ -39,15 +39,15 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "FILE", value_parser = recording)]
     pub record: Option<PathBuf>,
 
-    /// Make the recording without a screen, at once, in this size
+    /// Record without a screen, as fast as possible, in this size
     #[arg(long, value_name = "WxH", value_parser = size, requires = "record")]
     pub size: Option<(u16, u16)>,
 
-    /// End after this long (`15s`); a recording without it ends with the slowest lane
+    /// Stop after this long (`15s`); without it a recording ends with the slowest lane
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub lasting: Option<Duration>,
 
-    /// Write one lane (the first speed) to standard output, again and again until ended
+    /// Write one lane (the first speed) to standard output, repeatedly until stopped
     #[arg(long, conflicts_with_all = ["record", "size"])]
     pub plain: bool,
 
@@ -109,9 +109,9 @@ fn tok_s(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(speed) if (slowest..=fastest).contains(&speed) => Ok(speed),
         Ok(_) => Err(format!(
-            "a speed lies between {slowest} and {fastest} tokens a second"
+            "a speed is between {slowest} and {fastest} tokens a second"
         )),
-        Err(_) => Err(format!("{text:?} is no number")),
+        Err(_) => Err(format!("{text:?} is not a number")),
     }
 }
 
@@ -165,12 +165,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&["--speed", "0"], "a speed lies between")]
+    #[case(&["--speed", "0"], "a speed is between")]
     #[case(&["--speed", "-3"], "unexpected argument")]
-    #[case(&["--speed", "NaN"], "a speed lies between")]
-    #[case(&["--speed", "inf"], "a speed lies between")]
-    #[case(&["--speed", "9,,20"], "is no number")]
-    #[case(&["--speed", "fast"], "is no number")]
+    #[case(&["--speed", "NaN"], "a speed is between")]
+    #[case(&["--speed", "inf"], "a speed is between")]
+    #[case(&["--speed", "9,,20"], "is not a number")]
+    #[case(&["--speed", "fast"], "is not a number")]
     #[case(&["--record", "demo.mp4"], "a recording ends in")]
     #[case(&["--record", "demo.gif", "--size", "0x10"], "a size is")]
     #[case(&["--size", "80x24"], "--record")]

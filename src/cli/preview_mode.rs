@@ -56,7 +56,7 @@ impl PreviewMode {
     pub fn of(args: &PreviewArgs, measured: Vec<Script>, terminal: bool) -> io::Result<Self> {
         let lanes = args.speed.len() + measured.len();
         if lanes > MOST_LANES {
-            let message = format!("{lanes} lanes are more than {MOST_LANES}");
+            let message = format!("too many lanes: {lanes} (at most {MOST_LANES})");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let texts = args.texts()?;
@@ -193,6 +193,6 @@ mod tests {
     fn too_many_lanes_are_said_to_be() {
         let many = vec!["9"; 33].join(",");
         let error = mode(&["--speed", &many], true).unwrap_err();
-        assert_eq!(error.to_string(), "34 lanes are more than 32");
+        assert_eq!(error.to_string(), "too many lanes: 34 (at most 32)");
     }
 }

@@ -30,7 +30,7 @@ pub struct ReportArgs {
     /// Where to write [default: the run's own directory]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print one form on standard output and write nothing
+    /// Print one form on standard output and write no files
     #[arg(long, value_enum, value_name = "FORM", conflicts_with = "out")]
     pub print: Option<Form>,
     /// Print the summary as JSON; without --out nothing is written

@@ -20,10 +20,10 @@ pub struct ResumeArgs {
     /// Which run
     #[command(flatten)]
     pub which: WhichRun,
-    /// The server's address [default: where it was]
+    /// Server address [default: that of the run]
     #[arg(long, value_name = "URL", help_heading = "Server")]
     pub url: Option<String>,
-    /// A fault of the simulated server, for example cut:every=5,after=10 (repeatable)
+    /// Fault of the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(long = "fault", value_name = "FAULT", help_heading = "Server")]
     pub faults: Vec<crate::sim::Fault>,
     /// What is measured beside the requests.
@@ -47,7 +47,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
     let Some(dialect) = by_id(&run.info.target.dialect) else {
         let id = &run.info.target.dialect;
         complain(&format!(
-            "error: the API `{id}` of this run is not known here"
+            "error: this version does not know the API `{id}` of this run"
         ));
         return Ok(1);
     };
@@ -75,7 +75,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
         reports: Some(write_reports),
     };
     let session = serve::start_with(options, Some(args.sources.setup()))
-        .wrap_err("the threads of the load could not be started")?;
+        .wrap_err("could not start the threads of the load")?;
     let model = Some(run.info.target.model.name.clone());
     if args.look.wants_dashboard() {
         let options = tui::Options {

@@ -23,25 +23,25 @@ use crate::tui;
 #[derive(Debug, Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are switches")]
 pub struct RunArgs {
-    /// Requests kept in flight, one cycle each [default: 1,2,4,8,16,32]
+    /// Users (requests in flight), one cycle for each number [default: 1,2,4,8,16,32]
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = users, help_heading = "Load")]
     pub users: Option<Vec<u32>>,
-    /// The study's plan: 15 levels up to 256, its prompt, /api/generate, no token limit, no time-outs, 10 s rest
+    /// The study's plan: 15 levels up to 256, its prompt, /api/generate, no limits, 10 s rest
     #[arg(long, help_heading = "Load")]
     pub study: bool,
-    /// Run each level this many times in a row; the verdict says how far the repeats agree [default: 1]
+    /// Run each level this many times; the verdict says whether the repeats agree [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Load")]
     pub repeat: Option<u32>,
-    /// Each user asks this many times in a row, without waiting for the others [default: 1]
+    /// Requests of each user in a row, without waiting for the others [default: 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "duration", help_heading = "Load")]
     pub waves: Option<u32>,
-    /// Each user asks again until this is over, for example 60s
+    /// Each user keeps asking for this long, for example 60s
     #[arg(long, value_parser = positive_seconds, value_name = "TIME", help_heading = "Load")]
     pub duration: Option<f64>,
-    /// The most tokens of an answer; 0 for no limit [default: 256]
+    /// Maximum tokens per answer (0 = unlimited) [default: 256]
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub max_tokens: Option<u32>,
-    /// What to ask
+    /// Prompt to send
     #[arg(
         long,
         value_name = "TEXT",
@@ -49,30 +49,30 @@ pub struct RunArgs {
         help_heading = "Load"
     )]
     pub prompt: Option<String>,
-    /// A file of prompts that users take in turn: one a line, or JSONL with "prompt"
+    /// File of prompts that users take in turn: one per line, or JSONL with "prompt"
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     pub prompts: Option<PathBuf>,
     /// Pause between cycles [default: 3s]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
     pub rest: Option<f64>,
-    /// Requests before the first cycle, measured apart; 0 for none [default: 1]
+    /// Warm-up requests before the first cycle (0 = none) [default: 1]
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub warmup: Option<u32>,
-    /// Skip larger levels once one fails both limits for nearly everyone [default: true; false in --study]
+    /// Skip larger levels once nearly all users miss both limits [default: true; false in --study]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Load")]
     pub stop_when_hopeless: Option<bool>,
 
-    /// Longest wait for the first token; `none` for any [default: 5m]
-    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Time-outs")]
+    /// Longest wait for the first token, or `none` [default: 5m]
+    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Timeouts")]
     pub timeout_first: Option<TimeOut>,
-    /// Longest silence between tokens; `none` for any [default: 1m]
-    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Time-outs")]
+    /// Longest silence between tokens, or `none` [default: 1m]
+    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Timeouts")]
     pub timeout_next: Option<TimeOut>,
-    /// Longest whole answer; `none` for any [default: 30m]
-    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Time-outs")]
+    /// Longest whole answer, or `none` [default: 30m]
+    #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Timeouts")]
     pub timeout_total: Option<TimeOut>,
 
-    /// The server's address [default: `$OLLAMA_HOST`, else this machine's port 11434]
+    /// Server address [default: `$OLLAMA_HOST`, else port 11434 of this machine]
     #[arg(
         long,
         value_name = "URL",
@@ -80,13 +80,13 @@ pub struct RunArgs {
         help_heading = SERVER
     )]
     pub url: Option<String>,
-    /// The model [default: the first that is loaded]
+    /// Model [default: the first loaded one]
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub model: Option<String>,
     /// Download the model first if the server does not have it (Ollama)
     #[arg(long, requires = "model", help_heading = SERVER)]
     pub pull: bool,
-    /// How the server is spoken to [default: found out]
+    /// Server API [default: auto-detect]
     #[arg(long, value_parser = dialect_values(), help_heading = SERVER)]
     pub dialect: Option<&'static dyn Dialect>,
     /// Ollama's endpoint [default: chat; generate in --study]
@@ -98,10 +98,10 @@ pub struct RunArgs {
     /// Use the built-in simulated server
     #[arg(long, help_heading = SERVER)]
     pub sim: bool,
-    /// The simulated server runs this many times faster than real
+    /// Run the simulated server this many times faster than real time
     #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1", help_heading = "Simulated server")]
     pub time_scale: f64,
-    /// A fault of the simulated server, for example cut:every=5,after=10 (repeatable)
+    /// Fault of the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(
         long = "fault",
         value_name = "FAULT",
@@ -110,13 +110,13 @@ pub struct RunArgs {
     )]
     pub faults: Vec<crate::sim::Fault>,
 
-    /// The longest wait that a person would accept
+    /// Longest acceptable wait for the first token
     #[arg(long, value_parser = positive_seconds, value_name = "TIME", default_value = "10s", help_heading = "Limits")]
     pub limit_wait: f64,
-    /// The lowest speed that a person would accept, tokens/s
+    /// Lowest acceptable speed, tokens/s
     #[arg(long, value_parser = factor, value_name = "TOK/S", default_value = "19.9", help_heading = "Limits")]
     pub limit_speed: f64,
-    /// The share of the requests that must meet the limits
+    /// Share of requests that must meet the limits
     #[arg(long, value_parser = share, value_name = "PERCENT", default_value = "90%", help_heading = "Limits")]
     pub share: f64,
 
@@ -297,7 +297,7 @@ pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
         reports: Some(write_reports),
     };
     let session = serve::start_with(options, Some(args.monitors.sources.setup()))
-        .wrap_err("the threads of the load could not be started")?;
+        .wrap_err("could not start the threads of the load")?;
     if args.look.wants_dashboard() {
         let options = tui::Options {
             plan,

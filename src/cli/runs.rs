@@ -18,13 +18,13 @@ pub struct RunsArgs {
     /// Only runs whose name, model or server contains this
     #[arg(value_name = "TEXT")]
     pub filter: Option<String>,
-    /// The list as JSON
+    /// Print the list as JSON
     #[arg(long)]
     pub json: bool,
-    /// Delete this run with all its files; it must be confirmed with --yes
+    /// Delete this run with all its files (needs --yes)
     #[arg(long, value_name = "RUN", conflicts_with_all = ["filter", "json"])]
     pub delete: Option<String>,
-    /// Yes, delete it
+    /// Confirm --delete
     #[arg(long, requires = "delete")]
     pub yes: bool,
     /// Where runs are kept
@@ -87,7 +87,7 @@ fn delete_run(root: &std::path::Path, name: &str, sure: bool) -> u8 {
     let id = id.unwrap_or_default();
     if !sure {
         complain(&format!(
-            "{id} would be deleted with all its files; say --yes"
+            "this would delete {id} with all its files; confirm with --yes"
         ));
         return 2;
     }
@@ -166,7 +166,7 @@ fn row(entry: &Entry) -> [String; 8] {
         marks.push("imported");
     }
     if !entry.ended {
-        marks.push("broken off");
+        marks.push("interrupted");
     }
     let mut server = one_line(entry.server.as_deref().unwrap_or("–"), LONGEST);
     if !marks.is_empty() {

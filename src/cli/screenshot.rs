@@ -49,25 +49,25 @@ pub struct ScreenshotArgs {
     /// Which view
     #[arg(long, value_enum, default_value_t)]
     pub view: View,
-    /// How long the run has gone on when the picture is taken or the recording begins
+    /// Time into the run at which the picture is taken or the recording begins
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "8s")]
     pub after: Duration,
-    /// How long a recording goes on
+    /// Length of a recording
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "12s")]
     pub lasting: Duration,
-    /// Requests kept in flight, one cycle each
+    /// Users (requests in flight), one cycle for each number
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = users, default_values_t = [1, 2, 4, 8, 16])]
     pub users: Vec<u32>,
     /// Each user asks this many times in a row
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), default_value = "1")]
     pub waves: u32,
-    /// The most tokens of an answer; 0 for no limit
+    /// Maximum tokens per answer (0 = unlimited)
     #[arg(long, value_name = "N", default_value = "256")]
     pub max_tokens: u32,
-    /// The simulated server runs this many times faster than real
+    /// Run the simulated server this many times faster than real time
     #[arg(long, value_name = "X", value_parser = factor, default_value = "1")]
     pub time_scale: f64,
-    /// A fault of the simulated server (repeatable)
+    /// Fault of the simulated server (repeatable)
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<Fault>,
     /// Colors
@@ -101,7 +101,7 @@ pub fn execute(args: &ScreenshotArgs) -> Result<u8> {
         reports: None,
     };
     let session = serve::start_with(options, Some(Setup::default()))
-        .wrap_err("the threads of the load could not be started")?;
+        .wrap_err("could not start the threads of the load")?;
     let code = screen_runtime()?.block_on(film(args, session, recorder))?;
     if code == 0 {
         complain(&format!("picture: {}", args.out.display()));

@@ -11,19 +11,19 @@ use crate::sim::{Fault, Profile, SimConfig, Simulator};
 /// The flags of `simulate`.
 #[derive(Debug, Args, Clone)]
 pub struct SimulateArgs {
-    /// The port on 127.0.0.1; 0 for any free one
+    /// Port on 127.0.0.1 (0 = any free one)
     #[arg(long, default_value_t = 11434)]
     pub port: u16,
-    /// Which server to be
+    /// Server to simulate: a built-in profile or a file
     #[arg(long, value_name = "NAME|FILE", default_value = "m2-pro")]
     pub profile: String,
-    /// Run this many times faster than real
+    /// Run this many times faster than real time
     #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1")]
     pub time_scale: f64,
-    /// A fault, for example cut:every=5,after=10 (repeatable)
+    /// Fault to inject, for example cut:every=5,after=10 (repeatable)
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<Fault>,
-    /// The seed of everything random
+    /// Random seed
     #[arg(long)]
     pub seed: Option<u64>,
 }

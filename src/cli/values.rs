@@ -111,7 +111,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         .map(|number| number * factor)
         .filter(|bytes| bytes.is_finite() && *bytes >= 1.0)
         .map(crate::text::numbers::floor_u64)
-        .ok_or_else(|| "a size is wanted, for example 4.7GB, 1.2GiB or 4.7e9".to_owned())
+        .ok_or_else(|| "not a size; write for example 4.7GB, 1.2GiB or 4.7e9".to_owned())
 }
 
 #[cfg(test)]

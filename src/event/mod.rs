@@ -279,7 +279,7 @@ pub enum WarningKind {
     TokenCounts,
     /// Samples of the machine are missing for a while.
     SamplerGap,
-    /// Another process computes on the GPU.
+    /// Another process is active on the GPU.
     OtherProcess,
     /// Repeats of a level disagree.
     Repeats,

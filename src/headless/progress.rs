@@ -160,7 +160,7 @@ fn once(what: &EventKind) -> Option<String> {
             format!("rest of {seconds} s, then {}", users(*next_users))
         }
         EventKind::IdleStarted { seconds } => {
-            format!("idle for {seconds} s: the power of the machine that has nothing to do")
+            format!("idle for {seconds} s to measure idle power")
         }
         EventKind::Baseline(idle) => {
             let scope = idle.scope.map(|scope| format!(" ({scope})"));
@@ -170,7 +170,7 @@ fn once(what: &EventKind) -> Option<String> {
         EventKind::Continued { gap_s, levels } => {
             let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
             format!(
-                "goes on, {gap_s:.0} s after it was broken off; users to come: {}",
+                "resumed {gap_s:.0} s after the interruption; users to come: {}",
                 levels.join(", ")
             )
         }

@@ -28,7 +28,7 @@ pub(crate) fn before_the_head(error: &hyper::Error) -> WireError {
     if error.is_parse() {
         return failed(
             FailureKind::Protocol,
-            format!("the answer is no HTTP: {error}"),
+            format!("the answer is not HTTP: {error}"),
         );
     }
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
@@ -56,7 +56,7 @@ pub(crate) fn inside_the_body(error: &hyper::Error) -> WireError {
         {
             failed(
                 FailureKind::Protocol,
-                format!("the stream is no HTTP: {io}"),
+                format!("the stream is not HTTP: {io}"),
             )
         }
         _ => failed(

@@ -358,7 +358,7 @@ async fn gather(tasks: &mut JoinSet<Score>, score: &mut Score) -> Result<(), Str
         match done {
             Ok(done) => score.add(&done),
             Err(error) if error.is_panic() => {
-                return Err(format!("a worker of the load broke down: {error}"));
+                return Err(format!("a load worker crashed: {error}"));
             }
             Err(_) => {}
         }
@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(gather(&mut tasks, &mut score).await, Ok(()));
         tasks.spawn(async { panic!("a fault on purpose") });
         let why = gather(&mut tasks, &mut score).await.unwrap_err();
-        assert!(why.starts_with("a worker of the load broke down"), "{why}");
+        assert!(why.starts_with("a load worker crashed"), "{why}");
         assert!(why.contains("a fault on purpose"), "{why}");
         tasks.spawn(async move { one() });
         assert_eq!(gather(&mut tasks, &mut score).await, Ok(()));

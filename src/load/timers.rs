@@ -73,7 +73,7 @@ impl Timers {
         let is_over = self.total().is_some_and(|at| Instant::now() >= at);
         let total = self.timeouts.total_s.filter(|_| is_over);
         match (total, quiet_since) {
-            (Some(s), _) => failed(FailureKind::TimeoutTotal, format!("not over after {s} s")),
+            (Some(s), _) => failed(FailureKind::TimeoutTotal, format!("not finished after {s} s")),
             (None, None) => failed(
                 FailureKind::TimeoutFirst,
                 format!(
@@ -84,7 +84,7 @@ impl Timers {
             (None, Some(_)) => failed(
                 FailureKind::TimeoutNext,
                 format!(
-                    "a stall: no token for {} s",
+                    "stalled: no token for {} s",
                     self.timeouts.next_s.unwrap_or_default()
                 ),
             ),
@@ -187,7 +187,7 @@ mod tests {
         let quiet_since = last.unwrap();
         let error = some.expired(last).await;
         assert_eq!(error.kind, FailureKind::TimeoutNext);
-        assert_eq!(error.message, "a stall: no token for 1 s");
+        assert_eq!(error.message, "stalled: no token for 1 s");
         assert_eq!(quiet_since.elapsed(), seconds(1.0));
     }
 

@@ -33,7 +33,7 @@ pub(crate) async fn warm_up(
                 load.reporter
                     .fact(EventKind::ModelLoaded { took_s, server_s });
             }
-            Err(error) => return Err(format!("the model could not be loaded: {error}")),
+            Err(error) => return Err(format!("could not load the model: {error}")),
         }
     }
     let mut user_slot = UserSlot {

@@ -162,7 +162,7 @@ fn reason(
     };
     let text = match judged.state {
         // A level may miss a limit by no more than chance.
-        Some(State::Unsure) => format!("{text} (too few requests to be sure that it does)"),
+        Some(State::Unsure) => format!("{text} (too few requests to be sure)"),
         _ => text,
     };
     Reason {
@@ -194,7 +194,7 @@ fn errors(at: &Evidence, kinds: &BTreeMap<String, u64>) -> String {
 
 fn gpu_idle(at: &Evidence, percent: f64) -> String {
     format!(
-        "the GPU is not busy ({percent:.0} % at {}): look at the client, the network or the processor",
+        "the GPU is not busy ({percent:.0} % at {}): look at the client, the network or the CPU",
         users(at.users)
     )
 }
@@ -206,7 +206,7 @@ fn alone(limit: Limit, at: &Evidence) -> String {
     };
     let people = users(at.users);
     format!(
-        "already {people}, the smallest level, get {figure}: this model is too much for this server"
+        "even {people}, the smallest level, gets {figure}: this model is too large for this server"
     )
 }
 
@@ -238,12 +238,12 @@ fn grown(limit: Limit, before: &Evidence, at: &Evidence) -> (ReasonKind, String)
     if limit == Limit::Wait && speed_holds {
         let text = format!(
             "wait grows ({wait_text}) while speed holds ({speed_text}): \
-             more users than slots, the rest stand in line"
+             more users than slots, so the rest wait in the queue"
         );
         return (ReasonKind::Queue, text);
     }
     if total.is_some_and(|ratio| ratio < FELL) {
-        let text = format!("the total falls ({total_text}): more users make it slower for all");
+        let text = format!("the total falls ({total_text}): more users slow down everyone");
         return (ReasonKind::Thrash, text);
     }
     let gain = match total {
@@ -258,7 +258,7 @@ fn grown(limit: Limit, before: &Evidence, at: &Evidence) -> (ReasonKind, String)
     };
     let text = format!(
         "{lead}speed falls as users grow ({speed_text}) while the total {gain} ({total_text}): \
-         they share the bandwidth"
+         the users share the bandwidth"
     );
     (ReasonKind::Bandwidth, text)
 }
@@ -269,8 +269,8 @@ fn not_on_gpu(run: &RunState) -> Option<String> {
     (inside < all).then(|| {
         let percent = inside as f64 / all as f64 * 100.0;
         format!(
-            "only {percent:.0} % of the model is in the memory of the GPU ({:.1} of {:.1} GB): \
-             the processor computes the rest",
+            "only {percent:.0} % of the model is in GPU memory ({:.1} of {:.1} GB): \
+             the CPU computes the rest",
             inside as f64 / 1e9,
             all as f64 / 1e9
         )

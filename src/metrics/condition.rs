@@ -62,7 +62,7 @@ impl FromStr for Condition {
             .parse::<f64>()
             .ok()
             .filter(|number| number.is_finite());
-        let number = number.ok_or_else(|| wrong(&format!("{rest}: no number")))?;
+        let number = number.ok_or_else(|| wrong(&format!("{rest}: not a number")))?;
         Ok(Self {
             metric,
             below,
@@ -103,7 +103,7 @@ impl Condition {
                     let sure = if change.shown {
                         ""
                     } else {
-                        ", which is no more than these samples may differ by chance"
+                        ", which these samples may differ by through chance alone"
                     };
                     let run = index + 1;
                     let users = level.users;

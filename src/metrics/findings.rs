@@ -110,7 +110,7 @@ impl Findings {
         }
         if let Some(knee) = &self.knee {
             sentences.push(format!(
-                "The gain ends near {}: {}.",
+                "Throughput levels off at {}: {}.",
                 users(knee.users),
                 at(knee)
             ));

@@ -181,7 +181,7 @@ impl RunState {
             more => format!("the {more} requests then in flight are lost"),
         };
         let text = format!(
-            "The run was broken off at {:.1} s and went on {gap_s:.0} s later: {lost}.",
+            "The run was interrupted at {:.1} s and resumed {gap_s:.0} s later: {lost}.",
             before.secs(),
         );
         let kind = WarningKind::Other;

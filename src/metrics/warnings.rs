@@ -53,8 +53,8 @@ fn cold_load(run: &RunState) -> Option<Warning> {
     Some(Warning {
         kind: WarningKind::ColdLoad,
         text: format!(
-            "{} waited for the model to be loaded, up to {longest:.1} s: these waits are not the \
-             server's under load. Keep the model in memory (keep_alive) and warm up first.",
+            "{} waited for the model to load, up to {longest:.1} s: these waits say nothing about the \
+             server under load. Keep the model in memory (keep_alive) and warm up first.",
             counted(cold.len() as u64, "request", "requests")
         ),
     })
@@ -77,8 +77,8 @@ fn slow_first(cycle: &CycleState) -> Option<Warning> {
     slow.then(|| Warning {
         kind: WarningKind::SlowFirst,
         text: format!(
-            "The first request at {} waited {:.2} s, the others {median:.2} s (median): something was \
-             still cold. Raise --warmup.",
+            "The first request at {} waited {:.2} s, the others {median:.2} s (median): the server was \
+             still warming up. Raise --warmup.",
             counted(cycle.users, "user", "users"),
             first.1
         ),
@@ -103,8 +103,8 @@ fn client_late(run: &RunState) -> Option<Warning> {
     (own_s > mean_s * CLIENT_SHARE).then(|| Warning {
         kind: WarningKind::ClientLate,
         text: format!(
-            "The client spent {:.0} µs of processor time a token, {:.1} % of the gap between tokens: \
-             speeds may be the client's. Use fewer users, or run it on another machine.",
+            "The client spent {:.0} µs of CPU time per token, {:.1} % of the gap between tokens: \
+             the client may limit the speed. Use fewer users, or run it on another machine.",
             own_s * 1e6,
             own_s / mean_s * 100.0
         ),
@@ -123,8 +123,8 @@ fn token_counts(run: &RunState) -> Option<Warning> {
     (server > 0 && differ).then(|| Warning {
         kind: WarningKind::TokenCounts,
         text: format!(
-            "The server counts {server} output tokens, {chunks} pieces came: gaps are between pieces, \
-             speeds are by the server's count."
+            "The server counts {server} output tokens, but {chunks} chunks arrived: gaps are between chunks, \
+             speeds use the server's count."
         ),
     })
 }
@@ -140,8 +140,8 @@ fn sampler_gaps(run: &RunState) -> Option<Warning> {
     Some(Warning {
         kind: WarningKind::SamplerGap,
         text: format!(
-            "Samples of the GPU are missing {} within cycles, up to {longest:.1} s: energy leaves \
-             these out.",
+            "GPU samples are missing {} within cycles, for up to {longest:.1} s: energy excludes \
+             these gaps.",
             counted(gaps.len() as u64, "time", "times")
         ),
     })
@@ -158,9 +158,9 @@ fn other_processes(run: &RunState) -> Option<Warning> {
     (count > 0).then(|| Warning {
         kind: WarningKind::OtherProcess,
         text: format!(
-            "{} on the GPU: speed and energy are not the server's alone. \
+            "{} on the GPU: speed and energy include their share. \
              Stop them and repeat.",
-            counted(count, "other process computes", "other processes compute")
+            counted(count, "other process is active", "other processes are active")
         ),
     })
 }
@@ -172,7 +172,7 @@ fn cut_short(run: &RunState) -> Option<Warning> {
     (!users.is_empty()).then(|| Warning {
         kind: WarningKind::CutShort,
         text: format!(
-            "A cycle of {} {} is not whole: the quick requests of a cycle end first, so the verdict leaves it out.",
+            "The cycle with {} {} is incomplete and excluded from the verdict (fast requests finish first).",
             users.join(", "),
             if *users == ["1"] { "user" } else { "users" }
         ),
@@ -189,7 +189,7 @@ pub(crate) fn disagreement(verdict: &crate::metrics::verdict::Verdict) -> Option
     (!marked.is_empty()).then(|| Warning {
         kind: WarningKind::Repeats,
         text: format!(
-            "Repeats disagree at {} {}: they stand on both sides of a limit, or differ by more than chance. \
+            "Repeats disagree at {} {}: they are on both sides of a limit, or differ by more than chance. \
              Repeat these levels on a quiet machine.",
             marked.join(", "),
             if *marked == ["1"] { "user" } else { "users" }

@@ -51,7 +51,7 @@ fn a_cycle_that_was_cut_short() {
         assert!(told[0].text.starts_with("A cycle of 4 users is not whole"));
         let verdict = Verdict::of_run(&cut).unwrap();
         assert_eq!(verdict.by_share.both_users, None);
-        assert_eq!(verdict.sentence, "No verdict: no cycle is whole.");
+        assert_eq!(verdict.sentence, "No verdict: no cycle is complete.");
         cut.cycles[0].end = Some(CycleEnd::Done);
         let verdict = Verdict::of_run(&cut).unwrap();
         assert_eq!(verdict.by_share.both_users, Some(4));

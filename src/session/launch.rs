@@ -62,7 +62,7 @@ pub(crate) async fn start(
         request,
     } = run;
     let dialect = by_id(&target.dialect)
-        .ok_or_else(|| format!("the API `{}` is not known here", target.dialect))?;
+        .ok_or_else(|| format!("this version does not know the API `{}`", target.dialect))?;
     let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
     let addresses = resolve(&url).await?;
     if !history.is_empty() {
@@ -120,7 +120,7 @@ pub(crate) async fn start(
             Ok(RunEnd::Failed(why)) => Some(why),
             Ok(_) => None,
             Err(error) => {
-                let why = format!("a worker of the load broke down: {error}");
+                let why = format!("a load worker crashed: {error}");
                 final_reporter.fact(EventKind::RunEnded {
                     why: RunEnd::Failed(why.clone()),
                 });
@@ -148,11 +148,11 @@ pub(crate) async fn start(
 async fn resolve(url: &Url) -> Result<Vec<std::net::SocketAddr>, String> {
     let host = url
         .host_str()
-        .ok_or_else(|| format!("{url} names no host"))?;
+        .ok_or_else(|| format!("{url} has no host"))?;
     let port = url.port_or_known_default().unwrap_or(80);
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let found = tokio::net::lookup_host((bare, port)).await;
-    let found = found.map_err(|error| format!("the address of {host} is not known: {error}"))?;
+    let found = found.map_err(|error| format!("cannot resolve {host}: {error}"))?;
     Ok(found.collect())
 }
 

@@ -35,13 +35,13 @@ impl RunSetup {
         let recorder = runs.and_then(|root| match record(root, &mut info) {
             Ok(recorder) => Some(recorder),
             Err(why) => {
-                let text = format!("nothing of this run is written: {why}");
+                let text = format!("this run is not recorded: {why}");
                 warnings.push(Warning::new(WarningKind::Recorder, text));
                 None
             }
         });
         if target.simulated {
-            let text = "every number of this run comes from a simulated server";
+            let text = "all numbers of this run come from a simulated server";
             warnings.push(Warning::new(WarningKind::Simulated, text));
         }
         Self {
@@ -123,7 +123,7 @@ fn changes(then: &Target, now: &Target) -> Option<Warning> {
         .collect();
     (!differ.is_empty()).then(|| {
         let text = format!(
-            "the server is not as it was when the run began ({}): levels before and after the gap may not compare",
+            "the server has changed since the run began ({}): levels before and after the gap may not be comparable",
             differ.join("; ")
         );
         Warning::new(WarningKind::Other, text)

@@ -241,7 +241,7 @@ impl Worker {
     /// Starts the run that `begin` makes of the target, unless one goes on.
     async fn start(&mut self, model: crate::event::Model, begin: Begin) {
         if let Some(running) = &self.running {
-            return running.warn("a run goes on already: stop it before another is started");
+            return running.warn("a run is already in progress: stop it before you start another");
         }
         self.rest().await;
         match self.begin(model, begin).await {
@@ -320,7 +320,7 @@ impl Worker {
             };
             let result = match dialect.pull(&url, &model, &mut progress) {
                 Some(pulling) => pulling.await.map_err(|error| error.to_string()),
-                None => Err(format!("{} downloads no models", dialect.server())),
+                None => Err(format!("{} cannot download models", dialect.server())),
             };
             let succeeded = result.is_ok();
             tell(&news, SessionEvent::Pulled(result)).await;

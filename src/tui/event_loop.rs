@@ -37,7 +37,7 @@ pub enum UiError {
     #[error("the screen cannot be drawn: {0}")]
     Draw(String),
     /// No key can be read.
-    #[error("the terminal cannot be read: {0}")]
+    #[error("cannot read the terminal: {0}")]
     Input(io::Error),
     /// The terminal is gone.
     #[error("the terminal was closed")]

@@ -275,7 +275,7 @@ fn a_worker_that_breaks_down_ends_the_run() {
     let arguments = [&QUICK[..], &["--users=1,2", "--json"]].concat();
     let ended = place.run_in(&arguments, &[("TOKOMETER_FAULT", "panic-in-worker")]);
     assert_eq!(ended.code, 1, "{ended:?}");
-    let told = "the run could not go on: a worker of the load broke down";
+    let told = "the run could not go on: a load worker crashed";
     assert!(ended.err.contains(told), "{}", ended.err);
     let summary = valid(&ended.out);
     assert_eq!(levels(&summary).first(), Some(&(1, 1, 0)));

@@ -72,7 +72,7 @@ fn a_run_that_was_killed_goes_on_in_the_same_log() {
         }
     }
     assert_eq!(cycles, [(0, 1), (1, 2), (2, 2), (3, 4)]);
-    assert!(place.file("report.html").contains("broken off"));
+    assert!(place.file("report.html").contains("interrupted"));
     assert!(path.join("charts").read_dir().unwrap().count() > 0);
 
     let again = place.run(&["resume", run]);

@@ -145,7 +145,7 @@ fn no_level_no_verdict() {
     let verdict = Verdict::of(&[empty], &Limits::default());
     assert_eq!(verdict.by_share, ByShare::default());
     assert!(verdict.levels.is_empty());
-    assert_eq!(verdict.sentence, "No verdict: no cycle is whole.");
+    assert_eq!(verdict.sentence, "No verdict: no cycle is complete.");
 }
 
 #[test]

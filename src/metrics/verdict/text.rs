@@ -74,7 +74,7 @@ pub(crate) fn headline(
     limits: &Limits,
 ) -> String {
     let (Some(smallest), Some(largest)) = (levels.first(), levels.last()) else {
-        return "No verdict: no cycle is whole.".to_owned();
+        return "No verdict: no cycle is complete.".to_owned();
     };
     let Some(state) = by_share.state else {
         if levels.iter().all(|level| level.both.of == 0) {
@@ -126,7 +126,7 @@ fn settle(level: &LevelVerdict) -> String {
     let requests = if more == 1 { "request" } else { "requests" };
     let users = people(level.users);
     match state {
-        Some(State::Likely) => format!(" To be sure of {users}: {more} more {requests}, all good."),
-        _ => format!(" {users}: unsure, {more} more {requests}, all good, would settle it."),
+        Some(State::Likely) => format!(" {more} more good {requests} would confirm {users}."),
+        _ => format!(" {users}: unsure; {more} more good {requests} would confirm it."),
     }
 }

@@ -120,7 +120,7 @@ impl Monitors {
                 let mut state = shared.lock();
                 state.warn(
                     WarningKind::Monitor,
-                    format!("nothing is measured: {error}"),
+                    format!("nothing is monitored: {error}"),
                 );
                 state.finish();
                 None

@@ -53,7 +53,7 @@ impl Shared {
             Some(idle) => state.fact(EventKind::Baseline(idle)),
             None => state.warn(
                 WarningKind::Monitor,
-                "the power of the idle machine could not be measured: too few readings".to_owned(),
+                "could not measure idle power: too few readings".to_owned(),
             ),
         }
     }

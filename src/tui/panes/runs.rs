@@ -229,7 +229,7 @@ fn notes(theme: &Theme, entry: &Entry, is_recorded: bool) -> (String, Style) {
     if is_recorded || entry.recording {
         notes.push("recording");
     } else if !entry.ended {
-        notes.push("broken off");
+        notes.push("interrupted");
     }
     if entry.imported.is_some() {
         notes.push("imported");
