@@ -96,9 +96,7 @@ fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
     for condition in conditions {
         match condition.check(comparison) {
             None => {
-                complain(
-                    "error: cannot check a condition: no level has its figure in two runs",
-                );
+                complain("error: cannot check a condition: no level has its figure in two runs");
                 code = code.max(1);
             }
             Some(met) => {

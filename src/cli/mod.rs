@@ -49,7 +49,7 @@ pub(crate) use values::{factor, users};
 )]
 #[command(after_help = AFTER_HELP)]
 pub struct Cli {
-    /// What to do; without a command: run.
+    /// Command to run (default: run).
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The flags of `run`.
@@ -59,17 +59,17 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  tokometer                                 look for Ollama here, open the dashboard
+  tokometer                                 find Ollama on this machine, open the dashboard
   tokometer --sim                           try it with the simulated server
   tokometer preview --speed 9,20,55,100     what tokens per second feel like
   tokometer --users 1,4,16 --waves 3        three rounds at 1, 4 and 16 users
   tokometer --url http://box:8080 --dialect openai
   tokometer --json > run.json               no dashboard, the summary as JSON
 
-Defaults of your own: tokometer.toml in your folder of settings (~/.config/tokometer), or the file that
-TOKOMETER_CONFIG names; its keys are the flags of `run`: users = [1, 4], limit-wait = \"5s\".
+Your own defaults: tokometer.toml in your settings folder (~/.config/tokometer), or the file named
+by TOKOMETER_CONFIG; its keys are the flags of `run`: users = [1, 4], limit-wait = \"5s\".
 
-Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not go on,
+Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not continue,
 2 wrong usage, 3 a condition of `compare --fail-if` is met, 128+n ended by signal n.";
 
 /// What tokometer can do.

@@ -193,6 +193,6 @@ mod tests {
         let empty = parsed(&["--text", file.path().to_str().unwrap()])
             .unwrap()
             .texts();
-        assert!(empty.unwrap_err().to_string().contains("holds no text"));
+        assert!(empty.unwrap_err().to_string().contains("has no text"));
     }
 }

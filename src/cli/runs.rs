@@ -131,7 +131,7 @@ fn text(entries: &[Entry], root: &str, filter: Option<&str>) -> String {
         "requests",
         "failed",
         "best tok/s",
-        "people",
+        "users",
     ];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(entries.iter().map(row));

@@ -63,7 +63,7 @@ enum Next {
 }
 
 /// Runs without a dashboard: waits for a server, starts, prints, and returns the exit code: 0 done,
-/// 1 no request succeeded or the run could not go on, 128 + n for signal n. A reader of `out` that
+/// 1 no request succeeded or the run could not continue, 128 + n for signal n. A reader of `out` that
 /// goes away stops the run, and that is no failure.
 pub async fn run(
     mut news: mpsc::Receiver<SessionEvent>,

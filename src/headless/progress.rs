@@ -189,7 +189,7 @@ fn once(what: &EventKind) -> Option<String> {
             RunEnd::Done => "done".to_owned(),
             RunEnd::Stopped => "stopped".to_owned(),
             RunEnd::Signal(number) => format!("stopped by signal {number}"),
-            RunEnd::Failed(why) => format!("could not go on: {}", plain(why)),
+            RunEnd::Failed(why) => format!("could not continue: {}", plain(why)),
         },
         _ => return None,
     })

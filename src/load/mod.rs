@@ -35,8 +35,8 @@ pub enum Command {
     Stop,
     /// Stop because of a signal.
     Signal(i32),
-    /// Add a level to those to come (kept in ascending order); one that is there already stays once.
+    /// Add a level (kept in ascending order); one that is there already stays once.
     AddLevel(u32),
-    /// Take a level from those to come.
+    /// Remove a queued level.
     RemoveLevel(u32),
 }

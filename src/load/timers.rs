@@ -73,7 +73,10 @@ impl Timers {
         let is_over = self.total().is_some_and(|at| Instant::now() >= at);
         let total = self.timeouts.total_s.filter(|_| is_over);
         match (total, quiet_since) {
-            (Some(s), _) => failed(FailureKind::TimeoutTotal, format!("not finished after {s} s")),
+            (Some(s), _) => failed(
+                FailureKind::TimeoutTotal,
+                format!("not finished after {s} s"),
+            ),
             (None, None) => failed(
                 FailureKind::TimeoutFirst,
                 format!(

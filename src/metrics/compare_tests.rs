@@ -128,9 +128,9 @@ fn what_differs_besides_is_named() {
     assert_eq!(
         warnings,
         [
-            "The hardware (machine of the client) differs: aarch64 | Apple M2 Pro, aarch64",
-            "The prompt differs: What is time? | Why is the sky blue?",
-            "The longest answer differs: 256 | no limit",
+            "The client's machine differs: aarch64 vs Apple M2 Pro, aarch64",
+            "The prompt differs: What is time? vs Why is the sky blue?",
+            "max-tokens differs: 256 vs no limit",
         ]
     );
 }

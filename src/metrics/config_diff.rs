@@ -26,7 +26,7 @@ pub(crate) fn unlike(runs: &[&RunState]) -> Vec<String> {
 
 fn differs(what: &str, a: &str, b: &str) -> Option<String> {
     let (a, b) = (one_line(a, 80), one_line(b, 80));
-    (a != b).then(|| format!("{what} differs: {a} | {b}"))
+    (a != b).then(|| format!("{what} differs: {a} vs {b}"))
 }
 
 fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec<String> {
@@ -52,15 +52,15 @@ fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec
         slots.unwrap_or_else(|| "–".to_owned())
     };
     [
-        differs("Where the numbers come from", source(a), source(b)),
+        differs("The origin of the numbers", source(a), source(b)),
         differs("The model", &model(a), &model(b)),
         differs(
-            "The hardware (machine of the client)",
+            "The client's machine",
             &machine(&a.machine),
             &machine(&b.machine),
         ),
         known
-            .then(|| differs("The hardware (GPU)", &gpus_a, &gpus_b))
+            .then(|| differs("The GPU", &gpus_a, &gpus_b))
             .flatten(),
         differs("The server", &server(a), &server(b)),
         differs("The number of slots", &slots(a), &slots(b)),
@@ -130,15 +130,11 @@ fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
     let prompt = told.or_else(|| (p.prompts != q.prompts).then(|| "The prompts differ".to_owned()));
     [
         prompt,
-        differs(
-            "The longest answer",
-            &tokens(p.max_tokens),
-            &tokens(q.max_tokens),
-        ),
+        differs("max-tokens", &tokens(p.max_tokens), &tokens(q.max_tokens)),
         differs("The length of a cycle", &length(p.shape), &length(q.shape)),
         differs("The endpoint", &p.api.to_string(), &q.api.to_string()),
         differs("Thinking", &p.think.to_string(), &q.think.to_string()),
-        differs("What counts as good", &limits(p), &limits(q)),
+        differs("The limits", &limits(p), &limits(q)),
     ]
     .into_iter()
     .flatten()

@@ -102,10 +102,8 @@ impl Findings {
         if let Some(scaling) = &self.scaling {
             let more = f64::from(scaling.to_users) / f64::from(scaling.from_users.max(1));
             sentences.push(format!(
-                "The total grows {:.1} times from {} to {}, for {more:.0} times as many users.",
-                scaling.factor,
-                scaling.from_users,
-                users(scaling.to_users)
+                "Throughput grows {:.1}× for {more:.0}× the users ({} to {}).",
+                scaling.factor, scaling.from_users, scaling.to_users
             ));
         }
         if let Some(knee) = &self.knee {

@@ -239,7 +239,7 @@ fn unfinished(run: &RunState) -> Option<String> {
             "The run was stopped before its last cycle was over.".to_owned()
         }
         Stage::Ended(RunEnd::Signal(number)) => format!("Signal {number} stopped the run."),
-        Stage::Ended(RunEnd::Failed(why)) => format!("The run could not go on: {why}"),
+        Stage::Ended(RunEnd::Failed(why)) => format!("The run could not continue: {why}"),
         _ => "The run has no end: it goes on, or its log breaks off.".to_owned(),
     };
     Some(format!(

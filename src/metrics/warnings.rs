@@ -160,7 +160,11 @@ fn other_processes(run: &RunState) -> Option<Warning> {
         text: format!(
             "{} on the GPU: speed and energy include their share. \
              Stop them and repeat.",
-            counted(count, "other process is active", "other processes are active")
+            counted(
+                count,
+                "other process is active",
+                "other processes are active"
+            )
         ),
     })
 }

@@ -121,7 +121,7 @@ impl CommandSource {
             ErrorKind::NotFound => Fault::absent(format!("{} is not installed", program.command())),
             ErrorKind::PermissionDenied => Fault::new(
                 FaultKind::Refused,
-                format!("{} may not be run", program.command()),
+                format!("{} is not executable", program.command()),
             ),
             _ => Fault::new(
                 FaultKind::Died,
@@ -176,12 +176,12 @@ impl Source for CommandSource {
                 }
                 Next::Silent => {
                     let seconds = (pace.tick * PATIENCE_TICKS).as_secs_f64();
-                    let why = format!("{} has said nothing for {seconds:.0} s", self.name);
+                    let why = format!("{} has been silent for {seconds:.0} s", self.name);
                     return Err(Fault::new(FaultKind::Silent, why));
                 }
                 Next::Garbage => {
                     let words = running.end().words;
-                    let why = format!("{} prints what cannot be read: {words}", self.name);
+                    let why = format!("{} prints unreadable output: {words}", self.name);
                     return Err(Fault::new(FaultKind::Garbage, why));
                 }
                 Next::Stopped => {

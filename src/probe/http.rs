@@ -66,7 +66,7 @@ fn fault(url: &str, error: &reqwest::Error) -> Fault {
         return Fault::new(FaultKind::Silent, why);
     }
     if error.is_builder() {
-        let why = format!("{url} is no address");
+        let why = format!("{url} is not an address");
         return Fault::new(FaultKind::Refused, why).mend("--exporter http://HOST:PORT/metrics");
     }
     let why = if error.is_connect() {

@@ -142,7 +142,7 @@ pub fn waiting_hint(
     let change = dialect.slots_hint(users, family);
     let change = change.map_or_else(String::new, |change| format!(": {change}"));
     Some(format!(
-        "{slots} of {users} are answered at once, {waiting} wait in line{change}"
+        "{slots} of {users} users are answered at once, {waiting} wait in the queue{change}"
     ))
 }
 
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn who_waits_is_told_how_to_change_it() {
         let hint = waiting_hint(16, Some(1), Some("qwen2"), &Ollama).unwrap();
-        assert!(hint.contains("15 wait in line") && hint.contains("OLLAMA_NUM_PARALLEL=16"));
+        assert!(hint.contains("15 wait in the queue") && hint.contains("OLLAMA_NUM_PARALLEL=16"));
         let fixed = waiting_hint(16, Some(1), Some("qwen3next"), &Ollama).unwrap();
         assert!(!fixed.contains("OLLAMA_NUM_PARALLEL"));
         let runner = waiting_hint(8, Some(4), None, &OpenAi).unwrap();

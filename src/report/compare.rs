@@ -75,7 +75,7 @@ fn content(comparison: &Comparison) -> Content {
     )];
     if !comparison.warnings.is_empty() {
         let list = comparison.warnings.iter().map(|warning| clean(warning));
-        let lead = "The runs are not alike; what differs may be the cause of a difference:";
+        let lead = "The runs were not configured alike, which may explain the differences:";
         let blocks = vec![Block::Text(lead.to_owned()), Block::List(list.collect())];
         sections.push(section("What else differs", blocks));
     }
@@ -139,7 +139,7 @@ fn runs(comparison: &Comparison) -> Table {
         ]
     };
     Table {
-        caption: "The runs; people served by share of the requests and by mean, energy of the whole run",
+        caption: "The runs; users served by share of the requests and by mean, energy of the whole run",
         head: heads([
             "Run", "Model", "Server", "Started", "People", "By mean", "J/token",
         ]),

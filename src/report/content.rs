@@ -45,7 +45,7 @@ pub(super) enum Block {
 }
 
 /// Says that nothing was measured.
-pub(super) const SIMULATED: &str = "SIMULATED: these are the numbers of tokometer's own simulator. No model and no machine was measured.";
+pub(super) const SIMULATED: &str = "SIMULATED: these numbers come from tokometer's own simulator. No model and no machine was measured.";
 
 /// Says that only some was.
 pub(super) const PARTLY_SIMULATED: &str = "SIMULATED in part: where a run is marked so, its numbers are those of tokometer's own simulator, and no model was measured.";
@@ -133,7 +133,7 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
     let energy = summary.energy.as_ref();
     let joules = energy.and_then(|energy| energy.gross_j_per_token);
     // The name of a source may be an address: it stays out of what is shown to others.
-    let scope = energy.map(|energy| energy.scope.as_deref().unwrap_or("scope not told"));
+    let scope = energy.map(|energy| energy.scope.as_deref().unwrap_or("unknown scope"));
     // Two digits that say something, whatever the size of the model.
     let digits = if joules.is_some_and(|joules| joules < 0.0995) {
         4
@@ -188,7 +188,7 @@ fn people(summary: &Summary) -> Tile {
 
 fn verdict(summary: &Summary) -> Section {
     let Some(verdict) = &summary.verdict else {
-        let none = "There is no verdict: the log does not tell what was asked.";
+        let none = "There is no verdict: the log does not contain the plan.";
         return section("Verdict", vec![Block::Text(none.to_owned())]);
     };
     let evidence = verdict.levels.iter().map(|level| clean(&level.evidence));
@@ -209,7 +209,7 @@ fn verdict(summary: &Summary) -> Section {
 fn findings(summary: &Summary) -> Vec<String> {
     let found = &summary.findings.sentences;
     if found.is_empty() {
-        vec!["No request ended as it should: there is nothing to find.".to_owned()]
+        vec!["No request succeeded: there is nothing to find.".to_owned()]
     } else {
         found.iter().map(|found| clean(found)).collect()
     }
@@ -251,7 +251,7 @@ fn energy(report: &Report) -> Section {
 fn gpu(report: &Report) -> Section {
     let by_level = machine::gpu_by_level(report);
     let blocks = if by_level.is_empty() {
-        let none = "Nothing is known of the GPU: the run has no sample of one.";
+        let none = "No GPU samples were recorded.";
         vec![Block::Text(none.to_owned())]
     } else {
         let mut blocks: Vec<Block> = Vec::new();
@@ -268,9 +268,7 @@ fn gpu(report: &Report) -> Section {
 fn processes(report: &Report) -> Section {
     let blocks = match machine::processes(report) {
         Some(table) => vec![Block::Table(table), Block::Charts(vec!["processes"])],
-        None => vec![Block::Text(
-            "Nothing is known of the server's processes: the run has no sample of them.".to_owned(),
-        )],
+        None => vec![Block::Text("No process samples were recorded.".to_owned())],
     };
     section("Process details", blocks)
 }

@@ -112,7 +112,7 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
         })
         .collect();
     (!rows.is_empty()).then(|| Table {
-        caption: "Processor in percent of one core, memory in percent of all; the largest values of the run unless said",
+        caption: "CPU in percent of one core, memory in percent of the total; maxima of the run unless noted",
         head: heads([
             "Pid",
             "Name",
@@ -144,10 +144,10 @@ pub(super) fn missing(report: &Report) -> Vec<String> {
     let gathered = &report.gathered;
     let mut add = |text: &str| missing.push(text.to_owned());
     if gathered.state.cycles.is_empty() {
-        add("No cycle was run: there are no figures, and no charts of them.");
+        add("No cycle was run, so there are no figures and no charts.");
     }
     if gathered.gpus.is_empty() {
-        add("No GPU was sampled: there are no charts of power and frequency.");
+        add("No GPU was sampled, so there are no charts of power and frequency.");
     } else {
         let gpus = || {
             gathered
@@ -158,25 +158,25 @@ pub(super) fn missing(report: &Report) -> Vec<String> {
                 .map(|track| &track.run)
         };
         if gpus().all(|gpu| gpu.watts.n == 0) {
-            add("No power is known: there is no chart of it.");
+            add("Power is unknown, so there is no chart of it.");
         }
         if gpus().all(|gpu| gpu.mhz.n == 0) {
-            add("No GPU clock is known: there is no chart of it.");
+            add("The GPU clock is unknown, so there is no chart of it.");
         }
         if gpus().all(|gpu| gpu.usage_percent.n == 0) {
-            add("GPU usage is not known.");
+            add("GPU usage is unknown.");
         }
     }
     let unknown = crate::report::details::unknown(report);
     if !unknown.is_empty() && !report.summary.cycles.is_empty() {
-        add(&format!("Known at no level: {}.", unknown.join("; ")));
+        add(&format!("Unknown at every level: {}.", unknown.join("; ")));
     }
     if gathered.processes.is_empty() {
-        add("No process was sampled: there is no chart of them.");
+        add("No process was sampled, so there is no chart of processes.");
     }
     let energy = report.summary.energy.as_ref();
     if energy.and_then(|energy| energy.wh).is_none() {
-        add("Energy is not known.");
+        add("Energy is unknown.");
     }
     missing
 }

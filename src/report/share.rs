@@ -238,7 +238,7 @@ fn measured(report: &Report) -> Vec<String> {
     let summary = &report.summary;
     let served = summary.limits.map(|limits| {
         format!(
-            "People served: the most at once with a wait ≤ {} s and a speed ≥ {} tokens/s for {} of the requests",
+            "Users served: the most in flight with a wait ≤ {} s and a speed ≥ {} tokens/s for {} of the requests",
             limits.wait_s,
             limits.speed_tok_s,
             percent(Some(limits.share), 0)
@@ -272,7 +272,7 @@ fn measured(report: &Report) -> Vec<String> {
             CycleShape::DurationS(s) => format!("each user asks for {} s", plain(s)),
         });
         parts.push(match info.plan.max_tokens {
-            Some(most) => format!("at most {most} tokens an answer"),
+            Some(most) => format!("at most {most} tokens per answer"),
             None => "answers of any length".to_owned(),
         });
     }
@@ -312,7 +312,7 @@ fn draw(canvas: &mut Canvas, report: &Report, facts: &Facts) {
         bottom: 542.0,
     };
     if !charts::curve(canvas, &report.summary, space) {
-        let none = "no request ended as it should: there is no curve";
+        let none = "no request succeeded: there is no curve";
         canvas.text((space.left, 360.0), none, muted);
     }
     let small = TextStyle::new(14.5, Color::Muted);

@@ -72,7 +72,7 @@ pub(super) fn hardware(report: &Report) -> Table {
     rows.extend(server(report.summary.target.as_ref()));
     rows.push(("Imported from", imported.map(|from| clean(&from.tool))));
     let version = known(Some(&report.summary.tokometer));
-    rows.push(("tokometer that measured", version));
+    rows.push(("tokometer version", version));
     pairs("Hardware and software", rows)
 }
 
@@ -110,7 +110,7 @@ fn server(target: Option<&TargetSummary>) -> [Pair; 10] {
         ("Server: address", text(|t| Some(&t.url))),
         ("Server: API", target.map(|t| t.dialect.to_string())),
         (
-            "Server: requests at once",
+            "Server: slots",
             target.and_then(|t| t.slots).map(|n| n.to_string()),
         ),
         ("Model", text(|t| Some(&t.model))),
@@ -140,7 +140,7 @@ pub(super) fn test(report: &Report) -> Table {
         Stage::Ended(RunEnd::Done) => "every cycle ran".to_owned(),
         Stage::Ended(RunEnd::Stopped) => "stopped by the user".to_owned(),
         Stage::Ended(RunEnd::Signal(signal)) => format!("stopped by signal {signal}"),
-        Stage::Ended(RunEnd::Failed(why)) => format!("could not go on: {}", clean(why)),
+        Stage::Ended(RunEnd::Failed(why)) => format!("could not continue: {}", clean(why)),
         _ => "the log has no end".to_owned(),
     };
     let limits = limits.map(|limits| {
@@ -161,7 +161,7 @@ pub(super) fn test(report: &Report) -> Table {
         ("Users", Some(levels.collect::<Vec<_>>().join(", "))),
         ("Each user asks", plan.map(shape)),
         (
-            "Most tokens of an answer",
+            "Maximum tokens per answer",
             plan.map(|p| {
                 p.max_tokens.map_or_else(
                     || "no limit".to_owned(),
@@ -186,7 +186,7 @@ fn shape(plan: &Plan) -> String {
     match plan.shape {
         CycleShape::Waves(1) => "once".to_owned(),
         CycleShape::Waves(waves) => format!("{waves} times in a row"),
-        CycleShape::DurationS(s) => format!("again and again for {} s", plain(s)),
+        CycleShape::DurationS(s) => format!("repeatedly for {} s", plain(s)),
     }
 }
 

@@ -146,9 +146,7 @@ pub(crate) async fn start(
 }
 
 async fn resolve(url: &Url) -> Result<Vec<std::net::SocketAddr>, String> {
-    let host = url
-        .host_str()
-        .ok_or_else(|| format!("{url} has no host"))?;
+    let host = url.host_str().ok_or_else(|| format!("{url} has no host"))?;
     let port = url.port_or_known_default().unwrap_or(80);
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let found = tokio::net::lookup_host((bare, port)).await;

@@ -34,7 +34,7 @@ use crate::tui::{Options, Shutdown};
 #[derive(Debug, thiserror::Error)]
 pub enum UiError {
     /// Nothing can be drawn.
-    #[error("the screen cannot be drawn: {0}")]
+    #[error("cannot draw the screen: {0}")]
     Draw(String),
     /// No key can be read.
     #[error("cannot read the terminal: {0}")]

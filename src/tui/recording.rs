@@ -129,7 +129,7 @@ pub enum RecordedError<E> {
     #[error("{0}")]
     Terminal(E),
     /// The recording cannot be written.
-    #[error("the recording cannot be written: {0}")]
+    #[error("cannot write the recording: {0}")]
     Recording(io::Error),
 }
 

@@ -33,7 +33,8 @@ fn a_file_that_cannot_be_used_stops_only_what_would_use_it() {
     let file = file.to_str().unwrap();
     let ended = place.run_in(&RUN, &[("TOKOMETER_CONFIG", file)]);
     assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
-    let first = format!("error: {file}, line 1: `user` is not a flag of `tokometer run` (`users`?)");
+    let first =
+        format!("error: {file}, line 1: `user` is not a flag of `tokometer run` (`users`?)");
     assert!(ended.err.contains(&first), "{}", ended.err);
     assert!(
         ended.err.contains("line 2: `users`: invalid value '0'"),

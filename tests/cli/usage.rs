@@ -25,6 +25,37 @@ fn help(#[case] name: &str, #[case] arguments: &[&str]) {
     insta::assert_snapshot!(name, text);
 }
 
+#[rstest]
+fn help_fits_its_columns(
+    #[values(
+        "run",
+        "resume",
+        "preview",
+        "screenshot",
+        "simulate",
+        "doctor",
+        "report",
+        "share",
+        "import",
+        "runs",
+        "replay",
+        "compare",
+        "completions"
+    )]
+    command: &str,
+    #[values("-h", "--help")] flag: &str,
+) {
+    let help = Place::new().run(&[command, flag]).out;
+    assert!(help.contains("Usage: tokometer"), "{help}");
+    for line in help.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+        // A word alone on a line is a line that was broken by width.
+        let words = line.split_whitespace().count();
+        let indented = line.starts_with("    ") && !line.trim_start().starts_with(['-', '[', '<']);
+        assert!(!(indented && words == 1), "{command}: {line}");
+    }
+}
+
 #[test]
 fn run_is_the_command_without_a_name() {
     let place = Place::new();

@@ -259,7 +259,7 @@ fn the_verdict_counts_whole_cycles_only() {
     story.running(&[]);
     assert_eq!(
         told(&Screen::of(story.state())),
-        "so far: 2+ people (likely, 33 more to be sure), by mean 2+ · ≥ 19.9 tok/s: 2+, mean 2+ · ≤ 10 s wait: 2+, mean 2+ · ✘ 2 failed · measuring 8"
+        "so far: 2+ users (likely, 33 more to confirm), by mean 2+ · ≥ 19.9 tok/s: 2+, mean 2+ · ≤ 10 s wait: 2+, mean 2+ · ✘ 2 failed · measuring 8"
     );
     let mut story = loaded(&[1, 2]);
     story.cycle(1, &[2], 9.0, 0.5, 0);

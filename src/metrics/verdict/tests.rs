@@ -83,7 +83,8 @@ fn the_means_and_the_shares_may_disagree() {
     assert_eq!(verdict.by_share.both_users, Some(1));
     assert_eq!(verdict.by_share.state, Some(State::Holds));
     let evidence = &verdict.levels[1].evidence;
-    let wanted = "4 people: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %, 95 % CI 31–86 %)";
+    let wanted =
+        "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %, 95 % CI 31–86 %)";
     assert!(evidence.starts_with(wanted), "{evidence}");
 }
 
@@ -157,12 +158,12 @@ fn headlines() {
     );
     assert_eq!(
         verdict.sentence,
-        "4 people or more (likely): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. To be sure of 4 people: 27 more requests, all good."
+        "4 users or more (likely): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 27 more good requests would confirm 4 users."
     );
     let verdict = Verdict::of(&[level(1, &[(1.0, 3.0)])], &limits);
     assert_eq!(
         verdict.sentence,
-        "Not even 1 person, the smallest level run (fails): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: none."
+        "Not even 1 user, the smallest level (fails): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: none."
     );
     let verdict = Verdict::of(
         &[level(2, &[(1.0, 30.0); 40]), level(4, &[(11.0, 9.0); 40])],
@@ -170,7 +171,7 @@ fn headlines() {
     );
     assert_eq!(
         verdict.sentence,
-        "2 people (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2."
+        "2 users (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2."
     );
     // 7 of 8 are 87.5 %, the upper end of their interval is 97.8 %: neither met nor missed for sure.
     let mut unsure = vec![(1.0, 30.0); 7];
@@ -179,14 +180,14 @@ fn headlines() {
     let verdict = Verdict::of(&[level(1, &[(1.0, 30.0); 40]), of_unsure(4)], &limits);
     assert_eq!(
         verdict.sentence,
-        "1 person (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 people: unsure, 45 more requests, all good, would settle it."
+        "1 user (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 45 more good requests would confirm it."
     );
     assert_eq!(verdict.headline().unwrap().users, 1);
     assert_eq!(verdict.beyond().unwrap().users, 4);
     let verdict = Verdict::of(&[of_unsure(2)], &limits);
     assert_eq!(
         verdict.sentence,
-        "Not even 2 people, the smallest level run (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 people: unsure, 45 more requests, all good, would settle it."
+        "Not even 2 users, the smallest level (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 users: unsure; 45 more good requests would confirm it."
     );
     assert_eq!(
         (verdict.headline().unwrap().users, verdict.beyond()),
@@ -226,7 +227,7 @@ fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
     assert_eq!(verdict.by_mean.wait_users, Some(1));
     let evidence = &verdict.levels[1].evidence;
     let wanted =
-        "4 people: no speed known to set against 19.9, 0 of 4 requests did (0 %, 95 % CI 0–49 %)";
+        "4 users: no speed known to set against 19.9, 0 of 4 requests did (0 %, 95 % CI 0–49 %)";
     assert!(evidence.starts_with(wanted), "{evidence}");
 }
 

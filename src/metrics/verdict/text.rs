@@ -3,20 +3,12 @@
 use crate::metrics::verdict::{ByMean, ByShare, Judgment, LevelVerdict, State};
 use crate::plan::Limits;
 
-/// "1 person", "4 people".
-fn people(users: u32) -> String {
-    match users {
-        1 => "1 person".to_owned(),
-        more => format!("{more} people"),
-    }
-}
-
 /// A share as whole percent.
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// The figures of a level: "4 people: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %,
+/// The figures of a level: "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %,
 /// 95 % CI 31–86 %); mean wait …".
 pub(crate) fn level(users: u32, wait: &Judgment, speed: &Judgment, limits: &Limits) -> String {
     let mean_speed = speed.mean.map(|mean| format!("mean {mean:.1} tok/s"));
@@ -28,7 +20,7 @@ pub(crate) fn level(users: u32, wait: &Judgment, speed: &Judgment, limits: &Limi
         "speed",
     );
     let wait = limit(wait, mean_wait, &format!("{} s", limits.wait_s), "wait");
-    format!("{}: {speed}; {wait}", people(users))
+    format!("{}: {speed}; {wait}", crate::text::numbers::users(users))
 }
 
 fn limit(judged: &Judgment, mean: Option<String>, limit: &str, what: &str) -> String {
@@ -96,9 +88,9 @@ pub(crate) fn headline(
         .map_or_else(|| "none".to_owned(), |users| users.to_string());
     let Some(users) = by_share.both_users else {
         let settle = settle(smallest);
-        let smallest = people(smallest.users);
+        let smallest = crate::text::numbers::users(smallest.users);
         return format!(
-            "Not even {smallest}, the smallest level run ({state}): {limits}. By mean: {by_mean}.{settle}"
+            "Not even {smallest}, the smallest level ({state}): {limits}. By mean: {by_mean}.{settle}"
         );
     };
     let or_more = if users == largest.users {
@@ -111,7 +103,7 @@ pub(crate) fn headline(
     let settle: String = [at, beyond].into_iter().flatten().map(settle).collect();
     format!(
         "{}{or_more} ({state}): {limits}. By mean: {by_mean}.{settle}",
-        people(users)
+        crate::text::numbers::users(users)
     )
 }
 
@@ -124,7 +116,7 @@ fn settle(level: &LevelVerdict) -> String {
         return String::new();
     };
     let requests = if more == 1 { "request" } else { "requests" };
-    let users = people(level.users);
+    let users = crate::text::numbers::users(level.users);
     match state {
         Some(State::Likely) => format!(" {more} more good {requests} would confirm {users}."),
         _ => format!(" {users}: unsure; {more} more good {requests} would confirm it."),

@@ -84,9 +84,9 @@ impl Source for Exporter {
         if seen.is_empty() {
             let found = kinds(&metrics);
             let why = if found.is_empty() {
-                format!("{} is no page of a known exporter", self.url)
+                format!("{} is not the page of a known exporter", self.url)
             } else {
-                format!("{} tells nothing of a GPU, a process or a server", self.url)
+                format!("{} reports no GPU, process or server", self.url)
             };
             return Err(Fault::new(FaultKind::Garbage, why));
         }

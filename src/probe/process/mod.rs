@@ -178,7 +178,7 @@ impl Source for Processes {
         let (table, server) = self.sample()?;
         if table.is_empty() {
             let why =
-                "no process of the server is seen here (it may run in a container, or elsewhere)";
+                "no process of the server is visible here (it may run in a container or elsewhere)";
             return Err(Fault::new(FaultKind::Silent, why).mend("--match REGEX names it"));
         }
         let mut seen = vec![Observation::Processes(table)];

@@ -263,7 +263,7 @@ impl<'a> Levels<'a> {
             vec![],
             self.wait_limit(),
         )?;
-        self.figure("ttfb", "TTFB by number of users", vec![panel], 380)
+        self.figure("ttfb", "Wait (TTFT) by number of users", vec![panel], 380)
     }
 
     fn speed_and_wait(&self) -> Option<Figure> {

@@ -39,7 +39,7 @@ pub fn models(runs: &[(&str, &Summary)]) -> Option<Chart> {
     let mut notes = Vec::new();
     if let (Some(limits), false) = (limits, limited.is_empty()) {
         notes.push(format!(
-            "Dashed: what the first run takes for good, speed ≥ {} tokens/s and wait ≤ {} s.",
+            "Dashed: the limits of the first run, speed ≥ {} tokens/s and wait ≤ {} s.",
             limits.speed_tok_s, limits.wait_s
         ));
     }

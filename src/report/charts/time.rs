@@ -177,7 +177,7 @@ fn power(report: &Report) -> Option<Figure> {
     figure.panel_height = 300;
     figure.described = described;
     if figure.panels.len() < 2 {
-        let note = "Energy per token is not known: the run has no energy within its cycles.";
+        let note = "Energy per token is unknown: the run has no energy within its cycles.";
         figure.notes.push(note.to_owned());
     }
     Some(figure)
@@ -212,9 +212,7 @@ type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> (Stat, &Series));
 
 /// What is drawn of each process.
 const PROCESS_FIGURES: [ProcessFigure; 6] = [
-    ("processor, % of one core", 1.0, |p| {
-        (p.stats.cpu_percent, &p.cpu)
-    }),
+    ("CPU, % of one core", 1.0, |p| (p.stats.cpu_percent, &p.cpu)),
     ("memory, % of all", 1.0, |p| {
         (p.stats.memory_percent, &p.memory)
     }),
@@ -265,7 +263,7 @@ fn processes(report: &Report) -> Option<Figure> {
         );
         figure.notes.push(note);
     }
-    "What the processes of the server took over the run.".clone_into(&mut figure.described);
+    "Resources of the server's processes over the run.".clone_into(&mut figure.described);
     Some(figure)
 }
 

@@ -186,7 +186,8 @@ async fn who_waits_in_line_is_told_once_whatever_is_known_first() {
             .collect();
         assert_eq!(texts.len(), 1, "{texts:?}");
         assert!(
-            texts[0].contains("15 wait in line") && texts[0].contains("OLLAMA_NUM_PARALLEL=16")
+            texts[0].contains("15 wait in the queue")
+                && texts[0].contains("OLLAMA_NUM_PARALLEL=16")
         );
     }
 }

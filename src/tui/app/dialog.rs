@@ -52,7 +52,7 @@ impl App {
     pub(super) fn ask_removal(&mut self) {
         match self.current.run.upcoming.last() {
             Some(users) => self.dialog = Some(Dialog::RemoveLevel { users: *users }),
-            None => self.notice = Some("No level is still to come.".to_owned()),
+            None => self.notice = Some("No level is left to run.".to_owned()),
         }
     }
 
@@ -93,7 +93,7 @@ impl App {
                 Vec::new()
             }
             Dialog::AddLevel { users, .. } if self.current.run.upcoming.contains(&users) => {
-                self.notice = Some(format!("A level of {users} is to come already."));
+                self.notice = Some(format!("Level {users} is already queued."));
                 vec![Effect::Redraw]
             }
             Dialog::AddLevel { users, .. } => tell(Command::AddLevel(users)),

@@ -33,7 +33,7 @@ impl App {
                 self.want(BackgroundTask::List(root));
             }
             None => self.runs.list(Err(
-                "No place for runs is known; name one with --runs-dir.".to_owned()
+                "There is no folder for runs; set one with --runs-dir.".to_owned()
             )),
         }
     }
@@ -48,7 +48,7 @@ impl App {
         match self.runs.selected() {
             Some(Found::Run(entry)) => Some((**entry).clone()),
             Some(Found::Unreadable { reason, .. }) => {
-                self.notice = Some(format!("It cannot be read: {reason}"));
+                self.notice = Some(format!("Could not read the run: {reason}"));
                 None
             }
             None => None,
@@ -108,7 +108,7 @@ impl App {
             return;
         };
         if self.recording() == Some(&id) {
-            self.notice = Some("This run is being recorded: it cannot be deleted.".to_owned());
+            self.notice = Some("This run is being recorded and cannot be deleted.".to_owned());
             return;
         }
         self.runs.pending_delete = Some(id);
@@ -122,7 +122,7 @@ impl App {
         };
         // A run may have begun to be recorded while the question stood there.
         if self.recording() == Some(&id) {
-            self.notice = Some("This run is being recorded: it cannot be deleted.".to_owned());
+            self.notice = Some("This run is being recorded and cannot be deleted.".to_owned());
         } else if let Some(root) = self.options.archive.clone() {
             self.want(BackgroundTask::Delete { root, id });
         }
@@ -195,7 +195,7 @@ impl App {
             TaskResult::BrokeOff(why) => {
                 // Which of them it was is not known: the list can be asked for again.
                 self.runs.reading = false;
-                self.notice = Some(format!("It broke off: {why}"));
+                self.notice = Some(format!("It was interrupted: {why}"));
             }
         }
         vec![Effect::Redraw]
@@ -210,7 +210,7 @@ impl App {
         self.notice = None;
         match run {
             Ok(opened) => self.open_replay(*opened),
-            Err(why) => self.notice = Some(format!("It cannot be opened: {why}")),
+            Err(why) => self.notice = Some(format!("Could not open the run: {why}")),
         }
     }
 
@@ -224,7 +224,7 @@ impl App {
                 self.notice = Some(format!("Deleted {id}"));
             }
             Err(why) => {
-                self.notice = Some(format!("It was not deleted: {why}"));
+                self.notice = Some(format!("Could not delete the run: {why}"));
                 self.list_runs();
             }
         }
@@ -250,13 +250,13 @@ impl App {
     }
 
     fn report_directory(&self) -> Result<PathBuf, &'static str> {
-        const GOES_ON: &str = "The run goes on: its report can be written when it is over.";
+        const GOES_ON: &str = "The run is in progress: its report can be written when it is over.";
         let in_list = matches!(self.view, View::Runs);
         let directory = if in_list {
             match self.runs.selected() {
                 Some(Found::Run(entry)) => self.directory_of(&entry.id),
                 Some(Found::Unreadable { .. }) => {
-                    return Err("There is no report of a run that cannot be read.");
+                    return Err("A run that cannot be read has no report.");
                 }
                 None => return Err("There is no run to report on."),
             }

@@ -61,9 +61,9 @@ impl App {
     pub(super) fn news_ended(&mut self) -> Vec<Effect> {
         self.download = None;
         if self.is_busy() {
-            self.finished(None, Some("the part that runs it is gone".to_owned()), None);
+            self.finished(None, Some("its session has ended".to_owned()), None);
         } else {
-            self.notice = Some("The session is gone: nothing can be started any more.".to_owned());
+            self.notice = Some("The session has ended: nothing more can be started.".to_owned());
         }
         vec![Effect::Redraw]
     }
@@ -139,11 +139,13 @@ impl App {
             Screen::Searching { url: None }
         };
         if started && self.current.run.is_running() {
-            let why = error.clone().unwrap_or_else(|| "it broke off".to_owned());
+            let why = error
+                .clone()
+                .unwrap_or_else(|| "it was interrupted".to_owned());
             self.current.run.stage = Stage::Ended(RunEnd::Failed(why));
         }
         self.notice = Some(match (error, &directory, report) {
-            (Some(why), _, _) => format!("The run could not go on: {why}"),
+            (Some(why), _, _) => format!("The run could not continue: {why}"),
             (None, _, Some(Ok(page))) => {
                 format!("The run is over. Its report: {}", from_the_end(&page))
             }

@@ -38,15 +38,15 @@ pub enum RunListAction {
     Compare,
     /// Delete the selected run.
     Delete,
-    /// Type what the runs shown must contain.
+    /// Type the text that runs must contain.
     Filter,
     /// A letter of that.
     Type,
-    /// Take the last letter back.
+    /// Delete the last letter.
     Erase,
     /// Keep the filter, and give the keys back to the list.
     Keep,
-    /// Look again which runs there are.
+    /// Refresh the list of runs.
     Again,
     /// One step back: from the comparison, the filter, the marks, the replay.
     Back,

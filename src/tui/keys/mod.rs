@@ -27,9 +27,9 @@ pub enum Action {
     Repeat,
     /// Stop the run.
     Stop,
-    /// Add a level to those to come.
+    /// Add a level.
     AddLevel,
-    /// Take a level from those to come.
+    /// Remove a queued level.
     RemoveLevel,
     /// Use the built-in simulated server.
     Simulate,
@@ -67,9 +67,9 @@ pub enum Action {
     PreviousCycle,
     /// The cycle after the one shown.
     NextCycle,
-    /// Give the focus to the next pane.
+    /// Focus the next pane.
     FocusNext,
-    /// Give the focus to the pane before.
+    /// Focus the previous pane.
     FocusPrevious,
     /// Let the focused pane fill the screen, or not.
     Zoom,
@@ -93,7 +93,7 @@ pub enum Action {
     Picture,
     /// The next order of the table.
     Sort,
-    /// The same order, the other way.
+    /// Reverse the order.
     SortOtherWay,
     /// Show the latest again: no zoom, no choice of cycle or request.
     Follow,
@@ -113,7 +113,7 @@ pub enum Action {
     Less,
     /// A digit of a number.
     Digit,
-    /// Take the last digit back.
+    /// Delete the last digit.
     Erase,
 }
 

@@ -42,9 +42,9 @@ pub enum Action {
     Add,
     /// The selected lane away.
     Remove,
-    /// Recordings with or without their wait.
+    /// Recordings with or without the wait.
     Wait,
-    /// Thinking shown, folded or skipped.
+    /// Show, fold or skip thinking.
     Thinking,
     /// The next text.
     NextText,

@@ -23,7 +23,7 @@ pub fn tok_s(words_per_minute: f64) -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumIter)]
 pub enum Feel {
     /// One waits for every word.
-    #[strum(serialize = "slower than one reads")]
+    #[strum(serialize = "slower than reading")]
     Slower,
     /// Between reading and scanning.
     #[strum(serialize = "comfortable to read")]

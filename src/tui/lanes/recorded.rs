@@ -64,7 +64,7 @@ pub fn of_run(directory: &Path) -> io::Result<Vec<Script>> {
     kept.sort_by_key(|kept| kept.cycle);
     let scripts: Vec<Script> = kept.iter().filter_map(script).collect();
     if scripts.is_empty() {
-        let why = "no answer in it; it takes a cycle with an answer to have one";
+        let why = "no answers in it; a cycle with an answer is needed";
         return Err(named(&folder, &why, io::ErrorKind::NotFound));
     }
     Ok(scripts)

@@ -79,7 +79,7 @@ impl Script {
         }
         let script = Self::parse(name, &String::from_utf8_lossy(&bytes));
         if script.is_empty() {
-            let message = format!("{name} holds no text");
+            let message = format!("{name} has no text");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         Ok(script)

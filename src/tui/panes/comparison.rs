@@ -60,7 +60,10 @@ pub fn lines(comparison: &Comparison, theme: &Theme, columns: usize) -> Vec<Line
     }
     if comparison.levels.is_empty() {
         lines.push(Line::default());
-        lines.push(Line::styled("None of these runs has a level.", theme.text));
+        lines.push(Line::styled(
+            "None of these runs has a level to compare.",
+            theme.text,
+        ));
     }
     lines
 }
@@ -74,7 +77,7 @@ fn head(number: usize, run: &RunHead, theme: &Theme, columns: usize) -> Vec<Line
     if let (Some(share), Some(mean)) = (&run.by_share, &run.by_mean) {
         let state = share.state.map_or_else(String::new, |s| format!(" {s}"));
         let (share, mean) = (carried(share.both_users), carried(mean.both_users));
-        words = format!("{words} · people {share}{state}, by mean {mean}");
+        words = format!("{words} · users {share}{state}, by mean {mean}");
     }
     let style = if run.simulated {
         words = format!("SIMULATED {words}");

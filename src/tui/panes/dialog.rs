@@ -18,8 +18,8 @@ const WIDTH: usize = 56;
 /// The question in a sentence.
 pub fn question(app: &App, dialog: &Dialog) -> String {
     match dialog {
-        Dialog::Quit => "Stop the run and quit? What was measured is kept.".to_owned(),
-        Dialog::Stop => "Stop the run? What was measured is kept.".to_owned(),
+        Dialog::Quit => "Stop the run and quit? Results so far are kept.".to_owned(),
+        Dialog::Stop => "Stop the run? Results so far are kept.".to_owned(),
         Dialog::Again => {
             let model = app.model().map_or("the model", |model| model.name.as_str());
             format!("Run the same plan again on {model}?")
@@ -36,7 +36,7 @@ pub fn question(app: &App, dialog: &Dialog) -> String {
 /// Which run goes with all its files, and what is to be known before.
 fn delete(app: &App) -> String {
     let Some(pending_delete) = app.runs().pending_delete() else {
-        return "This run is gone already.".to_owned();
+        return "This run is already deleted.".to_owned();
     };
     let mut words = format!("Delete {} with all its files?", pending_delete.id());
     match pending_delete {
@@ -48,7 +48,7 @@ fn delete(app: &App) -> String {
             };
             let _ = write!(words, " It holds {} {requests}.", entry.requests);
             if entry.recording {
-                words.push_str(" Another tokometer was recording it just now.");
+                words.push_str(" Another tokometer was recording it a moment ago.");
             }
         }
         Found::Unreadable { .. } => words.push_str(" It cannot be read."),

@@ -21,17 +21,17 @@ const FRAME: u16 = 2;
 
 /// What the words on the screen mean, shown below the keys.
 const WORDS: [(&str, &str); 6] = [
-    ("users", "requests kept in flight in a cycle"),
+    ("users", "requests in flight during a cycle"),
     (
         "speed",
         "tokens a second as the reader of one answer feels it, after the wait",
     ),
     ("system", "tokens a second of all users together"),
+    ("TTFB", "sent → first token, thinking included"),
     (
-        "TTFB",
-        "as people call it: sent until the first token, thinking included",
+        "wait",
+        "time to first token: the same as wait; queuing in the server counts",
     ),
-    ("wait", "the same instant; queuing in the server counts"),
     ("–", "not known (never 0)"),
 ];
 

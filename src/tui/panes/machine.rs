@@ -355,7 +355,7 @@ pub(super) fn troubles(
     if lines.is_empty() && !measured {
         let words = match (told.is_empty(), of) {
             (true, _) if sources.is_empty() => "not measured",
-            (_, []) => "no GPU source found: tokometer doctor says what was looked for",
+            (_, []) => "no GPU source found; run tokometer doctor for details",
             _ => "not measured",
         };
         let wrapped = text::wrap(words, width);

@@ -132,9 +132,9 @@ fn advice(app: &App, found: &Discovery) -> Option<String> {
         }),
         None if found.models.is_empty() => Some(match command("NAME") {
             Some(command) => {
-                format!("This server has no models. Get one ({command}), then r looks again.")
+                format!("This server has no models. Get one ({command}), then press r.")
             }
-            None => "This server has no models. Load one, then r looks again.".to_owned(),
+            None => "This server has no models. Load one, then press r.".to_owned(),
         }),
         None => None,
     }
@@ -172,7 +172,7 @@ fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
             ]));
         }
     }
-    let legend = format!("{} in memory now: no loading time", theme.dot());
+    let legend = format!("{} already in memory: no loading time", theme.dot());
     let room = usize::from(inner.height);
     if lines.len() + 2 <= room {
         lines.push(Line::default());

@@ -297,7 +297,7 @@ fn physical_limit(cx: &PaneContext<'_>) -> Option<Line<'static>> {
     let words =
         format!("one user at {percent:.0} % of the {most} tok/s that memory bandwidth allows");
     Some(match limit.warning() {
-        Some(_) => Line::styled(format!(" ✘ {words}: a number is wrong"), cx.theme.bad),
+        Some(_) => Line::styled(format!(" ✘ {words}: a number must be wrong"), cx.theme.bad),
         None => Line::raw(format!(" {words}")),
     })
 }

@@ -26,7 +26,7 @@ const COLUMNS: [Column; 10] = [
     Column::words("", 1, 0),
     Column::words("when (UTC)", 16, 0),
     Column::words("model", 18, 0),
-    Column::words("people", 11, 1),
+    Column::words("users", 11, 1),
     Column::number("by mean", 7, 4),
     Column::words("users", 7, 2),
     Column::number("tok/s", 6, 3),
@@ -83,7 +83,7 @@ fn title(runs: &Runs, theme: &Theme) -> Title {
 /// What is said where no run is shown.
 fn nothing(runs: &Runs) -> Option<String> {
     if let Some(why) = runs.trouble() {
-        return Some(format!("The runs cannot be listed: {why}"));
+        return Some(format!("Could not list the runs: {why}"));
     }
     let words = match (runs.is_read(), runs.count(), runs.len()) {
         (_, _, 1..) => return None,
@@ -257,7 +257,7 @@ pub fn render_selected(frame: &mut Frame<'_>, area: Rect, app: &App) {
             let (people, _) = people(theme, entry);
             let server = entry.server.as_deref().unwrap_or("unknown server");
             format!(
-                "{} · people {people} · {} requests{failed} · {server}",
+                "{} · users {people} · {} requests{failed} · {server}",
                 entry.id, entry.requests
             )
         }

@@ -20,10 +20,10 @@ use crate::tui::widgets::text;
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let cycle = cx.shown_cycle();
     let main = cycle.map_or_else(
-        || "TTFB".to_owned(),
-        |cycle| format!("TTFB · {}", crate::text::numbers::users(cycle.users)),
+        || "Wait (TTFT)".to_owned(),
+        |cycle| format!("Wait (TTFT) · {}", crate::text::numbers::users(cycle.users)),
     );
-    let title = Title::new(main).aside("at the first token");
+    let title = Title::new(main).aside("until the first token");
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let Some(cycle) = cycle else {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);

@@ -93,7 +93,7 @@ fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell])
         let unknown = if cx.run.is_running() {
             "no cycle is over yet"
         } else {
-            "none, no cycle is whole"
+            "none, no cycle is complete"
         };
         spans.push(Span::styled(unknown, theme.dim));
     } else if is_unknown && words {
@@ -125,12 +125,12 @@ fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell])
 fn people(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> Span<'static> {
     let noun = |users: u32| match (words, users) {
         (false, _) => "",
-        (true, 1) => " person",
-        (true, _) => " people",
+        (true, 1) => " user",
+        (true, _) => " users",
     };
     let ends = verdict.levels.first().zip(verdict.levels.last());
     let Some((smallest, largest)) = ends else {
-        let none = if words { "– people" } else { text::UNKNOWN };
+        let none = if words { "– users" } else { text::UNKNOWN };
         return Span::styled(none, theme.dim);
     };
     match users {
@@ -162,7 +162,7 @@ fn sureness(theme: &Theme, verdict: &Verdict, form: &[Tell]) -> Vec<Span<'static
     let open = matches!(state, State::Likely | State::Unsure);
     let more = level.both.more_to_hold.filter(|more| open && *more > 0);
     if let Some(more) = more.filter(|_| form.contains(&Tell::More)) {
-        spans.push(Span::raw(format!(", {more} more to be sure")));
+        spans.push(Span::raw(format!(", {more} more to confirm")));
     }
     let beyond = verdict.beyond();
     let ends = beyond.and_then(|level| Some((level.users, level.both.state?)));

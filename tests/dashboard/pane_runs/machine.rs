@@ -187,7 +187,7 @@ pub(crate) fn unmeasured() -> Story {
         Some("restart the machine"),
     ));
     story.tell(note("apple", SourceState::Late, "it does not answer", None));
-    let why = "no process of the server is seen here (it may run in a container, or elsewhere)";
+    let why = "no process of the server is visible here (it may run in a container or elsewhere)";
     let mend = Some("--match REGEX names it");
     story.tell(note("processes", SourceState::Failing, why, mend));
     story

@@ -89,7 +89,7 @@ fn what_the_study_has_right() {
     let evidence = &summary.verdict.as_ref().unwrap().levels[2].evidence;
     assert!(
         evidence.starts_with(
-            "4 people: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did \
+            "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did \
              (62 %, 95 % CI 31–86 %)"
         ),
         "{evidence}"
