@@ -328,7 +328,7 @@ exporter = [\"http://a\", \"http://b\"]
         );
         assert_eq!(lines[2], "FILE, line 5: `ascii` is a switch: true or false");
         assert!(
-            lines[3].starts_with("FILE, line 6: `waves` wants"),
+            lines[3].starts_with("FILE, line 6: `waves` must be"),
             "{problems}"
         );
         std::fs::write(&file, "users = [1\n").unwrap();

@@ -43,7 +43,7 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "WxH", value_parser = size, requires = "record")]
     pub size: Option<(u16, u16)>,
 
-    /// Stop after this long (`15s`); without it a recording ends with the slowest lane
+    /// Stop after this long (`15s`); else a recording ends with its slowest lane
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub lasting: Option<Duration>,
 

@@ -21,7 +21,7 @@ pub struct ReplayArgs {
     /// The run: a path, a name, the beginning of a name, or `latest`
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// How many times faster than real time, 1 to 100; + and - change it
+    /// Times faster than real time, 1 to 100; + and - change it
     #[arg(long, value_name = "X", value_parser = pace, default_value = "1")]
     pub speed: f64,
     /// Where runs are kept

@@ -48,7 +48,11 @@ fn a_cycle_that_was_cut_short() {
         cut.cycles[0].end = end;
         let told = advice(&cut);
         assert_eq!(told[0].kind, WarningKind::CutShort);
-        assert!(told[0].text.starts_with("A cycle of 4 users is not whole"));
+        assert!(
+            told[0]
+                .text
+                .starts_with("The cycle with 4 users is incomplete")
+        );
         let verdict = Verdict::of_run(&cut).unwrap();
         assert_eq!(verdict.by_share.both_users, None);
         assert_eq!(verdict.sentence, "No verdict: no cycle is complete.");
@@ -68,7 +72,7 @@ fn a_model_that_was_loaded_within_a_cycle() {
     assert!(
         told[0]
             .text
-            .starts_with("1 request waited for the model to be loaded, up to 4.2 s")
+            .starts_with("1 request waited for the model to load, up to 4.2 s")
     );
 }
 
@@ -146,7 +150,7 @@ fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
     assert!(
         told[0]
             .text
-            .contains("missing 1 time within cycles, up to 7.0 s"),
+            .contains("missing 1 time within cycles, for up to 7.0 s"),
         "{}",
         told[0].text
     );

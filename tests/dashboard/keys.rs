@@ -145,7 +145,7 @@ async fn levels_are_added_and_removed_by_a_prompt() {
     assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(64))]);
     dash.keys("+16<enter>").await;
     assert_eq!(dash.asks(), [], "it is to come already");
-    assert!(dash.screen().contains("16 is to come already"));
+    assert!(dash.screen().contains("Level 16 is already queued"));
     dash.keys("+24<enter>").await;
     assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(24))]);
     dash.keys("+<bs><bs><enter>").await;
@@ -212,7 +212,7 @@ async fn a_hang_up_is_a_signal_even_where_the_terminal_goes_first() {
 async fn a_session_that_is_gone_is_told_of() {
     let mut dash = running(80, 24, Options::default()).await;
     dash.drop_news().await;
-    assert!(dash.screen().contains("gone"), "{}", dash.screen());
+    assert!(dash.screen().contains("has ended"), "{}", dash.screen());
     let before = dash.frames();
     sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "and it does not spin");

@@ -59,7 +59,7 @@ async fn no_run_and_no_place_for_runs_say_what_to_do() {
     dash.shows("No run was recorded yet");
     let dash = ready(80, 24, Options::default()).await;
     dash.keys("5").await;
-    dash.shows("No place for runs is known");
+    dash.shows("There is no folder for runs");
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,11 +165,11 @@ async fn what_cannot_be_read_says_why_and_can_only_be_deleted() {
     let why = "neither run.json nor events.jsonl tells what was run";
     for keys in ["<enter>", "<space>"] {
         dash.keys(keys).await;
-        let told = format!("It cannot be read: {why}");
+        let told = format!("Could not read the run: {why}");
         assert!(dash.screen().contains(&told), "{}", dash.screen());
     }
     dash.keys("e").await;
-    dash.shows("no report of a run that cannot be read");
+    dash.shows("A run that cannot be read has no report");
     dash.keys("d<enter>").await;
     assert!(!root.path().join(BROKEN).exists());
 }
@@ -207,7 +207,7 @@ async fn a_run_is_deleted_after_a_question() {
     // Somebody else deleted the next one meanwhile.
     fs::remove_dir_all(root.path().join(BROKEN)).unwrap();
     dash.keys("dy").await;
-    dash.shows("It was not deleted");
+    dash.shows("Could not delete the run");
     dash.shows("Runs · 3 ");
 }
 
@@ -218,7 +218,7 @@ async fn the_run_that_is_being_recorded_is_neither_deleted_nor_reported() {
     dash.keys("5").await;
     dash.shows("recording");
     dash.keys("d").await;
-    dash.shows("being recorded: it cannot be deleted");
+    dash.shows("being recorded and cannot be deleted");
     dash.keys("e").await;
     dash.shows("its report can be written when it is over");
     // Nor through a replay of it; and it is not steered from the list.
@@ -294,7 +294,7 @@ async fn a_place_that_cannot_be_read_is_told() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let dash = ready(80, 24, options(file.path())).await;
     dash.keys("5").await;
-    dash.shows("The runs cannot be listed: ");
+    dash.shows("Could not list the runs: ");
     let dash = ready(80, 24, options(&nowhere())).await;
     dash.keys("5").await;
     dash.shows("No run was recorded yet");

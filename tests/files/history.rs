@@ -304,7 +304,10 @@ fn a_killed_run_goes_on_at_the_level_where_it_stopped() {
     assert_eq!(state.cycles[1].ended, Some(last));
     assert_eq!(state.upcoming, [1, 4]);
     let summary = Summary::of(&state);
-    let gap = format!("The run was broken off at {:.1} s and went on", last.secs());
+    let gap = format!(
+        "The run was interrupted at {:.1} s and resumed",
+        last.secs()
+    );
     assert!(
         summary.warnings.iter().any(|w| w.text.starts_with(&gap)),
         "{:?}",
@@ -343,7 +346,7 @@ fn a_killed_run_is_listed_as_such_with_a_summary_too() {
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     let told = runs(root.path());
-    assert!(told.contains("ollama 0.33.0 [broken off]"), "{told}");
+    assert!(told.contains("ollama 0.33.0 [interrupted]"), "{told}");
     // Its second cycle is not whole: the verdict rests on the first alone, and the summary says so.
     let judged = summary.verdict.unwrap();
     let users: Vec<u32> = judged.levels.iter().map(|level| level.users).collect();

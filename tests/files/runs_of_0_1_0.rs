@@ -59,7 +59,11 @@ const MENDS: &[(&str, &str, Mend)] = &[
     ("*", "target.quantisation", Mend::Renamed("quantization")),
     ("*", "why[].text", Mend::Reworded),
     // Nothing could be judged: that is no verdict on anybody.
-    ("single-token", "verdict.sentence", Mend::Reworded),
+    ("*", "verdict.sentence", Mend::Reworded),
+    // In plain English, and users where it said people.
+    ("*", "verdict.levels[].evidence", Mend::Reworded),
+    ("*", "findings.sentences[]", Mend::Reworded),
+    ("*", "warnings[].text", Mend::Reworded),
     // Tokens of failed requests are no throughput.
     ("faulty", "cycles[].steady_tok_s", Mend::Changed),
     ("faulty", "why[].at.total_tok_s", Mend::Changed),

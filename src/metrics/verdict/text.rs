@@ -72,7 +72,7 @@ pub(crate) fn headline(
         if levels.iter().all(|level| level.both.of == 0) {
             return "No verdict: no request could be judged.".to_owned();
         }
-        let smallest = people(smallest.users);
+        let smallest = crate::text::numbers::users(smallest.users);
         return format!(
             "No verdict: no request with {smallest}, the smallest level run, could be judged."
         );

@@ -119,6 +119,6 @@ mod tests {
         assert!(broken.contains("a.json"), "{broken}");
         fs::remove_file(run.path().join("answers/a.json")).unwrap();
         let empty = of_run(run.path()).unwrap_err().to_string();
-        assert!(empty.contains("no answer in it"), "{empty}");
+        assert!(empty.contains("no answers in it"), "{empty}");
     }
 }

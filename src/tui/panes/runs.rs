@@ -26,7 +26,7 @@ const COLUMNS: [Column; 10] = [
     Column::words("", 1, 0),
     Column::words("when (UTC)", 16, 0),
     Column::words("model", 18, 0),
-    Column::words("users", 11, 1),
+    Column::words("carries", 11, 1),
     Column::number("by mean", 7, 4),
     Column::words("users", 7, 2),
     Column::number("tok/s", 6, 3),
