@@ -165,7 +165,7 @@ async fn what_cannot_be_read_says_why_and_can_only_be_deleted() {
     let why = "neither run.json nor events.jsonl tells what was run";
     for keys in ["<enter>", "<space>"] {
         dash.keys(keys).await;
-        let told = format!("Could not read the run: {why}");
+        let told = format!("Unreadable: {why}");
         assert!(dash.screen().contains(&told), "{}", dash.screen());
     }
     dash.keys("e").await;

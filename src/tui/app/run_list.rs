@@ -48,7 +48,7 @@ impl App {
         match self.runs.selected() {
             Some(Found::Run(entry)) => Some((**entry).clone()),
             Some(Found::Unreadable { reason, .. }) => {
-                self.notice = Some(format!("Could not read the run: {reason}"));
+                self.notice = Some(format!("Unreadable: {reason}"));
                 None
             }
             None => None,
