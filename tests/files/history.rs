@@ -351,7 +351,7 @@ fn a_killed_run_is_listed_as_such_with_a_summary_too() {
     let judged = summary.verdict.unwrap();
     let users: Vec<u32> = judged.levels.iter().map(|level| level.users).collect();
     assert_eq!(users, [1]);
-    let cut = |warning: &str| warning.starts_with("A cycle of 2 users is not whole");
+    let cut = |warning: &str| warning.starts_with("The cycle with 2 users is incomplete");
     assert!(summary.warnings.iter().any(|w| cut(&w.text)));
 }
 
