@@ -290,7 +290,7 @@ pub const METRICS: &[Metric] = &[
         unit: Unit::Requests,
         is_estimated: false,
         better: Better::Lower,
-        definition: "requests that ended in any failure; they are in no mean and in no percentile",
+        definition: "requests that ended in any failure; excluded from all means and percentiles",
         level: OfLevel::Value(|l| Some(l.failed as f64)),
         request: None,
         shown: &[
@@ -397,7 +397,7 @@ pub const METRICS: &[Metric] = &[
         unit: Unit::Seconds,
         is_estimated: false,
         better: Better::Lower,
-        definition: "from the question sent to the first token of any kind, thinking included, seconds; charts titled TTFB show this instant",
+        definition: "from the question sent to the first token of any kind, thinking included, seconds; on screens and charts: wait",
         level: OfLevel::Dist(|l| &l.ttft_s),
         request: Some(RequestRecord::ttft_s),
         shown: &[
@@ -615,7 +615,7 @@ pub const METRICS: &[Metric] = &[
         unit: Unit::Tokens,
         is_estimated: true,
         better: Better::Neither,
-        definition: "output tokens of the requests that succeeded, thinking included: the server's own count; marked ~ where pieces of the stream stand for them",
+        definition: "output tokens of the requests that succeeded, thinking included: the server's own count; marked ~ where chunks of the stream are counted instead",
         level: OfLevel::Value(|l| Some(l.output_tokens as f64)),
         request: Some(|r| {
             let any = r.first_token.is_some() || r.server.output_tokens.is_some();

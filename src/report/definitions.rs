@@ -4,7 +4,7 @@ use crate::metrics::metric::METRICS;
 use crate::report::table::Table;
 
 const WORDS: [(&str, &str); 4] = [
-    ("Users", "requests kept in flight at once"),
+    ("Users", "requests in flight at the same time"),
     (
         "Percentiles",
         "shown only where the sample can carry them: p99 and p1 want 100 requests, p95 and p5 want 20, p90 wants 10",
@@ -23,7 +23,7 @@ pub(super) fn table() -> Table {
         .map(|metric| (metric.title, metric.definition));
     let rows = metrics.chain(WORDS);
     Table {
-        caption: "What the words mean",
+        caption: "Glossary",
         head: Vec::new(),
         rows: rows
             .map(|(word, meaning)| vec![word.to_owned(), meaning.to_owned()])
