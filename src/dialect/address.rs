@@ -9,7 +9,7 @@ const DEFAULT_PORT: u16 = 11434;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// It cannot be read.
-    #[error("`{text}` is no address of a server: {why} (try http://127.0.0.1:11434)")]
+    #[error("`{text}` is not the address of a server: {why} (try http://127.0.0.1:11434)")]
     Unreadable {
         /// What was given.
         text: String,
@@ -132,9 +132,9 @@ mod tests {
     #[case("me@box:8000", "of box carries a user name")]
     #[case(
         "box:port",
-        "`box:port` is no address of a server: invalid port number"
+        "`box:port` is not the address of a server: invalid port number"
     )]
-    #[case("http://[::1", "is no address of a server")]
+    #[case("http://[::1", "is not the address of a server")]
     fn what_cannot_be_used_says_why(#[case] text: &str, #[case] why: &str) {
         let error = from_ollama_host(text).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");

@@ -239,7 +239,7 @@ pub(crate) fn stream_error(error: &impl fmt::Display) -> WireError {
 
 /// A line that is not of this dialect.
 pub(crate) fn bad_line(line: &[u8]) -> WireError {
-    let message = format!("a line that is no JSON of this dialect: {}", excerpt(line));
+    let message = format!("a line that is not JSON of this API: {}", excerpt(line));
     WireError {
         kind: FailureKind::BadLine,
         message,

@@ -175,7 +175,7 @@ fn once(what: &EventKind) -> Option<String> {
             )
         }
         EventKind::Paused => "paused: what is in flight finishes".to_owned(),
-        EventKind::Resumed => "goes on".to_owned(),
+        EventKind::Resumed => "continued".to_owned(),
         EventKind::LevelsChanged { upcoming } => {
             let levels: Vec<String> = upcoming.iter().map(u32::to_string).collect();
             if levels.is_empty() {

@@ -240,7 +240,7 @@ fn unfinished(run: &RunState) -> Option<String> {
         }
         Stage::Ended(RunEnd::Signal(number)) => format!("Signal {number} stopped the run."),
         Stage::Ended(RunEnd::Failed(why)) => format!("The run could not continue: {why}"),
-        _ => "The run has no end: it goes on, or its log breaks off.".to_owned(),
+        _ => "The run has no end: it is in progress, or its log breaks off.".to_owned(),
     };
     Some(format!(
         "{text} The figures are those of the part that ran."

@@ -179,7 +179,7 @@ pub fn find(root: &Path, name: &str) -> Result<PathBuf, StoreError> {
     match alike.as_slice() {
         [one] => Ok(root.join(one)),
         [] => Err(refused(format!(
-            "it is no path of one, and none in {} begins like that",
+            "not the path of a run, and no name in {} begins like that",
             root.display()
         ))),
         [first, .., last] => Err(refused(format!(

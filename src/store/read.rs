@@ -87,7 +87,7 @@ fn read_info(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, 
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-            missing.push("There is no run.json; the log was asked instead.".to_owned());
+            missing.push("There is no run.json; the log was read instead.".to_owned());
             return Ok(None);
         }
         Err(source) => {

@@ -207,7 +207,7 @@ fn a_source_that_tells_no_scope_is_named() {
     let energy = summary(&events).energy.unwrap();
     assert_eq!(energy.scope, None);
     let words = energy.scope_words();
-    assert_eq!(words.as_deref(), Some("scope not told by nvml:a"));
+    assert_eq!(words.as_deref(), Some("scope not reported by nvml:a"));
 }
 
 #[test]

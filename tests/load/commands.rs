@@ -198,7 +198,7 @@ async fn a_second_start_is_refused_aloud_and_the_run_goes_on() {
         .until(1, |what| matches!(what, EventKind::Warning(_)))
         .await;
     let warning = bench.state().warnings[0].1.text.clone();
-    assert!(warning.contains("goes on already"), "{warning}");
+    assert!(warning.contains("already in progress"), "{warning}");
     gate.cancel();
     assert_eq!(bench.end().await, RunEnd::Done);
     assert_eq!(bench.state().cycles.len(), 1);

@@ -74,9 +74,9 @@ fn raw(text: &str) -> Vec<Step> {
 #[case::never("timeout_first", "within 1.5 s", vec![Step::Hang])]
 #[case::only_a_head("timeout_first", "within 1.5 s", vec![say(HEAD), Step::Hang])]
 #[case::stall("timeout_next", "no token for 1.5 s", vec![begin(), Step::Hang])]
-#[case::no_http("protocol", "no HTTP", raw("SSH-2.0-OpenSSH_9.9\r\n\r\n"))]
-#[case::binary("protocol", "no HTTP", vec![Step::Say(vec![0, 159, 146, 150, 13, 10, 13, 10]), Step::Close])]
-#[case::no_chunk("protocol", "no HTTP", vec![begin(), say("what?\r\n"), Step::Close])]
+#[case::no_http("protocol", "not HTTP", raw("SSH-2.0-OpenSSH_9.9\r\n\r\n"))]
+#[case::binary("protocol", "not HTTP", vec![Step::Say(vec![0, 159, 146, 150, 13, 10, 13, 10]), Step::Close])]
+#[case::no_chunk("protocol", "not HTTP", vec![begin(), say("what?\r\n"), Step::Close])]
 #[tokio::test]
 async fn each_is_of_its_own_kind(
     #[case] kind: &str,

@@ -103,7 +103,7 @@ fn a_healthy_machine() {
       no  powermetrics  powermetrics needs root
           mend: brew install macmon (needs no root), or sudo -v before the start
       –   intel         no Intel GPU in /sys/class/drm
-      –   jetson        this is no Jetson board
+      –   jetson        not a Jetson board
       –   tegrastats    /nonexistent/command is not installed
       –   rapl          no RAPL counter in /sys/class/powercap
 

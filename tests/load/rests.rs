@@ -103,7 +103,7 @@ async fn a_model_that_cannot_be_loaded_ends_the_run(
     let RunEnd::Failed(why) = bench.end().await else {
         panic!("it went on");
     };
-    assert!(why.starts_with("the model could not be loaded"), "{why}");
+    assert!(why.starts_with("could not load the model"), "{why}");
     assert!(why.contains(message), "{why}");
     assert_eq!(bench.finished.as_ref().unwrap().1.as_ref(), Some(&why));
     assert!(bench.state().cycles.is_empty() && server.asked().is_empty());

@@ -154,7 +154,7 @@ pub fn scope_words(metered: &Metered) -> String {
 }
 
 pub(crate) fn not_told_by(devices: &[String]) -> String {
-    format!("scope not told by {}", devices.join(", "))
+    format!("scope not reported by {}", devices.join(", "))
 }
 
 /// How files name a scope.

@@ -144,7 +144,7 @@ impl Source for Jetson {
     fn read(&mut self, pace: &Pace) -> Result<Vec<Observation>, Fault> {
         let board = self
             .board()
-            .ok_or_else(|| Fault::absent("this is no Jetson board"))?;
+            .ok_or_else(|| Fault::absent("not a Jetson board"))?;
         let rails = self.rails();
         let (_, scope, note, system_watts) = of_rails(&rails);
         let power = pace.mean_over_tick(1, |_| of_rails(&self.rails()).0);

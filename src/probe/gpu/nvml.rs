@@ -148,7 +148,7 @@ fn figures(device: &Device<'_>, index: usize) -> Result<GpuSample, NvmlError> {
     let id = device.uuid().unwrap_or_else(|_| index.to_string());
     let memory = device.memory_info().ok();
     let sliced = device.mig_mode().is_ok_and(|mode| mode.current == 1);
-    let note = "cut into MIG slices: power is the whole card's, usage is not told";
+    let note = "cut into MIG slices: power is the whole card's, usage is not reported";
     let clock = |clock| device.clock_info(clock).ok().map(f64::from);
     let bandwidth_bytes_s = match (
         device.memory_bus_width(),

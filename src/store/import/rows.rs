@@ -300,7 +300,7 @@ fn read_lines<R: Row>(
 
 fn reason(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => "this is no text (UTF-8)".to_owned(),
+        csv::ErrorKind::Utf8 { .. } => "not text (UTF-8)".to_owned(),
         _ => error.to_string(),
     }
 }

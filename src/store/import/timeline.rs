@@ -333,7 +333,7 @@ fn notes(levels: &[LevelFolder], usage_is_known: bool) -> Vec<String> {
         let least = watts.filter_map(|row| row.watts).reduce(f64::min);
         let even = least.map_or_else(String::new, |least| format!(", even at {least:.2} W"));
         notes.push(format!(
-            "GPU usage stands at 100 in all {rows} rows{even}: the tool did not read it. It is unknown."
+            "GPU usage is 100 in all {rows} rows{even}: the tool did not read it. It is unknown."
         ));
     }
     notes
