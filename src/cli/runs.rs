@@ -180,7 +180,7 @@ fn row(entry: &Entry) -> [String; 8] {
         levels,
         entry.requests.to_string(),
         entry.failed.to_string(),
-        speed.map_or_else(|| "–".to_owned(), |speed| format!("{speed:.1}")),
+        crate::text::numbers::number(speed, 1, ""),
         verdict(entry),
     ]
 }

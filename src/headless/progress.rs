@@ -82,7 +82,7 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
         model.parameters.clone(),
         model
             .size_bytes
-            .map(|bytes| format!("{:.1} GB", bytes as f64 / 1e9)),
+            .map(|bytes| crate::text::numbers::bytes(Some(bytes))),
         model.context.map(|tokens| format!("context {tokens}")),
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
@@ -134,9 +134,15 @@ pub(super) fn resumed(run: &RunState) -> String {
 fn once(what: &EventKind) -> Option<String> {
     Some(match what {
         EventKind::ModelLoaded { took_s, server_s } => {
-            let server = server_s.map(|s| format!(" (the server says {s:.2} s)"));
+            let server = server_s.map(|s| {
+                format!(
+                    " (the server says {})",
+                    crate::text::numbers::seconds(Some(s))
+                )
+            });
             format!(
-                "model loaded in {took_s:.2} s{}",
+                "model loaded in {}{}",
+                crate::text::numbers::seconds(Some(*took_s)),
                 server.unwrap_or_default()
             )
         }
@@ -148,7 +154,10 @@ fn once(what: &EventKind) -> Option<String> {
         } => {
             let how = match (error, ttft_s) {
                 (Some(error), _) => format!("failed: {}", plain(error)),
-                (None, Some(ttft)) => format!("first token after {ttft:.2} s"),
+                (None, Some(ttft)) => format!(
+                    "first token after {}",
+                    crate::text::numbers::seconds(Some(*ttft))
+                ),
                 (None, None) => "no token".to_owned(),
             };
             format!("warm-up {number} of {of}: {how}")
@@ -165,7 +174,10 @@ fn once(what: &EventKind) -> Option<String> {
         EventKind::Baseline(idle) => {
             let scope = idle.scope.map(|scope| format!(" ({scope})"));
             let scope = scope.unwrap_or_default();
-            format!("idle power {:.1} W{scope}", idle.watts)
+            format!(
+                "idle power {} W{scope}",
+                crate::text::numbers::decimal(idle.watts, 1)
+            )
         }
         EventKind::Continued { gap_s, levels } => {
             let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
@@ -201,7 +213,9 @@ fn started(cycle: &CycleState) -> String {
 
 fn going(cycle: &CycleState) -> String {
     let rate = cycle.current_system_tok_s();
-    let rate = rate.map_or_else(String::new, |rate| format!(", {rate:.1} tok/s in all"));
+    let rate = rate.map_or_else(String::new, |rate| {
+        format!(", {} tok/s in all", crate::text::numbers::decimal(rate, 1))
+    });
     let waiting = cycle
         .in_flight
         .values()
@@ -222,11 +236,11 @@ fn ended(cycle: &CycleState, why: CycleEnd) -> String {
         CycleEnd::Skipped => "skipped",
         CycleEnd::Stopped => "stopped",
     };
-    let speed = speed.map_or_else(|| "–".to_owned(), |speed| format!("{speed:.1}"));
-    let wait = wait.map_or_else(|| "–".to_owned(), |wait| format!("{wait:.2}"));
+    let speed = crate::text::numbers::number(speed, 1, "");
+    let wait = crate::text::numbers::seconds(wait);
     let seconds = cycle.ended.unwrap_or(cycle.started).since(cycle.started);
     format!(
-        "{} {how} after {seconds:.1} s: {}, speed {speed} tok/s, wait {wait} s",
+        "{} {how} after {seconds:.1} s: {}, speed {speed} tok/s, wait {wait}",
         users(cycle.users),
         counts(cycle)
     )

@@ -8,7 +8,7 @@ use crate::event::failures_in_words;
 use crate::metrics::level::LevelSummary;
 use crate::metrics::state::RunState;
 use crate::metrics::verdict::{Judgment, LevelVerdict, State, Verdict};
-use crate::text::numbers::users;
+use crate::text::numbers::{UNKNOWN, decimal, seconds, users};
 
 /// Below this usage, percent, a GPU is not what holds the answers up.
 const BUSY: f64 = 70.0;
@@ -176,9 +176,10 @@ fn reason(
 
 fn number(value: Option<f64>, unit: &str) -> String {
     match value {
-        Some(value) if value < 10.0 => format!("{value:.2} {unit}"),
+        Some(_) if unit == "s" => seconds(value),
+        Some(value) if value < 10.0 => format!("{} {unit}", decimal(value, 2)),
         Some(value) => format!("{value:.1} {unit}"),
-        None => "–".to_owned(),
+        None => UNKNOWN.to_owned(),
     }
 }
 

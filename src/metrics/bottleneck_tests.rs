@@ -56,7 +56,7 @@ fn a_queue_is_seen_by_the_speed_that_holds() {
     assert_eq!(kinds(&reasons), [(ReasonKind::Queue, Limit::Wait, 8)]);
     assert_eq!(
         reasons[0].text,
-        "wait grows (0.50 s at 4 → 40.0 s at 8 users) while speed holds (30.0 tok/s at 4 → 29.0 tok/s at \
+        "wait grows (500 ms at 4 → 40.0 s at 8 users) while speed holds (30.0 tok/s at 4 → 29.0 tok/s at \
          8 users): more users than slots, so the rest wait in the queue"
     );
     assert_eq!(reasons[0].before.unwrap().users, 4);

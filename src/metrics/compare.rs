@@ -295,7 +295,7 @@ pub fn written(metric: Metric, value: Option<f64>) -> String {
         value
     };
     let digits = metric.digits(value);
-    format!("{value:.digits$}")
+    crate::text::numbers::decimal(value, digits)
 }
 
 /// A difference with its interval, and whether the samples show one.

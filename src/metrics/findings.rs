@@ -91,8 +91,13 @@ impl Findings {
 
     fn told(&self, about: &str) -> Vec<String> {
         let mut sentences = Vec::new();
-        let at =
-            |level: &AtLevel| format!("{about}{:.1} tok/s at {}", level.tok_s, users(level.users));
+        let at = |level: &AtLevel| {
+            format!(
+                "{about}{} tok/s at {}",
+                crate::text::numbers::decimal(level.tok_s, 1),
+                users(level.users)
+            )
+        };
         if let Some(best) = &self.best_total {
             sentences.push(format!("Best total throughput: {}.", at(best)));
         }

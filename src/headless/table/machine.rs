@@ -31,9 +31,12 @@ fn energy(energy: &EnergySummary) -> String {
     let cost = |value: Option<f64>, what: &str| {
         value.map(|value| {
             let digits = if value < 0.01 { 7 } else { 4 };
-            format!("{currency} {value:.digits$} {what}")
-                .trim()
-                .to_owned()
+            format!(
+                "{currency} {} {what}",
+                crate::text::numbers::decimal(value, digits)
+            )
+            .trim()
+            .to_owned()
         })
     };
     let parts = [
@@ -60,5 +63,5 @@ fn energy(energy: &EnergySummary) -> String {
 }
 
 fn number(value: Option<f64>, digits: usize) -> Option<String> {
-    value.map(|value| format!("{value:.digits$}"))
+    value.map(|value| crate::text::numbers::decimal(value, digits))
 }

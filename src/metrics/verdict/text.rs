@@ -11,8 +11,12 @@ fn percent(share: f64) -> String {
 /// The figures of a level: "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %,
 /// 95 % CI 31–86 %); mean wait …".
 pub(crate) fn level(users: u32, wait: &Judgment, speed: &Judgment, limits: &Limits) -> String {
-    let mean_speed = speed.mean.map(|mean| format!("mean {mean:.1} tok/s"));
-    let mean_wait = wait.mean.map(|mean| format!("mean wait {mean:.2} s"));
+    let mean_speed = speed
+        .mean
+        .map(|mean| format!("mean {} tok/s", crate::text::numbers::decimal(mean, 1)));
+    let mean_wait = wait
+        .mean
+        .map(|mean| format!("mean wait {}", crate::text::numbers::seconds(Some(mean))));
     let speed = limit(
         speed,
         mean_speed,

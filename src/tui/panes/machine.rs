@@ -273,12 +273,17 @@ fn energy(cx: &MachineContext<'_>, width: usize) -> Option<Line<'static>> {
     let joules = cycle
         .filter(|_| tokens > 0)
         .and_then(|cycle| joules_so_far(cx, cycle))
-        .map(|joules| format!("{about}{:.2} J/token", joules / tokens as f64));
+        .map(|joules| {
+            format!(
+                "{about}{} J/token",
+                crate::text::numbers::decimal(joules / tokens as f64, 2)
+            )
+        });
     let parts = [
-        wh.map(|wh| format!("{wh:.2} Wh")),
+        wh.map(|wh| text::number(Some(wh), 2, " Wh")),
         joules,
         metered.map(scope_words),
-        idle.map(|idle| format!("idle {idle:.1} W")),
+        idle.map(|idle| format!("idle {}", text::number(Some(idle), 1, " W"))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let words = parts.join(" · ");

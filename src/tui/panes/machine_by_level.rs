@@ -124,8 +124,9 @@ fn aside(cx: &PaneContext<'_>) -> String {
     let cost = price.zip(all.gross_j_per_token).map(|(price, joules)| {
         let million = price.of_million_tokens(joules);
         let told = format!(
-            "{} {million:.2} a million tokens",
-            text::safe(&price.currency)
+            "{} {} per million tokens",
+            text::safe(&price.currency),
+            text::number(Some(million), 2, "")
         );
         told.trim_start().to_owned()
     });
