@@ -32,7 +32,7 @@ pub struct Setup {
 
 /// The sources of a run.
 pub struct Sources {
-    /// To be given to a [`Sampler`](crate::probe::sampler::Watch).
+    /// To be given to a [`Sampler`](crate::probe::sampler::Sampler).
     pub sources: Vec<Box<dyn Source>>,
     /// Why this machine is not measured, if it is not: to be said in the panes.
     pub not_here: Option<String>,

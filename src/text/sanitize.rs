@@ -70,7 +70,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The text on one [`line`] of at most `longest` characters; what is cut off is marked with `…`.
+/// The text on one [`line()`] of at most `longest` characters; what is cut off is marked with `…`.
 pub fn one_line(text: &str, longest: usize) -> String {
     let line = line(text);
     if line.chars().nth(longest).is_none() {

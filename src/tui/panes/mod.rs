@@ -1,14 +1,14 @@
 //! The panes, one file each: pure drawing.
 //!
-//! Those of a run are `render(frame, area, cx)`, with a [`PaneContext`](crate::tui::Cx): each draws its own frame
+//! Those of a run are `render(frame, area, cx)`, with a [`PaneContext`](crate::tui::PaneContext): each draws its own frame
 //! and title, takes any area, also one of nothing, and any state, and changes nothing. What several
-//! of them reckon with stands in [`figures`] (a cycle) and [`entries`] (a request). Scrolling counts
+//! of them reckon with stands in [`figures`] (a cycle) and [`request_rows`] (a request). Scrolling counts
 //! from the top in tables and from the end in `answer` and `log`, where 0 follows what comes.
 //!
 //! [`runs`] and [`comparison`] draw what was recorded before.
 //!
 //! Those around a run ([`header`], [`footer`], [`ready`], [`searching`], [`dialog`], [`help`],
-//! [`toosmall`]) draw from the [`App`](crate::tui::app::App); [`card`] is what they share.
+//! [`too_small`]) draw from the [`App`](crate::tui::app::App); [`popup`] is what they share.
 
 pub mod answer;
 pub mod comparison;
