@@ -1,13 +1,13 @@
 //! `tokometer doctor`: what can be measured here, and what mends the rest.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
 use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::PlaceArgs;
-use crate::cli::output::{screen_runtime, usage};
+use crate::cli::output::{self, screen_runtime, usage};
 use crate::dialect::{DIALECTS, DiscoverError, address};
 use crate::probe::doctor::{Probes, Report, run_checks};
 use crate::probe::gpu;
@@ -148,7 +148,6 @@ fn print(report: &Report, json: bool) -> Result<()> {
     } else {
         report.text()
     };
-    // A reader that has seen enough is no failure.
-    let _enough = std::io::stdout().write_all(text.as_bytes());
+    output::print(&text);
     Ok(())
 }

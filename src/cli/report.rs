@@ -1,10 +1,10 @@
 //! The commands `report` and `share`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::output;
 use crate::report::share::{Show, write_card};
 use crate::report::{Report, ReportError, write_report};
 use crate::store;
@@ -150,18 +150,18 @@ fn name(written: &[PathBuf]) -> u8 {
     say(&lines(written))
 }
 
-/// Text on standard output; a reader that has seen enough is no failure.
+/// Text on standard output.
 fn say(text: &str) -> u8 {
-    let _enough = std::io::stdout().write_all(text.as_bytes());
+    output::print(text);
     0
 }
 
 /// Names files where standard output is for JSON.
 fn tell(written: &[PathBuf]) {
-    let _closed = std::io::stderr().write_all(lines(written).as_bytes());
+    output::complain(&lines(written));
 }
 
 fn complain(error: &ReportError) -> u8 {
-    let _closed = writeln!(std::io::stderr(), "error: {error}");
+    output::complain(&format!("error: {error}"));
     1
 }
