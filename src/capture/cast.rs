@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::event::Stamp;
 
-use crate::capture::color_scheme::{Look, Rgb};
+use crate::capture::color_scheme::{ColorScheme, Rgb};
 
 /// Clears the screen and hides the cursor.
 const BEGIN: &str = "\u{1b}[0m\u{1b}[2J\u{1b}[H\u{1b}[?25l";
@@ -21,14 +21,14 @@ const END: &str = "\u{1b}[0m\u{1b}[?25h";
 #[derive(Debug)]
 pub struct Cast<W: Write> {
     out: W,
-    look: Look,
+    look: ColorScheme,
     origin: Stamp,
     shown: Option<Buffer>,
 }
 
 impl<W: Write> Cast<W> {
     /// A recording in these colors, for players that heed them.
-    pub fn new(out: W, look: Look) -> Self {
+    pub fn new(out: W, look: ColorScheme) -> Self {
         Self {
             out,
             look,

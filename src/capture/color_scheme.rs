@@ -13,7 +13,7 @@ pub type Rgb = [u8; 3];
 
 /// The colors of a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
+pub struct ColorScheme {
     /// Text without a color.
     pub text: Rgb,
     pub ground: Rgb,
@@ -31,7 +31,7 @@ pub(crate) struct Ink {
     pub(crate) underlined: bool,
 }
 
-impl Look {
+impl ColorScheme {
     /// Light on dark.
     pub fn dark() -> Self {
         Self {

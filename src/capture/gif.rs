@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use crate::event::Stamp;
 use crate::text::numbers::u16_of;
 
-use crate::capture::color_scheme::Look;
+use crate::capture::color_scheme::ColorScheme;
 use crate::capture::paint::{Glyphs, HEIGHT, Tile, WIDTH, tiles};
 use crate::capture::palette::{KEEP, Palette};
 
@@ -27,15 +27,15 @@ const CENTISECOND_US: u64 = 10_000;
 
 /// A GIF that is being written.
 pub struct Gif<W: Write> {
-    look: Look,
+    look: ColorScheme,
     palette: Palette,
     glyphs: Glyphs,
     /// Taken by the first frame, which decides the size.
     out: Option<W>,
-    open: Option<Open<W>>,
+    open: Option<OpenGif<W>>,
 }
 
-struct Open<W: Write> {
+struct OpenGif<W: Write> {
     encoder: Encoder<W>,
     /// The size of the picture in cells: that of the first frame.
     size: (u16, u16),
@@ -57,9 +57,9 @@ impl<W: Write> fmt::Debug for Gif<W> {
 
 impl<W: Write> Gif<W> {
     /// A GIF in these colors.
-    pub fn new(out: W, look: Look) -> Self {
+    pub fn new(out: W, look: ColorScheme) -> Self {
         Self {
-            palette: Palette::of(&look),
+            palette: Palette::new(&look),
             glyphs: Glyphs::default(),
             look,
             out: Some(out),
@@ -108,7 +108,7 @@ impl<W: Write> Gif<W> {
         let mut encoder =
             Encoder::new(out, width, height, &self.palette.bytes()).map_err(failed)?;
         encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
-        self.open = Some(Open {
+        self.open = Some(OpenGif {
             encoder,
             size,
             origin: at,
@@ -120,7 +120,7 @@ impl<W: Write> Gif<W> {
     }
 }
 
-impl<W: Write> Open<W> {
+impl<W: Write> OpenGif<W> {
     /// Writes the frame that stood until `until`.
     fn write(
         &mut self,
@@ -243,7 +243,7 @@ mod tests {
 
     fn recorded(frames: &[(u64, &str)], end: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut gif = Gif::new(&mut bytes, Look::dark());
+        let mut gif = Gif::new(&mut bytes, ColorScheme::dark());
         for &(at, text) in frames {
             gif.frame(Stamp(at), &screen(text)).unwrap();
         }
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn a_screen_that_changes_its_size_is_cut() {
         let mut bytes = Vec::new();
-        let mut gif = Gif::new(&mut bytes, Look::light());
+        let mut gif = Gif::new(&mut bytes, ColorScheme::light());
         gif.frame(Stamp(0), &screen("a")).unwrap();
         for (index, (width, height)) in [(40, 1), (2, 30), (0, 0)].into_iter().enumerate() {
             let buffer = Buffer::empty(Rect::new(0, 0, width, height));

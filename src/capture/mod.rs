@@ -24,7 +24,7 @@ use ratatui::buffer::Buffer;
 
 use crate::event::Stamp;
 
-use color_scheme::Look;
+use color_scheme::ColorScheme;
 
 /// The kinds of recordings, by the ending of their file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::Display, strum::EnumIter)]
@@ -40,7 +40,7 @@ pub enum Format {
 
 impl Format {
     /// The format of a file of this name.
-    pub fn of(path: &Path) -> Result<Self, String> {
+    pub fn from_path(path: &Path) -> Result<Self, String> {
         let ending = path.extension().and_then(|ending| ending.to_str());
         ending
             .and_then(|ending| ending.parse().ok())
@@ -58,7 +58,7 @@ const MOST_PICTURES: u32 = 9_999;
 
 /// Writes a still picture of `buffer` into a file of `directory` that is not there yet:
 /// `tokometer-1.svg` and so on. Returns its path.
-pub fn still(directory: &Path, buffer: &Buffer, look: &Look) -> io::Result<PathBuf> {
+pub fn still(directory: &Path, buffer: &Buffer, look: &ColorScheme) -> io::Result<PathBuf> {
     let document = svg::svg(buffer, look);
     for number in 1..=MOST_PICTURES {
         let path = directory.join(format!("tokometer-{number}.svg"));
@@ -74,32 +74,32 @@ pub fn still(directory: &Path, buffer: &Buffer, look: &Look) -> io::Result<PathB
 
 /// A recording that is being made.
 #[derive(Debug)]
-pub struct Recorder {
-    kind: Kind,
+pub struct ScreenRecorder {
+    kind: Output,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Output {
     Cast(cast::Cast<BufWriter<File>>),
     Gif(Box<gif::Gif<BufWriter<File>>>),
     Svg {
         path: PathBuf,
-        look: Look,
+        look: ColorScheme,
         last: Option<Buffer>,
     },
 }
 
-impl Recorder {
+impl ScreenRecorder {
     /// Creates the file, in the format that its name ends in.
-    pub fn create(path: &Path, look: Look) -> io::Result<Self> {
-        let format = Format::of(path)
+    pub fn create(path: &Path, look: ColorScheme) -> io::Result<Self> {
+        let format = Format::from_path(path)
             .map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let file = BufWriter::new(File::create(path)?);
         Ok(Self {
             kind: match format {
-                Format::Cast => Kind::Cast(cast::Cast::new(file, look)),
-                Format::Gif => Kind::Gif(Box::new(gif::Gif::new(file, look))),
-                Format::Svg => Kind::Svg {
+                Format::Cast => Output::Cast(cast::Cast::new(file, look)),
+                Format::Gif => Output::Gif(Box::new(gif::Gif::new(file, look))),
+                Format::Svg => Output::Svg {
                     path: path.to_owned(),
                     look,
                     last: None,
@@ -111,9 +111,9 @@ impl Recorder {
     /// Takes the screen as it stands from `at` on. Times ascend; the first is where the recording begins.
     pub fn frame(&mut self, at: Stamp, buffer: &Buffer) -> io::Result<()> {
         match &mut self.kind {
-            Kind::Cast(cast) => cast.frame(at, buffer),
-            Kind::Gif(gif) => gif.frame(at, buffer),
-            Kind::Svg { last, .. } => {
+            Output::Cast(cast) => cast.frame(at, buffer),
+            Output::Gif(gif) => gif.frame(at, buffer),
+            Output::Svg { last, .. } => {
                 *last = Some(buffer.clone());
                 Ok(())
             }
@@ -123,9 +123,9 @@ impl Recorder {
     /// Ends the recording at `at`: the last frame stands until then.
     pub fn finish(self, at: Stamp) -> io::Result<()> {
         match self.kind {
-            Kind::Cast(cast) => cast.finish(at),
-            Kind::Gif(gif) => gif.finish(at),
-            Kind::Svg { path, look, last } => match last {
+            Output::Cast(cast) => cast.finish(at),
+            Output::Gif(gif) => gif.finish(at),
+            Output::Svg { path, look, last } => match last {
                 Some(buffer) => std::fs::write(path, svg::svg(&buffer, &look)),
                 None => Ok(()),
             },

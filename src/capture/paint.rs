@@ -6,7 +6,7 @@ use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_wid
 use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr;
 
-use crate::capture::color_scheme::{Ink, Look};
+use crate::capture::color_scheme::{ColorScheme, Ink};
 use crate::capture::palette::STEPS;
 use crate::capture::shapes;
 use crate::capture::shapes::{CELL, Part};
@@ -33,7 +33,7 @@ pub(crate) struct Tile {
 }
 
 /// The tiles of a screen, row by row.
-pub(crate) fn tiles(buffer: &Buffer, look: &Look) -> Vec<Tile> {
+pub(crate) fn tiles(buffer: &Buffer, look: &ColorScheme) -> Vec<Tile> {
     let width = usize::from(buffer.area.width).max(1);
     let mut tiles: Vec<Tile> = Vec::with_capacity(buffer.content().len());
     for row in buffer.content().chunks(width) {
@@ -95,7 +95,7 @@ fn glyph(symbol: &str, bold: bool) -> Vec<u8> {
     let Some(first) = symbol.chars().next().filter(|c| !c.is_whitespace()) else {
         return blank();
     };
-    if let Some(parts) = shapes::of(first) {
+    if let Some(parts) = shapes::parts(first) {
         return drawn(&parts, cells);
     }
     let weight = if bold {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn picture(symbol: &str) -> [[u8; WIDTH]; HEIGHT] {
-        let tiles = tiles(&screen([symbol]), &Look::dark());
+        let tiles = tiles(&screen([symbol]), &ColorScheme::dark());
         Glyphs::default().rows(&tiles[0])
     }
 
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_wide_character_takes_two_tiles_that_differ_from_what_stood_there() {
-        let look = Look::dark();
+        let look = ColorScheme::dark();
         let (wide, narrow) = (
             tiles(&screen(["日a"]), &look),
             tiles(&screen(["x a"]), &look),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::capture::color_scheme::{Ink, Look, Rgb, mix};
+use crate::capture::color_scheme::{ColorScheme, Ink, Rgb, mix};
 
 /// Steps from the ground to the text at the edge of a glyph; more cost colors and bytes.
 pub(crate) const STEPS: u8 = 3;
@@ -18,7 +18,7 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    pub(crate) fn of(look: &Look) -> Self {
+    pub(crate) fn new(look: &ColorScheme) -> Self {
         let mut colors = vec![look.ground];
         for text in look.ansi.into_iter().chain([look.text]) {
             let dim = mix(look.ground, text, 170);
@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn the_colors_of_a_theme_are_exact_and_the_rest_near() {
-        for look in [Look::dark(), Look::light()] {
-            let mut palette = Palette::of(&look);
+        for look in [ColorScheme::dark(), ColorScheme::light()] {
+            let mut palette = Palette::new(&look);
             assert_eq!(palette.bytes().len(), 768);
             for color in look.ansi.into_iter().chain([look.text, look.ground]) {
                 let index = palette.index(color);
@@ -105,8 +105,8 @@ mod tests {
 
     #[test]
     fn a_ramp_goes_from_ground_to_text() {
-        let look = Look::dark();
-        let mut palette = Palette::of(&look);
+        let look = ColorScheme::dark();
+        let mut palette = Palette::new(&look);
         let mut cell = Cell::new("x");
         cell.set_style(Style::new().fg(Color::Cyan));
         let ramp = palette.ramp(&look.ink(&cell));

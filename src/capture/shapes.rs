@@ -66,7 +66,7 @@ fn inside(corners: &[(f32, f32); 4], point: (f32, f32)) -> bool {
 }
 
 /// The parts of a drawn character; None for one that a font has to show.
-pub fn of(c: char) -> Option<Vec<Part>> {
+pub fn parts(c: char) -> Option<Vec<Part>> {
     let code = u32::from(c);
     match c {
         '╱' => Some(vec![Part::Stroke((8.0, 0.0), (0.0, 16.0), 1.0)]),
@@ -304,7 +304,10 @@ mod tests {
     use super::*;
 
     fn dark(c: char, x: f32, y: f32) -> bool {
-        of(c).unwrap().iter().any(|part| part.covers((x, y)) > 0.5)
+        parts(c)
+            .unwrap()
+            .iter()
+            .any(|part| part.covers((x, y)) > 0.5)
     }
 
     #[test]
@@ -313,7 +316,7 @@ mod tests {
         assert!(dark('▇', 4.0, 3.0) && !dark('▇', 4.0, 1.0));
         assert!(dark('▌', 3.9, 8.0) && !dark('▌', 4.1, 8.0));
         assert!(dark('▞', 6.0, 2.0) && dark('▞', 2.0, 12.0) && !dark('▞', 2.0, 2.0));
-        let shade = of('▒').unwrap()[0].covers((4.0, 8.0));
+        let shade = parts('▒').unwrap()[0].covers((4.0, 8.0));
         assert!((shade - 0.5).abs() < f32::EPSILON);
     }
 
@@ -335,9 +338,9 @@ mod tests {
     fn every_box_block_and_braille_character_has_parts() {
         for code in (0x2500..=0x259f).chain(0x2801..=0x28ff) {
             let c = char::from_u32(code).unwrap();
-            assert!(!of(c).unwrap().is_empty(), "{c} is empty");
+            assert!(!parts(c).unwrap().is_empty(), "{c} is empty");
         }
-        assert_eq!(of('\u{2800}'), Some(Vec::new()));
-        assert_eq!(of('a'), None);
+        assert_eq!(parts('\u{2800}'), Some(Vec::new()));
+        assert_eq!(parts('a'), None);
     }
 }

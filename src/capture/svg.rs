@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::text::numbers::u16_of;
 use crate::text::xml;
 
-use crate::capture::color_scheme::{Ink, Look, Rgb};
+use crate::capture::color_scheme::{ColorScheme, Ink, Rgb};
 use crate::capture::shapes;
 use crate::capture::shapes::{CELL, Part};
 
@@ -33,7 +33,7 @@ struct Run {
 }
 
 /// The screen as an SVG document.
-pub fn svg(buffer: &Buffer, look: &Look) -> String {
+pub fn svg(buffer: &Buffer, look: &ColorScheme) -> String {
     let width = f32::from(buffer.area.width).mul_add(WIDTH, 2.0 * MARGIN);
     let height = f32::from(buffer.area.height).mul_add(HEIGHT, 2.0 * MARGIN);
     let mut out = format!(
@@ -56,7 +56,7 @@ pub fn svg(buffer: &Buffer, look: &Look) -> String {
 }
 
 /// The runs of a row; a drawn character is a run of its own.
-fn runs(cells: &[Cell], look: &Look) -> Vec<Run> {
+fn runs(cells: &[Cell], look: &ColorScheme) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut joins = false;
     let mut columns = (0..).zip(cells);
@@ -85,10 +85,10 @@ fn runs(cells: &[Cell], look: &Look) -> Vec<Run> {
 }
 
 fn drawn(symbol: &str) -> Option<Vec<Part>> {
-    shapes::of(symbol.chars().next()?)
+    shapes::parts(symbol.chars().next()?)
 }
 
-fn ground(out: &mut String, run: &Run, top: f32, look: &Look) {
+fn ground(out: &mut String, run: &Run, top: f32, look: &ColorScheme) {
     if run.ink.ground != look.ground {
         let (x, width) = (f32::from(run.column) * WIDTH, f32::from(run.cells) * WIDTH);
         let fill = hex(run.ink.ground);
@@ -211,7 +211,7 @@ mod tests {
             .bg(Color::Yellow)
             .add_modifier(Modifier::BOLD);
         buffer.set_string(2, 1, "SIM ▄", style);
-        insta::assert_snapshot!(svg(&buffer, &Look::dark()));
+        insta::assert_snapshot!(svg(&buffer, &ColorScheme::dark()));
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         for (x, symbol) in ["\u{1b}[", "]]>", "\u{0}"].iter().enumerate() {
             buffer.content[x].set_symbol(symbol);
         }
-        let document = svg(&buffer, &Look::light());
+        let document = svg(&buffer, &ColorScheme::light());
         assert!(!document.contains('\u{1b}') && !document.contains('\0'));
         assert!(!document.contains("]]>"));
     }

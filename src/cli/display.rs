@@ -15,7 +15,7 @@ use crate::session::serve::Session;
 use crate::session::{SessionCommand, SessionEvent};
 use crate::tui::app::App;
 use crate::tui::recording::Tape;
-use crate::tui::terminal::{self, Screen};
+use crate::tui::terminal::{self, TerminalScreen};
 use crate::tui::{self, Exit, Shutdown, UiError};
 
 /// The reports of a run that is over, beside its log.
@@ -26,9 +26,9 @@ pub(crate) fn write_reports(directory: &Path) -> Result<PathBuf, String> {
 }
 
 /// The options of a dashboard that looks so.
-pub(crate) fn looks(args: &LookArgs) -> tui::Options {
-    let defaults = tui::Options::default();
-    tui::Options {
+pub(crate) fn looks(args: &LookArgs) -> tui::DashboardOptions {
+    let defaults = tui::DashboardOptions::default();
+    tui::DashboardOptions {
         theme: args.theme.clone().unwrap_or(defaults.theme),
         ascii: args.ascii,
         mouse: !args.no_mouse,
@@ -37,7 +37,7 @@ pub(crate) fn looks(args: &LookArgs) -> tui::Options {
     }
 }
 
-pub(crate) async fn dashboard(options: tui::Options, session: Session) -> Result<u8> {
+pub(crate) async fn dashboard(options: tui::DashboardOptions, session: Session) -> Result<u8> {
     let Session { asks, news, work } = session;
     crate::platform::yield_to_the_load();
     let code = on_screen(options, news, asks, None).await;
@@ -47,13 +47,14 @@ pub(crate) async fn dashboard(options: tui::Options, session: Session) -> Result
 
 /// Shows the dashboard until it is left, and returns the exit code.
 pub(crate) async fn on_screen(
-    options: tui::Options,
+    options: tui::DashboardOptions,
     news: mpsc::Receiver<SessionEvent>,
     asks: mpsc::Sender<SessionCommand>,
     tape: Option<Tape>,
 ) -> Result<u8> {
     let shutdown = shutdown();
-    let mut screen = Screen::open(options.mouse, tape).wrap_err("cannot use the terminal")?;
+    let mut screen =
+        TerminalScreen::open(options.mouse, tape).wrap_err("cannot use the terminal")?;
     let keys = terminal::input().wrap_err("cannot read the terminal")?;
     let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
     let recorded = screen.close();

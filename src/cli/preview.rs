@@ -12,7 +12,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::capture::Recorder;
+use crate::capture::ScreenRecorder;
 use crate::cli::display::{exit_code, failed, on_screen, shutdown};
 use crate::cli::output::{complain, screen_runtime, signal_code, usage};
 use crate::cli::preview_args::PreviewArgs;
@@ -52,7 +52,7 @@ pub fn execute(args: &PreviewArgs) -> Result<u8> {
             recorder,
         } => offline(*options, size, recorder)?,
         PreviewMode::Screen { options, recorder } => {
-            let options = tui::Options {
+            let options = tui::DashboardOptions {
                 archive: args.runs_dir.root().ok(),
                 // A recording keeps its colors.
                 no_color: recorder.is_none() && no_color(),
@@ -72,7 +72,11 @@ pub fn execute(args: &PreviewArgs) -> Result<u8> {
 }
 
 /// Plays the dashboard into a recording, with nobody at the keys; returns the exit code.
-fn offline(options: tui::Options, (width, height): (u16, u16), recorder: Recorder) -> Result<u8> {
+fn offline(
+    options: tui::DashboardOptions,
+    (width, height): (u16, u16),
+    recorder: ScreenRecorder,
+) -> Result<u8> {
     screen_runtime()?.block_on(async {
         let tape = Tape::new(recorder, options.clock.clone());
         let backend = Recorded::new(TestBackend::new(width, height), Some(tape))?;

@@ -11,7 +11,7 @@ use strum::IntoEnumIterator;
 
 use crate::capture::Format;
 use crate::cli::output::RunsDir;
-use crate::tui::lanes::lanes::FIRST_SPEEDS;
+use crate::tui::lanes::lane_set::FIRST_SPEEDS;
 use crate::tui::lanes::pace::SPEEDS;
 use crate::tui::lanes::text::{Language, Script};
 use crate::tui::theme::Theme;
@@ -118,7 +118,7 @@ fn tok_s(text: &str) -> Result<f64, String> {
 /// The path of a recording, whose ending names a format.
 pub(crate) fn recording(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    Format::of(&path).map(|_| path)
+    Format::from_path(&path).map(|_| path)
 }
 
 /// A size in cells, as `120x40`.

@@ -4,14 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capture::Recorder;
-use crate::capture::color_scheme::Look;
+use crate::capture::ScreenRecorder;
+use crate::capture::color_scheme::ColorScheme;
 use crate::cli::preview_args::PreviewArgs;
 use crate::event::Stamp;
 use crate::plan::Limits;
-use crate::tui::Options;
+use crate::tui::DashboardOptions;
 use crate::tui::clock::Clock;
-use crate::tui::lanes::lanes::{FIRST_SPEEDS, Lanes, MOST_LANES};
+use crate::tui::lanes::lane_set::{FIRST_SPEEDS, Lanes, MOST_LANES};
 use crate::tui::lanes::text::Script;
 
 /// The size of a recording that is made without a screen, cells.
@@ -35,18 +35,18 @@ pub enum PreviewMode {
     /// The dashboard without a terminal, into a recording and as fast as that can be made.
     Offline {
         /// What it begins with.
-        options: Box<Options>,
+        options: Box<DashboardOptions>,
         /// Cells.
         size: (u16, u16),
         /// Where it goes.
-        recorder: Recorder,
+        recorder: ScreenRecorder,
     },
     /// The dashboard on the terminal.
     Screen {
         /// What it begins with.
-        options: Box<Options>,
+        options: Box<DashboardOptions>,
         /// Where what is shown goes as well.
-        recorder: Option<Recorder>,
+        recorder: Option<ScreenRecorder>,
     },
 }
 
@@ -71,7 +71,10 @@ impl PreviewMode {
         }
         let recorder = match &args.record {
             None => None,
-            Some(path) => Some(Recorder::create(path, Look::of_theme(&args.theme))?),
+            Some(path) => Some(ScreenRecorder::create(
+                path,
+                ColorScheme::of_theme(&args.theme),
+            )?),
         };
         let mut lanes = Lanes::new(&args.speed, texts, Limits::default(), Stamp(0));
         for script in measured {
@@ -81,18 +84,18 @@ impl PreviewMode {
             lanes.select(lanes.lanes().len().saturating_sub(1));
         }
         let slowest = Duration::from_micros(lanes.end_us());
-        let options = Options {
+        let options = DashboardOptions {
             theme: args.theme.clone(),
             ascii: args.ascii,
             // Selecting text is left to the terminal.
             mouse: false,
             lanes: Some(Box::new(lanes)),
             lasting: args.lasting,
-            ..Options::default()
+            ..DashboardOptions::default()
         };
         Ok(match recorder {
             Some(recorder) if offline => Self::Offline {
-                options: Box::new(Options {
+                options: Box::new(DashboardOptions {
                     lasting: args.lasting.or(Some(slowest + HOLD)),
                     clock: Clock::hurried(),
                     ..options

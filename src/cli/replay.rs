@@ -49,7 +49,7 @@ pub fn run_replay(args: &ReplayArgs) -> Result<u8> {
         Ok(opened) => opened,
         Err(error) => return Ok(refuse(&error)),
     };
-    let options = tui::Options {
+    let options = tui::DashboardOptions {
         archive: Some(root),
         replay: Some(Box::new(opened)),
         pace: args.speed,

@@ -78,7 +78,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
         .wrap_err("could not start the threads of the load")?;
     let model = Some(run.info.target.model.name.clone());
     if args.look.wants_dashboard() {
-        let options = tui::Options {
+        let options = tui::DashboardOptions {
             plan,
             simulated: simulate,
             model,

@@ -299,7 +299,7 @@ pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
     let session = serve::start_with(options, Some(args.monitors.sources.setup()))
         .wrap_err("could not start the threads of the load")?;
     if args.look.wants_dashboard() {
-        let options = tui::Options {
+        let options = tui::DashboardOptions {
             plan,
             simulated: args.sim,
             model: args.model.clone(),

@@ -15,8 +15,8 @@ use ratatui::backend::TestBackend;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::capture::color_scheme::Look;
-use crate::capture::{Format, Recorder};
+use crate::capture::color_scheme::ColorScheme;
+use crate::capture::{Format, ScreenRecorder};
 use crate::cli::display::{exit_code, shutdown};
 use crate::cli::output::{complain, screen_runtime};
 use crate::cli::preview_args::{recording, size};
@@ -29,9 +29,9 @@ use crate::session::serve;
 use crate::session::serve::{Session, SessionOptions};
 use crate::sim::{Fault, SimConfig};
 use crate::tui;
-use crate::tui::Options;
+use crate::tui::DashboardOptions;
 use crate::tui::layout::View;
-use crate::tui::recording::{Recorded, Tape, Window};
+use crate::tui::recording::{Recorded, RecordedSpan, Tape};
 use crate::tui::theme::Theme;
 
 /// Where chance starts, so that the same command gives much the same picture.
@@ -80,7 +80,7 @@ pub struct ScreenshotArgs {
 
 /// Takes the picture; returns the exit code.
 pub fn execute(args: &ScreenshotArgs) -> Result<u8> {
-    let recorder = match Recorder::create(&args.out, Look::of_theme(&args.theme)) {
+    let recorder = match ScreenRecorder::create(&args.out, ColorScheme::of_theme(&args.theme)) {
         Ok(recorder) => recorder,
         Err(error) => {
             complain(&format!("error: {}: {error}", args.out.display()));
@@ -110,8 +110,8 @@ pub fn execute(args: &ScreenshotArgs) -> Result<u8> {
 }
 
 /// The dashboard that is filmed.
-fn options(args: &ScreenshotArgs) -> Options {
-    Options {
+fn options(args: &ScreenshotArgs) -> DashboardOptions {
+    DashboardOptions {
         plan: Plan {
             levels: args.users.clone(),
             shape: CycleShape::Waves(args.waves),
@@ -122,19 +122,19 @@ fn options(args: &ScreenshotArgs) -> Options {
         simulated: true,
         theme: args.theme.clone(),
         ascii: args.ascii,
-        ..Options::default()
+        ..DashboardOptions::default()
     }
 }
 
 /// Runs the dashboard without a terminal, from its start to the end of the picture; returns the exit code.
-async fn film(args: &ScreenshotArgs, session: Session, recorder: Recorder) -> Result<u8> {
+async fn film(args: &ScreenshotArgs, session: Session, recorder: ScreenRecorder) -> Result<u8> {
     let Session {
         asks,
         news,
         work: _work,
     } = session;
     let (columns, rows) = args.size;
-    let window = Window::default();
+    let window = RecordedSpan::default();
     let options = options(args);
     let tape = Tape::within(recorder, options.clock.clone(), Arc::clone(&window));
     let backend = Recorded::new(TestBackend::new(columns, rows), Some(tape))?;
@@ -146,7 +146,7 @@ async fn film(args: &ScreenshotArgs, session: Session, recorder: Recorder) -> Re
     let script = Script {
         view: args.view,
         after: args.after,
-        lasting: match Format::of(&args.out) {
+        lasting: match Format::from_path(&args.out) {
             Ok(Format::Svg) => Duration::ZERO,
             _ => args.lasting,
         },
@@ -165,7 +165,7 @@ struct Script {
     view: View,
     after: Duration,
     lasting: Duration,
-    window: Window,
+    window: RecordedSpan,
     keys: mpsc::UnboundedSender<io::Result<Event>>,
 }
 

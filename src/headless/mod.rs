@@ -20,7 +20,7 @@ use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 use crate::session::{SessionCommand, SessionEvent};
 use crate::text::sanitize::one_line;
-use progress::Progress;
+use progress::ProgressLines;
 
 /// The longest text of a server that is printed, characters.
 const LONGEST: usize = 300;
@@ -49,14 +49,14 @@ pub struct HeadlessOptions {
 
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum HeadlessStep {
     Searching,
     Pulling,
     Running,
 }
 
 /// What follows from a piece of news.
-enum Next {
+enum Reaction {
     Go,
     SessionCommand(SessionCommand),
     End(u8),
@@ -76,17 +76,17 @@ pub async fn run(
     let mut headless = Headless::new(options, out, err);
     loop {
         let next = match first.take() {
-            Some(ask) => Next::SessionCommand(ask),
+            Some(ask) => Reaction::SessionCommand(ask),
             None => match news.recv().await {
                 Some(news) => headless.hear(news),
                 None => headless.cut_off(),
             },
         };
         match next {
-            Next::Go => {}
+            Reaction::Go => {}
             // Where nobody listens any more, the end of the news says so next.
-            Next::SessionCommand(ask) => drop(asks.send(ask).await),
-            Next::End(code) => return code,
+            Reaction::SessionCommand(ask) => drop(asks.send(ask).await),
+            Reaction::End(code) => return code,
         }
         if headless.wants_to_stop() {
             drop(asks.send(SessionCommand::Run(Command::Stop)).await);
@@ -97,9 +97,9 @@ pub async fn run(
 struct Headless<'a> {
     options: HeadlessOptions,
     printer: Printer<'a>,
-    step: Step,
+    step: HeadlessStep,
     state: RunState,
-    progress: Progress,
+    progress: ProgressLines,
     pulled: String,
     asked_to_stop: bool,
 }
@@ -114,18 +114,18 @@ impl<'a> Headless<'a> {
                 gone: false,
             },
             options,
-            step: Step::Searching,
+            step: HeadlessStep::Searching,
             state: RunState::default(),
-            progress: Progress::default(),
+            progress: ProgressLines::default(),
             pulled: String::new(),
             asked_to_stop: false,
         }
     }
 
-    fn hear(&mut self, news: SessionEvent) -> Next {
+    fn hear(&mut self, news: SessionEvent) -> Reaction {
         match news {
             SessionEvent::Searching { url }
-                if self.step == Step::Searching && !self.options.simulate =>
+                if self.step == HeadlessStep::Searching && !self.options.simulate =>
             {
                 self.printer
                     .progress(&format!("looking for a server at {}", plain(&url)));
@@ -137,13 +137,13 @@ impl<'a> Headless<'a> {
                 status,
                 bytes,
             } => self.pulling(&model, &status, bytes),
-            SessionEvent::Pulled(Ok(())) => self.step = Step::Searching,
+            SessionEvent::Pulled(Ok(())) => self.step = HeadlessStep::Searching,
             SessionEvent::Pulled(Err(why)) => {
                 self.printer.error(&format!(
                     "the model could not be downloaded: {}",
                     plain(&why)
                 ));
-                return Next::End(1);
+                return Reaction::End(1);
             }
             SessionEvent::Events(events) => {
                 for event in &events {
@@ -167,13 +167,13 @@ impl<'a> Headless<'a> {
             | SessionEvent::Answer(_)
             | SessionEvent::Machine { .. } => {}
         }
-        Next::Go
+        Reaction::Go
     }
 
-    fn found(&mut self, found: &Discovery) -> Next {
+    fn found(&mut self, found: &Discovery) -> Reaction {
         let other = self.options.simulate && !found.simulated;
-        if self.step != Step::Searching || other {
-            return Next::Go;
+        if self.step != HeadlessStep::Searching || other {
+            return Reaction::Go;
         }
         let Some(model) = choose(found, self.options.model.as_deref()) else {
             return self.no_model(found);
@@ -182,9 +182,9 @@ impl<'a> Headless<'a> {
         for line in progress::heading(&target, &self.options.plan) {
             self.printer.progress(&line);
         }
-        self.step = Step::Running;
+        self.step = HeadlessStep::Running;
         let model = Box::new(model.clone());
-        Next::SessionCommand(match self.options.resume.clone() {
+        Reaction::SessionCommand(match self.options.resume.clone() {
             Some(directory) => SessionCommand::Resume { directory, model },
             None => SessionCommand::Start {
                 plan: Box::new(self.options.plan.clone()),
@@ -193,7 +193,7 @@ impl<'a> Headless<'a> {
         })
     }
 
-    fn no_model(&mut self, found: &Discovery) -> Next {
+    fn no_model(&mut self, found: &Discovery) -> Reaction {
         let url = plain(&found.url);
         match self.options.model.clone() {
             // One download is enough: a server that still does not list the model never will.
@@ -201,8 +201,8 @@ impl<'a> Headless<'a> {
                 let line = format!("{} is not at {url}: downloading it", plain(&model));
                 self.printer.progress(&line);
                 self.pulled.clone_from(&model);
-                self.step = Step::Pulling;
-                return Next::SessionCommand(SessionCommand::Pull(model));
+                self.step = HeadlessStep::Pulling;
+                return Reaction::SessionCommand(SessionCommand::Pull(model));
             }
             Some(model) => {
                 let line = format!(
@@ -226,12 +226,12 @@ impl<'a> Headless<'a> {
                     .detail("Download one with --model NAME --pull.");
             }
         }
-        Next::End(1)
+        Reaction::End(1)
     }
 
-    fn not_found(&mut self, tried: &[(String, String)]) -> Next {
-        if self.step != Step::Searching {
-            return Next::Go;
+    fn not_found(&mut self, tried: &[(String, String)]) -> Reaction {
+        if self.step != HeadlessStep::Searching {
+            return Reaction::Go;
         }
         self.printer.error("no server answered");
         for (address, why) in tried {
@@ -241,7 +241,7 @@ impl<'a> Headless<'a> {
         if !self.options.simulate {
             self.printer.detail("Start one, name its address with --url, or try the built-in simulated server with --sim.");
         }
-        Next::End(1)
+        Reaction::End(1)
     }
 
     fn pulling(&mut self, model: &str, status: &str, bytes: Option<(u64, u64)>) {
@@ -255,7 +255,7 @@ impl<'a> Headless<'a> {
         directory: Option<PathBuf>,
         error: Option<String>,
         report: Option<Result<PathBuf, String>>,
-    ) -> Next {
+    ) -> Reaction {
         let summary = Summary::of(&self.state);
         let started = self.state.info.is_some();
         if started && self.options.json {
@@ -294,7 +294,7 @@ impl<'a> Headless<'a> {
         } else if summary.succeeded() == 0 && !self.printer.gone {
             self.printer.error("no request succeeded");
         }
-        Next::End(self.code(why.is_some(), summary.succeeded()))
+        Reaction::End(self.code(why.is_some(), summary.succeeded()))
     }
 
     fn code(&self, failed: bool, succeeded: u64) -> u8 {
@@ -308,14 +308,14 @@ impl<'a> Headless<'a> {
     }
 
     /// The news broke off without an end.
-    fn cut_off(&mut self) -> Next {
+    fn cut_off(&mut self) -> Reaction {
         let why = "the part that runs it ended without a word".to_owned();
         self.finish(None, Some(why), None)
     }
 
     /// True once, when nobody reads the output of a run that goes on.
     fn wants_to_stop(&mut self) -> bool {
-        let stop = self.printer.gone && self.step == Step::Running && !self.asked_to_stop;
+        let stop = self.printer.gone && self.step == HeadlessStep::Running && !self.asked_to_stop;
         self.asked_to_stop |= stop;
         stop
     }

@@ -12,14 +12,14 @@ const EVERY_US: u64 = 5_000_000;
 
 /// Decides which events are worth a line.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct ProgressLines {
     /// The latest line of the cycle that runs.
     last: Stamp,
     /// The latest line of a download: its status and tenths.
     pulled: (String, u64),
 }
 
-impl Progress {
+impl ProgressLines {
     /// The lines for one event, which `run` has taken in already.
     pub(super) fn lines(&mut self, run: &RunState, event: &Event) -> Vec<String> {
         let texts = match &event.what {

@@ -1,6 +1,6 @@
-//! What the dashboard has done elsewhere, because it reads or writes files: it never waits for a disk.
+//! Work in the background, because it reads or writes files: the dashboard never waits for a disk.
 //!
-//! [`App`](crate::tui::app::App) asks for an [`BackgroundTask`], the event loop runs it on a thread of its own, and what came
+//! [`App`](crate::tui::app::App) asks for a [`BackgroundTask`], the event loop runs it on a thread of its own, and what came
 //! of it comes back as [`TaskResult`].
 
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub enum BackgroundTask {
     List(PathBuf),
     /// Read the run in this directory for a replay.
     Open(PathBuf),
-    /// Compare the runs in these directories; the first is what the others are held against.
+    /// Compare the runs in these directories; the others are compared with the first.
     Compare(Vec<PathBuf>),
     /// Delete a run.
     Delete {
@@ -34,7 +34,7 @@ pub enum BackgroundTask {
     Report(PathBuf),
 }
 
-/// What came of an [`BackgroundTask`]; an error is a sentence.
+/// What came of a [`BackgroundTask`]; an error is a sentence.
 #[derive(Debug, Clone)]
 pub enum TaskResult {
     /// The runs, the latest first.
@@ -61,19 +61,18 @@ pub enum TaskResult {
     BrokeOff(String),
 }
 
-/// Does it, and takes the time that it takes.
-pub fn run(errand: BackgroundTask) -> TaskResult {
-    match errand {
-        BackgroundTask::List(root) => TaskResult::Listed(index::survey(&root).map_err(said)),
+pub fn run(task: BackgroundTask) -> TaskResult {
+    match task {
+        BackgroundTask::List(root) => TaskResult::Listed(index::survey(&root).map_err(sentence)),
         BackgroundTask::Open(directory) => TaskResult::Opened {
-            run: opened::open(&directory).map(Box::new).map_err(said),
+            run: opened::open(&directory).map(Box::new).map_err(sentence),
             directory,
         },
         BackgroundTask::Compare(directories) => {
-            TaskResult::Compared(compare(&directories).map(Box::new).map_err(said))
+            TaskResult::Compared(compare(&directories).map(Box::new).map_err(sentence))
         }
         BackgroundTask::Delete { root, id } => TaskResult::Deleted {
-            result: index::delete(&root, &id).map_err(said),
+            result: index::delete(&root, &id).map_err(sentence),
             id,
         },
         BackgroundTask::Report(directory) => TaskResult::Reported(report(&directory)),
@@ -83,15 +82,17 @@ pub fn run(errand: BackgroundTask) -> TaskResult {
 /// Writes the reports and returns where to begin to read. What a recorder still writes is left to it.
 fn report(directory: &Path) -> Result<PathBuf, String> {
     if store::is_being_written(directory) {
-        return Err(said(StoreError::Busy(directory.to_owned())));
+        return Err(sentence(StoreError::Busy(directory.to_owned())));
     }
     let written = crate::report::write(directory, directory);
-    written.map(|_| directory.join("report.html")).map_err(said)
+    written
+        .map(|_| directory.join("report.html"))
+        .map_err(sentence)
 }
 
 fn compare(directories: &[PathBuf]) -> Result<Comparison, StoreError> {
-    let fold = |directory: &PathBuf| fold(directory);
-    let runs: Result<Vec<RunState>, StoreError> = directories.iter().map(fold).collect();
+    let runs = directories.iter().map(|directory| fold(directory));
+    let runs: Result<Vec<RunState>, StoreError> = runs.collect();
     Ok(Comparison::of(&runs?.iter().collect::<Vec<_>>()))
 }
 
@@ -101,6 +102,6 @@ fn fold(directory: &Path) -> Result<RunState, StoreError> {
     Ok(run)
 }
 
-fn said(error: impl std::fmt::Display) -> String {
+fn sentence(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

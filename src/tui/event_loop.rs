@@ -1,10 +1,10 @@
-//! Signals, keys and news in; frames and asks out. Generic over the terminal and the input, so that
+//! Signals, keys and session events in; frames and commands out. Generic over the terminal and the input, so that
 //! tests run the real loop.
 //!
 //! A frame is drawn only if something changed, and not sooner than one frame's time after the last.
-//! Frames come before everything else and input before news, so that neither starves under a flood
-//! of news; a batch of news is bounded. The loop ends on any error of the terminal: after a hang-up
-//! the input reports nothing but errors, as fast as it is asked.
+//! Frames come first and input before session events, so that neither starves under a flood of
+//! events; they come in bounded batches. The loop ends on any error of the terminal: after a hang-up
+//! the input reports nothing but errors, as fast as it is read.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::capture::color_scheme::Look;
+use crate::capture::color_scheme::ColorScheme;
 use crate::capture::still;
 use crate::session::{SessionCommand, SessionEvent};
 use crate::tui::app::{App, Effect, Msg};
@@ -28,7 +28,7 @@ use crate::tui::background;
 use crate::tui::background::{BackgroundTask, TaskResult};
 use crate::tui::clock::Clock;
 use crate::tui::render::render;
-use crate::tui::{Options, Shutdown};
+use crate::tui::{DashboardOptions, Shutdown};
 
 /// Why the dashboard could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -44,155 +44,197 @@ pub enum UiError {
     Closed,
 }
 
-/// The most pieces of news taken in at once.
+/// Session events taken in at once, at most.
 const BATCH: usize = 64;
 /// How often a screen is drawn that changes with time alone.
 const TICK: Duration = Duration::from_secs(1);
-/// How long the last asks may take to be heard, and the signal that explains a lost terminal to come.
+/// How long sending the last commands may take, and how long the signal that explains a lost terminal may take to come.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Runs the dashboard until it is left; returns its last state. On an error a run may still go on:
+/// Runs the dashboard until it is left; returns its last state. On an error a run may still be in progress:
 /// it is the caller's to stop, and so is the terminal to restore.
 pub async fn run<B, S, F>(
     terminal: &mut Terminal<B>,
     mut input: S,
-    mut news: mpsc::Receiver<SessionEvent>,
-    asks: mpsc::Sender<SessionCommand>,
+    mut session: mpsc::Receiver<SessionEvent>,
+    commands: mpsc::Sender<SessionCommand>,
     shutdown: F,
-    options: Options,
+    options: DashboardOptions,
 ) -> Result<App, UiError>
 where
     B: Backend,
     S: Stream<Item = io::Result<Event>> + Unpin,
     F: Future<Output = Shutdown>,
 {
-    let clock = options.clock.clone();
-    let start = clock.now();
-    let mut limiter = FrameLimiter::new(options.frame, start);
-    let end = options.lasting.map(|lasting| start + lasting);
-    let size = terminal.size().map_err(draw_error)?;
-    let (mut app, effects) = App::new(options, size, start);
-    let mut outbox = Outbox::new(asks);
-    outbox.take(effects);
-    let mut dirty = true;
+    let mut main = EventLoop::new(terminal, commands, options)?;
     let mut batch = Vec::with_capacity(BATCH);
-    let mut heard_all = false;
+    let mut session_ended = false;
+    let mut tasks = JoinSet::new();
     tokio::pin!(shutdown);
-    let mut errands = JoinSet::new();
     loop {
-        if dirty && limiter.is_due(clock.now()) {
-            app.refold();
-            let area = match draw(terminal, &app) {
-                Ok(area) => area,
-                Err(error) => return lost(error, app, outbox, shutdown).await,
-            };
-            limiter.drawn(clock.now());
-            // A resize that no event told of is found by drawing.
-            dirty = outbox
-                .take(app.update(Msg::Sized(area), clock.now()))
-                .redraw;
+        if let Err(error) = main.draw_if_due() {
+            return main.lost(error, shutdown).await;
         }
-        for errand in outbox.errands.drain(..) {
-            errands.spawn_blocking(|| background::run(errand));
+        for task in main.outbox.tasks.drain(..) {
+            tasks.spawn_blocking(|| background::run(task));
         }
-        let wake = [
-            end.map(|end| (end, Wake::End)),
-            dirty.then(|| (limiter.next(), Wake::Frame)),
-            wake(&app, &limiter)
-                .filter(|_| !dirty)
-                .map(|at| (at, Wake::Tick)),
-        ];
-        let wake = wake.into_iter().flatten().min();
+        let wake = main.next_wake();
         let msg = tokio::select! {
             biased;
             signal = &mut shutdown => Some(Msg::Shutdown(signal)),
             event = input.next() => match event {
                 Some(Ok(event)) => Some(Msg::Input(event)),
-                Some(Err(error)) => {
-                    return lost(UiError::Input(error), app, outbox, shutdown).await;
-                }
-                None => return lost(UiError::Closed, app, outbox, shutdown).await,
+                Some(Err(error)) => return main.lost(UiError::Input(error), shutdown).await,
+                None => return main.lost(UiError::Closed, shutdown).await,
             },
-            () = outbox.send_one(), if outbox.has_mail() => None,
-            Some(told) = errands.join_next() => Some(Msg::TaskResult(told.unwrap_or_else(
+            () = main.outbox.send_one(), if main.outbox.has_mail() => None,
+            Some(result) = tasks.join_next() => Some(Msg::TaskResult(result.unwrap_or_else(
                 |error| TaskResult::BrokeOff(error.to_string()),
             ))),
-            count = news.recv_many(&mut batch, BATCH), if !heard_all => {
-                heard_all = count == 0;
-                heard_all.then_some(Msg::NewsEnded)
+            count = session.recv_many(&mut batch, BATCH), if !session_ended => {
+                session_ended = count == 0;
+                session_ended.then_some(Msg::SessionEnded)
             }
-            wake = at(&clock, wake) => match wake {
+            wake = at(&main.clock, wake) => match wake {
                 Wake::End => Some(Msg::TimeIsUp),
                 Wake::Frame => None,
                 Wake::Tick => Some(Msg::Tick),
             },
         };
-        let now = clock.now();
-        for msg in msg
-            .into_iter()
-            .chain(batch.drain(..).map(Msg::SessionEvent))
-        {
-            let mut wanted = outbox.take(app.update(msg, now));
-            if wanted.picture {
-                app.refold();
-                let taken = picture(terminal, &app)?;
-                wanted |= outbox.take(app.update(Msg::Pictured(taken), now));
-            }
-            dirty |= wanted.redraw;
-            if wanted.quit {
-                outbox.empty().await;
-                return Ok(app);
-            }
+        let batch = batch.drain(..).map(Msg::SessionEvent);
+        if main.take_in(msg.into_iter().chain(batch))? {
+            return Ok(main.leave().await);
         }
     }
 }
 
-/// The terminal is lost. If that was a hang-up its signal is on its way, and is the reason to leave.
-async fn lost(
-    error: UiError,
-    mut app: App,
-    mut outbox: Outbox,
-    shutdown: impl Future<Output = Shutdown>,
-) -> Result<App, UiError> {
-    let Ok(signal) = tokio::time::timeout(GOODBYE, shutdown).await else {
-        return Err(error);
-    };
-    outbox.take(app.update(Msg::Shutdown(signal), Instant::now()));
-    outbox.empty().await;
-    Ok(app)
+/// What the loop draws on, and all it keeps between two rounds.
+struct EventLoop<'a, B: Backend> {
+    terminal: &'a mut Terminal<B>,
+    app: App,
+    outbox: Outbox,
+    clock: Clock,
+    limiter: FrameLimiter,
+    /// When it is to end by itself.
+    end: Option<Instant>,
+    /// Something changed since the last frame.
+    dirty: bool,
 }
 
-fn draw<B: Backend>(
-    terminal: &mut Terminal<B>,
-    app: &App,
-) -> Result<ratatui::layout::Size, UiError> {
-    let frame = terminal.draw(|frame| render(frame, app));
-    frame.map(|frame| frame.area.as_size()).map_err(draw_error)
+impl<'a, B: Backend> EventLoop<'a, B> {
+    fn new(
+        terminal: &'a mut Terminal<B>,
+        commands: mpsc::Sender<SessionCommand>,
+        options: DashboardOptions,
+    ) -> Result<Self, UiError> {
+        let clock = options.clock.clone();
+        let start = clock.now();
+        let limiter = FrameLimiter::new(options.frame, start);
+        let end = options.lasting.map(|lasting| start + lasting);
+        let size = terminal.size().map_err(draw_error)?;
+        let (app, effects) = App::new(options, size, start);
+        let mut outbox = Outbox::new(commands);
+        outbox.take(effects);
+        Ok(Self {
+            terminal,
+            app,
+            outbox,
+            clock,
+            limiter,
+            end,
+            dirty: true,
+        })
+    }
+
+    fn draw_if_due(&mut self) -> Result<(), UiError> {
+        if !self.dirty || !self.limiter.is_due(self.clock.now()) {
+            return Ok(());
+        }
+        self.app.refold();
+        let frame = self.terminal.draw(|frame| render(frame, &self.app));
+        let size = frame.map_err(draw_error)?.area.as_size();
+        self.limiter.drawn(self.clock.now());
+        // A resize without an event is noticed by drawing.
+        let effects = self.app.update(Msg::Sized(size), self.clock.now());
+        self.dirty = self.outbox.take(effects).redraw;
+        Ok(())
+    }
+
+    /// Why and when to wake though nothing happens: the end, a frame that may be drawn, or a screen that changes
+    /// with time.
+    fn next_wake(&self) -> Option<(Instant, Wake)> {
+        let end = self.end.map(|end| (end, Wake::End));
+        let change = if self.dirty {
+            Some((self.limiter.next(), Wake::Frame))
+        } else {
+            wake(&self.app, &self.limiter).map(|at| (at, Wake::Tick))
+        };
+        end.into_iter().chain(change).min()
+    }
+
+    /// Takes the messages into the state; true if the dashboard is to be left.
+    fn take_in(&mut self, msgs: impl Iterator<Item = Msg>) -> Result<bool, UiError> {
+        let now = self.clock.now();
+        for msg in msgs {
+            let mut wanted = self.outbox.take(self.app.update(msg, now));
+            if wanted.picture {
+                self.app.refold();
+                let picture = self.picture()?;
+                wanted |= self
+                    .outbox
+                    .take(self.app.update(Msg::Pictured(picture), now));
+            }
+            self.dirty |= wanted.redraw;
+            if wanted.quit {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Draws the screen and writes a picture of it, into the directory of the run if there is one, else where
+    /// pictures go.
+    fn picture(&mut self) -> Result<Result<PathBuf, String>, UiError> {
+        let app = &self.app;
+        let of_run = app.run_directory().filter(|at| at.is_dir());
+        let drawn = self.terminal.draw(|frame| render(frame, app));
+        let drawn = drawn.map_err(draw_error)?;
+        let colors = ColorScheme::of_theme(app.theme().name);
+        let directory = of_run.unwrap_or_else(|| app.options().pictures.clone());
+        let written = still(&directory, drawn.buffer, &colors);
+        Ok(written.map_err(|error| error.to_string()))
+    }
+
+    /// The terminal is lost. If that was a hang-up its signal is on its way, and is the reason to leave.
+    async fn lost(
+        mut self,
+        error: UiError,
+        shutdown: impl Future<Output = Shutdown>,
+    ) -> Result<App, UiError> {
+        let Ok(signal) = tokio::time::timeout(GOODBYE, shutdown).await else {
+            return Err(error);
+        };
+        let effects = self.app.update(Msg::Shutdown(signal), Instant::now());
+        self.outbox.take(effects);
+        Ok(self.leave().await)
+    }
+
+    /// Sends the last commands.
+    async fn leave(mut self) -> App {
+        self.outbox.empty().await;
+        self.app
+    }
 }
 
-/// Draws the screen and writes a picture of it, into the directory of the run if there is one, else where pictures go.
-fn picture<B: Backend>(
-    terminal: &mut Terminal<B>,
-    app: &App,
-) -> Result<Result<PathBuf, String>, UiError> {
-    let of_run = app.run_directory().filter(|at| at.is_dir());
-    let drawn = terminal.draw(|frame| render(frame, app));
-    let drawn = drawn.map_err(draw_error)?;
-    let look = Look::of_theme(app.theme().name);
-    let at = of_run.unwrap_or_else(|| app.options().pictures.clone());
-    let taken = still(&at, drawn.buffer, &look);
-    Ok(taken.map_err(|error| error.to_string()))
-}
-
-/// When the screen changes though nothing is heard: a second later while a run goes on; for a token
-/// of the preview when it falls due, but not sooner than a frame may be drawn.
+/// When the screen changes with time: a second later during a run; for a token of the preview when it falls due,
+/// but not sooner than a frame may be drawn.
 fn wake(app: &App, limiter: &FrameLimiter) -> Option<Instant> {
     let tick = app.is_ticking().then(|| limiter.last + TICK);
     let token = app.next_due().map(|due| due.max(limiter.next()));
     tick.into_iter().chain(token).min()
 }
 
-/// Why the loop wakes though nothing is heard. Of what comes at the same instant the first is done first.
+/// Why the loop wakes though nothing happened. At the same instant the first comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Wake {
     /// It was to last until now.
@@ -247,7 +289,7 @@ impl FrameLimiter {
     }
 }
 
-/// What effects want besides asks.
+/// What effects want besides commands and tasks.
 #[derive(Debug, Clone, Copy, Default)]
 struct Wanted {
     quit: bool,
@@ -263,33 +305,32 @@ impl std::ops::BitOrAssign for Wanted {
     }
 }
 
-/// Asks that wait for the session to have room, and errands that are to be run: the dashboard never waits for
-/// either.
+/// Commands that wait for the session to have room, and tasks to be run: the dashboard never waits for either.
 #[derive(Debug)]
 struct Outbox {
-    asks: mpsc::Sender<SessionCommand>,
+    commands: mpsc::Sender<SessionCommand>,
     waiting: VecDeque<SessionCommand>,
     closed: bool,
-    errands: Vec<BackgroundTask>,
+    tasks: Vec<BackgroundTask>,
 }
 
 impl Outbox {
-    fn new(asks: mpsc::Sender<SessionCommand>) -> Self {
+    fn new(commands: mpsc::Sender<SessionCommand>) -> Self {
         Self {
-            asks,
+            commands,
             waiting: VecDeque::new(),
             closed: false,
-            errands: Vec::new(),
+            tasks: Vec::new(),
         }
     }
 
-    /// Takes the asks and the errands out of `effects`; says what else they want.
+    /// Takes the commands and the tasks out of `effects`; says what else they want.
     fn take(&mut self, effects: Vec<Effect>) -> Wanted {
         let mut wanted = Wanted::default();
         for effect in effects {
             match effect {
-                Effect::SessionCommand(ask) => self.waiting.push_back(ask),
-                Effect::BackgroundTask(errand) => self.errands.push(errand),
+                Effect::SessionCommand(command) => self.waiting.push_back(command),
+                Effect::BackgroundTask(task) => self.tasks.push(task),
                 Effect::Redraw => wanted.redraw = true,
                 Effect::Picture => wanted.picture = true,
                 Effect::Quit => wanted.quit = true,
@@ -302,15 +343,15 @@ impl Outbox {
         !self.closed && !self.waiting.is_empty()
     }
 
-    /// Sends the oldest ask once there is room. If it is dropped before, nothing is lost.
+    /// Sends the oldest command once there is room. If it is dropped before, nothing is lost.
     async fn send_one(&mut self) {
-        match self.asks.reserve().await {
+        match self.commands.reserve().await {
             Ok(permit) => {
-                if let Some(ask) = self.waiting.pop_front() {
-                    permit.send(ask);
+                if let Some(command) = self.waiting.pop_front() {
+                    permit.send(command);
                 }
             }
-            // Nobody hears any more; that the news ended says so on the screen.
+            // The session is gone; the end of its events says so on the screen.
             Err(_) => self.closed = true,
         }
     }
@@ -321,7 +362,7 @@ impl Outbox {
                 self.send_one().await;
             }
         };
-        // Whoever does not take the last asks in time has more urgent things to do.
+        // Whoever does not take the last commands in time has more urgent things to do.
         let _ = tokio::time::timeout(GOODBYE, all).await;
     }
 }
@@ -343,7 +384,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn asks_wait_for_room_and_are_never_lost() {
+    async fn commands_wait_for_room_and_are_never_lost() {
         let (sender, mut receiver) = mpsc::channel(1);
         let mut outbox = Outbox::new(sender);
         outbox.take(vec![

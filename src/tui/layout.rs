@@ -3,8 +3,8 @@
 //! ```text
 //! wide (120×30 and more)                 normal (80×24 and more)        compact (60×16 and more)
 //! header                                 header                         header
-//! ┌ headline ─────────┐┌ TTFB ────────┐  ┌ headline ────────────────┐   ┌ headline ────────┐
-//! ├ cycles ───────────┤├ machine ─────┤  ├ cycles ─────┬ TTFB ──────┤   ├ the focused pane ┤
+//! ┌ headline ─────────┐┌ TTFT ────────┐  ┌ headline ────────────────┐   ┌ headline ────────┐
+//! ├ cycles ───────────┤├ machine ─────┤  ├ cycles ─────┬ TTFT ──────┤   ├ the focused pane ┤
 //! ├ requests ─────────┤├ processes ───┤  ├ requests, or answer, log,│   │                  │
 //! ├ answer ───────────┤├ log ─────────┤  │ machine… by the focus    │   └──────────────────┘
 //! verdict, footer                        verdict, footer                verdict, footer
@@ -61,13 +61,13 @@ impl View {
                 Pane::Requests,
                 Pane::Answer,
                 Pane::Cycles,
-                Pane::Ttfb,
+                Pane::Ttft,
                 Pane::Machine,
                 Pane::Processes,
                 Pane::Log,
                 Pane::Headline,
             ],
-            Self::Results => &[Pane::Results, Pane::Usage, Pane::Ttfb, Pane::Log],
+            Self::Results => &[Pane::Results, Pane::Usage, Pane::Ttft, Pane::Log],
             Self::Requests => &[Pane::RequestTable, Pane::RequestDetail, Pane::Answer],
             Self::Preview => &[Pane::Lanes],
             Self::Runs => &[Pane::Runs, Pane::Comparison],
@@ -85,7 +85,7 @@ pub enum Pane {
     /// The cycles, one a line.
     Cycles,
     /// The histogram of waits.
-    Ttfb,
+    Ttft,
     /// The requests of the shown cycle.
     Requests,
     /// The answer of the shown request.
@@ -127,7 +127,7 @@ pub enum Room {
 
 impl Room {
     /// The room in `area`.
-    pub const fn of(area: Rect) -> Self {
+    pub const fn from_area(area: Rect) -> Self {
         match (area.width, area.height) {
             (120.., 30..) => Self::Wide,
             (80.., 24..) => Self::Normal,
@@ -185,7 +185,7 @@ impl Areas {
 
 /// Where everything stands in `area`.
 pub fn layout(area: Rect, arrangement: Arrangement) -> Areas {
-    let room = Room::of(area);
+    let room = Room::from_area(area);
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
@@ -254,7 +254,7 @@ fn live_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
     ]));
     let tall = right.height >= 50;
     let processes = if tall { PROCESSES.1 } else { PROCESSES.0 };
-    let [ttfb, machine, processes, log] = right.layout(&Layout::vertical([
+    let [ttft, machine, processes, log] = right.layout(&Layout::vertical([
         Constraint::Fill(3),
         Constraint::Length(if tall { MACHINE + 3 } else { MACHINE }),
         Constraint::Length(processes),
@@ -265,7 +265,7 @@ fn live_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
         (Pane::Cycles, cycles),
         (Pane::Requests, requests),
         (Pane::Answer, answer),
-        (Pane::Ttfb, ttfb),
+        (Pane::Ttft, ttft),
         (Pane::Machine, machine),
         (Pane::Processes, processes),
         (Pane::Log, log),
@@ -282,11 +282,11 @@ fn live_normal(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
         Constraint::Fill(4),
         Constraint::Fill(3),
     ]));
-    let [cycles, ttfb] = columns(middle);
+    let [cycles, ttft] = columns(middle);
     vec![
         (Pane::Headline, headline),
         (Pane::Cycles, cycles),
-        (Pane::Ttfb, ttfb),
+        (Pane::Ttft, ttft),
         (below, bottom),
     ]
 }
@@ -311,14 +311,14 @@ fn results_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
         Constraint::Fill(1),
     ]));
     let [usage, right] = columns(below);
-    let [ttfb, log] = right.layout(&Layout::vertical([
+    let [ttft, log] = right.layout(&Layout::vertical([
         Constraint::Fill(3),
         Constraint::Fill(2),
     ]));
     vec![
         (Pane::Results, results),
         (Pane::Usage, usage),
-        (Pane::Ttfb, ttfb),
+        (Pane::Ttft, ttft),
         (Pane::Log, log),
     ]
 }

@@ -40,7 +40,7 @@ use crate::store::opened::Opened;
 
 use clock::Clock;
 pub use event_loop::{UiError, run};
-use lanes::lanes::Lanes;
+use lanes::lane_set::Lanes;
 use theme::Theme;
 
 /// What the dashboard is started with.
@@ -49,7 +49,7 @@ use theme::Theme;
     reason = "each is a flag of the command line"
 )]
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct DashboardOptions {
     /// The plan of the run.
     pub plan: Plan,
     /// Begin with the built-in simulated server instead of looking for one.
@@ -86,7 +86,7 @@ pub struct Options {
     pub clock: Clock,
 }
 
-impl Default for Options {
+impl Default for DashboardOptions {
     fn default() -> Self {
         Self {
             plan: Plan::default(),
@@ -168,7 +168,7 @@ pub struct MachineContext<'a> {
     /// The cycle the screen shows.
     pub cycle: Option<&'a CycleState>,
     /// Whether the monitors still tell, so that an old reading is worth a word.
-    pub is_told: bool,
+    pub is_live: bool,
     /// The styles.
     pub theme: &'a Theme,
     /// The instant the screen shows.
@@ -181,12 +181,12 @@ pub struct MachineContext<'a> {
 
 impl<'a> MachineContext<'a> {
     /// The machine of the run that a pane looks at.
-    pub fn of(cx: &PaneContext<'a>) -> Self {
+    pub fn from_pane(cx: &PaneContext<'a>) -> Self {
         Self {
             machine: &cx.run.machine,
             run: Some(cx.run),
             cycle: cx.shown_cycle(),
-            is_told: cx.run.is_running(),
+            is_live: cx.run.is_running(),
             theme: cx.theme,
             now: cx.now,
             focused: cx.focused,

@@ -9,22 +9,22 @@ use ratatui::layout::{Position, Rect, Size};
 use tokio::time::Instant;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::capture::Recorder;
+use crate::capture::ScreenRecorder;
 use crate::event::Stamp;
 use crate::tui::clock::Clock;
 
 /// Which part of what is drawn is recorded; None until that is known.
-pub type Window = Arc<OnceLock<(Instant, Instant)>>;
+pub type RecordedSpan = Arc<OnceLock<(Instant, Instant)>>;
 
 /// What is being recorded, and where it goes.
 #[derive(Debug)]
 pub struct Tape {
-    recorder: Recorder,
+    recorder: ScreenRecorder,
     clock: Clock,
     /// Where its time begins.
     origin: Instant,
     /// None for all of it.
-    window: Option<Window>,
+    window: Option<RecordedSpan>,
     screen: Buffer,
     /// Whether anything has been drawn, and whether anything has been recorded.
     drawn: bool,
@@ -33,7 +33,7 @@ pub struct Tape {
 
 impl Tape {
     /// Records everything.
-    pub fn new(recorder: Recorder, clock: Clock) -> Self {
+    pub fn new(recorder: ScreenRecorder, clock: Clock) -> Self {
         Self {
             recorder,
             origin: clock.now(),
@@ -46,7 +46,7 @@ impl Tape {
     }
 
     /// Records what is on the screen within `window`.
-    pub fn within(recorder: Recorder, clock: Clock, window: Window) -> Self {
+    pub fn within(recorder: ScreenRecorder, clock: Clock, window: RecordedSpan) -> Self {
         Self {
             window: Some(window),
             ..Self::new(recorder, clock)

@@ -10,7 +10,7 @@ use crate::tui::layout::{Areas, Pane, Room, View};
 use crate::tui::panes::{
     answer, comparison, cycles, dialog, footer, header, headline, help, log, machine,
     machine_by_level, processes, ready, request_detail, requests, requests_view, results, runs,
-    searching, too_small, ttfb, verdict,
+    searching, too_small, ttft, verdict,
 };
 use crate::tui::widgets::frame::asciify;
 
@@ -68,12 +68,17 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
     match pane {
         Pane::Headline => headline::render(frame, area, &cx),
         Pane::Cycles => cycles::render(frame, area, &cx),
-        Pane::Ttfb => ttfb::render(frame, area, &cx),
+        Pane::Ttft => ttft::render(frame, area, &cx, app.waited_for()),
         Pane::Requests => requests::render(frame, area, &cx),
         Pane::Answer => answer::render(frame, area, &cx),
-        Pane::Machine => machine::render(frame, area, &MachineContext::of(&cx)),
+        Pane::Machine => machine::render(frame, area, &MachineContext::from_pane(&cx)),
         Pane::Processes => {
-            processes::render(frame, area, &MachineContext::of(&cx), app.process_sort());
+            processes::render(
+                frame,
+                area,
+                &MachineContext::from_pane(&cx),
+                app.process_sort(),
+            );
         }
         Pane::Usage => machine_by_level::render(frame, area, &cx),
         Pane::Log => log::render(frame, area, &cx),

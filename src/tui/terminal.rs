@@ -46,11 +46,11 @@ pub type Backend = Recorded<CrosstermBackend<BufWriter<Gate<Stdout>>>>;
 
 /// The terminal in raw mode; restored when dropped.
 #[derive(Debug)]
-pub struct Screen {
+pub struct TerminalScreen {
     terminal: Terminal<Backend>,
 }
 
-impl Screen {
+impl TerminalScreen {
     /// Takes the terminal: raw mode, alternate screen, the mouse if wanted. Panic hooks that are
     /// set already run after the terminal is restored. What is drawn goes onto the tape as well.
     pub fn open(mouse: bool, tape: Option<Tape>) -> io::Result<Self> {
@@ -95,7 +95,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalScreen {
     fn drop(&mut self) {
         give_back(COOKED);
     }

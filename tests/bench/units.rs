@@ -29,7 +29,7 @@ use tokometer::probe::gpu::{ServerPids, SysRoot};
 use tokometer::probe::process::{Processes, Search};
 use tokometer::session::SessionEvent;
 use tokometer::tui::app::{App, Msg};
-use tokometer::tui::{Options, render};
+use tokometer::tui::{DashboardOptions, render};
 
 fn main() {
     divan::main();
@@ -138,7 +138,7 @@ fn frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
 }
 
 fn running(size: Size) -> App {
-    let (mut app, _) = App::new(Options::default(), size, Instant::now());
+    let (mut app, _) = App::new(DashboardOptions::default(), size, Instant::now());
     let target = target();
     let found = Discovery {
         dialect: &Ollama,

@@ -18,7 +18,7 @@ use tokometer::metrics::compare::Comparison;
 use tokometer::metrics::state::RunState;
 use tokometer::session::{AnswerText, SessionEvent};
 use tokometer::store::index::Found;
-use tokometer::tui::Options;
+use tokometer::tui::DashboardOptions;
 use tokometer::tui::app::{App, Msg};
 use tokometer::tui::background::TaskResult;
 use tokometer::tui::render::render;
@@ -241,7 +241,7 @@ proptest! {
         let mut now = Instant::now();
         let archive = Some(library::nowhere());
         let replay = replayed.then(|| Box::new(library::opened(live::running(ascii))));
-        let options = Options { ascii, archive, replay, ..Options::default() };
+        let options = DashboardOptions { ascii, archive, replay, ..DashboardOptions::default() };
         let (mut app, _) = App::new(options, Size::new(width, height), now);
         let mut size = (width, height);
         for (index, (msg, millis)) in msgs.into_iter().enumerate() {
@@ -262,7 +262,7 @@ proptest! {
         width in 0..=200_u16, height in 0..=200_u16, script in "[123zpPjkGghlfo?+]{0,6}",
     ) {
         let now = Instant::now();
-        let (mut app, _) = App::new(Options::default(), Size::new(width, height), now);
+        let (mut app, _) = App::new(DashboardOptions::default(), Size::new(width, height), now);
         app.update(Msg::SessionEvent(SessionEvent::Found(live::server(true))), now);
         app.update(Msg::SessionEvent(SessionEvent::Events(live::running(true))), now);
         for key in fixture::keys(&script) {
@@ -275,7 +275,7 @@ proptest! {
 #[test]
 fn a_rest_without_end_is_drawn() {
     let now = Instant::now();
-    let (mut app, _) = App::new(Options::default(), Size::new(120, 40), now);
+    let (mut app, _) = App::new(DashboardOptions::default(), Size::new(120, 40), now);
     let rest = EventKind::RestStarted {
         seconds: f64::INFINITY,
         next_users: 0,

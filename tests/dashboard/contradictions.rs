@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tokometer::store::opened::open;
-use tokometer::tui::Options;
+use tokometer::tui::DashboardOptions;
 
 use crate::fixture::Dash;
 
@@ -54,9 +54,9 @@ pub(crate) fn rows(run: &str) -> Vec<std::collections::BTreeMap<String, String>>
 
 /// The screen at the end of a recorded run, in the view of that key.
 pub(crate) async fn screen(run: &str, view: &str) -> String {
-    let options = Options {
+    let options = DashboardOptions {
         replay: Some(Box::new(open(&recorded(run)).unwrap())),
-        ..Options::default()
+        ..DashboardOptions::default()
     };
     let dash = Dash::start(300, 120, options).await;
     dash.keys(&format!("<end>{view}")).await;

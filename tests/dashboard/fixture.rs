@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::tui::app::App;
-use tokometer::tui::{Options, Shutdown, UiError, run};
+use tokometer::tui::{DashboardOptions, Shutdown, UiError, run};
 
 use crate::live;
 
@@ -76,7 +76,7 @@ pub(crate) struct Dash {
 }
 
 impl Dash {
-    pub(crate) async fn start(width: u16, height: u16, options: Options) -> Self {
+    pub(crate) async fn start(width: u16, height: u16, options: DashboardOptions) -> Self {
         let backend = Shared {
             inner: Arc::new(Mutex::new(TestBackend::new(width, height))),
             frames: Arc::default(),
@@ -281,7 +281,7 @@ fn named_key(name: &str) -> KeyEvent {
 }
 
 /// A dashboard in the middle of the fourth cycle.
-pub(crate) async fn running(width: u16, height: u16, options: Options) -> Dash {
+pub(crate) async fn running(width: u16, height: u16, options: DashboardOptions) -> Dash {
     let simulated = options.simulated;
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
@@ -292,7 +292,7 @@ pub(crate) async fn running(width: u16, height: u16, options: Options) -> Dash {
 }
 
 /// A dashboard that found a server.
-pub(crate) async fn ready(width: u16, height: u16, options: Options) -> Dash {
+pub(crate) async fn ready(width: u16, height: u16, options: DashboardOptions) -> Dash {
     let simulated = options.simulated;
     let mut dash = Dash::start(width, height, options).await;
     dash.tell(SessionEvent::Found(live::server(simulated)))

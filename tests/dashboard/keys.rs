@@ -9,8 +9,8 @@ use tokometer::event::EventKind;
 use tokometer::load::Command;
 use tokometer::session::{AnswerText, SessionCommand, SessionEvent};
 use tokometer::tui::layout::{Pane, View};
-use tokometer::tui::panes::requests_view::Sort;
-use tokometer::tui::{Exit, Options, UiError};
+use tokometer::tui::panes::requests_view::RequestSort;
+use tokometer::tui::{DashboardOptions, Exit, UiError};
 
 use crate::fixture::{Dash, ready, running};
 use crate::live;
@@ -28,7 +28,7 @@ const PRESS: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
 
 #[tokio::test(start_paused = true)]
 async fn it_looks_for_a_server_and_offers_the_simulated_one() {
-    let mut dash = Dash::start(80, 24, Options::default()).await;
+    let mut dash = Dash::start(80, 24, DashboardOptions::default()).await;
     assert_eq!(dash.asks(), [SessionCommand::Search]);
     let url = "http://127.0.0.1:11434".to_owned();
     dash.tell(SessionEvent::Searching { url: url.clone() })
@@ -49,7 +49,7 @@ async fn it_looks_for_a_server_and_offers_the_simulated_one() {
 
 #[tokio::test(start_paused = true)]
 async fn ready_shows_models_and_plan_and_enter_starts_the_chosen_one() {
-    let mut dash = ready(80, 24, Options::default()).await;
+    let mut dash = ready(80, 24, DashboardOptions::default()).await;
     assert_snapshot!("ready", dash.screen());
     dash.resize(120, 40).await;
     assert_snapshot!("ready_120x40", dash.screen());
@@ -59,14 +59,14 @@ async fn ready_shows_models_and_plan_and_enter_starts_the_chosen_one() {
         panic!("{asks:?}");
     };
     assert_eq!(model.name, "llama3.2:latest");
-    assert_eq!(**plan, Options::default().plan);
+    assert_eq!(**plan, DashboardOptions::default().plan);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_simulated_server_is_asked_for_at_once_with_sim() {
-    let options = Options {
+    let options = DashboardOptions {
         simulated: true,
-        ..Options::default()
+        ..DashboardOptions::default()
     };
     let mut dash = Dash::start(80, 24, options).await;
     assert_eq!(dash.asks(), [SessionCommand::Simulate]);
@@ -75,9 +75,9 @@ async fn the_simulated_server_is_asked_for_at_once_with_sim() {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_is_not_there_is_offered_for_download() {
-    let options = Options {
+    let options = DashboardOptions {
         model: Some("qwen3:8b".to_owned()),
-        ..Options::default()
+        ..DashboardOptions::default()
     };
     let mut dash = ready(80, 24, options).await;
     assert_snapshot!("missing_model", dash.screen());
@@ -104,7 +104,7 @@ async fn a_model_that_is_not_there_is_offered_for_download() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_models_says_how_to_get_one() {
-    let mut dash = Dash::start(80, 24, Options::default()).await;
+    let mut dash = Dash::start(80, 24, DashboardOptions::default()).await;
     let mut server = live::server(false);
     server.models.clear();
     dash.tell(SessionEvent::Found(server)).await;
@@ -116,7 +116,7 @@ async fn a_server_without_models_says_how_to_get_one() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_tell_the_run_what_to_do() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("<space>nr").await;
     let told = [Command::TogglePause, Command::Skip, Command::Repeat];
     assert_eq!(dash.asks(), told.map(SessionCommand::Run));
@@ -138,7 +138,7 @@ async fn keys_tell_the_run_what_to_do() {
 
 #[tokio::test(start_paused = true)]
 async fn levels_are_added_and_removed_by_a_prompt() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("+").await;
     assert_snapshot!("add_level_80x24", dash.screen());
     dash.keys("<enter>").await;
@@ -162,24 +162,24 @@ async fn levels_are_added_and_removed_by_a_prompt() {
 
 #[tokio::test(start_paused = true)]
 async fn quitting_asks_while_a_run_goes_on() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("q").await;
     assert!(!dash.is_over());
     dash.keys("<esc>q<enter>").await;
     assert_eq!(dash.asks(), [SessionCommand::Run(Command::Stop)]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
-    let dash = ready(80, 24, Options::default()).await;
+    let dash = ready(80, 24, DashboardOptions::default()).await;
     dash.keys("q").await;
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
 }
 
 #[tokio::test(start_paused = true)]
 async fn control_c_and_signals_leave_without_a_question() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("q<c-c>").await;
     assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(2))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(2)));
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.signal(15).await;
     assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(15))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(15)));
@@ -187,11 +187,11 @@ async fn control_c_and_signals_leave_without_a_question() {
 
 #[tokio::test(start_paused = true)]
 async fn a_terminal_that_is_gone_ends_it() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.close_input().await;
     sleep(Duration::from_secs(1)).await;
     assert!(matches!(dash.end().await, Err(UiError::Closed)));
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.fail_input(std::io::Error::other("gone")).await;
     sleep(Duration::from_secs(1)).await;
     assert!(matches!(dash.end().await, Err(UiError::Input(_))));
@@ -199,7 +199,7 @@ async fn a_terminal_that_is_gone_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hang_up_is_a_signal_even_where_the_terminal_goes_first() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.asks();
     dash.fail_input(std::io::Error::other("gone")).await;
     assert!(!dash.is_over());
@@ -210,7 +210,7 @@ async fn a_hang_up_is_a_signal_even_where_the_terminal_goes_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_gone_is_told_of() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.drop_news().await;
     assert!(dash.screen().contains("has ended"), "{}", dash.screen());
     let before = dash.frames();
@@ -222,7 +222,7 @@ async fn a_session_that_is_gone_is_told_of() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_does_not_listen_holds_nothing_up() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     for _ in 0..100 {
         dash.keys("nr").await;
     }
@@ -236,7 +236,7 @@ async fn a_session_that_does_not_listen_holds_nothing_up() {
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_of_the_shown_request_is_asked_for() {
-    let mut dash = ready(120, 40, Options::default()).await;
+    let mut dash = ready(120, 40, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
     dash.tell(SessionEvent::Events(live::running(false))).await;
     let asks = dash.asks();
@@ -267,7 +267,7 @@ async fn the_answer_of_the_shown_request_is_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_frozen_view_stands_still_while_the_run_goes_on() {
-    let dash = running(120, 40, Options::default()).await;
+    let dash = running(120, 40, DashboardOptions::default()).await;
     dash.keys("f").await;
     let before = dash.screen();
     assert!(before.contains("FROZEN"));
@@ -280,7 +280,7 @@ async fn a_frozen_view_stands_still_while_the_run_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
-    let dash = ready(80, 24, Options::default()).await;
+    let dash = ready(80, 24, DashboardOptions::default()).await;
     let before = dash.frames();
     sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "an idle dashboard draws nothing");
@@ -307,7 +307,7 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
-    let dash = running(80, 24, Options::default()).await;
+    let dash = running(80, 24, DashboardOptions::default()).await;
     let before = dash.frames();
     for millis in 0..1000 {
         let events = vec![live::event(
@@ -330,7 +330,7 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_over_can_be_run_again() {
-    let mut dash = running(80, 24, Options::default()).await;
+    let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("x").await;
     dash.tell(SessionEvent::Events(live::over())).await;
     let directory = Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into());
@@ -356,9 +356,9 @@ async fn a_run_that_is_over_can_be_run_again() {
 #[tokio::test(start_paused = true)]
 async fn the_mouse_selects_and_scrolls_unless_it_is_off() {
     for mouse in [true, false] {
-        let options = Options {
+        let options = DashboardOptions {
             mouse,
-            ..Options::default()
+            ..DashboardOptions::default()
         };
         let mut dash = running(120, 40, options).await;
         // The second row of the requests: below the headline (1–8) and the cycles.
@@ -386,13 +386,24 @@ async fn the_mouse_selects_and_scrolls_unless_it_is_off() {
 
 #[tokio::test(start_paused = true)]
 async fn the_focus_goes_round_and_the_order_changes() {
-    let dash = running(80, 24, Options::default()).await;
+    let dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("pp<s-tab>").await;
     dash.keys("3oO").await;
     dash.keys("q<enter>").await;
     let app = dash.end().await.unwrap();
     assert_eq!(app.view(), View::Requests);
     assert_eq!(app.focus(), Pane::RequestTable);
-    assert_eq!(app.sort().by, Sort::Id);
+    assert_eq!(app.sort().by, RequestSort::Id);
     assert!(app.sort().descending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_histogram_shows_first_tokens_or_first_bytes() {
+    let mut dash = running(120, 40, DashboardOptions::default()).await;
+    assert!(dash.screen().contains("Wait (TTFT)"));
+    dash.keys("b").await;
+    assert!(dash.screen().contains("First byte (TTFB)"));
+    assert!(!dash.screen().contains("Wait (TTFT)"));
+    dash.keys("b").await;
+    assert!(dash.screen().contains("Wait (TTFT)"));
 }

@@ -11,7 +11,7 @@ use tokometer::event::{Answer, Event, EventKind, Imported, Piece, RunInfo};
 use tokometer::store::index::{Entry, Found};
 use tokometer::store::opened::Opened;
 use tokometer::store::{Recorder, RunDirectory};
-use tokometer::tui::Options;
+use tokometer::tui::DashboardOptions;
 
 use crate::live;
 
@@ -91,11 +91,11 @@ fn answer() -> Answer {
 }
 
 /// A dashboard that looks for runs there.
-pub(crate) fn options(root: &Path) -> Options {
-    Options {
+pub(crate) fn options(root: &Path) -> DashboardOptions {
+    DashboardOptions {
         archive: Some(root.to_owned()),
         runs: Some(root.to_owned()),
-        ..Options::default()
+        ..DashboardOptions::default()
     }
 }
 

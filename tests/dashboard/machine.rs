@@ -7,7 +7,7 @@ use tokometer::event::{
 };
 use tokometer::load::Command;
 use tokometer::session::{SessionCommand, SessionEvent};
-use tokometer::tui::Options;
+use tokometer::tui::DashboardOptions;
 
 use crate::fixture::{Dash, ready, running};
 use crate::live;
@@ -56,7 +56,7 @@ fn readings() -> Vec<Event> {
 
 /// A dashboard in the middle of the fourth cycle of a measured run.
 async fn measured(width: u16, height: u16) -> Dash {
-    let dash = ready(width, height, Options::default()).await;
+    let dash = ready(width, height, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
     let mut events = live::running(false);
     events.extend(readings());
@@ -148,7 +148,7 @@ async fn an_old_reading_and_its_reason_are_told() {
 #[case(200, 60)]
 #[tokio::test(start_paused = true)]
 async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u16) {
-    let mut dash = Dash::start(width, height, Options::default()).await;
+    let mut dash = Dash::start(width, height, DashboardOptions::default()).await;
     let server = live::server(false);
     let url = server.url.clone();
     dash.asks();
@@ -180,7 +180,7 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
 
 #[tokio::test(start_paused = true)]
 async fn the_idle_machine_is_counted_down_and_skipped() {
-    let mut dash = ready(120, 40, Options::default()).await;
+    let mut dash = ready(120, 40, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
     dash.asks();
     let idle = EventKind::IdleStarted { seconds: 10.0 };
@@ -206,6 +206,6 @@ async fn the_idle_machine_is_counted_down_and_skipped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_without_monitors_says_so() {
-    let dash = running(120, 40, Options::default()).await;
+    let dash = running(120, 40, DashboardOptions::default()).await;
     assert_eq!(dash.screen().matches("not measured").count(), 2);
 }

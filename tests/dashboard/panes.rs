@@ -11,7 +11,7 @@ use rstest::rstest;
 use tokometer::event::{CycleEnd, RunEnd};
 use tokometer::metrics::state::RunState;
 use tokometer::tui::AnswerView;
-use tokometer::tui::panes::requests_view::{Sort, Sorting};
+use tokometer::tui::panes::requests_view::{RequestSort, RequestSorting};
 use tokometer::tui::panes::{answer, headline, requests, requests_view, verdict};
 
 #[rstest]
@@ -22,8 +22,9 @@ use tokometer::tui::panes::{answer, headline, requests, requests_view, verdict};
 #[case("headline", 40, 4)]
 #[case("cycles", 58, 9)]
 #[case("cycles", 80, 12)]
-#[case("ttfb", 40, 9)]
-#[case("ttfb", 80, 14)]
+#[case("ttft", 40, 9)]
+#[case("ttfb", 60, 12)]
+#[case("ttft", 80, 14)]
 #[case("requests", 58, 12)]
 #[case("requests", 80, 12)]
 #[case("requests_view", 80, 12)]
@@ -49,8 +50,8 @@ fn a_running_sweep(#[case] name: &str, #[case] width: u16, #[case] height: u16) 
 #[case("headline", 78, 5)]
 #[case("headline", 120, 8)]
 #[case("cycles", 80, 12)]
-#[case("ttfb", 40, 9)]
-#[case("ttfb", 100, 16)]
+#[case("ttft", 40, 9)]
+#[case("ttft", 100, 16)]
 #[case("requests", 58, 8)]
 #[case("requests_view", 120, 10)]
 #[case("request_detail", 80, 30)]
@@ -75,7 +76,7 @@ fn a_gap_is_told_beside_what_it_leaves_out() {
 
 #[test]
 fn nothing_yet() {
-    let screen = Screen::of(RunState::default());
+    let screen = Screen::new(RunState::default());
     for (name, pane) in PANES {
         let terminal = screen.draw(pane, 50, 6);
         insta::assert_snapshot!(format!("empty_{name}"), terminal.backend());
@@ -89,7 +90,7 @@ fn cycles_that_did_not_go_well() {
     story.cycle(2, &[4, 8, 16], 30.7, 0.52, 2);
     story.running(&[8, 16]);
     story.close(CycleEnd::Skipped);
-    let resting = Screen::of(story.state());
+    let resting = Screen::new(story.state());
     insta::assert_snapshot!(
         "resting_headline",
         resting.draw(headline::render, 78, 7).backend()
@@ -99,13 +100,13 @@ fn cycles_that_did_not_go_well() {
     story.close(CycleEnd::Stopped);
     let failure = "the server is gone: connection refused (os error 111)".to_owned();
     story.end(RunEnd::Failed(failure));
-    let screen = Screen::of(story.state());
+    let screen = Screen::new(story.state());
     for (name, width, height) in [
         ("headline", 78, 7),
         ("headline", 78, 5),
         ("cycles", 78, 9),
         ("results", 100, 20),
-        ("ttfb", 40, 9),
+        ("ttft", 40, 9),
     ] {
         let terminal = screen.draw(pane(name), width, height);
         insta::assert_snapshot!(
@@ -166,7 +167,7 @@ fn plain_characters_where_asked() {
         running(),
         finished(),
         measured(),
-        Screen::of(RunState::default()),
+        Screen::new(RunState::default()),
     ] {
         let mut screen = screen.themed("mono", true);
         screen.answer = None;
@@ -182,7 +183,7 @@ fn plain_characters_where_asked() {
     for (name, height) in [
         ("headline", 7),
         ("cycles", 9),
-        ("ttfb", 10),
+        ("ttft", 10),
         ("requests", 12),
     ] {
         let terminal = screen.draw(pane(name), 78, height);
@@ -231,8 +232,8 @@ fn rows_come_in_the_order_that_the_selection_moves_in() {
     let screen = running();
     let cycle = screen.run.cycles.last().unwrap();
     assert_eq!(requests::order(cycle), [8, 9, 10, 12, 13, 11, 7, 6]);
-    let fastest = Sorting {
-        by: Sort::Speed,
+    let fastest = RequestSorting {
+        by: RequestSort::Speed,
         descending: true,
     };
     let order = requests_view::order(cycle, fastest, screen.run.now);
@@ -252,13 +253,13 @@ fn the_verdict_counts_whole_cycles_only() {
     };
     let mut story = loaded(&[2, 8]);
     assert_eq!(
-        told(&Screen::of(story.state())),
+        told(&Screen::new(story.state())),
         "so far: no cycle is over yet"
     );
     story.cycle(2, &[8], 25.0, 0.5, 0);
     story.running(&[]);
     assert_eq!(
-        told(&Screen::of(story.state())),
+        told(&Screen::new(story.state())),
         "so far: 2+ users (likely, 33 more to confirm), by mean 2+ · ≥ 19.9 tok/s: 2+, mean 2+ · ≤ 10 s wait: 2+, mean 2+ · ✘ 2 failed · measuring 8"
     );
     let mut story = loaded(&[1, 2]);
@@ -266,7 +267,7 @@ fn the_verdict_counts_whole_cycles_only() {
     story.cycle(2, &[], 9.0, 0.5, 2);
     story.end(RunEnd::Done);
     assert_eq!(
-        told(&Screen::of(story.state())),
+        told(&Screen::new(story.state())),
         "verdict: nobody (fails), by mean nobody · ≥ 19.9 tok/s: nobody, mean nobody · ≤ 10 s wait: 1, mean 1 · ✘ 2 failed"
     );
 }
@@ -282,7 +283,7 @@ proptest! {
         text in any::<String>(),
         (request, cycle, scroll, ascii) in (0_u64..9, 0_usize..4, 0_usize..1000, any::<bool>()),
     ) {
-        let mut view = Screen::of(RunState::of(&events)).themed("dark", ascii);
+        let mut view = Screen::new(RunState::of(&events)).themed("dark", ascii);
         view.request = Some(request);
         view.cycle = Some(cycle);
         view.scroll = scroll;

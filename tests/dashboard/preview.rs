@@ -11,8 +11,8 @@ use tokio::time::sleep;
 use tokometer::event::{Answer, CycleEnd, Event, EventKind, Piece};
 use tokometer::load::Command;
 use tokometer::session::{SessionCommand, SessionEvent};
-use tokometer::tui::Options;
-use tokometer::tui::lanes::lanes::Lanes;
+use tokometer::tui::DashboardOptions;
+use tokometer::tui::lanes::lane_set::Lanes;
 
 use crate::fixture::{Dash, ready, running};
 use crate::live;
@@ -45,9 +45,9 @@ fn answered(simulated: bool) -> Vec<Event> {
 }
 
 async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
-    let options = Options {
+    let options = DashboardOptions {
         simulated,
-        ..Options::default()
+        ..DashboardOptions::default()
     };
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
@@ -58,7 +58,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
 
 /// A run that is over: nothing on the screen changes by itself.
 async fn over(width: u16, height: u16) -> Dash {
-    let dash = running(width, height, Options::default()).await;
+    let dash = running(width, height, DashboardOptions::default()).await;
     dash.tell(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     dash
@@ -148,7 +148,7 @@ async fn paused_lanes_and_a_frozen_view_draw_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_go_to_the_run_until_the_lanes_have_them() {
-    let mut dash = running(120, 40, Options::default()).await;
+    let mut dash = running(120, 40, DashboardOptions::default()).await;
     dash.keys("4<space>").await;
     assert_eq!(dash.asks(), [SessionCommand::Run(Command::TogglePause)]);
     assert!(dash.screen().contains("Enter use lanes"));
@@ -260,9 +260,9 @@ async fn capital_s_writes_a_picture_into_the_directory_of_the_run() {
     let runs = tempfile::tempdir().unwrap();
     let here = runs.path().join("2026-11-21T16-02-11_deepseek-r1-7b");
     std::fs::create_dir(&here).unwrap();
-    let options = Options {
+    let options = DashboardOptions {
         runs: Some(runs.path().to_owned()),
-        ..Options::default()
+        ..DashboardOptions::default()
     };
     let dash = running(120, 40, options).await;
     dash.keys("SS").await;

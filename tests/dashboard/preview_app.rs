@@ -13,31 +13,31 @@ use ratatui::layout::Size;
 use rstest::rstest;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokometer::capture::Recorder;
-use tokometer::capture::color_scheme::Look;
+use tokometer::capture::ScreenRecorder;
+use tokometer::capture::color_scheme::ColorScheme;
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
 use tokometer::text::numbers::grouped_count;
 use tokometer::tui::app::{App, Effect, Msg};
-use tokometer::tui::lanes::lanes::{FIRST_SPEEDS, Lanes};
+use tokometer::tui::lanes::lane_set::{FIRST_SPEEDS, Lanes};
 use tokometer::tui::lanes::text::{Language, Script};
 use tokometer::tui::recording::{Recorded, Tape};
 use tokometer::tui::render::render;
-use tokometer::tui::{self, Exit, Options, Shutdown, UiError};
+use tokometer::tui::{self, DashboardOptions, Exit, Shutdown, UiError};
 
 use crate::fixture::Dash;
 
 /// What `tokometer preview` begins with.
-fn of_text(speeds: &[f64], text: Script) -> Options {
+fn of_text(speeds: &[f64], text: Script) -> DashboardOptions {
     let lanes = Lanes::new(speeds, vec![Arc::new(text)], Limits::default(), Stamp(0));
-    Options {
+    DashboardOptions {
         lanes: Some(Box::new(lanes)),
         mouse: false,
-        ..Options::default()
+        ..DashboardOptions::default()
     }
 }
 
-fn options(speeds: &[f64]) -> Options {
+fn options(speeds: &[f64]) -> DashboardOptions {
     of_text(speeds, Script::essay(Language::En))
 }
 
@@ -62,7 +62,7 @@ async fn on<B: ratatui::backend::Backend>(
     terminal: &mut Terminal<B>,
     input: impl stream::Stream<Item = io::Result<Event>> + Unpin,
     shutdown: impl Future<Output = Shutdown>,
-    options: Options,
+    options: DashboardOptions,
 ) -> Result<App, UiError> {
     let (_silent, news) = mpsc::channel(1);
     let (asks, _unheard) = mpsc::channel(1);
@@ -70,7 +70,7 @@ async fn on<B: ratatui::backend::Backend>(
 }
 
 async fn run(
-    options: Options,
+    options: DashboardOptions,
     keys: &[(u64, KeyCode)],
 ) -> (Result<App, UiError>, String, Duration) {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
@@ -94,7 +94,7 @@ async fn signal(wait: u64, signal: i32) -> Shutdown {
 #[tokio::test(start_paused = true)]
 async fn a_minute_of_the_real_loop_has_the_tokens_of_a_minute() {
     let long = Script::parse("long", &"time ".repeat(7_000));
-    let options = Options {
+    let options = DashboardOptions {
         lasting: Some(Duration::from_mins(1)),
         ..of_text(&[9.1, 100.0, 1.0], long)
     };
@@ -129,7 +129,7 @@ async fn a_recording_is_whole_though_the_terminal_goes() {
     let path = directory.path().join("a.gif");
     let keys = typed(&[(2_000, KeyCode::Char('r'))]).take(1);
     let options = options(&[20.0]);
-    let recorder = Recorder::create(&path, Look::dark()).unwrap();
+    let recorder = ScreenRecorder::create(&path, ColorScheme::dark()).unwrap();
     let tape = Tape::new(recorder, options.clock.clone());
     let backend = Recorded::new(TestBackend::new(80, 24), Some(tape)).unwrap();
     let mut terminal = Terminal::new(backend).unwrap();
@@ -169,7 +169,7 @@ async fn capital_s_writes_a_picture_and_says_where() {
     let dash = Dash::start(
         80,
         24,
-        Options {
+        DashboardOptions {
             pictures: directory.path().to_owned(),
             ..options(&[9.0])
         },
@@ -258,7 +258,7 @@ async fn keys_mean_what_they_mean_in_the_dashboard() {
     let mut dash = Dash::start(
         80,
         24,
-        Options {
+        DashboardOptions {
             archive: Some(Path::to_owned(archive.path())),
             ..options(&[9.0])
         },

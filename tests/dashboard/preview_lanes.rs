@@ -9,8 +9,8 @@ use ratatui::layout::Rect;
 use strum::IntoEnumIterator;
 use tokometer::event::{Answer, Piece, Stamp};
 use tokometer::plan::Limits;
-use tokometer::tui::lanes::lane::Thinking;
-use tokometer::tui::lanes::lanes::{Action, FIRST_SPEEDS, Lanes};
+use tokometer::tui::lanes::lane::ThinkingMode;
+use tokometer::tui::lanes::lane_set::{FIRST_SPEEDS, LaneAction, Lanes};
 use tokometer::tui::lanes::pane;
 use tokometer::tui::lanes::text::{Language, Script};
 use tokometer::tui::theme::Theme;
@@ -147,15 +147,15 @@ fn lanes_start_together_and_keep_their_pace() {
 #[test]
 fn pause_stands_still_and_again_starts_over() {
     let mut lanes = lanes(&[20.0]);
-    lanes.act(Action::Pause, Stamp(2 * SECOND));
+    lanes.act(LaneAction::Pause, Stamp(2 * SECOND));
     assert_eq!(lanes.next_due(), None);
     lanes.tick(Stamp(9 * SECOND));
     assert_eq!(counts(&lanes), [40]);
     assert!(text(&lanes).contains("PAUSED"));
-    lanes.act(Action::Pause, Stamp(9 * SECOND));
+    lanes.act(LaneAction::Pause, Stamp(9 * SECOND));
     lanes.tick(Stamp(10 * SECOND));
     assert_eq!(counts(&lanes), [60]);
-    lanes.act(Action::Again, Stamp(10 * SECOND));
+    lanes.act(LaneAction::Again, Stamp(10 * SECOND));
     assert_eq!(counts(&lanes), [0]);
     lanes.tick(Stamp(11 * SECOND));
     assert_eq!(counts(&lanes), [20]);
@@ -164,25 +164,25 @@ fn pause_stands_still_and_again_starts_over() {
 #[test]
 fn speed_changes_from_here_on_for_the_selected_lane_alone() {
     let mut lanes = lanes(&[20.0, 20.0]);
-    lanes.act(Action::Next, Stamp(SECOND));
-    lanes.act(Action::Faster, Stamp(2 * SECOND));
+    lanes.act(LaneAction::Next, Stamp(SECOND));
+    lanes.act(LaneAction::Faster, Stamp(2 * SECOND));
     lanes.tick(Stamp(4 * SECOND));
     assert_eq!(counts(&lanes), [80, 90]);
     for preset in [30.0, 55.0, 100.0] {
-        lanes.act(Action::NextPreset, Stamp(4 * SECOND));
+        lanes.act(LaneAction::NextPreset, Stamp(4 * SECOND));
         assert!((lanes.lanes()[1].speed() - preset).abs() < 1e-9);
     }
     lanes.tick(Stamp(5 * SECOND));
     assert_eq!(counts(&lanes), [100, 190]);
-    lanes.act(Action::NextPreset, Stamp(5 * SECOND));
-    lanes.act(Action::Slower, Stamp(5 * SECOND));
+    lanes.act(LaneAction::NextPreset, Stamp(5 * SECOND));
+    lanes.act(LaneAction::Slower, Stamp(5 * SECOND));
     assert!((lanes.lanes()[1].speed() - 160.0).abs() < 1e-9);
 }
 
 #[test]
 fn lanes_come_and_go_but_one_stays() {
     let mut lanes = lanes(&[9.0]);
-    lanes.act(Action::Add, Stamp(SECOND));
+    lanes.act(LaneAction::Add, Stamp(SECOND));
     assert_eq!(lanes.selected(), 1);
     assert!(
         (lanes.lanes()[1].speed() - 5.0).abs() < 1e-9,
@@ -191,11 +191,11 @@ fn lanes_come_and_go_but_one_stays() {
     lanes.tick(Stamp(2 * SECOND));
     assert_eq!(counts(&lanes), [18, 5], "the new lane began when it came");
     for _ in 0..3 {
-        lanes.act(Action::Remove, Stamp(2 * SECOND));
+        lanes.act(LaneAction::Remove, Stamp(2 * SECOND));
     }
     assert_eq!((lanes.lanes().len(), lanes.selected()), (1, 0));
     for _ in 0..100 {
-        lanes.act(Action::Add, Stamp(2 * SECOND));
+        lanes.act(LaneAction::Add, Stamp(2 * SECOND));
     }
     assert_eq!(lanes.lanes().len(), 32);
 }
@@ -213,10 +213,10 @@ fn a_recording_plays_its_wait_its_thinking_and_its_gaps() {
         lanes.tick(Stamp(at));
         assert_eq!(counts(&lanes)[1], shown, "at {at}");
     }
-    lanes.act(Action::Wait, Stamp(2 * SECOND));
+    lanes.act(LaneAction::Wait, Stamp(2 * SECOND));
     lanes.tick(Stamp(2 * SECOND + 50_000));
     assert_eq!(counts(&lanes)[1], 2, "without its wait");
-    lanes.act(Action::NextPreset, Stamp(2 * SECOND + 50_000));
+    lanes.act(LaneAction::NextPreset, Stamp(2 * SECOND + 50_000));
     assert!(
         (lanes.lanes()[1].tok_s().unwrap() - 20.0).abs() < 1e-9,
         "9 gaps of 50 ms"
@@ -226,14 +226,14 @@ fn a_recording_plays_its_wait_its_thinking_and_its_gaps() {
 #[test]
 fn thinking_is_shown_folded_or_skipped() {
     let mut lanes = recorded();
-    lanes.act(Action::Next, Stamp(0));
-    lanes.act(Action::Full, Stamp(0));
+    lanes.act(LaneAction::Next, Stamp(0));
+    lanes.act(LaneAction::Full, Stamp(0));
     lanes.tick(Stamp(SECOND));
     assert!(text(&lanes).contains("Hm, let me."));
-    lanes.act(Action::Thinking, Stamp(SECOND));
-    assert_eq!(lanes.thinking(), Thinking::Folded);
+    lanes.act(LaneAction::Thinking, Stamp(SECOND));
+    assert_eq!(lanes.thinking(), ThinkingMode::Folded);
     assert!(text(&lanes).contains("thinking: 4 tokens") && !text(&lanes).contains("Hm"));
-    lanes.act(Action::Thinking, Stamp(SECOND));
+    lanes.act(LaneAction::Thinking, Stamp(SECOND));
     lanes.tick(Stamp(SECOND + 620_000));
     assert_eq!(
         counts(&lanes)[1],
@@ -241,7 +241,7 @@ fn thinking_is_shown_folded_or_skipped() {
         "the answer begins when its wait is over"
     );
     assert!(text(&lanes).contains("1/6 tokens"));
-    lanes.act(Action::Thinking, Stamp(3 * SECOND));
+    lanes.act(LaneAction::Thinking, Stamp(3 * SECOND));
     assert_eq!(lanes.lanes()[1].of_tokens(), 10);
 }
 
@@ -257,16 +257,16 @@ fn the_next_text_is_for_the_steady_lanes() {
         lengths.collect::<Vec<_>>()
     };
     let english = lengths(&lanes)[0];
-    lanes.act(Action::NextText, Stamp(SECOND));
+    lanes.act(LaneAction::NextText, Stamp(SECOND));
     assert!(text(&lanes).contains("ensaio"));
-    lanes.act(Action::NextText, Stamp(SECOND));
+    lanes.act(LaneAction::NextText, Stamp(SECOND));
     assert_eq!(
         lengths(&lanes),
         [10, 10, 10],
         "a recorded answer at 20 tokens a second"
     );
     assert!(!lanes.lanes()[0].is_recorded());
-    lanes.act(Action::NextText, Stamp(SECOND));
+    lanes.act(LaneAction::NextText, Stamp(SECOND));
     assert_eq!(lengths(&lanes)[0], english);
 }
 
@@ -277,7 +277,7 @@ fn a_finished_lane_stands_and_a_new_speed_starts_it_again() {
     assert!(lanes.is_finished());
     assert_eq!(lanes.next_due(), None);
     assert!(text(&lanes).contains("done in 1.0 s"));
-    lanes.act(Action::Slower, Stamp(60 * SECOND));
+    lanes.act(LaneAction::Slower, Stamp(60 * SECOND));
     lanes.tick(Stamp(60 * SECOND + 100_000));
     assert_eq!(counts(&lanes), [80]);
 }
@@ -336,7 +336,7 @@ fn a_click_finds_its_lane() {
 }
 
 fn any_lanes() -> impl Strategy<Value = (Lanes, u64)> {
-    let actions: Vec<Action> = Action::iter().collect();
+    let actions: Vec<LaneAction> = LaneAction::iter().collect();
     let steps = proptest::collection::vec((0..actions.len(), 0_u64..3 * SECOND), 0..25);
     let speeds = proptest::collection::vec(-1.0_f64..2_000.0, 0..12);
     (speeds, steps, any::<bool>(), "(?s).{0,300}").prop_map(

@@ -22,35 +22,35 @@ use ratatui::style::{Color, Modifier, Style};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokometer::capture::color_scheme::Look;
-use tokometer::capture::{Format, Recorder};
+use tokometer::capture::color_scheme::ColorScheme;
+use tokometer::capture::{Format, ScreenRecorder};
 use tokometer::event::Stamp;
 use tokometer::plan::Limits;
 use tokometer::tui::app::{App, Msg};
 use tokometer::tui::clock::Clock;
-use tokometer::tui::lanes::lanes::{FIRST_SPEEDS, Lanes};
+use tokometer::tui::lanes::lane_set::{FIRST_SPEEDS, Lanes};
 use tokometer::tui::lanes::text::{Language, Script};
 use tokometer::tui::recording::{Recorded, Tape};
 use tokometer::tui::render::render;
-use tokometer::tui::{self, Exit, Options};
+use tokometer::tui::{self, DashboardOptions, Exit};
 
 const SIZE: (u16, u16) = (100, 30);
 
-fn options() -> Options {
+fn options() -> DashboardOptions {
     let texts = vec![Arc::new(Script::essay(Language::En))];
     let lanes = Lanes::new(&FIRST_SPEEDS, texts, Limits::default(), Stamp(0));
-    Options {
+    DashboardOptions {
         lanes: Some(Box::new(lanes)),
         lasting: Some(Duration::from_secs(5)),
         clock: Clock::hurried(),
-        ..Options::default()
+        ..DashboardOptions::default()
     }
 }
 
 /// Four lanes for 5 s in a file of this name.
 async fn recorded(directory: &Path, name: &str) -> PathBuf {
     let path = directory.join(name);
-    let recorder = Recorder::create(&path, Look::dark()).unwrap();
+    let recorder = ScreenRecorder::create(&path, ColorScheme::dark()).unwrap();
     let options = options();
     let clock = options.clock.clone();
     let start = clock.now();
@@ -147,7 +147,7 @@ async fn a_cast_shows_on_a_terminal_what_was_drawn_at_every_moment() {
 fn a_cast_has_the_colors_and_follows_a_change_of_size() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("size.cast");
-    let mut recorder = Recorder::create(&path, Look::dark()).unwrap();
+    let mut recorder = ScreenRecorder::create(&path, ColorScheme::dark()).unwrap();
     for (at, size) in [(7_000_000, (20, 4)), (7_500_000, (30, 6))] {
         let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
         buffer.set_string(
@@ -211,20 +211,21 @@ async fn an_svg_is_the_last_screen() {
 fn a_recording_that_saw_no_frame_is_no_error() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["a.cast", "a.gif", "a.svg"] {
-        let recorder = Recorder::create(&directory.path().join(name), Look::light()).unwrap();
+        let recorder =
+            ScreenRecorder::create(&directory.path().join(name), ColorScheme::light()).unwrap();
         recorder.finish(Stamp(1)).unwrap();
     }
 }
 
 #[test]
 fn the_ending_of_the_file_decides() {
-    assert_eq!(Format::of(Path::new("a/b.GIF")), Ok(Format::Gif));
+    assert_eq!(Format::from_path(Path::new("a/b.GIF")), Ok(Format::Gif));
     assert!(
-        Format::of(Path::new("gif"))
+        Format::from_path(Path::new("gif"))
             .unwrap_err()
             .contains(".cast, .gif or .svg")
     );
-    let missing = Recorder::create(Path::new("/nowhere/at/all.gif"), Look::dark());
+    let missing = ScreenRecorder::create(Path::new("/nowhere/at/all.gif"), ColorScheme::dark());
     assert!(missing.is_err());
 }
 
@@ -270,7 +271,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         for name in ["a.cast", "a.gif", "a.svg"] {
             let path = directory.path().join(name);
-            let mut recorder = Recorder::create(&path, Look::light()).unwrap();
+            let mut recorder = ScreenRecorder::create(&path, ColorScheme::light()).unwrap();
             let mut at = 0;
             for (screen, wait) in &screens {
                 recorder.frame(Stamp(at), screen).unwrap();

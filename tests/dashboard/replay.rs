@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokometer::metrics::verdict::Verdict;
 use tokometer::session::SessionEvent;
 use tokometer::store::opened::open;
-use tokometer::tui::Options;
+use tokometer::tui::DashboardOptions;
 use tokometer::tui::layout::Pane;
 
 use crate::fixture::{Dash, ready, running};
@@ -209,7 +209,7 @@ async fn a_run_that_was_broken_off_says_so_and_one_that_was_imported_too() {
 #[tokio::test(start_paused = true)]
 async fn the_replay_of_the_command_needs_no_server() {
     let root = library();
-    let options = Options {
+    let options = DashboardOptions {
         replay: Some(Box::new(open(&root.path().join(ID)).unwrap())),
         pace: 20.0,
         runs: None,

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use rstest::rstest;
 use tokometer::event::EventKind;
 use tokometer::session::{SessionCommand, SessionEvent};
-use tokometer::tui::Options;
+use tokometer::tui::DashboardOptions;
 use tokometer::tui::layout::{Pane, View};
 
 use crate::fixture::{Dash, ready, running};
@@ -30,7 +30,7 @@ async fn runs_of_every_kind_at_every_size(#[case] width: u16, #[case] height: u1
 #[tokio::test(start_paused = true)]
 async fn without_color_and_in_ascii() {
     let root = library();
-    let options = Options {
+    let options = DashboardOptions {
         no_color: true,
         ascii: true,
         ..options(root.path())
@@ -57,7 +57,7 @@ async fn no_run_and_no_place_for_runs_say_what_to_do() {
     dash.keys("<enter><space>cde<up><down>G/x<enter><esc>")
         .await;
     dash.shows("No run was recorded yet");
-    let dash = ready(80, 24, Options::default()).await;
+    let dash = ready(80, 24, DashboardOptions::default()).await;
     dash.keys("5").await;
     dash.shows("There is no folder for runs");
 }
@@ -259,7 +259,7 @@ async fn a_report_is_written_where_the_run_is() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_record_there_is_no_report_and_it_says_why() {
-    let dash = ready(80, 24, Options::default()).await;
+    let dash = ready(80, 24, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
     dash.tell(SessionEvent::Events(live::running(false))).await;
     dash.keys("e").await;

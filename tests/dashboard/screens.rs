@@ -3,7 +3,7 @@
 
 use insta::assert_snapshot;
 use rstest::rstest;
-use tokometer::tui::Options;
+use tokometer::tui::DashboardOptions;
 
 use crate::fixture::running;
 
@@ -15,13 +15,13 @@ use crate::fixture::running;
 #[case(200, 60)]
 #[tokio::test(start_paused = true)]
 async fn a_run_at_every_size(#[case] width: u16, #[case] height: u16) {
-    let dash = running(width, height, Options::default()).await;
+    let dash = running(width, height, DashboardOptions::default()).await;
     assert_snapshot!(format!("live_{width}x{height}"), dash.screen());
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_view_and_the_styles_of_one() {
-    let dash = running(120, 40, Options::default()).await;
+    let dash = running(120, 40, DashboardOptions::default()).await;
     assert_snapshot!("live_120x40_styles", dash.styles());
     dash.keys("2").await;
     assert_snapshot!("results_120x40", dash.screen());
@@ -39,9 +39,9 @@ async fn every_view_and_the_styles_of_one() {
 
 #[tokio::test(start_paused = true)]
 async fn simulated_stands_on_every_screen() {
-    let options = Options {
+    let options = DashboardOptions {
         simulated: true,
-        ..Options::default()
+        ..DashboardOptions::default()
     };
     let dash = running(120, 40, options).await;
     for (width, height) in [(200, 60), (120, 40), (80, 24), (60, 16), (20, 5)] {
@@ -59,10 +59,10 @@ async fn simulated_stands_on_every_screen() {
 
 #[tokio::test(start_paused = true)]
 async fn without_color_and_in_ascii() {
-    let options = Options {
+    let options = DashboardOptions {
         no_color: true,
         ascii: true,
-        ..Options::default()
+        ..DashboardOptions::default()
     };
     let dash = running(80, 24, options).await;
     assert_snapshot!("ascii_80x24", dash.screen());

@@ -171,7 +171,7 @@ fn pane(events: &[Event], which: &str) -> String {
         focused: false,
         scroll: 0,
     };
-    let cx = MachineContext::of(&cx);
+    let cx = MachineContext::from_pane(&cx);
     let mut terminal = Terminal::new(TestBackend::new(110, 12)).unwrap();
     let drawn = terminal.draw(|frame| match which {
         "machine" => machine::render(frame, Rect::new(0, 0, 110, 12), &cx),
@@ -179,7 +179,7 @@ fn pane(events: &[Event], which: &str) -> String {
             frame,
             Rect::new(0, 0, 110, 12),
             &cx,
-            processes::Sorting::default(),
+            processes::ProcessSorting::default(),
         ),
     });
     drawn.unwrap();

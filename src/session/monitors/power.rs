@@ -15,8 +15,8 @@ impl Shared {
         let deadline = Instant::now() + LAST_SECOND;
         let awaited = || {
             let state = self.lock();
-            let is_told = end.since(state.powered) <= LONGEST_STEP_S;
-            state.power == Power::TaskResult && is_told && state.powered < end
+            let is_live = end.since(state.powered) <= LONGEST_STEP_S;
+            state.power == Power::TaskResult && is_live && state.powered < end
         };
         while awaited() && Instant::now() < deadline {
             sleep(Duration::from_millis(20)).await;

@@ -10,9 +10,10 @@ use crate::tui::app::{App, Dialog, Download, Screen, is_model};
 use crate::tui::keys::Scope;
 use crate::tui::layout::{Pane, View};
 use crate::tui::panes::processes;
-use crate::tui::panes::requests_view::Sorting;
+use crate::tui::panes::requests_view::RequestSorting;
+use crate::tui::panes::ttft::WaitedFor;
 use crate::tui::theme::Theme;
-use crate::tui::{Exit, Options};
+use crate::tui::{DashboardOptions, Exit};
 
 impl App {
     /// How it was left; None while it goes on.
@@ -52,7 +53,7 @@ impl App {
     }
 
     /// What it was started with.
-    pub const fn options(&self) -> &Options {
+    pub const fn options(&self) -> &DashboardOptions {
         &self.options
     }
 
@@ -127,12 +128,17 @@ impl App {
     }
 
     /// The order of the table of requests.
-    pub const fn sort(&self) -> Sorting {
+    pub const fn sort(&self) -> RequestSorting {
         self.sort
     }
 
+    /// What the histogram of waits shows.
+    pub const fn waited_for(&self) -> WaitedFor {
+        self.waited_for
+    }
+
     /// The order of the table of processes.
-    pub const fn process_sort(&self) -> processes::Sorting {
+    pub const fn process_sort(&self) -> processes::ProcessSorting {
         self.process_sort
     }
 
@@ -163,8 +169,8 @@ impl App {
         match &self.current.screen {
             Screen::Run(_) if self.current.run.info.is_some() => self.current.run.slots(),
             _ => {
-                let told = self.machine().and_then(|cx| cx.machine.slots());
-                told.or(self.found.as_ref()?.slots)
+                let reported = self.machine().and_then(|cx| cx.machine.slots());
+                reported.or(self.found.as_ref()?.slots)
             }
         }
     }

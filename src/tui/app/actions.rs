@@ -7,7 +7,7 @@ use crate::load::Command;
 use crate::session::SessionCommand;
 use crate::tui::Exit;
 use crate::tui::app::run_view::Frozen;
-use crate::tui::app::{App, Dialog, Effect, Progress, Screen};
+use crate::tui::app::{App, Dialog, Effect, RunProgress, Screen};
 use crate::tui::keys;
 use crate::tui::keys::{Action, Mode};
 use crate::tui::layout::View;
@@ -95,7 +95,7 @@ impl App {
             return vec![Effect::Redraw];
         };
         self.current.forget_run();
-        self.current.screen = Screen::Run(Progress::Starting);
+        self.current.screen = Screen::Run(RunProgress::Starting);
         self.show(View::Live);
         let model = Box::new(model);
         let start = match self.options.resume.take() {
@@ -122,7 +122,7 @@ impl App {
             Action::ShowRequests => self.show(View::Requests),
             Action::ShowPreview => self.show(View::Preview),
             Action::ShowRuns => self.show(View::Runs),
-            Action::Replay(reel) => self.act_on_replay(reel),
+            Action::Replay(action) => self.act_on_replay(action),
             Action::Report => self.write_report(),
             Action::FocusLanes => self.focus_lanes(true),
             Action::LeaveLanes => self.leave_lanes(),
@@ -139,6 +139,7 @@ impl App {
             Action::SortOtherWay if self.view == View::Live => {
                 self.process_sort = self.process_sort.reversed();
             }
+            Action::FirstByte => self.waited_for = self.waited_for.other(),
             Action::Sort => self.sort = self.sort.next(),
             Action::SortOtherWay => self.sort = self.sort.reversed(),
             Action::Help => self.help = Some(0),

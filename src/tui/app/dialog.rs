@@ -74,7 +74,7 @@ impl App {
         let Some(dialog) = self.dialog.take() else {
             return Vec::new();
         };
-        let tell = |command| {
+        let run_command = |command| {
             vec![
                 Effect::SessionCommand(SessionCommand::Run(command)),
                 Effect::Redraw,
@@ -82,10 +82,10 @@ impl App {
         };
         match dialog {
             Dialog::Quit => self.leave(Exit::Quit),
-            Dialog::Stop => tell(Command::Stop),
+            Dialog::Stop => run_command(Command::Stop),
             Dialog::Again => self.start(),
             Dialog::Delete => {
-                self.delete_doomed();
+                self.delete_pending();
                 vec![Effect::Redraw]
             }
             Dialog::AddLevel { users: 0, .. } => {
@@ -96,8 +96,8 @@ impl App {
                 self.notice = Some(format!("Level {users} is already queued."));
                 vec![Effect::Redraw]
             }
-            Dialog::AddLevel { users, .. } => tell(Command::AddLevel(users)),
-            Dialog::RemoveLevel { users } => tell(Command::RemoveLevel(users)),
+            Dialog::AddLevel { users, .. } => run_command(Command::AddLevel(users)),
+            Dialog::RemoveLevel { users } => run_command(Command::RemoveLevel(users)),
         }
     }
 

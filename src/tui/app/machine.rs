@@ -6,14 +6,14 @@ use crate::event::{Event, Stamp};
 use crate::metrics::machine::MachineState;
 use crate::session::SessionCommand;
 use crate::tui::MachineContext;
-use crate::tui::app::{App, Effect, Progress, Screen};
+use crate::tui::app::{App, Effect, RunProgress, Screen};
 
 /// The machine as it was last told of.
 #[derive(Debug, Default)]
 pub(super) struct IdleMachine {
     machine: MachineState,
     /// The latest stamp, and when it came; None while nothing was told.
-    heard: Option<(Stamp, Instant)>,
+    latest: Option<(Stamp, Instant)>,
     /// The server whose machine was asked for.
     asked: Option<String>,
 }
@@ -23,7 +23,9 @@ impl App {
     pub(super) fn observe(&mut self) -> Option<Effect> {
         let url = match (&self.current.screen, &self.found) {
             (Screen::Ready, Some(found)) => Some(&found.url),
-            (Screen::Run(Progress::Starting | Progress::Going | Progress::Over), _) => None,
+            (Screen::Run(RunProgress::Starting | RunProgress::Going | RunProgress::Over), _) => {
+                None
+            }
             // A look at older runs is no reason to ask again.
             _ => return None,
         };
@@ -44,8 +46,11 @@ impl App {
         }
         for event in events {
             self.idle.machine.apply(event);
-            let last = self.idle.heard.map_or(event.at, |(at, _)| at.max(event.at));
-            self.idle.heard = Some((last, self.now));
+            let last = self
+                .idle
+                .latest
+                .map_or(event.at, |(at, _)| at.max(event.at));
+            self.idle.latest = Some((last, self.now));
         }
         let shown = self.current.screen == Screen::Ready;
         shown.then_some(Effect::Redraw).into_iter().collect()
@@ -53,14 +58,14 @@ impl App {
 
     /// What the panes of the machine may look at before a run; None while nothing is told.
     pub fn machine(&self) -> Option<MachineContext<'_>> {
-        let (last, heard) = self.idle.heard?;
-        let since = self.now.saturating_duration_since(heard).as_micros();
+        let (last, latest) = self.idle.latest?;
+        let since = self.now.saturating_duration_since(latest).as_micros();
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         Some(MachineContext {
             machine: &self.idle.machine,
             run: None,
             cycle: None,
-            is_told: true,
+            is_live: true,
             theme: &self.theme,
             now: Stamp(last.0.saturating_add(since)),
             focused: false,

@@ -49,9 +49,10 @@ use crate::tui::background::{BackgroundTask, TaskResult};
 use crate::tui::keys::Mode;
 use crate::tui::layout::{Areas, Arrangement, Pane, View, layout};
 use crate::tui::panes::processes;
-use crate::tui::panes::requests_view::Sorting;
+use crate::tui::panes::requests_view::RequestSorting;
+use crate::tui::panes::ttft::WaitedFor;
 use crate::tui::theme::Theme;
-use crate::tui::{Exit, Options, PaneContext, Shutdown};
+use crate::tui::{DashboardOptions, Exit, PaneContext, Shutdown};
 
 pub use dialog::Dialog;
 use machine::IdleMachine;
@@ -59,24 +60,22 @@ use replay::Replay;
 pub use replay::ReplayView;
 use run_view::RunView;
 pub use runs::Runs;
-pub use screen::{Download, Progress, Screen};
+pub use screen::{Download, RunProgress, Screen};
 
-/// What the dashboard hears.
+/// What happens to the dashboard.
 #[derive(Debug, Clone)]
 pub enum Msg {
     /// A key, the mouse, or a new size.
     Input(Event),
-    /// The session tells something.
     SessionEvent(SessionEvent),
-    /// The session is gone: no more news.
-    NewsEnded,
+    /// The session is gone: no more events.
+    SessionEnded,
     /// Time went by: a second while a run goes on, or until a token of the preview fell due.
     Tick,
     /// The size of the screen.
     Sized(Size),
     /// A picture was written there, or why not.
     Pictured(Result<PathBuf, String>),
-    /// What came of an errand.
     TaskResult(TaskResult),
     /// A signal.
     Shutdown(Shutdown),
@@ -102,7 +101,7 @@ pub enum Effect {
 /// The state of the dashboard.
 #[derive(Debug)]
 pub struct App {
-    options: Options,
+    options: DashboardOptions,
     theme: Theme,
     size: Size,
     /// The latest instant that was told.
@@ -118,8 +117,9 @@ pub struct App {
     view: View,
     focus: Pane,
     zoomed: bool,
-    sort: Sorting,
-    process_sort: processes::Sorting,
+    sort: RequestSorting,
+    process_sort: processes::ProcessSorting,
+    waited_for: WaitedFor,
     dialog: Option<Dialog>,
     /// How far the help is scrolled, while it is open.
     help: Option<usize>,
@@ -131,7 +131,7 @@ pub struct App {
 
 impl App {
     /// The dashboard as it starts, on a screen of `size`; and what it asks first.
-    pub fn new(mut options: Options, size: Size, now: Instant) -> (Self, Vec<Effect>) {
+    pub fn new(mut options: DashboardOptions, size: Size, now: Instant) -> (Self, Vec<Effect>) {
         let replay = options.replay.take();
         let lanes = options.lanes.take();
         let mut theme = Theme::named(if options.no_color {
@@ -159,8 +159,9 @@ impl App {
             view: View::Live,
             focus: Pane::Requests,
             zoomed: false,
-            sort: Sorting::default(),
-            process_sort: processes::Sorting::default(),
+            sort: RequestSorting::default(),
+            process_sort: processes::ProcessSorting::default(),
+            waited_for: WaitedFor::default(),
             dialog: None,
             help: None,
             notice: None,
@@ -194,12 +195,12 @@ impl App {
             Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),
             Msg::Input(Event::Resize(width, height)) => self.sized(Size::new(width, height)),
             Msg::Input(_) => Vec::new(),
-            Msg::SessionEvent(news) => self.with_live_view(|app| app.news(news)),
-            Msg::NewsEnded => self.with_live_view(Self::news_ended),
+            Msg::SessionEvent(event) => self.with_live_view(|app| app.session_event(event)),
+            Msg::SessionEnded => self.with_live_view(Self::session_ended),
             Msg::Tick => vec![Effect::Redraw],
             Msg::Sized(size) => self.sized(size),
             Msg::Pictured(result) => self.pictured(result),
-            Msg::TaskResult(told) => self.told(told),
+            Msg::TaskResult(result) => self.task_result(result),
             Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
             Msg::TimeIsUp => self.leave(Exit::Quit),
         };
@@ -256,8 +257,8 @@ impl App {
             (Some(_), _) => self.dialog_mode(),
             (None, _) if matches!(self.view, View::Runs) => self.runs_mode(),
             (None, _) if self.are_lanes_focused() => Mode::Lanes,
-            (None, Screen::Run(Progress::Replay)) => Mode::Replay,
-            (None, Screen::Run(Progress::Over)) => Mode::Ended,
+            (None, Screen::Run(RunProgress::Replay)) => Mode::Replay,
+            (None, Screen::Run(RunProgress::Over)) => Mode::Ended,
             (None, Screen::Run(_)) => Mode::Running,
             (None, _) if matches!(self.view, View::Preview) => Mode::Apart,
             (None, _) if self.download.is_some() => Mode::Waiting,
@@ -293,7 +294,7 @@ impl App {
         }
         let since = self
             .now
-            .saturating_duration_since(self.current.heard)
+            .saturating_duration_since(self.current.updated)
             .as_micros();
         Stamp(
             self.current

@@ -3,7 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use crate::tui::app::navigation::Step;
+use crate::tui::app::navigation::Move;
 use crate::tui::app::{App, Effect};
 use crate::tui::keys::{Action, Mode};
 use crate::tui::lanes::pane::lane_at;
@@ -19,8 +19,8 @@ impl App {
     pub(super) fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
         let at = Position::new(mouse.column, mouse.row);
         let step = match mouse.kind {
-            MouseEventKind::ScrollUp => Some(Step::Back(WHEEL)),
-            MouseEventKind::ScrollDown => Some(Step::On(WHEEL)),
+            MouseEventKind::ScrollUp => Some(Move::Back(WHEEL)),
+            MouseEventKind::ScrollDown => Some(Move::On(WHEEL)),
             MouseEventKind::Down(MouseButton::Left) => None,
             _ => return Vec::new(),
         };
@@ -29,7 +29,7 @@ impl App {
             (_, Some(step)) if self.has_panes() => self.wheel(at, step),
             (_, None) if self.has_panes() => self.click(at),
             (Mode::Ready, Some(step)) => self.navigate(match step {
-                Step::Back(_) => Action::Up,
+                Move::Back(_) => Action::Up,
                 _ => Action::Down,
             }),
             (Mode::Ready, None) => self.click_model(at),
@@ -46,7 +46,7 @@ impl App {
         self.areas(screen).at(at)
     }
 
-    fn wheel(&mut self, at: Position, step: Step) {
+    fn wheel(&mut self, at: Position, step: Move) {
         if let Some((pane, _)) = self.pane_at(at) {
             self.step(pane, step);
         }

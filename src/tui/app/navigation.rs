@@ -50,7 +50,7 @@ impl App {
         let ended = cycle.requests.iter().rev().find(|record| record.id == id);
         let text = ended.and_then(|record| record.answer.clone());
         let in_flight = cycle.in_flight.contains_key(&id);
-        let view = text.map(|answer| AnswerView::of(id, &answer));
+        let view = text.map(|answer| AnswerView::new(id, &answer));
         if let Some(frozen) = &mut self.current.frozen {
             frozen.answer = view.unwrap_or(AnswerView {
                 id,
@@ -76,11 +76,11 @@ impl App {
             return;
         }
         match action {
-            Action::PreviousCycle => self.move_cycle(Step::Back(1)),
-            Action::NextCycle => self.move_cycle(Step::On(1)),
+            Action::PreviousCycle => self.move_cycle(Move::Back(1)),
+            Action::NextCycle => self.move_cycle(Move::On(1)),
             _ => {
                 let page = usize::from(self.list_height(self.focus)).max(1);
-                if let Some(step) = Step::of(action, page) {
+                if let Some(step) = Move::from_action(action, page) {
                     self.step(self.focus, step);
                 }
             }
@@ -88,7 +88,7 @@ impl App {
     }
 
     /// Moves in `pane`: a list moves its selection, other panes scroll.
-    pub(super) fn step(&mut self, pane: Pane, step: Step) {
+    pub(super) fn step(&mut self, pane: Pane, step: Move) {
         match pane {
             Pane::Requests | Pane::RequestTable => self.move_request(pane, step),
             Pane::Cycles | Pane::Results | Pane::Usage => self.move_cycle(step),
@@ -99,7 +99,7 @@ impl App {
 
     fn move_model(&mut self, action: Action) {
         let count = self.found.as_ref().map_or(0, |found| found.models.len());
-        if let Some(step) = Step::of(action, 10) {
+        if let Some(step) = Move::from_action(action, 10) {
             self.model = step.from(self.model, count);
         }
     }
@@ -112,7 +112,7 @@ impl App {
         }
     }
 
-    fn move_cycle(&mut self, step: Step) {
+    fn move_cycle(&mut self, step: Move) {
         let count = self.shown().cycles.len();
         let Some(at) = self.shown_cycle_index() else {
             return;
@@ -129,7 +129,7 @@ impl App {
     /// Shows the cycle of this number, if there is one.
     pub(super) fn choose_cycle(&mut self, index: usize) {
         if index < self.shown().cycles.len() {
-            self.move_cycle(Step::To(index));
+            self.move_cycle(Move::To(index));
         }
     }
 
@@ -144,7 +144,7 @@ impl App {
         }
     }
 
-    fn move_request(&mut self, pane: Pane, step: Step) {
+    fn move_request(&mut self, pane: Pane, step: Move) {
         let shown = self.shown_request();
         let order = self.order(pane);
         let at = order.iter().position(|id| Some(*id) == shown);
@@ -220,7 +220,7 @@ impl App {
             Pane::RequestDetail => 64,
             Pane::Runs => self.runs().len(),
             Pane::Comparison => self.comparison_lines(),
-            Pane::Headline | Pane::Ttfb | Pane::Machine | Pane::Lanes => 0,
+            Pane::Headline | Pane::Ttft | Pane::Machine | Pane::Lanes => 0,
         };
         lines.saturating_sub(height)
     }
@@ -250,7 +250,7 @@ impl App {
         parts.map(|(_, text)| lines(text)).sum()
     }
 
-    fn scroll_by(&mut self, pane: Pane, step: Step) {
+    fn scroll_by(&mut self, pane: Pane, step: Move) {
         let most = self.most_scroll(pane);
         // These count from their end, and at 0 follow what comes.
         let step = match pane {
@@ -264,7 +264,7 @@ impl App {
 
 /// A move in a list.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step {
+pub(super) enum Move {
     /// So many back.
     Back(usize),
     /// So many on.
@@ -273,8 +273,8 @@ pub(super) enum Step {
     To(usize),
 }
 
-impl Step {
-    fn of(action: Action, page: usize) -> Option<Self> {
+impl Move {
+    fn from_action(action: Action, page: usize) -> Option<Self> {
         Some(match action {
             Action::Up => Self::Back(1),
             Action::Down => Self::On(1),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::event::Stamp;
 use crate::metrics::state::RunState;
 use crate::tui::app::App;
-use crate::tui::lanes::lanes::{Action, FIRST_SPEEDS, Lanes};
+use crate::tui::lanes::lane_set::{FIRST_SPEEDS, LaneAction, Lanes};
 use crate::tui::lanes::pace::Stopwatch;
 use crate::tui::lanes::recorded;
 use crate::tui::lanes::text::{Language, Script};
@@ -180,7 +180,7 @@ impl App {
     }
 
     /// Does what a key asks of the lanes.
-    pub(super) fn act_on_lanes(&mut self, action: Action) {
+    pub(super) fn act_on_lanes(&mut self, action: LaneAction) {
         let time = self.current.preview.time(self.now);
         if let Some(lanes) = &mut self.current.preview.lanes {
             lanes.act(action, time);

@@ -16,7 +16,7 @@ use crate::metrics::state::RunState;
 use crate::store::opened::Opened;
 use crate::tui::AnswerView;
 use crate::tui::app::run_view::RunView;
-use crate::tui::app::{App, Progress, Screen};
+use crate::tui::app::{App, RunProgress, Screen};
 use crate::tui::keys::ReplayAction;
 use crate::tui::layout::View;
 use crate::tui::player::Player;
@@ -99,7 +99,7 @@ impl App {
         self.close_replay();
         let replayed = RunView {
             directory: Some(opened.directory.clone()),
-            ..RunView::new(Screen::Run(Progress::Replay), self.now)
+            ..RunView::new(Screen::Run(RunProgress::Replay), self.now)
         };
         let live = std::mem::replace(&mut self.current, replayed);
         let mut player = Player::new(opened.events);
@@ -187,7 +187,7 @@ impl App {
             text: answer.text.clone(),
             pieces: answer.pieces.get(..came)?.to_vec(),
         };
-        Some(AnswerView::of(id, &so_far))
+        Some(AnswerView::new(id, &so_far))
     }
 
     /// Whether a replay has no text of this answer, because none was kept.
@@ -197,8 +197,8 @@ impl App {
     }
 
     /// Does what a key asks of the replay.
-    pub(super) fn act_on_replay(&mut self, reel: ReplayAction) {
-        if reel == ReplayAction::Leave {
+    pub(super) fn act_on_replay(&mut self, action: ReplayAction) {
+        if action == ReplayAction::Leave {
             self.close_replay();
             self.show(View::Runs);
             return;
@@ -207,7 +207,7 @@ impl App {
             return;
         };
         let player = &mut replay.player;
-        let to = match reel {
+        let to = match action {
             ReplayAction::Pause if player.is_over() => {
                 // At the end there is nothing to pause: once more.
                 if player.is_paused() {
@@ -270,7 +270,10 @@ impl App {
     /// Whether the session's run goes on, or is about to, on the screen or behind a replay.
     pub fn is_measuring(&self) -> bool {
         let (_, screen) = self.live();
-        matches!(screen, Screen::Run(Progress::Starting | Progress::Going))
+        matches!(
+            screen,
+            Screen::Run(RunProgress::Starting | RunProgress::Going)
+        )
     }
 
     /// Where the session's run was written, if it was; behind a replay too.

@@ -1,4 +1,4 @@
-//! What keys do with the runs that were recorded, and what comes of the errands they ask for.
+//! What keys do with the runs that were recorded, and what comes of the tasks they start.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,9 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::store::index::{Entry, Found};
 use crate::store::opened::Opened;
-use crate::tui::app::navigation::Step;
+use crate::tui::app::navigation::Move;
 use crate::tui::app::session_events::from_the_end;
-use crate::tui::app::{App, Dialog, Effect, Progress, Runs, Screen};
+use crate::tui::app::{App, Dialog, Effect, RunProgress, Runs, Screen};
 use crate::tui::background::{BackgroundTask, TaskResult};
 use crate::tui::keys::RunListAction;
 use crate::tui::layout::{Pane, View};
@@ -19,8 +19,8 @@ impl App {
         &self.runs
     }
 
-    fn want(&mut self, errand: BackgroundTask) {
-        self.wanted.push(Effect::BackgroundTask(errand));
+    fn want(&mut self, task: BackgroundTask) {
+        self.wanted.push(Effect::BackgroundTask(task));
     }
 
     /// Looks which runs there are.
@@ -88,7 +88,7 @@ impl App {
     fn mark_selected(&mut self) {
         if let Some(entry) = self.readable() {
             self.runs.toggle_mark(&entry);
-            self.step_runs(Step::On(1));
+            self.step_runs(Move::On(1));
         }
     }
 
@@ -116,7 +116,7 @@ impl App {
     }
 
     /// The question whether to delete was answered with yes.
-    pub(super) fn delete_doomed(&mut self) {
+    pub(super) fn delete_pending(&mut self) {
         let Some(id) = self.runs.pending_delete.take() else {
             return;
         };
@@ -151,7 +151,7 @@ impl App {
     }
 
     /// Moves the selection.
-    pub(super) fn step_runs(&mut self, step: Step) {
+    pub(super) fn step_runs(&mut self, step: Move) {
         if let Some(row) = self.runs.row() {
             self.keep_place(Pane::Runs);
             let to = step.from(row, self.runs.len());
@@ -167,9 +167,9 @@ impl App {
         }
     }
 
-    /// Takes in what came of an errand.
-    pub(super) fn told(&mut self, told: TaskResult) -> Vec<Effect> {
-        match told {
+    /// Takes in what came of a background task.
+    pub(super) fn task_result(&mut self, result: TaskResult) -> Vec<Effect> {
+        match result {
             TaskResult::Listed(listing) => {
                 self.runs.list(listing);
                 self.runs.reading = false;
@@ -260,7 +260,7 @@ impl App {
                 }
                 None => return Err("There is no run to report on."),
             }
-        } else if self.current.screen == Screen::Run(Progress::Over) || self.replay.is_some() {
+        } else if self.current.screen == Screen::Run(RunProgress::Over) || self.replay.is_some() {
             self.current.directory.clone()
         } else if self.is_busy() {
             return Err(GOES_ON);

@@ -9,8 +9,8 @@ use crate::event::Stamp;
 use crate::metrics::state::{CycleState, RunState};
 use crate::tui::AnswerView;
 use crate::tui::app::preview::Preview;
-use crate::tui::app::verdict_cache::Judged;
-use crate::tui::app::{Progress, Screen};
+use crate::tui::app::verdict_cache::CachedVerdict;
+use crate::tui::app::{RunProgress, Screen};
 use crate::tui::layout::Pane;
 
 /// A run on the screen, and how it is shown.
@@ -19,7 +19,7 @@ pub(super) struct RunView {
     pub(super) screen: Screen,
     pub(super) run: RunState,
     /// When the latest events came.
-    pub(super) heard: Instant,
+    pub(super) updated: Instant,
     pub(super) answer: AnswerView,
     /// The request whose answer is asked for.
     pub(super) watched: Option<u64>,
@@ -32,7 +32,7 @@ pub(super) struct RunView {
     /// Where it was written, once it is over.
     pub(super) directory: Option<PathBuf>,
     pub(super) preview: Preview,
-    pub(super) judged: Judged,
+    pub(super) judged: CachedVerdict,
 }
 
 /// A view that was stopped: a copy of what it showed.
@@ -49,7 +49,7 @@ impl RunView {
         Self {
             screen,
             run: RunState::default(),
-            heard: now,
+            updated: now,
             answer: AnswerView::default(),
             watched: None,
             frozen: None,
@@ -58,7 +58,7 @@ impl RunView {
             scroll: BTreeMap::new(),
             directory: None,
             preview: Preview::new(now),
-            judged: Judged::default(),
+            judged: CachedVerdict::default(),
         }
     }
 
@@ -119,7 +119,7 @@ impl RunView {
     pub(super) const fn is_busy(&self) -> bool {
         matches!(
             self.screen,
-            Screen::Run(Progress::Starting | Progress::Going)
+            Screen::Run(RunProgress::Starting | RunProgress::Going)
         )
     }
 }

@@ -18,12 +18,12 @@ pub enum Screen {
     /// There is no session: only runs that were recorded are looked at.
     Archive,
     /// A run: being started, going on, or over.
-    Run(Progress),
+    Run(RunProgress),
 }
 
 /// How far a run is, as the session tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum RunProgress {
     /// It was asked for.
     Starting,
     /// It goes on.

@@ -7,15 +7,15 @@ use crate::event::{Answer, Event, EventKind, RunEnd};
 use crate::metrics::state::Stage;
 use crate::session::{AnswerText, SessionEvent};
 use crate::tui::AnswerView;
-use crate::tui::app::{App, Download, Effect, Progress, Screen, is_model};
+use crate::tui::app::{App, Download, Effect, RunProgress, Screen, is_model};
 use crate::tui::layout::View;
 
 /// Bytes of an answer that are kept for the screen; of a longer one the end is kept.
 const ANSWER_BYTES: usize = 128 * 1024;
 
 impl App {
-    pub(super) fn news(&mut self, news: SessionEvent) -> Vec<Effect> {
-        match news {
+    pub(super) fn session_event(&mut self, event: SessionEvent) -> Vec<Effect> {
+        match event {
             SessionEvent::Searching { url } if !self.is_busy() => {
                 self.current.screen = Screen::Searching { url: Some(url) };
             }
@@ -43,7 +43,7 @@ impl App {
             SessionEvent::Machine { url, events } => return self.machine_events(&url, &events),
             SessionEvent::Answer(text) => self.answer_text(text),
             SessionEvent::Resumed(events) => {
-                let _redraw = self.events(&events);
+                let _ = self.events(&events);
                 // Run again means the whole plan.
                 if let Some(info) = &self.current.run.info {
                     self.options.plan = info.plan.clone();
@@ -58,7 +58,7 @@ impl App {
         vec![Effect::Redraw]
     }
 
-    pub(super) fn news_ended(&mut self) -> Vec<Effect> {
+    pub(super) fn session_ended(&mut self) -> Vec<Effect> {
         self.download = None;
         if self.is_busy() {
             self.finished(None, Some("its session has ended".to_owned()), None);
@@ -93,11 +93,11 @@ impl App {
     }
 
     fn events(&mut self, events: &[Event]) -> Vec<Effect> {
-        self.current.heard = self.now;
+        self.current.updated = self.now;
         for event in events {
             if matches!(event.what, EventKind::RunStarted(_)) {
                 self.current.forget_run();
-                self.current.screen = Screen::Run(Progress::Going);
+                self.current.screen = Screen::Run(RunProgress::Going);
             }
             self.current.run.apply(event);
         }
@@ -132,7 +132,7 @@ impl App {
         self.drop_question();
         let started = self.current.run.info.is_some();
         self.current.screen = if started {
-            Screen::Run(Progress::Over)
+            Screen::Run(RunProgress::Over)
         } else if self.found.is_some() {
             Screen::Ready
         } else {
@@ -164,7 +164,7 @@ impl App {
 
 impl AnswerView {
     /// The answer of a request that is over.
-    pub fn of(id: u64, answer: &Answer) -> Self {
+    pub fn new(id: u64, answer: &Answer) -> Self {
         let mut parts = Vec::new();
         let mut begin = 0;
         for piece in &answer.pieces {
@@ -255,7 +255,7 @@ mod tests {
                 piece(99, false),
             ],
         };
-        let view = AnswerView::of(7, &answer);
+        let view = AnswerView::new(7, &answer);
         assert_eq!(
             view.parts,
             [(true, "hm".to_owned()), (false, "yes".to_owned())]

@@ -9,14 +9,14 @@ use crate::tui::app::App;
 
 /// What a verdict rests on: the run, the limits, and of each whole cycle its number and its requests.
 #[derive(Debug, PartialEq)]
-struct Ground {
+struct Basis {
     run: String,
     limits: Limits,
     whole: Vec<(u32, usize)>,
 }
 
-impl Ground {
-    fn of(run: &RunState, limits: Limits) -> Self {
+impl Basis {
+    fn new(run: &RunState, limits: Limits) -> Self {
         let whole = run.cycles.iter();
         let whole = whole.filter(|cycle| cycle.end == Some(CycleEnd::Done));
         Self {
@@ -29,15 +29,15 @@ impl Ground {
 
 /// A verdict with what it rests on.
 #[derive(Debug)]
-pub(super) struct Judged {
-    ground: Option<Ground>,
+pub(super) struct CachedVerdict {
+    basis: Option<Basis>,
     pub(super) verdict: Verdict,
 }
 
-impl Default for Judged {
+impl Default for CachedVerdict {
     fn default() -> Self {
         Self {
-            ground: None,
+            basis: None,
             verdict: Verdict::of(&[], &Limits::default()),
         }
     }
@@ -46,11 +46,11 @@ impl Default for Judged {
 impl App {
     /// Judges the run that is shown, if its verdict rests on something else by now.
     pub(super) fn judge(&mut self) {
-        let ground = Ground::of(self.shown(), self.limits());
-        if self.current.judged.ground.as_ref() != Some(&ground) {
-            let verdict = Verdict::of_whole_cycles(self.shown(), &ground.limits);
-            self.current.judged = Judged {
-                ground: Some(ground),
+        let basis = Basis::new(self.shown(), self.limits());
+        if self.current.judged.basis.as_ref() != Some(&basis) {
+            let verdict = Verdict::of_whole_cycles(self.shown(), &basis.limits);
+            self.current.judged = CachedVerdict {
+                basis: Some(basis),
                 verdict,
             };
         }

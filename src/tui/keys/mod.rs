@@ -8,7 +8,7 @@ mod table;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::tui::lanes::lanes;
+use crate::tui::lanes::lane_set::LaneAction;
 use crate::tui::layout::View;
 
 pub use history::{ReplayAction, RunListAction};
@@ -80,7 +80,7 @@ pub enum Action {
     /// From one lane back to all, then the keys back to the dashboard.
     LeaveLanes,
     /// Something that the lanes do.
-    Lanes(lanes::Action),
+    Lanes(LaneAction),
     /// Something that is done to a replay.
     Replay(ReplayAction),
     /// Something that is done to the list of runs.
@@ -95,6 +95,8 @@ pub enum Action {
     Sort,
     /// Reverse the order.
     SortOtherWay,
+    /// Show the histogram of waits until the first byte, or until the first token.
+    FirstByte,
     /// Show the latest again: no zoom, no choice of cycle or request.
     Follow,
     /// Show or hide the help.
@@ -253,7 +255,7 @@ pub struct Key {
 }
 
 impl Key {
-    const fn of(code: KeyCode) -> Self {
+    const fn new(code: KeyCode) -> Self {
         Self {
             code,
             control: false,
@@ -261,12 +263,12 @@ impl Key {
     }
 
     const fn char(c: char) -> Self {
-        Self::of(KeyCode::Char(c))
+        Self::new(KeyCode::Char(c))
     }
 
     /// Any letter that is typed.
     const fn any_letter() -> Self {
-        Self::of(KeyCode::Null)
+        Self::new(KeyCode::Null)
     }
 
     const fn ctrl(c: char) -> Self {
@@ -344,13 +346,13 @@ impl Binding {
 
     /// How the first of its keys is written that a more specific binding does not take, for the
     /// footer; None if there is none.
-    pub fn heard_label(&self, mode: Mode, view: View, ascii: bool) -> Option<String> {
+    pub fn active_label(&self, mode: Mode, view: View, ascii: bool) -> Option<String> {
         let decides = |key: &&Key| {
             let first = in_order(mode, view).find(|other| other.keys.contains(key));
             first.is_some_and(|b| (b.scope, b.action) == (self.scope, self.action))
         };
-        let heard = self.keys.iter().find(decides);
-        heard.map(|key| key.label(ascii))
+        let active = self.keys.iter().find(decides);
+        active.map(|key| key.label(ascii))
     }
 }
 

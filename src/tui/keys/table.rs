@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use crate::tui::keys::{Action, Binding, Key, ReplayAction, RunListAction, Scope};
-use crate::tui::lanes::lanes::Action as Lanes;
+use crate::tui::lanes::lane_set::LaneAction;
 
 const fn bind(
     scope: Scope,
@@ -25,20 +25,20 @@ const fn c(c: char) -> Key {
     Key::char(c)
 }
 
-const ENTER: Key = Key::of(KeyCode::Enter);
-const ESC: Key = Key::of(KeyCode::Esc);
-const UP: Key = Key::of(KeyCode::Up);
-const DOWN: Key = Key::of(KeyCode::Down);
-const LEFT: Key = Key::of(KeyCode::Left);
-const RIGHT: Key = Key::of(KeyCode::Right);
-const HOME: Key = Key::of(KeyCode::Home);
-const END: Key = Key::of(KeyCode::End);
-const PAGE_UP: Key = Key::of(KeyCode::PageUp);
-const PAGE_DOWN: Key = Key::of(KeyCode::PageDown);
-const TAB: Key = Key::of(KeyCode::Tab);
-const BACK_TAB: Key = Key::of(KeyCode::BackTab);
-const BACKSPACE: Key = Key::of(KeyCode::Backspace);
-const DELETE: Key = Key::of(KeyCode::Delete);
+const ENTER: Key = Key::new(KeyCode::Enter);
+const ESC: Key = Key::new(KeyCode::Esc);
+const UP: Key = Key::new(KeyCode::Up);
+const DOWN: Key = Key::new(KeyCode::Down);
+const LEFT: Key = Key::new(KeyCode::Left);
+const RIGHT: Key = Key::new(KeyCode::Right);
+const HOME: Key = Key::new(KeyCode::Home);
+const END: Key = Key::new(KeyCode::End);
+const PAGE_UP: Key = Key::new(KeyCode::PageUp);
+const PAGE_DOWN: Key = Key::new(KeyCode::PageDown);
+const TAB: Key = Key::new(KeyCode::Tab);
+const BACK_TAB: Key = Key::new(KeyCode::BackTab);
+const BACKSPACE: Key = Key::new(KeyCode::Backspace);
+const DELETE: Key = Key::new(KeyCode::Delete);
 const DIGITS: [Key; 10] = [
     c('0'),
     c('1'),
@@ -103,6 +103,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Views, &[BACK_TAB, c('P')], Action::FocusPrevious, None, "Focus the previous pane"),
     bind(Scope::Views, &[c('z')], Action::Zoom, Some("zoom"), "Zoom the focused pane; again to restore"),
     bind(Scope::Views, &[c('f')], Action::Freeze, Some("freeze"), "Freeze the view; the run continues"),
+    bind(Scope::Views, &[c('b')], Action::FirstByte, None, "Histogram: wait for the first byte (TTFB), or the first token (TTFT)"),
     bind(Scope::Views, &[ESC], Action::Follow, None, "Follow the run again: no zoom, no chosen cycle or request"),
 
     bind(Scope::Preview, &[ENTER], Action::FocusLanes, Some("use lanes"), "Give the keys to the lanes"),
@@ -150,23 +151,23 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Comparison, &[END, c('G')], Action::Last, None, "To the last line"),
 
     bind(Scope::Lanes, &[ESC], Action::LeaveLanes, Some("back"), "From one lane back to all; then the keys back to the dashboard"),
-    bind(Scope::Lanes, &[c(' ')], Action::Lanes(Lanes::Pause), Some("pause"), "Pause or continue the lanes; the run is not affected"),
-    bind(Scope::Lanes, &[ENTER], Action::Lanes(Lanes::Full), Some("one lane"), "Show one lane full screen, or all"),
-    bind(Scope::Lanes, &[c('r')], Action::Lanes(Lanes::Again), Some("again"), "Restart all lanes"),
-    bind(Scope::Lanes, &[RIGHT, DOWN], Action::Lanes(Lanes::Next), Some("lane"), "Select the lane to the right"),
-    bind(Scope::Lanes, &[LEFT, UP], Action::Lanes(Lanes::Previous), None, "Select the lane to the left"),
-    bind(Scope::Lanes, &[c('+'), c('=')], Action::Lanes(Lanes::Faster), Some("faster"), "Speed up the selected lane (×1.25)"),
-    bind(Scope::Lanes, &[c('-'), c('_')], Action::Lanes(Lanes::Slower), Some("slower"), "Slow down the selected lane (÷1.25)"),
-    bind(Scope::Lanes, &[c('p')], Action::Lanes(Lanes::NextPreset), Some("preset"), "The next of 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured"),
-    bind(Scope::Lanes, &[c('a')], Action::Lanes(Lanes::Add), Some("add"), "Add a lane"),
-    bind(Scope::Lanes, &[c('d')], Action::Lanes(Lanes::Remove), Some("remove"), "Remove the selected lane"),
-    bind(Scope::Lanes, &[c('T')], Action::Lanes(Lanes::Thinking), Some("thinking"), "Show, fold or skip thinking"),
-    bind(Scope::Lanes, &[c('w')], Action::Lanes(Lanes::Wait), Some("wait"), "Recordings with or without the wait"),
-    bind(Scope::Lanes, &[c('l')], Action::Lanes(Lanes::NextText), Some("text"), "The next text"),
+    bind(Scope::Lanes, &[c(' ')], Action::Lanes(LaneAction::Pause), Some("pause"), "Pause or continue the lanes; the run is not affected"),
+    bind(Scope::Lanes, &[ENTER], Action::Lanes(LaneAction::Full), Some("one lane"), "Show one lane full screen, or all"),
+    bind(Scope::Lanes, &[c('r')], Action::Lanes(LaneAction::Again), Some("again"), "Restart all lanes"),
+    bind(Scope::Lanes, &[RIGHT, DOWN], Action::Lanes(LaneAction::Next), Some("lane"), "Select the lane to the right"),
+    bind(Scope::Lanes, &[LEFT, UP], Action::Lanes(LaneAction::Previous), None, "Select the lane to the left"),
+    bind(Scope::Lanes, &[c('+'), c('=')], Action::Lanes(LaneAction::Faster), Some("faster"), "Speed up the selected lane (×1.25)"),
+    bind(Scope::Lanes, &[c('-'), c('_')], Action::Lanes(LaneAction::Slower), Some("slower"), "Slow down the selected lane (÷1.25)"),
+    bind(Scope::Lanes, &[c('p')], Action::Lanes(LaneAction::NextPreset), Some("preset"), "The next of 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured"),
+    bind(Scope::Lanes, &[c('a')], Action::Lanes(LaneAction::Add), Some("add"), "Add a lane"),
+    bind(Scope::Lanes, &[c('d')], Action::Lanes(LaneAction::Remove), Some("remove"), "Remove the selected lane"),
+    bind(Scope::Lanes, &[c('T')], Action::Lanes(LaneAction::Thinking), Some("thinking"), "Show, fold or skip thinking"),
+    bind(Scope::Lanes, &[c('w')], Action::Lanes(LaneAction::Wait), Some("wait"), "Recordings with or without the wait"),
+    bind(Scope::Lanes, &[c('l')], Action::Lanes(LaneAction::NextText), Some("text"), "The next text"),
 
     bind(Scope::Global, &[c('S')], Action::Picture, None, "Picture of the screen (SVG) into the run's directory, or into the current one"),
     bind(Scope::Global, &[c('t')], Action::Theme, None, "The next theme"),
-    bind(Scope::Global, &[c('?'), Key::of(KeyCode::F(1))], Action::Help, Some("help"), "Show this help"),
+    bind(Scope::Global, &[c('?'), Key::new(KeyCode::F(1))], Action::Help, Some("help"), "Show this help"),
     bind(Scope::Global, &[c('q')], Action::Quit, Some("quit"), "Quit (asks during a run)"),
 
     bind(Scope::Confirm, &[c('y'), ENTER], Action::Accept, Some("yes"), "Yes"),
@@ -179,7 +180,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Level, &DIGITS, Action::Digit, None, "Type the number of users"),
     bind(Scope::Level, &[BACKSPACE], Action::Erase, None, "Delete the last digit"),
 
-    bind(Scope::Help, &[c('?'), ESC, c('q'), ENTER, Key::of(KeyCode::F(1))], Action::Help, Some("close"), "Close the help"),
+    bind(Scope::Help, &[c('?'), ESC, c('q'), ENTER, Key::new(KeyCode::F(1))], Action::Help, Some("close"), "Close the help"),
     bind(Scope::Help, &[UP, c('k')], Action::Up, Some("scroll"), "Scroll up"),
     bind(Scope::Help, &[DOWN, c('j')], Action::Down, None, "Scroll down"),
     bind(Scope::Help, &[PAGE_UP], Action::PageUp, None, "A page up"),

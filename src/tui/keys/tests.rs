@@ -6,7 +6,7 @@ use strum::IntoEnumIterator;
 
 use super::*;
 
-const ENTER: Key = Key::of(KeyCode::Enter);
+const ENTER: Key = Key::new(KeyCode::Enter);
 
 #[test]
 fn no_key_means_two_things_at_once() {
@@ -79,7 +79,7 @@ fn the_footer_names_a_key_that_does_it() {
     for mode in Mode::iter() {
         for view in View::iter() {
             for (binding, hint) in hints(mode, view) {
-                let label = binding.heard_label(mode, view, false);
+                let label = binding.active_label(mode, view, false);
                 let key = binding
                     .keys
                     .iter()
@@ -91,7 +91,61 @@ fn the_footer_names_a_key_that_does_it() {
         }
     }
     let again = BINDINGS.iter().find(|b| b.scope == Scope::Ended).unwrap();
-    let label = |view| again.heard_label(Mode::Ended, view, false);
+    let label = |view| again.active_label(Mode::Ended, view, false);
     assert_eq!(label(View::Live).as_deref(), Some("Enter"));
     assert_eq!(label(View::Preview).as_deref(), Some("s"));
+}
+
+/// README's tables of keys, and the scopes of each.
+const TABLES: [(&str, &[Scope]); 4] = [
+    (
+        "a run",
+        &[
+            Scope::Ready,
+            Scope::Running,
+            Scope::Ended,
+            Scope::Tabs,
+            Scope::Views,
+            Scope::Live,
+            Scope::Requests,
+            Scope::Global,
+        ],
+    ),
+    ("the list", &[Scope::Runs, Scope::Filter, Scope::Comparison]),
+    ("a replay", &[Scope::Replay]),
+    ("the lanes", &[Scope::Preview, Scope::Lanes]),
+];
+const END: &str = "<!-- end of keys -->";
+
+fn table_of_keys(scopes: &[Scope]) -> String {
+    let mut table = "| key | what it does |\n|---|---|\n".to_owned();
+    for scope in scopes {
+        table += &format!("| | **{scope}** |\n");
+        for binding in BINDINGS.iter().filter(|b| b.scope == *scope) {
+            let keys = binding.keys.iter().map(|key| key.label(false));
+            let keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
+            table += &format!("| {} | {} |\n", keys.join(" "), binding.help);
+        }
+    }
+    table
+}
+
+#[test]
+fn readme_lists_the_keys() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let mut written = readme.clone();
+    for (name, scopes) in TABLES {
+        let begin = format!(
+            "<!-- keys of {name}: written by `TOKOMETER_UPDATE=1 cargo test --lib keys` -->\n"
+        );
+        let (before, rest) = written.split_once(&begin).unwrap();
+        let (_, after) = rest.split_once(END).unwrap();
+        written = format!("{before}{begin}{}{END}{after}", table_of_keys(scopes));
+    }
+    if std::env::var_os("TOKOMETER_UPDATE").is_some() {
+        std::fs::write(&path, written).unwrap();
+        return;
+    }
+    pretty_assertions::assert_eq!(readme, written);
 }

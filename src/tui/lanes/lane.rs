@@ -8,7 +8,7 @@ use crate::tui::lanes::text::Script;
 /// What becomes of the thinking part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::Display)]
 #[strum(serialize_all = "lowercase")]
-pub enum Thinking {
+pub enum ThinkingMode {
     /// Shown, in its own style.
     #[default]
     Shown,
@@ -18,7 +18,7 @@ pub enum Thinking {
     Skipped,
 }
 
-impl Thinking {
+impl ThinkingMode {
     /// The one after this.
     #[must_use]
     pub fn next(self) -> Self {
@@ -58,7 +58,7 @@ impl Lane {
     /// A lane that replays a recorded answer as it came; at 1 token a second if it was not recorded.
     pub fn recorded(script: Arc<Script>) -> Self {
         let mut lane = Self::steady(1.0, script);
-        lane.again(0, Thinking::Shown, true);
+        lane.again(0, ThinkingMode::Shown, true);
         lane
     }
 
@@ -87,11 +87,11 @@ impl Lane {
     }
 
     /// Starts again at `now_us`.
-    pub fn again(&mut self, now_us: u64, thinking: Thinking, wait: bool) {
+    pub fn again(&mut self, now_us: u64, thinking: ThinkingMode, wait: bool) {
         self.started_us = now_us;
         self.script = match thinking {
-            Thinking::Skipped => self.whole.without_thinking(),
-            Thinking::Shown | Thinking::Folded => Arc::clone(&self.whole),
+            ThinkingMode::Skipped => self.whole.without_thinking(),
+            ThinkingMode::Shown | ThinkingMode::Folded => Arc::clone(&self.whole),
         };
         self.wait = wait;
         self.rewind();

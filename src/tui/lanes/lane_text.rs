@@ -9,8 +9,8 @@ use ratatui::text::Line;
 use crate::tui::theme::Theme;
 
 use crate::text::numbers::{grouped_count, stopwatch};
-use crate::tui::lanes::lane::{Lane, Thinking};
-use crate::tui::lanes::lanes::Lanes;
+use crate::tui::lanes::lane::{Lane, ThinkingMode};
+use crate::tui::lanes::lane_set::Lanes;
 use crate::tui::lanes::text::Script;
 use crate::tui::lanes::wrap;
 use crate::tui::lanes::wrap::{Atom, AtomKind};
@@ -111,10 +111,10 @@ fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &At
 }
 
 /// The line that stands for folded thinking.
-fn folded(lane: &Lane, shown: usize, thinking: Thinking, theme: &Theme) -> Option<String> {
+fn folded(lane: &Lane, shown: usize, thinking: ThinkingMode, theme: &Theme) -> Option<String> {
     let tokens = lane.script().thinking_tokens(shown);
     let mark = if theme.ascii { ">" } else { "▸" };
-    (thinking == Thinking::Folded && tokens > 0)
+    (thinking == ThinkingMode::Folded && tokens > 0)
         .then(|| format!("{mark} thinking: {} tokens", grouped_count(tokens as u64)))
 }
 

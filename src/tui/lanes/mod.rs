@@ -2,14 +2,13 @@
 //!
 //! - `tokenize`: a text into tokens; `text`: scripts to replay; `wrap`: a growing text into lines
 //! - `pace`: when each token is due; `reading`: how a speed compares with reading
-//! - `lane`, `lanes`: the state of the lanes and what a key does to them, pure of I/O
+//! - `lane`, `lane_set`: the state of the lanes and what a key does to them, pure of I/O
 //! - `pane`: drawing the lanes
 //! - `recorded`: the answers of a run that lanes replay
 
 pub mod lane;
+pub mod lane_set;
 mod lane_text;
-#[expect(clippy::module_inception, reason = "the lanes of the room of lanes")]
-pub mod lanes;
 pub mod pace;
 pub mod pane;
 pub mod reading;

@@ -27,8 +27,8 @@ use crate::tui::widgets::digits::{Size, digits};
 
 use crate::text::numbers::{UNKNOWN, grouped_count, seconds, short, stopwatch};
 use crate::tui::lanes::lane::Lane;
+use crate::tui::lanes::lane_set::Lanes;
 use crate::tui::lanes::lane_text;
-use crate::tui::lanes::lanes::Lanes;
 use crate::tui::lanes::reading;
 use crate::tui::lanes::reading::Feel;
 
@@ -337,7 +337,7 @@ fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<
     } else {
         ("×", "✔", "✘")
     };
-    let feel = Feel::of(tok_s);
+    let feel = Feel::from_speed(tok_s);
     let style = match feel {
         Feel::Slower => theme.bad,
         Feel::Comfortable | Feel::Faster => theme.good,

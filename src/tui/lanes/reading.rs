@@ -35,7 +35,7 @@ pub enum Feel {
 
 impl Feel {
     /// How `speed` tokens a second feel.
-    pub fn of(speed: f64) -> Self {
+    pub fn from_speed(speed: f64) -> Self {
         if speed < tok_s(SILENT_WPM) {
             Self::Slower
         } else if speed <= tok_s(SCANNING_WPM) {
@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn the_speeds_of_the_study_feel_as_its_readers_say() {
-        assert_eq!(Feel::of(4.0), Feel::Slower);
-        assert_eq!(Feel::of(9.1), Feel::Comfortable);
-        assert_eq!(Feel::of(19.9), Feel::Faster);
+        assert_eq!(Feel::from_speed(4.0), Feel::Slower);
+        assert_eq!(Feel::from_speed(9.1), Feel::Comfortable);
+        assert_eq!(Feel::from_speed(19.9), Feel::Faster);
         assert!((tok_s(SILENT_WPM) - 5.289).abs() < 0.001);
         assert!((times_reading(20.0) - 3.78).abs() < 0.01);
     }

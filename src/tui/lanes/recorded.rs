@@ -35,7 +35,7 @@ fn has_times(record: &RequestRecord) -> bool {
 
 /// A file in `answers/` of a run directory, as far as lanes need it.
 #[derive(Debug, Deserialize)]
-struct Kept {
+struct KeptAnswer {
     simulated: bool,
     cycle: u32,
     users: Option<u32>,
@@ -57,7 +57,7 @@ pub fn of_run(directory: &Path) -> io::Result<Vec<Script>> {
             continue;
         }
         let bytes = fs::read(&path).map_err(|error| named(&path, &error, error.kind()))?;
-        let answer: Kept = serde_json::from_slice(&bytes)
+        let answer: KeptAnswer = serde_json::from_slice(&bytes)
             .map_err(|error| named(&path, &error, io::ErrorKind::InvalidData))?;
         kept.push(answer);
     }
@@ -70,7 +70,7 @@ pub fn of_run(directory: &Path) -> io::Result<Vec<Script>> {
     Ok(scripts)
 }
 
-fn script(kept: &Kept) -> Option<Script> {
+fn script(kept: &KeptAnswer) -> Option<Script> {
     let name = match kept.users {
         None => format!("cycle {}", u64::from(kept.cycle) + 1),
         Some(users) => crate::text::numbers::users(users),

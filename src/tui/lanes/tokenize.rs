@@ -41,7 +41,7 @@ const WORD: usize = 64;
 
 /// What a grapheme is to a tokenizer, by its first character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum AtomClass {
     Letter,
     Digit,
     Space,
@@ -55,24 +55,24 @@ enum Kind {
 #[derive(Debug, Clone, Copy)]
 struct Grapheme<'a> {
     text: &'a str,
-    kind: Kind,
+    kind: AtomClass,
 }
 
 impl<'a> Grapheme<'a> {
-    fn of(text: &'a str) -> Self {
+    fn new(text: &'a str) -> Self {
         let first = text.chars().next().unwrap_or(' ');
         let kind = if matches!(first, '\n' | '\r') {
-            Kind::Break
+            AtomClass::Break
         } else if first.is_whitespace() {
-            Kind::Space
+            AtomClass::Space
         } else if text.width() > 1 {
-            Kind::Wide
+            AtomClass::Wide
         } else if first.is_numeric() {
-            Kind::Digit
+            AtomClass::Digit
         } else if first.is_alphabetic() {
-            Kind::Letter
+            AtomClass::Letter
         } else {
-            Kind::Mark
+            AtomClass::Mark
         };
         Self { text, kind }
     }
@@ -88,7 +88,7 @@ impl<'a> Grapheme<'a> {
 
 /// The pieces of `text`, in order; together they are the text.
 pub fn cut(text: &str) -> Vec<&str> {
-    let graphemes: Vec<Grapheme<'_>> = text.graphemes(true).map(Grapheme::of).collect();
+    let graphemes: Vec<Grapheme<'_>> = text.graphemes(true).map(Grapheme::new).collect();
     let mut pieces = Vec::new();
     let mut rest = graphemes.as_slice();
     let mut at = 0;
@@ -111,23 +111,23 @@ pub fn cut(text: &str) -> Vec<&str> {
 fn next_piece(rest: &[Grapheme<'_>]) -> usize {
     let Some(first) = rest.first() else { return 0 };
     match first.kind {
-        Kind::Break => run(rest, |next| next.kind == Kind::Break, RUN),
-        Kind::Space => space(rest),
-        Kind::Digit => run(rest, |next| next.kind == Kind::Digit, DIGITS),
-        Kind::Wide => 1,
-        Kind::Letter => word_piece(rest),
-        Kind::Mark => mark(rest),
+        AtomClass::Break => run(rest, |next| next.kind == AtomClass::Break, RUN),
+        AtomClass::Space => space(rest),
+        AtomClass::Digit => run(rest, |next| next.kind == AtomClass::Digit, DIGITS),
+        AtomClass::Wide => 1,
+        AtomClass::Letter => word_piece(rest),
+        AtomClass::Mark => mark(rest),
     }
 }
 
 /// Spaces: the last of several, or a single one, goes with the word or mark after it.
 fn space(rest: &[Grapheme<'_>]) -> usize {
-    let spaces = run(rest, |next| next.kind == Kind::Space, RUN);
+    let spaces = run(rest, |next| next.kind == AtomClass::Space, RUN);
     let Some(after) = rest.get(spaces) else {
         return spaces;
     };
     let joins = rest.get(spaces - 1).is_some_and(|last| last.text == " ")
-        && matches!(after.kind, Kind::Letter | Kind::Mark);
+        && matches!(after.kind, AtomClass::Letter | AtomClass::Mark);
     match (joins, spaces) {
         (false, _) => spaces,
         (true, 1) => 1 + next_piece(rest.get(1..).unwrap_or_default()),
@@ -140,7 +140,7 @@ fn mark(rest: &[Grapheme<'_>]) -> usize {
     let Some(first) = rest.first() else { return 0 };
     let letters = run(
         rest.get(1..).unwrap_or_default(),
-        |next| next.kind == Kind::Letter,
+        |next| next.kind == AtomClass::Letter,
         3,
     );
     if first.is_apostrophe() && (1..3).contains(&letters) {
@@ -162,7 +162,7 @@ fn word_piece(rest: &[Grapheme<'_>]) -> usize {
     let letters = rest
         .iter()
         .take(WORD)
-        .take_while(|next| next.kind == Kind::Letter);
+        .take_while(|next| next.kind == AtomClass::Letter);
     let weight: usize = letters.clone().map(|next| next.weight()).sum();
     let share = weight.div_ceil(weight.div_ceil(PIECE_WEIGHT).max(1));
     let mut taken = 0;

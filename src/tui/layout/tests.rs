@@ -15,7 +15,7 @@ fn live(focus: Pane) -> Arrangement {
 
 #[test]
 fn the_breakpoints() {
-    let room = |w, h| Room::of(Rect::new(0, 0, w, h));
+    let room = |w, h| Room::from_area(Rect::new(0, 0, w, h));
     assert_eq!(room(120, 30), Room::Wide);
     assert_eq!(room(119, 30), Room::Normal);
     assert_eq!(room(200, 29), Room::Normal);

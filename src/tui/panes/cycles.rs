@@ -15,7 +15,7 @@ use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::sparkline::sparkline;
 use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::table::{Column, TableView};
 use crate::tui::widgets::text;
 
 const COLUMNS: [Column; 8] = [
@@ -36,7 +36,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let ended = matches!(cx.run.stage, crate::metrics::state::Stage::Ended(_));
     let cycles = &cx.run.cycles;
     let selected = cx.cycle.filter(|index| *index < cycles.len());
-    let view = View {
+    let view = TableView {
         columns: &COLUMNS,
         len: cycles.len() + cx.run.upcoming.len(),
         selected,
@@ -109,12 +109,12 @@ pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, S
 
 fn to_come(cx: &PaneContext<'_>, users: u32, ended: bool) -> Vec<Span<'static>> {
     let mut cells = vec![Span::styled(text::UNKNOWN, cx.theme.dim); COLUMNS.len()];
-    let told = if ended { "not run" } else { "" };
+    let note = if ended { "not run" } else { "" };
     for (column, words) in [
         (0, "·".to_owned()),
         (1, users.to_string()),
         (2, String::new()),
-        (OVER_TIME, told.to_owned()),
+        (OVER_TIME, note.to_owned()),
         (5, String::new()),
         (6, String::new()),
         (7, String::new()),

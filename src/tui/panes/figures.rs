@@ -24,16 +24,16 @@ impl Judged {
     /// A speed against the lowest that is accepted, both in tokens a second.
     pub fn speed(speed_tok_s: Option<f64>, limits: &Limits) -> Self {
         let share = speed_tok_s.map(|speed| limits.speed_tok_s / speed);
-        Self::of(share.filter(|s| !s.is_nan()), 1.25)
+        Self::from_share(share.filter(|s| !s.is_nan()), 1.25)
     }
 
     /// A wait against the longest that is accepted, both in seconds.
     pub fn wait(wait_s: Option<f64>, limits: &Limits) -> Self {
         let share = wait_s.map(|wait| wait / limits.wait_s);
-        Self::of(share.filter(|s| !s.is_nan()), 1.2)
+        Self::from_share(share.filter(|s| !s.is_nan()), 1.2)
     }
 
-    fn of(share: Option<f64>, near: f64) -> Self {
+    fn from_share(share: Option<f64>, near: f64) -> Self {
         match share {
             None => Self::Unknown,
             Some(share) if share <= 1.0 => Self::Good,

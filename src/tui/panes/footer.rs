@@ -8,8 +8,7 @@ use strum::IntoEnumIterator;
 use crate::tui::app::{App, Screen};
 use crate::tui::keys;
 use crate::tui::keys::{Action, BINDINGS, Mode, ReplayAction};
-use crate::tui::lanes::lanes;
-use crate::tui::lanes::lanes::Lanes;
+use crate::tui::lanes::lane_set::{LaneAction, Lanes};
 use crate::tui::layout::View;
 use crate::tui::widgets::text;
 
@@ -91,18 +90,18 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 
 /// The keys of the line. Where the views are told, the key to the next one says nothing more.
 fn hints(app: &App, form: Tabs) -> Vec<Hint> {
-    let told = |action: Action| match action {
+    let is_redundant = |action: Action| match action {
         Action::NextView => form != Tabs::Hidden,
         Action::ShowRuns => form == Tabs::Named || matches!(app.screen(), Screen::Run(_)),
         _ => false,
     };
     let (mode, view) = (app.mode(), app.view());
     keys::hints(mode, view)
-        .filter(|(binding, _)| !told(binding.action))
+        .filter(|(binding, _)| !is_redundant(binding.action))
         .filter_map(|(binding, hint)| {
             Some(Hint {
                 action: binding.action,
-                label: binding.heard_label(mode, view, app.theme().ascii)?,
+                label: binding.active_label(mode, view, app.theme().ascii)?,
                 word: worded(app, binding.action, hint),
             })
         })
@@ -155,10 +154,8 @@ fn worded(app: &App, action: Action, hint: &'static str) -> &'static str {
             Some(replay) if replay.paused => "go on",
             _ => hint,
         },
-        Action::Lanes(lanes::Action::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "go on",
-        Action::Lanes(lanes::Action::Full) if app.lanes().is_some_and(Lanes::is_full) => {
-            "all lanes"
-        }
+        Action::Lanes(LaneAction::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "go on",
+        Action::Lanes(LaneAction::Full) if app.lanes().is_some_and(Lanes::is_full) => "all lanes",
         Action::Freeze if app.is_frozen() => "unfreeze",
         _ => hint,
     }

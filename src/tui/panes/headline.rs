@@ -35,7 +35,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     );
     let title = Title::new(main).aside(stage(cx));
     frame::pane(frame, area, cx, &title, |buf, inner| {
-        let facts = Facts::of(cx, cycle);
+        let facts = HeadlineFacts::new(cx, cycle);
         let room = inner.width.saturating_sub(FACTS + BESIDE);
         match Size::fitting(&facts.number, room, inner.height, cx.theme.ascii) {
             Some(size) => large(buf, inner, cx, &facts, size),
@@ -86,7 +86,7 @@ fn stage(cx: &PaneContext<'_>) -> String {
     }
 }
 
-struct Facts {
+struct HeadlineFacts {
     number: String,
     speed: Judged,
     lines: Vec<(&'static str, Vec<Span<'static>>)>,
@@ -95,8 +95,8 @@ struct Facts {
     series: Vec<f64>,
 }
 
-impl Facts {
-    fn of(cx: &PaneContext<'_>, cycle: Option<&CycleState>) -> Self {
+impl HeadlineFacts {
+    fn new(cx: &PaneContext<'_>, cycle: Option<&CycleState>) -> Self {
         let speed = cycle.and_then(|cycle| figures::speed(cx.run, cycle, cx.now));
         let judged = Judged::speed(speed, &cx.limits);
         let failure = match &cx.run.stage {
@@ -250,7 +250,7 @@ fn within(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     vec![Span::raw(counted), state]
 }
 
-fn large(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &Facts, size: Size) {
+fn large(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &HeadlineFacts, size: Size) {
     let (width, height) = size.of(&facts.number);
     // As wide as four digits and a point, so that the rest stands still while the number changes.
     let steady = size
@@ -320,7 +320,7 @@ fn over_time(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, series: &[f64])
     }
 }
 
-fn small(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &Facts) {
+fn small(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &HeadlineFacts) {
     let style = cx.theme.headline.patch(facts.speed.style(cx.theme));
     let mut first = vec![
         Span::styled(format!("{} ", facts.number), style),

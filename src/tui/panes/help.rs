@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 use strum::IntoEnumIterator;
 
+use crate::metrics::metric::metric;
 use crate::tui::app::App;
 use crate::tui::keys::{BINDINGS, Scope};
 use crate::tui::theme::Theme;
@@ -19,20 +20,15 @@ const INDENT: usize = 2;
 /// Rows of the frame; it takes as many columns, and so does the padding.
 const FRAME: u16 = 2;
 
-/// What the words on the screen mean, shown below the keys.
-const WORDS: [(&str, &str); 6] = [
-    ("users", "requests in flight during a cycle"),
-    (
-        "speed",
-        "tokens a second as the reader of one answer feels it, after the wait",
-    ),
-    ("system", "tokens a second of all users together"),
-    ("TTFB", "sent → first token, thinking included"),
-    (
-        "wait",
-        "time to first token: the same as wait; queuing in the server counts",
-    ),
-    ("–", "not known (never 0)"),
+/// The words on the screen that are metrics, with their keys.
+const WORDS: [(&str, &str); 7] = [
+    ("speed", "speed_tok_s"),
+    ("system", "system_tok_s"),
+    ("wait, TTFT", "ttft_s"),
+    ("TTFB", "ttfb_s"),
+    ("queue", "queue_wait_s"),
+    ("within", "attainment"),
+    ("J/token", "j_per_token"),
 ];
 
 /// Draws the help.
@@ -88,7 +84,10 @@ fn lines(theme: &Theme, place: Rect, begin: Scope) -> Vec<Line<'static>> {
         lines.push(Line::default());
     }
     lines.push(Line::styled("Words", theme.title));
-    for (word, meaning) in WORDS {
+    let metrics = WORDS.into_iter();
+    let metrics = metrics.filter_map(|(word, key)| Some((word, metric(key)?.definition)));
+    let words = [("users", "requests in flight during a cycle")].into_iter();
+    for (word, meaning) in words.chain(metrics).chain([("–", "not known (never 0)")]) {
         lines.extend(entry(theme, word, meaning, columns));
     }
     lines

@@ -46,12 +46,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
 
 /// How long the model took to load, as the client saw it and as the server says.
 fn load_time(theme: &Theme, (took_s, server_s): (f64, Option<f64>), width: u16) -> Line<'static> {
-    let mut told = format!("model loaded in {}", text::seconds(Some(took_s)));
+    let mut words = format!("model loaded in {}", text::seconds(Some(took_s)));
     if server_s.is_some() {
-        told += ", the server says ";
-        told += &text::seconds(server_s);
+        words += ", the server says ";
+        words += &text::seconds(server_s);
     }
-    Line::styled(text::fit(&told, usize::from(width)).into_owned(), theme.dim)
+    Line::styled(
+        text::fit(&words, usize::from(width)).into_owned(),
+        theme.dim,
+    )
 }
 
 fn entry(theme: &Theme, at: Stamp, warning: &Warning, width: u16) -> Vec<Line<'static>> {
@@ -69,11 +72,11 @@ fn entry(theme: &Theme, at: Stamp, warning: &Warning, width: u16) -> Vec<Line<'s
             lines.push(Line::raw(format!("{}{line}", " ".repeat(hang))));
             continue;
         }
-        let told = head.trim_end();
+        let lead = head.trim_end();
         let marked = format!("{mark} {line}");
-        let words = match marked.strip_prefix(told) {
+        let words = match marked.strip_prefix(lead) {
             Some(rest) => vec![
-                Span::styled(told.to_owned(), style),
+                Span::styled(lead.to_owned(), style),
                 Span::raw(rest.to_owned()),
             ],
             None => vec![Span::styled(marked, style)],

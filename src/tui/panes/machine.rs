@@ -95,11 +95,11 @@ fn taken((at, sample): &(Stamp, GpuSample)) -> Stamp {
 /// How old the newest reading is, where it is not of now.
 pub(super) fn age(cx: &MachineContext<'_>, stamps: impl Iterator<Item = Stamp>) -> Option<String> {
     let age_s = cx.now.since(stamps.max()?);
-    (cx.is_told && age_s > OLD_S).then(|| format!("{age_s:.0} s old"))
+    (cx.is_live && age_s > OLD_S).then(|| format!("{age_s:.0} s old"))
 }
 
 /// One figure of a device: its name, its value, its series, the whole that a gauge shows a share of.
-struct Figure {
+struct DeviceFigure {
     name: &'static str,
     value: fn(&GpuSample) -> Option<f64>,
     series: fn(&Track) -> &Series,
@@ -107,7 +107,7 @@ struct Figure {
     text: fn(Option<f64>) -> String,
 }
 
-const POWER: Figure = Figure {
+const POWER: DeviceFigure = DeviceFigure {
     name: "power",
     value: |gpu| gpu.watts,
     series: |track| &track.watts,
@@ -115,23 +115,23 @@ const POWER: Figure = Figure {
     text: |value| text::number(value, 1, " W"),
 };
 
-const FIGURES: [Figure; 4] = [
+const FIGURES: [DeviceFigure; 4] = [
     POWER,
-    Figure {
+    DeviceFigure {
         name: "clock",
         value: |gpu| gpu.mhz,
         series: |track| &track.mhz,
         whole: |_| None,
         text: |value| text::number(value, 0, " MHz"),
     },
-    Figure {
+    DeviceFigure {
         name: "usage",
         value: |gpu| gpu.usage_percent,
         series: |track| &track.usage,
         whole: |_| Some(100.0),
         text: |value| text::number(value, 0, " %"),
     },
-    Figure {
+    DeviceFigure {
         name: "memory",
         value: |gpu| gpu.vram_used_bytes.map(|bytes| bytes as f64),
         series: |track| &track.memory,
@@ -141,7 +141,7 @@ const FIGURES: [Figure; 4] = [
 ];
 
 fn gauges(cx: &MachineContext<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'static>> {
-    let gauge = |figure: &Figure| gauge_of(cx, gpu, figure, figure.name, width);
+    let gauge = |figure: &DeviceFigure| gauge_of(cx, gpu, figure, figure.name, width);
     FIGURES.iter().map(gauge).collect()
 }
 
@@ -149,7 +149,7 @@ fn gauges(cx: &MachineContext<'_>, gpu: &GpuSample, width: usize) -> Vec<Line<'s
 fn gauge_of(
     cx: &MachineContext<'_>,
     gpu: &GpuSample,
-    figure: &Figure,
+    figure: &DeviceFigure,
     name: &str,
     width: usize,
 ) -> Line<'static> {
@@ -163,11 +163,11 @@ fn gauge_of(
     let share = value.zip(whole).map(|(value, whole)| value / whole);
     let bar = (width.saturating_sub(label + value_width) / 3).clamp(4, 24);
     let style = theme.series.first().copied().unwrap_or_default();
-    let told = (figure.text)(value);
+    let shown = (figure.text)(value);
     let mut spans = vec![
         Span::styled(format!("{name:<label$}"), theme.dim),
         Span::styled(gauge::bar(share, bar), style),
-        Span::styled(format!("{told:>value_width$}"), value_style(cx, gpu)),
+        Span::styled(format!("{shown:>value_width$}"), value_style(cx, gpu)),
     ];
     let mut room = width.saturating_sub(label + bar + value_width);
     let limit = match (figure.name, (figure.whole)(gpu)) {
@@ -240,8 +240,8 @@ fn row(cx: &MachineContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Li
 /// shares its memory the GPU is not all that computes.
 fn beside(cx: &MachineContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
     let [gpu] = gpus else { return None };
-    let told = [("chip", gpu.soc_watts), ("machine", gpu.system_watts)];
-    let parts: Vec<String> = told
+    let powers = [("chip", gpu.soc_watts), ("machine", gpu.system_watts)];
+    let parts: Vec<String> = powers
         .into_iter()
         .filter_map(|(name, watts)| Some(format!("{name} {}", text::number(Some(watts?), 1, " W"))))
         .collect();
@@ -299,16 +299,16 @@ fn energy(cx: &MachineContext<'_>, width: usize) -> Option<Line<'static>> {
 fn joules_so_far(cx: &MachineContext<'_>, cycle: &CycleState) -> Option<f64> {
     let energy = &cycle.machine.energy.as_ref()?.energy;
     if cycle.ended.is_some() {
-        let told = energy.span_s >= LEAST_SPAN_S && energy.coverage() >= LEAST_COVERAGE;
-        return told.then_some(energy.joules);
+        let is_enough = energy.span_s >= LEAST_SPAN_S && energy.coverage() >= LEAST_COVERAGE;
+        return is_enough.then_some(energy.joules);
     }
     let passed_s = cx.now.since(cycle.opened?);
     let missing_s = passed_s - energy.covered_s;
-    let told = energy.span_s >= LEAST_SPAN_S
+    let is_enough = energy.span_s >= LEAST_SPAN_S
         && (missing_s <= OLD_S || missing_s <= passed_s * (1.0 - LEAST_COVERAGE));
     energy
         .mean_watts()
-        .filter(|_| told)
+        .filter(|_| is_enough)
         .map(|watts| watts * passed_s)
 }
 
@@ -339,8 +339,8 @@ pub(super) fn troubles(
         [] => !["processes", "server"].contains(&name),
         names => names.contains(&name) || name == ELSEWHERE,
     };
-    let told: Vec<_> = sources.values().filter(|n| wanted(&n.source)).collect();
-    let wrong = told.iter().filter(|note| {
+    let notes: Vec<_> = sources.values().filter(|n| wanted(&n.source)).collect();
+    let wrong = notes.iter().filter(|note| {
         let state = note.state;
         state != SourceState::Live && state != SourceState::Absent
     });
@@ -358,7 +358,7 @@ pub(super) fn troubles(
         );
     }
     if lines.is_empty() && !measured {
-        let words = match (told.is_empty(), of) {
+        let words = match (notes.is_empty(), of) {
             (true, _) if sources.is_empty() => "not measured",
             (_, []) => "no GPU source found; run tokometer doctor for details",
             _ => "not measured",

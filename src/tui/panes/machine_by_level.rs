@@ -11,7 +11,7 @@ use crate::metrics::level::machine::{MachineFigures, scope_words};
 use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
-use crate::tui::panes::results::{Point, by_cycle, chart};
+use crate::tui::panes::results::{ChartPoint, by_cycle, chart};
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::table::Column;
@@ -39,34 +39,34 @@ const ROOMY: u16 = 24;
 const WHOLE: f64 = 0.995;
 
 /// A figure of a cycle, in a chart.
-struct Chart {
+struct MachineChart {
     title: &'static str,
     value: fn(&CycleState) -> Option<f64>,
     text: fn(Option<f64>) -> String,
 }
 
-const CHARTS: [Chart; 5] = [
-    Chart {
+const CHARTS: [MachineChart; 5] = [
+    MachineChart {
         title: "watts",
         value: |cycle| MachineFigures::of(&[cycle]).watts_mean,
         text: |value| text::number(value, 0, ""),
     },
-    Chart {
+    MachineChart {
         title: "MHz",
         value: |cycle| MachineFigures::of(&[cycle]).mhz_mean,
         text: |value| text::number(value, 0, ""),
     },
-    Chart {
+    MachineChart {
         title: "RSS",
         value: |cycle| cycle.machine.together.rss_bytes.value(),
         text: |value| text::bytes(value.map(crate::text::numbers::floor_u64)).replace(' ', ""),
     },
-    Chart {
+    MachineChart {
         title: "threads",
         value: |cycle| cycle.machine.together.threads.value(),
         text: |value| text::number(value, 0, ""),
     },
-    Chart {
+    MachineChart {
         title: "descriptors",
         value: |cycle| cycle.machine.together.descriptors.value(),
         text: |value| text::number(value, 0, ""),
@@ -123,12 +123,12 @@ fn aside(cx: &PaneContext<'_>) -> String {
         .and_then(|info| info.plan.energy.price.as_ref());
     let cost = price.zip(all.gross_j_per_token).map(|(price, joules)| {
         let million = price.of_million_tokens(joules);
-        let told = format!(
+        let cost = format!(
             "{} {} per million tokens",
             text::safe(&price.currency),
             text::number(Some(million), 2, "")
         );
-        told.trim_start().to_owned()
+        cost.trim_start().to_owned()
     });
     let parts: Vec<String> = [covered, cost].into_iter().flatten().collect();
     [power]
@@ -141,19 +141,19 @@ fn aside(cx: &PaneContext<'_>) -> String {
 fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
     let figures = MachineFigures::of(&[cycle]);
     // Energy per token of a cycle that runs would lack the tokens still to be counted.
-    let told = |value: Option<f64>| value.filter(|_| cycle.ended.is_some());
-    let at_least = |told: String| format!("≥{}", told.replace(' ', ""));
+    let once_ended = |value: Option<f64>| value.filter(|_| cycle.ended.is_some());
+    let at_least = |value: String| format!("≥{}", value.replace(' ', ""));
     // What was not measured is not in the energy.
     let has_gap =
         cycle.ended.is_some() && figures.coverage.is_some_and(|share| share < LEAST_COVERAGE);
     let wh = text::number(figures.wh, 3, "");
     let wh = if has_gap { at_least(wh) } else { wh };
     // A process that does not tell a figure is left out of it.
-    let least = |name: &str, told: String| {
+    let least = |name: &str, value: String| {
         if figures.partial.iter().any(|of| of == name) {
-            at_least(told)
+            at_least(value)
         } else {
-            told
+            value
         }
     };
     let cells = [
@@ -161,8 +161,8 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
         text::number(figures.watts_mean, 1, ""),
         text::number(figures.watts_max, 1, ""),
         text::number(figures.mhz_mean, 0, ""),
-        text::number(told(figures.gross_j_per_token), 3, ""),
-        text::number(told(figures.net_j_per_token), 3, ""),
+        text::number(once_ended(figures.gross_j_per_token), 3, ""),
+        text::number(once_ended(figures.net_j_per_token), 3, ""),
         wh,
         least("rss_max_bytes", text::bytes(figures.rss_max_bytes)),
         least("threads_max", text::count(figures.threads_max)),
@@ -181,7 +181,7 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
         return;
     }
     let cycles = &cx.run.cycles;
-    let known: Vec<&Chart> = CHARTS
+    let known: Vec<&MachineChart> = CHARTS
         .iter()
         .filter(|chart| cycles.iter().any(|cycle| (chart.value)(cycle).is_some()))
         .collect();
@@ -198,7 +198,7 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let height = area.height / lines;
     let each = area.width / crate::text::numbers::u16_of(of_a_line);
     let styles = cx.theme.series.iter().cycle();
-    for ((number, told), style) in known.iter().enumerate().zip(styles) {
+    for ((number, kind), style) in known.iter().enumerate().zip(styles) {
         let line = crate::text::numbers::u16_of(number / of_a_line);
         if line >= lines {
             return;
@@ -212,11 +212,11 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
             height,
         };
         let points = cycles.iter().map(|cycle| {
-            let value = (told.value)(cycle);
-            Point {
+            let value = (kind.value)(cycle);
+            ChartPoint {
                 users: cycle.users,
                 value,
-                text: (told.text)(value),
+                text: (kind.text)(value),
                 style: *style,
             }
         });
@@ -224,7 +224,7 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
             buf,
             at.intersection(area),
             cx,
-            told.title,
+            kind.title,
             None,
             points.collect(),
         );

@@ -33,5 +33,5 @@ pub mod results;
 pub mod runs;
 pub mod searching;
 pub mod too_small;
-pub mod ttfb;
+pub mod ttft;
 pub mod verdict;

@@ -15,12 +15,12 @@ use crate::tui::panes::requests_view::known_first;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::table::{Column, TableView};
 use crate::tui::widgets::text;
 
 /// What the processes are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::EnumIter, strum::Display)]
-pub enum Sort {
+pub enum ProcessSort {
     /// Servers first, children behind their parents.
     #[default]
     #[strum(serialize = "tree")]
@@ -52,16 +52,16 @@ pub enum Sort {
 }
 
 /// The order of the table.
-pub type Sorting = table::Sorting<Sort>;
+pub type ProcessSorting = table::Sorting<ProcessSort>;
 
-impl Sorting {
+impl ProcessSorting {
     /// The column after this one, round again at the end; figures begin with the largest.
     #[must_use]
     pub fn next(self) -> Self {
         let by = self.next_column();
         Self {
             by,
-            descending: !matches!(by, Sort::Tree | Sort::Pid | Sort::Name),
+            descending: !matches!(by, ProcessSort::Tree | ProcessSort::Pid | ProcessSort::Name),
         }
     }
 }
@@ -82,7 +82,7 @@ const COLUMNS: [Column; 11] = [
 ];
 
 /// Draws the pane.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: Sorting) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: ProcessSorting) {
     let processes = cx
         .machine
         .processes
@@ -98,7 +98,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: 
         };
         let list = sorted(processes, sort);
         let columns = columns(cx);
-        let view = View {
+        let view = TableView {
             columns: &columns,
             len: list.len(),
             selected: None,
@@ -113,10 +113,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: 
     });
 }
 
-fn title(cx: &MachineContext<'_>, sort: Sorting) -> Title {
+fn title(cx: &MachineContext<'_>, sort: ProcessSorting) -> Title {
     let arrow = if sort.descending { "▼" } else { "▲" };
     let order = match sort.by {
-        Sort::Tree => None,
+        ProcessSort::Tree => None,
         by => Some(format!("by {by} {arrow}")),
     };
     let age = machine::age(cx, cx.machine.processes.iter().map(|(at, _)| *at));
@@ -156,18 +156,18 @@ fn columns(cx: &MachineContext<'_>) -> [Column; 11] {
     columns
 }
 
-fn sorted(processes: &[ProcessSample], sort: Sorting) -> Vec<&ProcessSample> {
+fn sorted(processes: &[ProcessSample], sort: ProcessSorting) -> Vec<&ProcessSample> {
     let mut list: Vec<&ProcessSample> = processes.iter().collect();
     let key = |p: &ProcessSample| -> Option<f64> {
         match sort.by {
-            Sort::Tree | Sort::Name => None,
-            Sort::Pid => Some(f64::from(p.pid)),
-            Sort::Threads => p.threads.map(f64::from),
-            Sort::Descriptors => p.descriptors.map(f64::from),
-            Sort::Rss => p.rss_bytes.map(|bytes| bytes as f64),
-            Sort::Vsz => p.vsz_bytes.map(|bytes| bytes as f64),
-            Sort::Cpu => p.cpu_percent,
-            Sort::Age => p.age_s,
+            ProcessSort::Tree | ProcessSort::Name => None,
+            ProcessSort::Pid => Some(f64::from(p.pid)),
+            ProcessSort::Threads => p.threads.map(f64::from),
+            ProcessSort::Descriptors => p.descriptors.map(f64::from),
+            ProcessSort::Rss => p.rss_bytes.map(|bytes| bytes as f64),
+            ProcessSort::Vsz => p.vsz_bytes.map(|bytes| bytes as f64),
+            ProcessSort::Cpu => p.cpu_percent,
+            ProcessSort::Age => p.age_s,
         }
     };
     let turned = |order: Ordering| {
@@ -178,9 +178,9 @@ fn sorted(processes: &[ProcessSample], sort: Sorting) -> Vec<&ProcessSample> {
         }
     };
     match sort.by {
-        Sort::Tree if sort.descending => list.reverse(),
-        Sort::Tree => {}
-        Sort::Name => list.sort_by(|a, b| turned(a.name.cmp(&b.name))),
+        ProcessSort::Tree if sort.descending => list.reverse(),
+        ProcessSort::Tree => {}
+        ProcessSort::Name => list.sort_by(|a, b| turned(a.name.cmp(&b.name))),
         _ => list.sort_by(|a, b| known_first(key(a), key(b), sort.descending)),
     }
     list
@@ -241,22 +241,22 @@ mod tests {
             process(3, "c", Some(9)),
         ];
         let pids = |sort| -> Vec<u32> { sorted(&table, sort).iter().map(|p| p.pid).collect() };
-        let mut sort = Sorting::default();
+        let mut sort = ProcessSorting::default();
         assert_eq!(pids(sort), [1, 2, 3]);
         let mut seen = Vec::new();
-        for _ in Sort::iter() {
+        for _ in ProcessSort::iter() {
             sort = sort.next();
             seen.push(sort.by);
             match sort.by {
-                Sort::Name => assert_eq!(pids(sort), [2, 1, 3]),
-                Sort::Rss => {
+                ProcessSort::Name => assert_eq!(pids(sort), [2, 1, 3]),
+                ProcessSort::Rss => {
                     assert_eq!(pids(sort), [3, 1, 2], "unknown stands last");
                     assert_eq!(pids(sort.reversed()), [1, 3, 2], "also the other way");
                 }
                 _ => {}
             }
         }
-        assert_eq!(sort, Sorting::default());
-        assert_eq!(seen.len(), Sort::iter().count());
+        assert_eq!(sort, ProcessSorting::default());
+        assert_eq!(seen.len(), ProcessSort::iter().count());
     }
 }

@@ -13,7 +13,7 @@ use crate::tui::app::App;
 use crate::tui::panes::popup::wrapped;
 use crate::tui::panes::{machine, processes};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::table::{Column, View, first_row, table};
+use crate::tui::widgets::table::{Column, TableView, first_row, table};
 use crate::tui::widgets::text;
 
 /// Columns of the table of models, those that give way first with the largest rank.
@@ -105,7 +105,7 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let advice = advice.unwrap_or_default();
     let lines = Constraint::Length(crate::text::numbers::u16_of(advice.len()));
     let [list, below] = inner.layout(&Layout::vertical([Constraint::Fill(1), lines]));
-    let view = View {
+    let view = TableView {
         columns: &COLUMNS,
         len: found.models.len(),
         selected: Some(app.model_index()),

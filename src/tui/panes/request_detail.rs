@@ -11,7 +11,7 @@ use crate::metrics::metric;
 use crate::metrics::metric::{Outlet, Unit};
 use crate::tui::PaneContext;
 use crate::tui::panes::request_rows;
-use crate::tui::panes::request_rows::Entry;
+use crate::tui::panes::request_rows::RequestRow;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
@@ -30,8 +30,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let lines = match entry {
             None => vec![Line::styled("no request chosen", cx.theme.dim)],
-            Some(Entry::Ended(record)) => ended(cx, record, usize::from(inner.width)),
-            Some(Entry::Live(_)) => entry.map(|e| live(cx, &e)).unwrap_or_default(),
+            Some(RequestRow::Ended(record)) => ended(cx, record, usize::from(inner.width)),
+            Some(RequestRow::Live(_)) => entry.map(|e| live(cx, &e)).unwrap_or_default(),
         };
         let scroll = cx
             .scroll
@@ -41,7 +41,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     });
 }
 
-fn find<'a>(cx: &PaneContext<'a>) -> Option<Entry<'a>> {
+fn find<'a>(cx: &PaneContext<'a>) -> Option<RequestRow<'a>> {
     let id = cx.request?;
     let shown = cx.shown_cycle().into_iter();
     let all = shown.chain(cx.run.cycles.iter().rev());
@@ -49,7 +49,7 @@ fn find<'a>(cx: &PaneContext<'a>) -> Option<Entry<'a>> {
         .find(|entry| entry.id() == id)
 }
 
-fn live(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Line<'static>> {
+fn live(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> Vec<Line<'static>> {
     let state = Span::styled(entry.state(), entry.style(cx.theme));
     let mut lines = vec![Line::from(state), Line::default()];
     let mut row = |label: &str, value: String| {
@@ -77,7 +77,7 @@ const FIGURE: usize = 12;
 
 fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line<'static>> {
     let theme = cx.theme;
-    let entry = Entry::Ended(record);
+    let entry = RequestRow::Ended(record);
     let mut lines: Vec<Line<'static>> = match &record.outcome {
         Outcome::Done { reason } => {
             let reason = reason.as_deref().map(|r| format!(" · {}", text::safe(r)));
@@ -103,7 +103,7 @@ fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line
     lines
 }
 
-struct Part {
+struct PhaseShare {
     name: &'static str,
     glyph: &'static str,
     style: Style,
@@ -111,7 +111,7 @@ struct Part {
 }
 
 /// What the request went through, in order, with seconds.
-fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Part> {
+fn phases(theme: &Theme, record: &RequestRecord) -> Vec<PhaseShare> {
     let between = |from: Option<Stamp>, to: Option<Stamp>| match (from, to) {
         (Some(from), Some(to)) => to.since(from),
         _ => 0.0,
@@ -138,7 +138,7 @@ fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Part> {
     ];
     let known = all.into_iter().filter(|(.., seconds)| *seconds > 0.0);
     known
-        .map(|(name, glyph, style, seconds)| Part {
+        .map(|(name, glyph, style, seconds)| PhaseShare {
             name,
             glyph,
             style,
@@ -148,7 +148,7 @@ fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Part> {
 }
 
 /// The phases as parts of one bar, each at least one cell, and their legend.
-fn phase_bar(theme: &Theme, phases: &[Part], width: usize) -> Vec<Line<'static>> {
+fn phase_bar(theme: &Theme, phases: &[PhaseShare], width: usize) -> Vec<Line<'static>> {
     let whole: f64 = phases.iter().map(|p| p.seconds).sum();
     let spare = width.saturating_sub(phases.len());
     let mut bar = Line::default();
@@ -187,7 +187,7 @@ fn side_by_side(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
         .zip(record.last_token)
         .map(|(first, last)| last.since(first));
     let none = || text::UNKNOWN.to_owned();
-    let told = record.server.output_tokens;
+    let counted = record.server.output_tokens;
     let chunks = text::count(Some(u64::from(record.chunks)));
     let rows = [
         ("", "client".to_owned(), "server".to_owned()),
@@ -196,7 +196,7 @@ fn side_by_side(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
             speed(record.speed_tok_s()),
             speed(server.speed_tok_s()),
         ),
-        ("output tokens", format!("~{chunks}"), text::count(told)),
+        ("output tokens", format!("~{chunks}"), text::count(counted)),
         ("prompt tokens", none(), text::count(server.prompt_tokens)),
         ("loading", none(), text::seconds(server.load_s)),
         (
@@ -252,12 +252,12 @@ fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
             .into_iter()
             .map(|(metric, shown)| {
                 let value = metric.request.and_then(|of| of(record));
-                let told = match metric.unit {
+                let counted = match metric.unit {
                     Unit::Seconds => text::seconds(value),
                     Unit::Share => text::number(value.map(|share| share * 100.0), 0, " %"),
                     _ => text::count(value.map(crate::text::numbers::floor_u64)),
                 };
-                (shown.place, shown.head, told)
+                (shown.place, shown.head, counted)
             }),
     );
     rows.sort_by_key(|(place, ..)| *place);

@@ -8,7 +8,7 @@ use crate::tui::theme::Theme;
 
 /// One request, in flight or ended.
 #[derive(Debug, Clone, Copy)]
-pub enum Entry<'a> {
+pub enum RequestRow<'a> {
     /// In flight.
     Live(&'a Live),
     /// Ended.
@@ -16,9 +16,9 @@ pub enum Entry<'a> {
 }
 
 /// Every request of the cycle, in the order of the list.
-pub fn entries(cycle: &CycleState) -> impl Iterator<Item = Entry<'_>> {
-    let live = cycle.in_flight.values().map(Entry::Live);
-    live.chain(cycle.requests.iter().rev().map(Entry::Ended))
+pub fn entries(cycle: &CycleState) -> impl Iterator<Item = RequestRow<'_>> {
+    let live = cycle.in_flight.values().map(RequestRow::Live);
+    live.chain(cycle.requests.iter().rev().map(RequestRow::Ended))
 }
 
 /// How many there are.
@@ -27,10 +27,10 @@ pub fn len(cycle: &CycleState) -> usize {
 }
 
 /// The one at `row` of the list.
-pub fn nth(cycle: &CycleState, row: usize) -> Option<Entry<'_>> {
+pub fn nth(cycle: &CycleState, row: usize) -> Option<RequestRow<'_>> {
     match row.checked_sub(cycle.in_flight.len()) {
-        None => cycle.in_flight.values().nth(row).map(Entry::Live),
-        Some(row) => cycle.requests.iter().rev().nth(row).map(Entry::Ended),
+        None => cycle.in_flight.values().nth(row).map(RequestRow::Live),
+        Some(row) => cycle.requests.iter().rev().nth(row).map(RequestRow::Ended),
     }
 }
 
@@ -39,7 +39,7 @@ pub fn row_of(cycle: &CycleState, id: u64) -> Option<usize> {
     entries(cycle).position(|entry| entry.id() == id)
 }
 
-impl<'a> Entry<'a> {
+impl<'a> RequestRow<'a> {
     /// Its id.
     pub fn id(&self) -> u64 {
         match self {
@@ -80,7 +80,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// [`Entry::tokens`] as text; marked `~` where only chunks could be counted.
+    /// [`RequestRow::tokens`] as text; marked `~` where only chunks could be counted.
     pub fn tokens_text(&self) -> String {
         let counted = self
             .record()

@@ -11,19 +11,19 @@ use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::Judged;
 use crate::tui::panes::request_rows;
-use crate::tui::panes::request_rows::Entry;
+use crate::tui::panes::request_rows::RequestRow;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::gauge;
 use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::table::{Column, TableView};
 use crate::tui::widgets::text;
 
 const COLUMNS: [Column; 7] = [
     Column::number("id", 5, 0),
     Column::number("tokens", 6, 2),
     Column::number("tok/s", 6, 0),
-    Column::number("TTFB", 7, 1),
+    Column::number("TTFT", 7, 1),
     Column::number("waiting", 7, 4),
     Column::number("duration", 8, 3),
     Column::words("state", 19, 0).growing(),
@@ -34,7 +34,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let cycle = cx.shown_cycle();
     frame::pane(frame, area, cx, &title(cycle), |buf, inner| {
         let len = cycle.map_or(0, request_rows::len);
-        let view = View {
+        let view = TableView {
             columns: &COLUMNS,
             len,
             selected: cycle.and_then(|cycle| request_rows::row_of(cycle, cx.request?)),
@@ -77,7 +77,7 @@ pub fn order(cycle: &CycleState) -> Vec<u64> {
         .collect()
 }
 
-fn cells(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
+fn cells(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> Vec<Span<'static>> {
     let theme = cx.theme;
     let now = cx.now;
     let speed = entry.speed_tok_s(now);
@@ -105,7 +105,7 @@ fn cells(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
 
 /// The state of a request with a small bar of its progress, where that is known;
 /// that of a failed one with the kind of its failure, without a bar.
-pub(super) fn state(cx: &PaneContext<'_>, entry: &Entry<'_>) -> String {
+pub(super) fn state(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> String {
     if entry.phase() == Some(Phase::Failed) {
         return entry.state();
     }

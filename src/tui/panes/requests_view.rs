@@ -11,17 +11,17 @@ use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::Judged;
 use crate::tui::panes::request_rows;
-use crate::tui::panes::request_rows::Entry;
+use crate::tui::panes::request_rows::RequestRow;
 use crate::tui::panes::requests;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::table::{Column, TableView};
 use crate::tui::widgets::text;
 
 /// What the requests are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::EnumIter, strum::Display)]
 #[strum(serialize_all = "lowercase")]
-pub enum Sort {
+pub enum RequestSort {
     /// In flight first, then the ended ones, newest first; as in the live list.
     #[default]
     Recent,
@@ -34,7 +34,7 @@ pub enum Sort {
     /// The client's speed.
     Speed,
     /// The wait for the first token.
-    #[strum(serialize = "TTFB")]
+    #[strum(serialize = "TTFT")]
     Wait,
     /// The wait in the server's queue.
     Queue,
@@ -45,9 +45,9 @@ pub enum Sort {
 }
 
 /// The order of the table.
-pub type Sorting = table::Sorting<Sort>;
+pub type RequestSorting = table::Sorting<RequestSort>;
 
-impl Sorting {
+impl RequestSorting {
     /// The same direction by the column after this one, round again at the end.
     #[must_use]
     pub fn next(self) -> Self {
@@ -67,7 +67,7 @@ const COLUMNS: [Column; 14] = [
     Column::number("chunks", 6, 6),
     Column::number("tok/s", 6, 0),
     Column::number("server", 6, 5),
-    Column::number("TTFB", 7, 1),
+    Column::number("TTFT", 7, 1),
     Column::number("answer", 7, 7),
     Column::number("queue", 7, 5),
     Column::number("duration", 8, 3),
@@ -76,17 +76,17 @@ const COLUMNS: [Column; 14] = [
 ];
 
 /// Draws the view.
-pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: Sorting) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: RequestSorting) {
     let cycle = cx.shown_cycle();
     let mut title = requests::title(cycle);
     let arrow = if sort.descending { "▼" } else { "▲" };
     title.main = match sort.by {
-        Sort::Recent => title.main,
+        RequestSort::Recent => title.main,
         by => format!("{} · by {by} {arrow}", title.main),
     };
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let list = cycle.map_or_else(Vec::new, |cycle| sorted(cycle, sort, cx.now));
-        let view = View {
+        let view = TableView {
             columns: &COLUMNS,
             len: list.len(),
             selected: cx
@@ -105,23 +105,26 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: Sor
 }
 
 /// The ids in the order of the rows, for moving the selection.
-pub fn order(cycle: &CycleState, sort: Sorting, now: Stamp) -> Vec<u64> {
-    sorted(cycle, sort, now).iter().map(Entry::id).collect()
+pub fn order(cycle: &CycleState, sort: RequestSorting, now: Stamp) -> Vec<u64> {
+    sorted(cycle, sort, now)
+        .iter()
+        .map(RequestRow::id)
+        .collect()
 }
 
-fn sorted(cycle: &CycleState, sort: Sorting, now: Stamp) -> Vec<Entry<'_>> {
-    let mut list: Vec<Entry<'_>> = request_rows::entries(cycle).collect();
-    let key = |entry: &Entry<'_>| -> Option<f64> {
+fn sorted(cycle: &CycleState, sort: RequestSorting, now: Stamp) -> Vec<RequestRow<'_>> {
+    let mut list: Vec<RequestRow<'_>> = request_rows::entries(cycle).collect();
+    let key = |entry: &RequestRow<'_>| -> Option<f64> {
         match sort.by {
-            Sort::Recent => None,
-            Sort::Id => Some(entry.id() as f64),
-            Sort::User => Some(f64::from(entry.user())),
-            Sort::Tokens => Some(entry.tokens() as f64),
-            Sort::Speed => entry.speed_tok_s(now),
-            Sort::Wait => entry.wait_s(),
-            Sort::Queue => entry.record().and_then(RequestRecord::queue_wait_s),
-            Sort::Duration => Some(entry.duration_s(now)),
-            Sort::State => Some(match entry.phase() {
+            RequestSort::Recent => None,
+            RequestSort::Id => Some(entry.id() as f64),
+            RequestSort::User => Some(f64::from(entry.user())),
+            RequestSort::Tokens => Some(entry.tokens() as f64),
+            RequestSort::Speed => entry.speed_tok_s(now),
+            RequestSort::Wait => entry.wait_s(),
+            RequestSort::Queue => entry.record().and_then(RequestRecord::queue_wait_s),
+            RequestSort::Duration => Some(entry.duration_s(now)),
+            RequestSort::State => Some(match entry.phase() {
                 Some(Phase::Failed) => 0.0,
                 Some(Phase::Queued) => 1.0,
                 Some(Phase::Thinking) => 2.0,
@@ -132,8 +135,8 @@ fn sorted(cycle: &CycleState, sort: Sorting, now: Stamp) -> Vec<Entry<'_>> {
         }
     };
     match sort.by {
-        Sort::Recent if sort.descending => list.reverse(),
-        Sort::Recent => {}
+        RequestSort::Recent if sort.descending => list.reverse(),
+        RequestSort::Recent => {}
         _ => list.sort_by(|a, b| known_first(key(a), key(b), sort.descending)),
     }
     list
@@ -147,7 +150,7 @@ pub(super) fn known_first(a: Option<f64>, b: Option<f64>, descending: bool) -> O
     }
 }
 
-fn cells(cx: &PaneContext<'_>, entry: &Entry<'_>) -> Vec<Span<'static>> {
+fn cells(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> Vec<Span<'static>> {
     let theme = cx.theme;
     let record = entry.record();
     let server = record.map(|r| r.server);
@@ -186,11 +189,11 @@ mod tests {
 
     #[test]
     fn every_column_comes_round() {
-        let mut sort = Sorting::default();
-        for _ in Sort::iter() {
+        let mut sort = RequestSorting::default();
+        for _ in RequestSort::iter() {
             sort = sort.next();
         }
-        assert_eq!(sort, Sorting::default());
+        assert_eq!(sort, RequestSorting::default());
     }
 
     #[test]

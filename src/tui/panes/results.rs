@@ -23,7 +23,7 @@ use crate::tui::widgets::columns;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::table::{Column, TableView};
 use crate::tui::widgets::text;
 
 /// The sentences of the findings that tell the best total and the best speed.
@@ -41,7 +41,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
         }
         let rows = crate::text::numbers::u16_of(cx.run.cycles.len() + 1);
         let below = inner.height.saturating_sub(rows);
-        let found = told(cx, usize::from(inner.width), below);
+        let found = conclusions(cx, usize::from(inner.width), below);
         let words = crate::text::numbers::u16_of(found.len()).min(inner.height.saturating_sub(3));
         let room = inner.height.saturating_sub(words);
         let beside = room.saturating_sub(CHARTS.0 + 1).max(4);
@@ -82,7 +82,7 @@ pub(super) fn by_cycle(
     cells: impl Fn(&CycleState) -> Vec<Span<'static>>,
 ) {
     let cycles = &cx.run.cycles;
-    let view = View {
+    let view = TableView {
         columns,
         len: cycles.len(),
         selected: cx.cycle.filter(|index| *index < cycles.len()),
@@ -167,7 +167,7 @@ fn within(cx: &PaneContext<'_>, attainment: Option<f64>) -> Span<'static> {
 }
 
 /// A column of a chart.
-pub(super) struct Point {
+pub(super) struct ChartPoint {
     pub(super) users: u32,
     pub(super) value: Option<f64>,
     pub(super) text: String,
@@ -177,7 +177,7 @@ pub(super) struct Point {
 fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
         let value = figures::speed(cx.run, cycle, cx.now);
-        Point {
+        ChartPoint {
             users: cycle.users,
             value,
             text: text::tok_s(value),
@@ -192,7 +192,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
         let value = cycle.mean_wait_s();
-        Point {
+        ChartPoint {
             users: cycle.users,
             value,
             text: crate::text::numbers::bare_seconds(value),
@@ -211,7 +211,7 @@ pub(super) fn chart(
     cx: &PaneContext<'_>,
     title: &str,
     limit: Option<f64>,
-    points: Vec<Point>,
+    points: Vec<ChartPoint>,
 ) {
     let [head, values, bars, labels] = Layout::vertical([
         Constraint::Length(1),
@@ -272,7 +272,7 @@ pub(super) fn chart(
 }
 
 /// At most `most` of the points, evenly, the first and the last among them.
-fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
+fn thinned(points: Vec<ChartPoint>, most: usize) -> Vec<ChartPoint> {
     let len = points.len();
     if len <= most {
         return points;
@@ -304,7 +304,7 @@ fn physical_limit(cx: &PaneContext<'_>) -> Option<Line<'static>> {
 
 /// The verdict with its evidence, as far as there is room for it in `below` lines with the charts, and what was
 /// found.
-fn told(cx: &PaneContext<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
+fn conclusions(cx: &PaneContext<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
     let verdict = cx.verdict;
     let levels = levels(&cx.run.cycles, &cx.limits);
     let found = Findings::of(&levels);
@@ -349,7 +349,7 @@ fn evidence(
 ) -> Vec<Vec<Line<'static>>> {
     let verdict = cx.verdict;
     let levels = [verdict.headline(), verdict.beyond()];
-    let mut told: Vec<(String, Style)> = levels
+    let mut items: Vec<(String, Style)> = levels
         .into_iter()
         .flatten()
         .map(|level| (level.evidence.clone(), cx.theme.dim))
@@ -363,12 +363,12 @@ fn evidence(
         );
         Some((text, cx.theme.warn))
     });
-    told.extend(repeats);
+    items.extend(repeats);
     if !cx.run.is_running() {
         let reasons = sentences(&why(cx.run, summaries, verdict)).into_iter();
-        told.extend(reasons.map(|text| (text, Style::new())));
+        items.extend(reasons.map(|text| (text, Style::new())));
     }
-    let lines = told.into_iter();
+    let lines = items.into_iter();
     lines
         .map(|(text, style)| sentence(&text, style, width))
         .collect()

@@ -19,7 +19,7 @@ use crate::tui::theme::Theme;
 use crate::tui::widgets::frame;
 use crate::tui::widgets::frame::Title;
 use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, View};
+use crate::tui::widgets::table::{Column, TableView};
 use crate::tui::widgets::text;
 
 const COLUMNS: [Column; 10] = [
@@ -107,7 +107,7 @@ fn list(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, runs: &Runs, recordi
             column.width = *width;
         }
     }
-    let view = View {
+    let view = TableView {
         columns: &columns,
         len: runs.len(),
         selected: runs.row(),
@@ -150,7 +150,7 @@ fn cells(
     is_recorded: bool,
 ) -> Vec<Span<'static>> {
     let server = entry.server.as_deref().unwrap_or(text::UNKNOWN);
-    let (people, style) = people(theme, entry);
+    let (capacity, style) = capacity(theme, entry);
     let mean = entry.by_mean.as_ref().filter(|_| entry.requests > 0);
     let mean = mean.map(|mean| carried(mean.both_users));
     let (notes, warned) = notes(theme, entry, is_recorded);
@@ -158,7 +158,7 @@ fn cells(
         mark,
         Span::styled(when(entry.started_at), theme.text),
         Span::styled(entry.model.clone(), theme.text),
-        Span::styled(people, style),
+        Span::styled(capacity, style),
         Span::styled(mean.unwrap_or_else(|| text::UNKNOWN.to_owned()), theme.text),
         Span::styled(levels(entry), theme.text),
         Span::styled(text::tok_s(entry.speed_tok_s), theme.text),
@@ -198,7 +198,7 @@ fn when(at: Option<DateTime<Utc>>) -> String {
 }
 
 /// How many people the server carries, by the share of good requests, and how sure that is.
-fn people(theme: &Theme, entry: &Entry) -> (String, Style) {
+fn capacity(theme: &Theme, entry: &Entry) -> (String, Style) {
     let Some(by_share) = entry.by_share.as_ref().filter(|_| entry.requests > 0) else {
         return (text::UNKNOWN.to_owned(), theme.dim);
     };
@@ -254,10 +254,10 @@ pub fn render_selected(frame: &mut Frame<'_>, area: Rect, app: &App) {
                 0 => String::new(),
                 failed => format!(", {failed} failed"),
             };
-            let (people, _) = people(theme, entry);
+            let (capacity, _) = capacity(theme, entry);
             let server = entry.server.as_deref().unwrap_or("unknown server");
             format!(
-                "{} · users {people} · {} requests{failed} · {server}",
+                "{} · users {capacity} · {} requests{failed} · {server}",
                 entry.id, entry.requests
             )
         }

@@ -27,7 +27,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
 
 /// What the line tells beside how many people, how sure, and how many by the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tell {
+enum VerdictPart {
     /// Words around the figures.
     Words,
     /// How many more requests would make it sure.
@@ -43,30 +43,51 @@ enum Tell {
 }
 
 /// From everything to the least.
-const FORMS: [&[Tell]; 11] = [
+const FORMS: [&[VerdictPart]; 11] = [
     &[
-        Tell::Words,
-        Tell::More,
-        Tell::Ends,
-        Tell::Each,
-        Tell::Failed,
-        Tell::Now,
+        VerdictPart::Words,
+        VerdictPart::More,
+        VerdictPart::Ends,
+        VerdictPart::Each,
+        VerdictPart::Failed,
+        VerdictPart::Now,
     ],
     &[
-        Tell::Words,
-        Tell::More,
-        Tell::Ends,
-        Tell::Each,
-        Tell::Failed,
+        VerdictPart::Words,
+        VerdictPart::More,
+        VerdictPart::Ends,
+        VerdictPart::Each,
+        VerdictPart::Failed,
     ],
-    &[Tell::Words, Tell::More, Tell::Each, Tell::Failed],
-    &[Tell::Words, Tell::More, Tell::Each],
-    &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed, Tell::Now],
-    &[Tell::Words, Tell::More, Tell::Ends, Tell::Failed],
-    &[Tell::Words, Tell::More, Tell::Failed, Tell::Now],
-    &[Tell::Words, Tell::More, Tell::Failed],
-    &[Tell::Words, Tell::More],
-    &[Tell::Words],
+    &[
+        VerdictPart::Words,
+        VerdictPart::More,
+        VerdictPart::Each,
+        VerdictPart::Failed,
+    ],
+    &[VerdictPart::Words, VerdictPart::More, VerdictPart::Each],
+    &[
+        VerdictPart::Words,
+        VerdictPart::More,
+        VerdictPart::Ends,
+        VerdictPart::Failed,
+        VerdictPart::Now,
+    ],
+    &[
+        VerdictPart::Words,
+        VerdictPart::More,
+        VerdictPart::Ends,
+        VerdictPart::Failed,
+    ],
+    &[
+        VerdictPart::Words,
+        VerdictPart::More,
+        VerdictPart::Failed,
+        VerdictPart::Now,
+    ],
+    &[VerdictPart::Words, VerdictPart::More, VerdictPart::Failed],
+    &[VerdictPart::Words, VerdictPart::More],
+    &[VerdictPart::Words],
     &[],
 ];
 
@@ -78,9 +99,14 @@ pub fn line(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Line<'stat
     fitting.unwrap_or_else(|| formed(cx, verdict, failed, &[]))
 }
 
-fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell]) -> Line<'static> {
+fn formed(
+    cx: &PaneContext<'_>,
+    verdict: &Verdict,
+    failed: usize,
+    form: &[VerdictPart],
+) -> Line<'static> {
     let theme = cx.theme;
-    let words = form.contains(&Tell::Words);
+    let words = form.contains(&VerdictPart::Words);
     let start = match (words, cx.run.is_running()) {
         (false, _) => " ",
         (true, true) => " so far: ",
@@ -99,22 +125,22 @@ fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell])
     } else if is_unknown && words {
         spans.push(Span::styled("no request could be judged", theme.dim));
     } else {
-        spans.push(people(theme, verdict, by_share, words));
+        spans.push(capacity(theme, verdict, by_share, words));
     }
     spans.extend(sureness(theme, verdict, form));
     if !verdict.levels.is_empty() && !is_unknown {
         let mean = if words { ", by mean " } else { " · mean " };
         spans.push(Span::raw(mean));
-        spans.push(people(theme, verdict, verdict.by_mean.both_users, false));
+        spans.push(capacity(theme, verdict, verdict.by_mean.both_users, false));
     }
-    if form.contains(&Tell::Each) && !verdict.levels.is_empty() {
+    if form.contains(&VerdictPart::Each) && !verdict.levels.is_empty() {
         spans.extend(each(cx, verdict));
     }
-    if form.contains(&Tell::Failed) && failed > 0 {
+    if form.contains(&VerdictPart::Failed) && failed > 0 {
         spans.push(Span::styled(format!(" · ✘ {failed} failed"), theme.bad));
     }
     let current = cx.run.current().filter(|c| figures::is_running(cx.run, c));
-    if let Some(cycle) = current.filter(|_| form.contains(&Tell::Now)) {
+    if let Some(cycle) = current.filter(|_| form.contains(&VerdictPart::Now)) {
         let words = format!(" · measuring {}", cycle.users);
         spans.push(Span::styled(words, theme.dim));
     }
@@ -122,7 +148,7 @@ fn formed(cx: &PaneContext<'_>, verdict: &Verdict, failed: usize, form: &[Tell])
 }
 
 /// How many people: `4 people`, `4+` where every level that ran carries, `fewer than 4`, `nobody`.
-fn people(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> Span<'static> {
+fn capacity(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> Span<'static> {
     let noun = |users: u32| match (words, users) {
         (false, _) => "",
         (true, 1) => " user",
@@ -148,7 +174,7 @@ fn people(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> 
 }
 
 /// In brackets how sure that is, what would make it so, and where it ends.
-fn sureness(theme: &Theme, verdict: &Verdict, form: &[Tell]) -> Vec<Span<'static>> {
+fn sureness(theme: &Theme, verdict: &Verdict, form: &[VerdictPart]) -> Vec<Span<'static>> {
     let Some(level) = verdict.headline() else {
         return Vec::new();
     };
@@ -161,12 +187,12 @@ fn sureness(theme: &Theme, verdict: &Verdict, form: &[Tell]) -> Vec<Span<'static
     ];
     let open = matches!(state, State::Likely | State::Unsure);
     let more = level.both.more_to_hold.filter(|more| open && *more > 0);
-    if let Some(more) = more.filter(|_| form.contains(&Tell::More)) {
+    if let Some(more) = more.filter(|_| form.contains(&VerdictPart::More)) {
         spans.push(Span::raw(format!(", {more} more to confirm")));
     }
     let beyond = verdict.beyond();
     let ends = beyond.and_then(|level| Some((level.users, level.both.state?)));
-    if let Some((users, state)) = ends.filter(|_| form.contains(&Tell::Ends)) {
+    if let Some((users, state)) = ends.filter(|_| form.contains(&VerdictPart::Ends)) {
         spans.push(Span::raw(format!("; {users} ")));
         spans.push(Span::styled(state.to_string(), style(theme, state)));
     }
@@ -192,8 +218,8 @@ fn each(cx: &PaneContext<'_>, verdict: &Verdict) -> Vec<Span<'static>> {
             by_mean.wait_users,
         ),
     ];
-    let told = limits.into_iter().flat_map(|(limit, share, mean)| {
-        let number = |users| people(cx.theme, verdict, users, false);
+    let parts = limits.into_iter().flat_map(|(limit, share, mean)| {
+        let number = |users| capacity(cx.theme, verdict, users, false);
         [
             Span::styled(" · ", cx.theme.dim),
             Span::raw(format!("{limit}: ")),
@@ -202,7 +228,7 @@ fn each(cx: &PaneContext<'_>, verdict: &Verdict) -> Vec<Span<'static>> {
             number(mean),
         ]
     });
-    told.collect()
+    parts.collect()
 }
 
 /// How a state looks.

@@ -93,7 +93,7 @@ pub fn first_row(len: usize, height: usize, selected: Option<usize>, scroll: usi
 
 /// What a table shows.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
+pub struct TableView<'a> {
     /// Its columns.
     pub columns: &'a [Column],
     /// How many rows there are.
@@ -139,7 +139,7 @@ pub fn table(
     buf: &mut Buffer,
     area: Rect,
     theme: &Theme,
-    view: View<'_>,
+    view: TableView<'_>,
     mut row: impl FnMut(usize, &[u16]) -> Vec<Span<'static>>,
 ) {
     let widths = widths(view.columns, area.width);

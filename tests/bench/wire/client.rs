@@ -82,9 +82,9 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
     let (shown, screen_news) = mpsc::channel(256);
     let frames = Arc::new(AtomicU64::new(0));
     let mut terminal = Terminal::new(Counting::new(Arc::clone(&frames))).unwrap();
-    let options = tui::Options {
+    let options = tui::DashboardOptions {
         plan: plan.clone(),
-        ..tui::Options::default()
+        ..tui::DashboardOptions::default()
     };
     let (over, is_over) = tokio::sync::oneshot::channel::<()>();
     let asked = asks.clone();

@@ -7,10 +7,10 @@ use tokometer::event::{EventKind, FailureKind, RunEnd, Stamp, WarningKind};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::verdict::Verdict;
 use tokometer::plan::Price;
-use tokometer::tui::panes::requests_view::{Sort, Sorting};
+use tokometer::tui::panes::requests_view::{RequestSort, RequestSorting};
 use tokometer::tui::panes::{
     answer, cycles, headline, log, machine, machine_by_level, processes, request_detail, requests,
-    requests_view, results, ttfb, verdict,
+    requests_view, results, ttft, verdict,
 };
 use tokometer::tui::theme::Theme;
 use tokometer::tui::{AnswerView, MachineContext, PaneContext};
@@ -20,26 +20,35 @@ use super::loaded;
 pub(crate) type Pane = fn(&mut Frame<'_>, Rect, &PaneContext<'_>);
 
 fn by_speed(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
-    let sort = Sorting {
-        by: Sort::Speed,
+    let sort = RequestSorting {
+        by: RequestSort::Speed,
         descending: true,
     };
     requests_view::render(frame, area, cx, sort);
 }
 
 fn process_table(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
-    let cx = MachineContext::of(cx);
-    processes::render(frame, area, &cx, processes::Sorting::default());
+    let cx = MachineContext::from_pane(cx);
+    processes::render(frame, area, &cx, processes::ProcessSorting::default());
+}
+
+fn waits(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
+    ttft::render(frame, area, cx, ttft::WaitedFor::FirstToken);
+}
+
+fn first_bytes(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
+    ttft::render(frame, area, cx, ttft::WaitedFor::FirstByte);
 }
 
 fn machine_pane(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
-    machine::render(frame, area, &MachineContext::of(cx));
+    machine::render(frame, area, &MachineContext::from_pane(cx));
 }
 
-pub(crate) const PANES: [(&str, Pane); 13] = [
+pub(crate) const PANES: [(&str, Pane); 14] = [
     ("headline", headline::render),
     ("cycles", cycles::render),
-    ("ttfb", ttfb::render),
+    ("ttft", waits),
+    ("ttfb", first_bytes),
     ("requests", requests::render),
     ("requests_view", by_speed),
     ("request_detail", request_detail::render),
@@ -64,7 +73,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn of(run: RunState) -> Self {
+    pub(crate) fn new(run: RunState) -> Self {
         Self {
             cycle: run.cycles.len().checked_sub(1),
             run,
@@ -128,7 +137,7 @@ pub(crate) fn finished() -> Screen {
         "32 users: 3 of 32 requests failed (HTTP 503)",
     );
     story.end(RunEnd::Done);
-    let mut screen = Screen::of(story.state());
+    let mut screen = Screen::new(story.state());
     screen.request = Some(20);
     screen
 }
@@ -144,7 +153,7 @@ pub(crate) fn running() -> Screen {
     story.cycle(4, &[8, 16, 32], 20.7, 0.61, 0);
     story.running(&[16, 32]);
     story.warn(WarningKind::ClientLate, "a token was read 12 ms late");
-    let mut screen = Screen::of(story.state());
+    let mut screen = Screen::new(story.state());
     screen.request = Some(10);
     screen.answer = Some(AnswerView {
         id: 10,
@@ -184,7 +193,7 @@ pub(crate) fn hostile() -> Screen {
     super::failed(&mut record, FailureKind::StreamError, evil);
     story.tell(EventKind::RequestEnded(Box::new(record)));
     story.warn(WarningKind::Other, evil);
-    let mut screen = Screen::of(story.state());
+    let mut screen = Screen::new(story.state());
     screen.request = Some(id);
     screen.answer = Some(AnswerView {
         id,
@@ -195,22 +204,22 @@ pub(crate) fn hostile() -> Screen {
 
 /// A sweep of 1 and 4 users, measured from before its first cycle into its third.
 pub(crate) fn measured() -> Screen {
-    Screen::of(super::machine::measured().state())
+    Screen::new(super::machine::measured().state())
 }
 
 /// The same of which only power is told, and some of the processes.
 pub(crate) fn partly_measured() -> Screen {
-    Screen::of(super::machine::partly_measured().state())
+    Screen::new(super::machine::partly_measured().state())
 }
 
 /// A run whose sources all have their reasons.
 pub(crate) fn unmeasured() -> Screen {
-    Screen::of(super::machine::unmeasured().state())
+    Screen::new(super::machine::unmeasured().state())
 }
 
 /// Two cards of which one has gone silent.
 pub(crate) fn two_cards() -> Screen {
-    Screen::of(super::machine::two_cards().state())
+    Screen::new(super::machine::two_cards().state())
 }
 
 /// A run with a gap in what was measured, and a price.
@@ -222,5 +231,5 @@ pub(crate) fn broken_off() -> Screen {
             currency: "R$".to_owned(),
         });
     }
-    Screen::of(run)
+    Screen::new(run)
 }

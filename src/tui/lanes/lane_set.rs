@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::Stamp;
 use crate::plan::Limits;
 
-use crate::tui::lanes::lane::{Lane, Thinking};
+use crate::tui::lanes::lane::{Lane, ThinkingMode};
 use crate::tui::lanes::pace::Stopwatch;
 use crate::tui::lanes::text::Script;
 
@@ -26,7 +26,7 @@ const WAIT_TICK_US: u64 = 100_000;
 
 /// What a key can ask of the lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
-pub enum Action {
+pub enum LaneAction {
     /// Stand still, or go on.
     #[default]
     Pause,
@@ -67,7 +67,7 @@ pub struct Lanes {
     now: Stamp,
     selected: usize,
     wait: bool,
-    thinking: Thinking,
+    thinking: ThinkingMode,
     full: bool,
 }
 
@@ -98,7 +98,7 @@ impl Lanes {
             now,
             selected: 0,
             wait: true,
-            thinking: Thinking::default(),
+            thinking: ThinkingMode::default(),
             full: false,
         }
     }
@@ -158,25 +158,25 @@ impl Lanes {
     }
 
     /// Does what a key asks, at `now`.
-    pub fn act(&mut self, action: Action, now: Stamp) {
+    pub fn act(&mut self, action: LaneAction, now: Stamp) {
         self.tick(now);
         match action {
-            Action::Pause => self.watch.toggle(self.now),
-            Action::Again => self.restart(now),
-            Action::Faster => self.change_speed(|speed| speed * STEP),
-            Action::Slower => self.change_speed(|speed| speed / STEP),
-            Action::NextPreset => self.next_preset(),
-            Action::Add => self.add(),
-            Action::Remove => self.remove(),
-            Action::Wait => {
+            LaneAction::Pause => self.watch.toggle(self.now),
+            LaneAction::Again => self.restart(now),
+            LaneAction::Faster => self.change_speed(|speed| speed * STEP),
+            LaneAction::Slower => self.change_speed(|speed| speed / STEP),
+            LaneAction::NextPreset => self.next_preset(),
+            LaneAction::Add => self.add(),
+            LaneAction::Remove => self.remove(),
+            LaneAction::Wait => {
                 self.wait = !self.wait;
                 self.restart(now);
             }
-            Action::Thinking => self.next_thinking(now),
-            Action::NextText => self.next_text(now),
-            Action::Full => self.full = !self.full,
-            Action::Previous => self.selected = self.selected.saturating_sub(1),
-            Action::Next => {
+            LaneAction::Thinking => self.next_thinking(now),
+            LaneAction::NextText => self.next_text(now),
+            LaneAction::Full => self.full = !self.full,
+            LaneAction::Previous => self.selected = self.selected.saturating_sub(1),
+            LaneAction::Next => {
                 self.selected = (self.selected + 1).min(self.all.len().saturating_sub(1));
             }
         }
@@ -237,7 +237,7 @@ impl Lanes {
     }
 
     /// What becomes of the thinking.
-    pub fn thinking(&self) -> Thinking {
+    pub fn thinking(&self) -> ThinkingMode {
         self.thinking
     }
 
@@ -312,7 +312,7 @@ impl Lanes {
     fn next_thinking(&mut self, now: Stamp) {
         let before = self.thinking;
         self.thinking = before.next();
-        if [before, self.thinking].contains(&Thinking::Skipped) {
+        if [before, self.thinking].contains(&ThinkingMode::Skipped) {
             self.restart(now);
         }
     }

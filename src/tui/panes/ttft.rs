@@ -1,0 +1,245 @@
+//! How long the requests of a cycle waited, as a histogram: for the first token with its limit marked, or, on a
+//! key, for the first byte.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use crate::event::RequestRecord;
+use crate::metrics::dist::Dist;
+use crate::metrics::state::CycleState;
+use crate::text::numbers::u16_of;
+use crate::tui::PaneContext;
+use crate::tui::widgets::axis::LogAxis;
+use crate::tui::widgets::columns;
+use crate::tui::widgets::frame;
+use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::text;
+
+/// What the requests waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WaitedFor {
+    /// TTFT.
+    #[default]
+    FirstToken,
+    /// TTFB.
+    FirstByte,
+}
+
+impl WaitedFor {
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::FirstToken => Self::FirstByte,
+            Self::FirstByte => Self::FirstToken,
+        }
+    }
+
+    const fn title(self) -> (&'static str, &'static str) {
+        match self {
+            Self::FirstToken => ("Wait (TTFT)", "until the first token"),
+            Self::FirstByte => ("First byte (TTFB)", "until the first byte"),
+        }
+    }
+
+    fn seconds(self, cycle: &CycleState) -> Vec<f64> {
+        match self {
+            Self::FirstToken => cycle.waits_s().collect(),
+            Self::FirstByte => {
+                let known = cycle.succeeded().filter_map(RequestRecord::ttfb_s);
+                known.collect()
+            }
+        }
+    }
+}
+
+/// Draws the pane.
+pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, waited_for: WaitedFor) {
+    let cycle = cx.shown_cycle();
+    let (name, aside) = waited_for.title();
+    let main = cycle.map_or_else(
+        || name.to_owned(),
+        |cycle| format!("{name} · {}", crate::text::numbers::users(cycle.users)),
+    );
+    let title = Title::new(main).aside(aside);
+    frame::pane(frame, area, cx, &title, |buf, inner| {
+        let Some(cycle) = cycle else {
+            Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
+            return;
+        };
+        let waits = waited_for.seconds(cycle);
+        let dist = Dist::of(waits.iter().copied());
+        let legend = legend(cx, cycle, &dist, waited_for, usize::from(inner.width));
+        let lines = u16_of(legend.len()).min(if inner.height >= 5 { 2 } else { 1 });
+        let [chart, words] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(lines)]).areas(inner);
+        let charted = chart.height >= 3 && chart.width >= 12;
+        if charted {
+            // The limit is one of the wait for the first token.
+            let limit = (waited_for == WaitedFor::FirstToken).then_some(cx.limits.wait_s);
+            Histogram::new(chart, &waits, limit).draw(buf, cx);
+        }
+        Paragraph::new(legend).render(if charted { words } else { inner }, buf);
+    });
+}
+
+/// Columns of the scale, left of the bars.
+const GUTTER: u16 = 4;
+
+/// Counts by wait, on a logarithmic axis.
+struct Histogram {
+    /// The row of the limit's label, the bars, and the row of the ticks.
+    top: Rect,
+    bars: Rect,
+    ticks: Rect,
+    /// Columns of a bar.
+    wide: u16,
+    axis: LogAxis,
+    counts: Vec<u32>,
+    limit: Option<f64>,
+}
+
+impl Histogram {
+    fn new(area: Rect, waits: &[f64], limit: Option<f64>) -> Self {
+        let rows = [
+            Constraint::Length(1),
+            Constraint::Fill(1),
+            Constraint::Length(1),
+        ];
+        let [_, scaled] =
+            Layout::horizontal([Constraint::Length(GUTTER), Constraint::Fill(1)]).areas(area);
+        let [top, bars, ticks] = Layout::vertical(rows).areas(scaled);
+        let wide = (bars.width / 24).max(1);
+        let buckets = usize::from(bars.width / wide).max(1);
+        let shown = limit.into_iter().flat_map(|limit| [limit / 100.0, limit]);
+        let axis = LogAxis::holding(waits.iter().copied().chain(shown), buckets);
+        let mut counts = vec![0_u32; buckets];
+        for wait in waits {
+            if let Some(count) = counts.get_mut(axis.bucket(*wait)) {
+                *count += 1;
+            }
+        }
+        Self {
+            top,
+            bars,
+            ticks,
+            wide,
+            axis,
+            counts,
+            limit,
+        }
+    }
+
+    /// The left column of a bar.
+    fn x_of(&self, bucket: usize) -> u16 {
+        let offset = u16_of(bucket).saturating_mul(self.wide);
+        self.bars.x.saturating_add(offset)
+    }
+
+    fn draw(&self, buf: &mut Buffer, cx: &PaneContext<'_>) {
+        let bars = self.bars;
+        let most = self.counts.iter().copied().max().unwrap_or(0);
+        let limit = self.limit.map(|limit| (limit, self.axis.bucket(limit)));
+        for (bucket, count) in self.counts.iter().enumerate() {
+            let style = if limit.is_some_and(|(_, last)| bucket > last) {
+                cx.theme.bad
+            } else {
+                cx.theme.series.first().copied().unwrap_or_default()
+            };
+            let bar = Rect::new(self.x_of(bucket), bars.y, self.wide, bars.height);
+            columns::column(buf, bar, f64::from(*count) / f64::from(most), style);
+        }
+        if let Some((limit, bucket)) = limit {
+            let line = Rect::new(self.x_of(bucket), bars.y, 1, bars.height);
+            columns::line_behind(buf, line, "│", cx.theme.warn);
+            limit_label(buf, self.top, line.x, limit, cx);
+        }
+        scale(buf, bars, most, cx);
+        self.draw_ticks(buf, cx);
+    }
+
+    fn draw_ticks(&self, buf: &mut Buffer, cx: &PaneContext<'_>) {
+        for (bucket, label) in self.axis.ticks() {
+            let room = self.bars.right().saturating_sub(self.x_of(bucket)).min(5);
+            let place = Rect::new(self.x_of(bucket), self.ticks.y, room, 1);
+            if text::width(label) <= usize::from(room) {
+                Line::styled(label, cx.theme.dim).render(place, buf);
+            }
+        }
+        let unit = Rect {
+            x: self.ticks.x.saturating_sub(GUTTER),
+            width: 1,
+            ..self.ticks
+        };
+        Line::styled("s", cx.theme.dim).render(unit, buf);
+    }
+}
+
+/// The label of the limit, ending or beginning at its line, whichever has the room.
+fn limit_label(buf: &mut Buffer, row: Rect, x: u16, limit: f64, cx: &PaneContext<'_>) {
+    let label = format!("limit {} s", text::plain(limit));
+    let width = u16_of(text::width(&label)).min(row.width);
+    let left = x.min(row.right().saturating_sub(width)).max(row.x);
+    let place = Rect::new(left, row.y, width, 1);
+    Line::styled(label, cx.theme.warn).render(place, buf);
+}
+
+/// The scale of counts, left of the bars.
+fn scale(buf: &mut Buffer, bars: Rect, most: u32, cx: &PaneContext<'_>) {
+    let width = GUTTER - 1;
+    let x = bars.x.saturating_sub(GUTTER);
+    let mut label = |words: &str, y: u16| {
+        let line = Line::styled(words.to_owned(), cx.theme.dim).right_aligned();
+        line.render(Rect::new(x, y, width, bars.height.min(1)), buf);
+    };
+    if most > 0 {
+        let count = text::count(Some(u64::from(most)));
+        label(&text::fit(&count, usize::from(width)), bars.y);
+    }
+    if bars.height > 1 {
+        label("0", bars.bottom() - 1);
+    }
+}
+
+/// What the sample can carry, in words, on lines of at most `room` columns.
+fn legend(
+    cx: &PaneContext<'_>,
+    cycle: &CycleState,
+    waits: &Dist,
+    waited_for: WaitedFor,
+    room: usize,
+) -> Vec<Line<'static>> {
+    let waiting = cycle
+        .in_flight
+        .values()
+        .filter(|live| live.first_token.is_none());
+    let waiting = waiting.filter(|_| waited_for == WaitedFor::FirstToken);
+    let waiting = waiting.count();
+    let mut parts = vec![("n", waits.n.to_string())];
+    if waits.n > 0 {
+        parts.push(("p50", text::seconds(waits.p50)));
+        let tail = [("p95", waits.p95), ("p99", waits.p99)];
+        let carried = tail.iter().filter(|(_, value)| value.is_some());
+        parts.extend(carried.map(|(name, value)| (*name, text::seconds(*value))));
+        parts.push(("max", text::seconds(waits.max)));
+    }
+    if waiting > 0 {
+        parts.push(("still waiting", waiting.to_string()));
+    }
+    let mut lines = vec![Line::default()];
+    for (label, value) in parts {
+        let width = text::width(label) + 1 + text::width(&value);
+        let used = lines.last().map_or(0, Line::width);
+        if used > 0 && used + 2 + width > room {
+            lines.push(Line::default());
+        }
+        if let Some(line) = lines.last_mut() {
+            let gap = if line.spans.is_empty() { "" } else { "  " };
+            line.push_span(Span::styled(format!("{gap}{label} "), cx.theme.dim));
+            line.push_span(Span::raw(value));
+        }
+    }
+    lines
+}
