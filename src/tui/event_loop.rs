@@ -73,7 +73,8 @@ where
     tokio::pin!(shutdown);
     loop {
         if let Err(error) = main.draw_if_due() {
-            return main.lost(error, shutdown).await;
+            main.lost(error, shutdown).await?;
+            return Ok(main.app);
         }
         for task in main.outbox.tasks.drain(..) {
             tasks.spawn_blocking(|| background::run(task));
@@ -84,8 +85,14 @@ where
             signal = &mut shutdown => Some(Msg::Shutdown(signal)),
             event = input.next() => match event {
                 Some(Ok(event)) => Some(Msg::Input(event)),
-                Some(Err(error)) => return main.lost(UiError::Input(error), shutdown).await,
-                None => return main.lost(UiError::Closed, shutdown).await,
+                Some(Err(error)) => {
+                    main.lost(UiError::Input(error), shutdown).await?;
+                    return Ok(main.app);
+                }
+                None => {
+                    main.lost(UiError::Closed, shutdown).await?;
+                    return Ok(main.app);
+                }
             },
             () = main.outbox.send_one(), if main.outbox.has_mail() => None,
             Some(result) = tasks.join_next() => Some(Msg::TaskResult(result.unwrap_or_else(
@@ -103,7 +110,8 @@ where
         };
         let batch = batch.drain(..).map(Msg::SessionEvent);
         if main.take_in(msg.into_iter().chain(batch))? {
-            return Ok(main.leave().await);
+            main.outbox.empty().await;
+            return Ok(main.app);
         }
     }
 }
@@ -207,22 +215,17 @@ impl<'a, B: Backend> EventLoop<'a, B> {
 
     /// The terminal is lost. If that was a hang-up its signal is on its way, and is the reason to leave.
     async fn lost(
-        mut self,
+        &mut self,
         error: UiError,
         shutdown: impl Future<Output = Shutdown>,
-    ) -> Result<App, UiError> {
+    ) -> Result<(), UiError> {
         let Ok(signal) = tokio::time::timeout(GOODBYE, shutdown).await else {
             return Err(error);
         };
         let effects = self.app.update(Msg::Shutdown(signal), Instant::now());
         self.outbox.take(effects);
-        Ok(self.leave().await)
-    }
-
-    /// Sends the last commands.
-    async fn leave(mut self) -> App {
         self.outbox.empty().await;
-        self.app
+        Ok(())
     }
 }
 

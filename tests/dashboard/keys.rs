@@ -399,7 +399,7 @@ async fn the_focus_goes_round_and_the_order_changes() {
 
 #[tokio::test(start_paused = true)]
 async fn the_histogram_shows_first_tokens_or_first_bytes() {
-    let mut dash = running(120, 40, DashboardOptions::default()).await;
+    let dash = running(120, 40, DashboardOptions::default()).await;
     assert!(dash.screen().contains("Wait (TTFT)"));
     dash.keys("b").await;
     assert!(dash.screen().contains("First byte (TTFB)"));

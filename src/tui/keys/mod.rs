@@ -297,7 +297,7 @@ impl Key {
             KeyCode::Down if !ascii => "↓".to_owned(),
             KeyCode::Left if !ascii => "←".to_owned(),
             KeyCode::Right if !ascii => "→".to_owned(),
-            KeyCode::BackTab => "S-Tab".to_owned(),
+            KeyCode::BackTab => "Shift-Tab".to_owned(),
             KeyCode::F(number) => format!("F{number}"),
             KeyCode::PageUp => "PgUp".to_owned(),
             KeyCode::PageDown => "PgDn".to_owned(),

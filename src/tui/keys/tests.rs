@@ -1,6 +1,7 @@
 //! The table agrees with itself.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use strum::IntoEnumIterator;
 
@@ -120,11 +121,11 @@ const END: &str = "<!-- end of keys -->";
 fn table_of_keys(scopes: &[Scope]) -> String {
     let mut table = "| key | what it does |\n|---|---|\n".to_owned();
     for scope in scopes {
-        table += &format!("| | **{scope}** |\n");
+        let _ = writeln!(table, "| | **{scope}** |");
         for binding in BINDINGS.iter().filter(|b| b.scope == *scope) {
             let keys = binding.keys.iter().map(|key| key.label(false));
             let keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
-            table += &format!("| {} | {} |\n", keys.join(" "), binding.help);
+            let _ = writeln!(table, "| {} | {} |", keys.join(" "), binding.help);
         }
     }
     table
