@@ -10,5 +10,5 @@ fn main() -> color_eyre::Result<ExitCode> {
         .add_issue_metadata("version", env!("CARGO_PKG_VERSION"))
         .issue_filter(|kind| matches!(kind, color_eyre::ErrorKind::NonRecoverable(_)))
         .install()?;
-    cli::execute_line(&std::env::args_os().collect::<Vec<_>>())
+    Ok(cli::execute_line(&std::env::args_os().collect::<Vec<_>>()))
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use color_eyre::eyre::Result;
 
-use crate::cli::output::{RunsDir, complain, print};
-pub use crate::metrics::compare::letter;
+use crate::cli::output::{RunsDir, complain, print, shown};
+pub(crate) use crate::metrics::compare::letter;
 use crate::metrics::compare::{Comparison, Row, RunHead, told, written};
 use crate::metrics::condition::Condition;
 use crate::metrics::state::RunState;
@@ -15,7 +15,7 @@ use crate::metrics::summary::Summary;
 use crate::report;
 use crate::store::StoreError;
 use crate::store::index::find;
-use crate::text::numbers::carried;
+use crate::text::numbers::{UNKNOWN, carried, users};
 use crate::text::sanitize::one_line;
 
 /// A condition is met.
@@ -43,18 +43,10 @@ pub struct CompareArgs {
 }
 
 /// Compares, prints, and returns the exit code: 0 done, 1 not possible, 3 a condition is met.
-pub fn run_compare(args: &CompareArgs) -> Result<u8> {
+pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     let root = args.runs_dir.root()?;
-    let mut states = Vec::new();
-    for name in &args.runs {
-        match open(&root, name) {
-            Ok(state) => states.push(state),
-            Err(error) => {
-                complain(&format!("error: {error}"));
-                return Ok(1);
-            }
-        }
-    }
+    let states = args.runs.iter().map(|name| open(&root, name));
+    let states: Vec<RunState> = states.collect::<Result<_, _>>()?;
     let summaries: Vec<Summary> = states.iter().map(Summary::of).collect();
     let comparison = Comparison::with(&states.iter().collect::<Vec<_>>(), &summaries);
     if args.json {
@@ -63,16 +55,8 @@ pub fn run_compare(args: &CompareArgs) -> Result<u8> {
         print(&text(&comparison));
     }
     if let Some(out) = &args.out {
-        match report::compare::write(&comparison, &summaries, out) {
-            Ok(written) => {
-                for path in &written {
-                    complain(&format!("wrote {}", crate::cli::output::shown(path)));
-                }
-            }
-            Err(error) => {
-                complain(&format!("error: {error}"));
-                return Ok(1);
-            }
+        for path in report::compare::write(&comparison, &summaries, out)? {
+            complain(&format!("wrote {}", shown(&path)));
         }
     }
     Ok(check(&args.fail_if, &comparison))
@@ -83,10 +67,7 @@ fn open(root: &Path, name: &str) -> Result<RunState, StoreError> {
     let mut state = RunState::default();
     let (_, missing) = crate::store::replay(&path, |event| state.apply(&event))?;
     for sentence in missing {
-        complain(&format!(
-            "warning: {}: {sentence}",
-            crate::cli::output::shown(&path)
-        ));
+        complain(&format!("warning: {}: {sentence}", shown(&path)));
     }
     Ok(state)
 }
@@ -96,7 +77,7 @@ fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
     for condition in conditions {
         match condition.check(comparison) {
             None => {
-                complain("error: cannot check a condition: no level has its figure in two runs");
+                complain("error: cannot check a condition: no level has this figure in two runs");
                 code = code.max(1);
             }
             Some(met) => {
@@ -115,7 +96,7 @@ fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
 }
 
 /// The comparison as text.
-pub fn text(comparison: &Comparison) -> String {
+pub(crate) fn text(comparison: &Comparison) -> String {
     let mut out = String::new();
     for (number, run) in comparison.runs.iter().enumerate() {
         // Writing to a string cannot fail.
@@ -125,8 +106,7 @@ pub fn text(comparison: &Comparison) -> String {
         let _ = writeln!(out, "warning: {warning}");
     }
     for level in &comparison.levels {
-        let users = if level.users == 1 { "user" } else { "users" };
-        let _ = writeln!(out, "\n{} {users}", level.users);
+        let _ = writeln!(out, "\n{}", users(level.users));
         for row in &level.rows {
             out.push_str(&line(row));
         }
@@ -142,12 +122,12 @@ fn head(run: &RunHead) -> String {
             carried(share.both_users),
             share
                 .state
-                .map_or_else(|| "–".to_owned(), |state| state.to_string()),
+                .map_or_else(|| UNKNOWN.to_owned(), |state| state.to_string()),
             carried(mean.both_users)
         ),
         _ => String::new(),
     };
-    let server = run.server.as_deref().unwrap_or("–");
+    let server = run.server.as_deref().unwrap_or(UNKNOWN);
     one_line(
         &format!("{}  {}  {server}{simulated}{people}", run.id, run.model),
         300,
@@ -169,7 +149,7 @@ fn line(row: &Row) -> String {
     for (number, change) in row.changes.iter().enumerate() {
         let told = change
             .as_ref()
-            .map_or_else(|| "–".to_owned(), |c| told(row.metric, c));
+            .map_or_else(|| UNKNOWN.to_owned(), |c| told(row.metric, c));
         // With two runs there is only one difference to tell.
         let of = if row.changes.len() > 1 {
             format!("{}: ", letter(number + 1))

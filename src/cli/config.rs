@@ -23,7 +23,7 @@ use crate::cli::{Cli, Command};
 const VARIABLE: &str = "TOKOMETER_CONFIG";
 /// Why there is no command to run.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The command line is wrong, or asked for help.
     #[error(transparent)]
     Usage(#[from] clap::Error),
@@ -37,7 +37,7 @@ type Defaults = BTreeMap<String, Vec<String>>;
 
 /// Reads the command line, with the defaults of the user's file where there is one. A file that cannot be
 /// used stops only what would use it.
-pub fn parse(arguments: &[OsString]) -> Result<Cli, ConfigError> {
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, ConfigError> {
     match place().map_or_else(|| Ok(Defaults::new()), |file| read(&file)) {
         Ok(defaults) => Ok(apply(&defaults, arguments)?),
         Err(problems) => {
@@ -93,7 +93,7 @@ fn checked(key: &str, value: &toml::Value) -> Result<Option<Vec<String>>, String
         one => word(one).map(|word| vec![word]),
     };
     let words = words.ok_or_else(|| {
-        format!("`{key}` must be a text, a number, true or false, or a list of these")
+        format!("`{key}` must be a string, a number, true or false, or a list of these")
     })?;
     let is_switch = find(&Cli::command(), key)
         .is_some_and(|arg| matches!(arg.get_action(), ArgAction::SetTrue));

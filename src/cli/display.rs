@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use color_eyre::eyre::{Result, WrapErr as _};
 use tokio::sync::mpsc;
 
-use crate::cli::LookArgs;
-use crate::cli::output::{complain, shown, signal_code};
+use crate::cli::output::{screen_runtime, shown, signal_code};
+use crate::cli::{LookArgs, SourceArgs};
 use crate::headless::{self, HeadlessOptions};
 use crate::load::Command;
 use crate::platform::shutdown_signal;
-use crate::session::serve::Session;
+use crate::session::serve::{self, Session, SessionOptions};
 use crate::session::{SessionCommand, SessionEvent};
 use crate::tui::app::App;
 use crate::tui::recording::Tape;
@@ -37,7 +37,33 @@ pub(crate) fn looks(args: &LookArgs) -> tui::DashboardOptions {
     }
 }
 
-pub(crate) async fn dashboard(options: tui::DashboardOptions, session: Session) -> Result<u8> {
+/// Starts a session and shows it, in the dashboard or without one; returns the exit code.
+pub(crate) fn follow(
+    session: SessionOptions,
+    run: HeadlessOptions,
+    archive: Option<PathBuf>,
+    sources: &SourceArgs,
+    look: &LookArgs,
+) -> Result<u8> {
+    let runs = session.runs.clone();
+    let session = serve::start_with(session, Some(sources.setup()))
+        .wrap_err("could not start the threads of the load")?;
+    if !look.wants_dashboard() {
+        return screen_runtime()?.block_on(without_dashboard(run, session));
+    }
+    let options = tui::DashboardOptions {
+        plan: run.plan,
+        simulated: run.simulate,
+        model: run.model,
+        resume: run.resume,
+        runs,
+        archive,
+        ..looks(look)
+    };
+    screen_runtime()?.block_on(dashboard(options, session))
+}
+
+async fn dashboard(options: tui::DashboardOptions, session: Session) -> Result<u8> {
     let Session { asks, news, work } = session;
     crate::platform::yield_to_the_load();
     let code = on_screen(options, news, asks, None).await;
@@ -61,29 +87,20 @@ pub(crate) async fn on_screen(
     if let Some(directory) = left.as_ref().ok().and_then(App::measured_directory) {
         point_at(&directory);
     }
-    Ok(exit_code(left, recorded))
+    exit_code(left, recorded)
 }
 
-/// The exit code of a dashboard that was left so, and what its recording came to; says what went wrong.
-pub(crate) fn exit_code(left: Result<App, UiError>, recorded: io::Result<()>) -> u8 {
-    let app = match (left, recorded) {
-        (Ok(app), Ok(())) => app,
-        (Err(error), _) => return failed(&error),
-        (Ok(_), Err(error)) => return failed(&format!("cannot write the recording: {error}")),
-    };
-    match app.exit() {
+/// The exit code of a dashboard that was left so, and what its recording came to.
+pub(crate) fn exit_code(left: Result<App, UiError>, recorded: io::Result<()>) -> Result<u8> {
+    let app = left?;
+    recorded.wrap_err("cannot write the recording")?;
+    Ok(match app.exit() {
         Some(Exit::Signal(signal)) => signal_code(signal),
         _ => 0,
-    }
+    })
 }
 
-/// Says why it could not be done.
-pub(crate) fn failed(why: &dyn std::fmt::Display) -> u8 {
-    complain(&format!("error: {why}"));
-    1
-}
-
-/// The signal that ends a dashboard; it is heard from now on.
+/// The signal that ends a dashboard; listening begins with the call.
 pub(crate) fn shutdown() -> impl Future<Output = Shutdown> {
     let signal = shutdown_signal();
     async {
@@ -102,15 +119,15 @@ fn point_at(directory: &Path) {
     for (what, path) in lines.iter().filter(|(_, path)| path.exists()) {
         let path = shown(path);
         // A closed output is nobody's loss.
-        let _closed = writeln!(std::io::stdout(), "{what}: {path}");
+        let _ = writeln!(std::io::stdout(), "{what}: {path}");
     }
 }
 
-pub(crate) async fn without_dashboard(options: HeadlessOptions, session: Session) -> Result<u8> {
+async fn without_dashboard(options: HeadlessOptions, session: Session) -> Result<u8> {
     let Session { asks, news, work } = session;
     if !options.simulate {
-        // Only a session that is gone does not hear this, and then the news say so.
-        let _gone = asks.send(SessionCommand::Search).await;
+        // Sending fails only if the session has ended, and then its events say so.
+        let _ = asks.send(SessionCommand::Search).await;
     }
     let teller = asks.clone();
     let mut out = std::io::stdout();
@@ -120,7 +137,7 @@ pub(crate) async fn without_dashboard(options: HeadlessOptions, session: Session
     let code = tokio::select! {
         code = &mut printing => code,
         Ok(signal) = shutdown_signal() => {
-            let _gone = teller.send(SessionCommand::Run(Command::Signal(signal))).await;
+            let _ = teller.send(SessionCommand::Run(Command::Signal(signal))).await;
             // What was measured is printed and written first; a second signal does not wait for it.
             tokio::select! {
                 _ = &mut printing => {}

@@ -1,4 +1,4 @@
-//! `tokometer doctor`: what can be measured here, and what mends the rest.
+//! `tokometer doctor`: what can be measured on this machine, and how to fix the rest.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use clap::Args;
 use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::PlaceArgs;
-use crate::cli::output::{self, screen_runtime, usage};
+use crate::cli::output::{self, UsageError, screen_runtime};
 use crate::dialect::{DIALECTS, DiscoverError, address};
 use crate::probe::doctor::{Probes, Report, run_checks};
 use crate::probe::gpu;
@@ -33,12 +33,9 @@ const PROBE: Duration = Duration::from_secs(2);
 /// The largest level of the study.
 const USERS: u32 = 256;
 
-/// Examines this machine and prints the report; 0 where a run can be made, else 1.
+/// Checks this machine and prints the result; 0 where a run is possible, else 1.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
-    let asked = match asked(args) {
-        Ok(asked) => asked,
-        Err(error) => return Ok(usage(&error)),
-    };
+    let asked = asked(args).map_err(UsageError::new)?;
     let runtime = screen_runtime()?;
     let probe = |url: &str| {
         let found =
@@ -95,7 +92,7 @@ fn servers(asked: Option<&str>) -> Vec<(String, String)> {
     all
 }
 
-/// What the terminal can do, as far as it tells.
+/// What the terminal can do, as far as its variables say.
 fn terminal() -> Vec<(String, String)> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
@@ -142,7 +139,8 @@ fn terminal() -> Vec<(String, String)> {
 
 fn print(report: &Report, json: bool) -> Result<()> {
     let text = if json {
-        let mut text = serde_json::to_string_pretty(report).wrap_err("the report as JSON")?;
+        let mut text =
+            serde_json::to_string_pretty(report).wrap_err("could not write the report as JSON")?;
         text.push('\n');
         text
     } else {

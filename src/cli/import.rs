@@ -29,24 +29,18 @@ pub struct ImportArgs {
     pub runs_dir: RunsDir,
 }
 
-/// Imports, prints what it amounts to, and returns the exit code: 0 done, 1 nothing to import.
-pub fn run_import(args: &ImportArgs) -> Result<u8> {
-    let import = match import(&args.directory, args.model.as_deref()) {
-        Ok(import) => import,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return Ok(1);
-        }
-    };
+/// Imports a run and prints its summary; returns the exit code.
+pub(crate) fn run_import(args: &ImportArgs) -> Result<u8> {
+    let import = import(&args.directory, args.model.as_deref())?;
     for problem in &import.problems {
         complain(&format!("warning: {problem}"));
     }
     let directory = record(&import, &args.runs_dir.root()?)?;
-    // The run is there; a report that cannot be written is made again by `report`.
+    // The run is recorded all the same; `report` can write its report later.
     if let Err(error) = report::write(&directory, &directory) {
         complain(&format!("warning: {error}"));
     }
-    let summary = Summary::of(&RunState::of(&import.events));
+    let summary = Summary::of(&RunState::from_events(&import.events));
     if args.json {
         print(&summary.to_json()?);
     } else {

@@ -1,23 +1,23 @@
 //! Commands and flags.
 
-pub mod compare;
-pub mod config;
-pub mod display;
+mod compare;
+mod config;
+mod display;
 mod doctor;
-pub mod import;
+mod import;
 mod look;
 mod monitor;
-pub mod output;
-pub mod preview;
-pub mod preview_args;
-pub mod preview_mode;
-pub mod preview_plain;
-pub mod replay;
-pub mod report;
+mod output;
+mod preview;
+mod preview_args;
+mod preview_mode;
+mod preview_plain;
+mod replay;
+mod report;
 mod resume;
 mod run;
-pub mod runs;
-pub mod screenshot;
+mod runs;
+mod screenshot;
 mod simulate;
 mod values;
 
@@ -31,12 +31,12 @@ use color_eyre::eyre::Result;
 use config::ConfigError;
 use output::{USAGE, complain};
 
-pub use doctor::DoctorArgs;
-pub use look::LookArgs;
-pub use monitor::{MonitorArgs, PlaceArgs, SourceArgs};
-pub use resume::ResumeArgs;
-pub use run::{PlanError, RunArgs};
-pub use simulate::SimulateArgs;
+use doctor::DoctorArgs;
+use look::LookArgs;
+use monitor::{MonitorArgs, PlaceArgs, SourceArgs};
+use resume::ResumeArgs;
+use run::RunArgs;
+use simulate::SimulateArgs;
 pub(crate) use values::{factor, users};
 
 /// A speedometer for language-model servers: watch a benchmark of your own model, live.
@@ -107,23 +107,24 @@ pub enum Command {
 }
 
 /// Runs what this command line asks for; its first word is the program's name.
-pub fn execute_line(arguments: &[OsString]) -> Result<ExitCode> {
-    match config::parse(arguments) {
-        Ok(cli) => execute(cli),
+pub fn execute_line(arguments: &[OsString]) -> ExitCode {
+    let code = match config::parse(arguments) {
+        Ok(cli) => execute(cli).unwrap_or_else(|error| output::fail(&error)),
         // Help is one of these; it goes to standard output, and is no failure.
         Err(ConfigError::Usage(error)) => error.exit(),
         Err(ConfigError::File(problems)) => {
             for problem in problems.lines() {
                 complain(&format!("error: {problem}"));
             }
-            Ok(ExitCode::from(USAGE))
+            USAGE
         }
-    }
+    };
+    ExitCode::from(code)
 }
 
-/// Runs what the command line asks for.
-pub fn execute(cli: Cli) -> Result<ExitCode> {
-    let code = match cli.command {
+/// Runs what the command line asks for; returns the exit code.
+fn execute(cli: Cli) -> Result<u8> {
+    Ok(match cli.command {
         None => run::run(&cli.run)?,
         Some(Command::Run(args)) => run::run(&args)?,
         Some(Command::Resume(args)) => resume::resume(&args)?,
@@ -141,9 +142,8 @@ pub fn execute(cli: Cli) -> Result<ExitCode> {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
             // A reader that has seen enough is no failure.
-            let _enough = std::io::stdout().write_all(&out);
+            let _ = std::io::stdout().write_all(&out);
             0
         }
-    };
-    Ok(ExitCode::from(code))
+    })
 }

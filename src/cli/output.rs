@@ -1,22 +1,42 @@
-//! What every command needs to say something: standard output, complaints, exit codes, where runs are.
+//! What every command needs: standard output, errors and their exit codes, where runs are kept.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use color_eyre::eyre::{Result, WrapErr as _};
+use color_eyre::eyre::{Report, Result, WrapErr as _};
 
 use crate::text::sanitize::one_line;
 
 /// Wrong usage.
 pub(crate) const USAGE: u8 = 2;
 
-/// Says what was wrong with the command line.
-pub(crate) fn usage(what: &dyn std::fmt::Display) -> u8 {
-    complain(&format!(
-        "error: {what}\n\nFor more information, try '--help'."
-    ));
-    USAGE
+/// What is wrong with the command line, beyond what clap finds.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(String);
+
+impl UsageError {
+    pub(crate) fn new(what: impl std::fmt::Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
+/// Prints why a command could not do its work, with every cause once; returns the exit code.
+pub(crate) fn fail(error: &Report) -> u8 {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let colon = if text.is_empty() { "error: " } else { ": " };
+            text = format!("{text}{colon}{cause}");
+        }
+    }
+    complain(&text);
+    if error.is::<UsageError>() {
+        complain("\nFor more information, try '--help'.");
+        return USAGE;
+    }
+    1
 }
 
 /// Lines on standard error; one that is closed is no failure.
@@ -31,7 +51,7 @@ pub(crate) fn screen_runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    runtime.wrap_err("no runtime for the screen")
+    runtime.wrap_err("could not start the async runtime")
 }
 
 /// The exit code of a program that signal `number` ended.
@@ -39,7 +59,7 @@ pub(crate) fn signal_code(number: i32) -> u8 {
     u8::try_from(number).map_or(1, |number| number.saturating_add(128))
 }
 
-/// Where runs are.
+/// Where runs are kept.
 #[derive(Debug, Args, Clone, Default, PartialEq)]
 pub struct RunsDir {
     /// Where runs are kept [default: the platform's data folder, tokometer/runs]
@@ -55,7 +75,7 @@ impl RunsDir {
 
 /// Text for standard output; a reader that has seen enough is no failure.
 pub(crate) fn print(text: &str) {
-    let _enough = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// A path on one line, harmless for a terminal.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use color_eyre::eyre::{Result, WrapErr as _};
+use color_eyre::eyre::{Report, Result, WrapErr as _, bail};
 use crossterm::event::Event;
 use futures_util::stream;
 use ratatui::Terminal;
@@ -13,8 +13,8 @@ use ratatui::backend::TestBackend;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::capture::ScreenRecorder;
-use crate::cli::display::{exit_code, failed, on_screen, shutdown};
-use crate::cli::output::{complain, screen_runtime, signal_code, usage};
+use crate::cli::display::{exit_code, on_screen, shutdown};
+use crate::cli::output::{UsageError, complain, screen_runtime, signal_code};
 use crate::cli::preview_args::PreviewArgs;
 use crate::cli::preview_mode::PreviewMode;
 use crate::cli::preview_plain::plain;
@@ -25,21 +25,18 @@ use crate::tui::lanes::text::Script;
 use crate::tui::recording::{Recorded, Tape};
 
 /// Does what the flags ask for; returns the exit code.
-pub fn execute(args: &PreviewArgs) -> Result<u8> {
+pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
     let terminal = has_terminal(args);
     if args.run.is_some() && !terminal && args.record.is_none() {
-        return Ok(usage(&"the lanes of a run need a terminal, or --record"));
+        bail!(UsageError::new(
+            "the lanes of a run need a terminal, or --record"
+        ));
     }
-    let mode = args
-        .run
-        .as_deref()
-        .map_or_else(|| Ok(Vec::new()), recorded::of_run)
-        .and_then(|measured| PreviewMode::of(args, measured, terminal));
-    let mode = match mode {
-        Ok(mode) => mode,
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(usage(&error)),
-        Err(error) => return Ok(failed(&error)),
+    let measured = match &args.run {
+        Some(run) => recorded::of_run(run)?,
+        None => Vec::new(),
     };
+    let mode = PreviewMode::new(args, measured, terminal)?;
     let code = match mode {
         PreviewMode::Plain {
             script,
@@ -59,13 +56,13 @@ pub fn execute(args: &PreviewArgs) -> Result<u8> {
                 ..*options
             };
             let tape = recorder.map(|recorder| Tape::new(recorder, options.clock.clone()));
-            // Nobody measures: nothing is told, and nothing heard.
+            // A preview measures nothing: no session sends events or takes commands.
             let (_silent, news) = mpsc::channel(1);
             let (asks, _unheard) = mpsc::channel(1);
             screen_runtime()?.block_on(on_screen(options, news, asks, tape))?
         }
     };
-    if let Some(path) = args.record.as_deref().filter(|_| code != 1) {
+    if let Some(path) = &args.record {
         complain(&format!("recorded: {}", path.display()));
     }
     Ok(code)
@@ -85,7 +82,7 @@ fn offline(
         let (_silent, news) = mpsc::channel(1);
         let (asks, _unheard) = mpsc::channel(1);
         let left = tui::run(&mut terminal, keys, news, asks, shutdown(), options).await;
-        Ok(exit_code(left, terminal.backend_mut().finish()))
+        exit_code(left, terminal.backend_mut().finish())
     })
 }
 
@@ -117,20 +114,20 @@ fn to_pipe(script: Arc<Script>, tok_s: f64, lasting: Option<Duration>) -> Result
             };
             let mut out = io::stdout();
             let result = writing.block_on(plain(&mut out, &script, tok_s, ended));
-            // Whoever waited for it was ended by a signal.
-            let _gone = done.send(result);
+            // Nobody waits for it any more after a signal.
+            let _ = done.send(result);
         })
-        .wrap_err("no thread to write from")?;
+        .wrap_err("could not start the writing thread")?;
     let code = screen_runtime()?.block_on(async {
-        tokio::select! {
+        let code = tokio::select! {
             Ok(signal) = shutdown_signal() => signal_code(signal),
-            result = written => match result {
-                Ok(Ok(_)) => 0,
-                Ok(Err(error)) => failed(&error),
-                Err(_) => 1,
-            },
-        }
-    });
+            result = written => {
+                result??;
+                0
+            }
+        };
+        Ok::<u8, Report>(code)
+    })?;
     if io::stdout().is_terminal() {
         complain("");
     }

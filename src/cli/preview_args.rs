@@ -109,7 +109,7 @@ fn tok_s(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(speed) if (slowest..=fastest).contains(&speed) => Ok(speed),
         Ok(_) => Err(format!(
-            "a speed is between {slowest} and {fastest} tokens a second"
+            "must be between {slowest} and {fastest} tokens per second"
         )),
         Err(_) => Err(format!("{text:?} is not a number")),
     }
@@ -129,7 +129,7 @@ pub(crate) fn size(text: &str) -> Result<(u16, u16), String> {
     parsed
         .filter(|&(width, height)| (1..=500).contains(&width) && (1..=200).contains(&height))
         .ok_or_else(|| {
-            "a size is WIDTHxHEIGHT in cells, for example 120x40, up to 500x200".to_owned()
+            "must be WIDTHxHEIGHT in cells, for example 120x40, up to 500x200".to_owned()
         })
 }
 
@@ -165,14 +165,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&["--speed", "0"], "a speed is between")]
+    #[case(&["--speed", "0"], "must be between")]
     #[case(&["--speed", "-3"], "unexpected argument")]
-    #[case(&["--speed", "NaN"], "a speed is between")]
-    #[case(&["--speed", "inf"], "a speed is between")]
+    #[case(&["--speed", "NaN"], "must be between")]
+    #[case(&["--speed", "inf"], "must be between")]
     #[case(&["--speed", "9,,20"], "is not a number")]
     #[case(&["--speed", "fast"], "is not a number")]
     #[case(&["--record", "demo.mp4"], "a recording ends in")]
-    #[case(&["--record", "demo.gif", "--size", "0x10"], "a size is")]
+    #[case(&["--record", "demo.gif", "--size", "0x10"], "must be WIDTHxHEIGHT")]
     #[case(&["--size", "80x24"], "--record")]
     #[case(&["--plain", "--record", "a.gif"], "cannot be used with")]
     #[case(&["--plain", "--run", "a"], "cannot be used with")]

@@ -1,11 +1,13 @@
 //! What `tokometer preview` is to do, once its flags are understood.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use color_eyre::eyre::{Result, bail};
+
 use crate::capture::ScreenRecorder;
 use crate::capture::color_scheme::ColorScheme;
+use crate::cli::output::UsageError;
 use crate::cli::preview_args::PreviewArgs;
 use crate::event::Stamp;
 use crate::plan::Limits;
@@ -22,7 +24,7 @@ const HOLD: Duration = Duration::from_secs(2);
 
 /// What is to be done.
 #[derive(Debug)]
-pub enum PreviewMode {
+pub(crate) enum PreviewMode {
     /// [`plain`](crate::cli::preview_plain::plain) to standard output.
     Plain {
         /// The text.
@@ -53,11 +55,12 @@ pub enum PreviewMode {
 impl PreviewMode {
     /// Reads the text and creates the recording. `measured` are recorded answers that get lanes of
     /// their own; without a terminal, a recording is made offline and all else is plain.
-    pub fn of(args: &PreviewArgs, measured: Vec<Script>, terminal: bool) -> io::Result<Self> {
+    pub(crate) fn new(args: &PreviewArgs, measured: Vec<Script>, terminal: bool) -> Result<Self> {
         let lanes = args.speed.len() + measured.len();
         if lanes > MOST_LANES {
-            let message = format!("too many lanes: {lanes} (at most {MOST_LANES})");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            bail!(UsageError::new(format!(
+                "too many lanes: {lanes} (at most {MOST_LANES})"
+            )));
         }
         let texts = args.texts()?;
         let offline = args.record.is_some() && (args.size.is_some() || !terminal);
@@ -123,7 +126,7 @@ mod tests {
         preview: PreviewArgs,
     }
 
-    fn mode(args: &[&str], terminal: bool) -> io::Result<PreviewMode> {
+    fn mode(args: &[&str], terminal: bool) -> Result<PreviewMode> {
         let cli = Cli::parse_from(["preview"].iter().chain(args));
         let answer = Answer {
             text: "one two".to_owned(),
@@ -134,7 +137,7 @@ mod tests {
             }],
         };
         let measured = vec![Script::recorded("4 users", &answer, false)];
-        PreviewMode::of(&cli.preview, measured, terminal)
+        PreviewMode::new(&cli.preview, measured, terminal)
     }
 
     #[test]

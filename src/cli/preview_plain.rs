@@ -14,7 +14,7 @@ const BETWEEN: &str = "\n\n";
 /// due, until `ended` or until nobody reads on. Returns how many tokens were written.
 ///
 /// A reader that was slow gets what fell due meanwhile at once: the pace is kept, not the gaps.
-pub async fn plain(
+pub(crate) async fn plain(
     out: &mut impl Write,
     script: &Script,
     tok_s: f64,

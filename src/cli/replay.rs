@@ -6,8 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::LookArgs;
 use crate::cli::display::{looks, on_screen};
-use crate::cli::output::screen_runtime;
-use crate::cli::output::{RunsDir, complain, print};
+use crate::cli::output::{RunsDir, complain, print, screen_runtime};
 use crate::headless::summary_text;
 use crate::report::Report;
 use crate::store::index::find;
@@ -33,35 +32,26 @@ pub struct ReplayArgs {
 }
 
 /// Opens the dashboard, or prints the summary where there is no screen for one; returns the exit code.
-pub fn run_replay(args: &ReplayArgs) -> Result<u8> {
+pub(crate) fn run_replay(args: &ReplayArgs) -> Result<u8> {
     let root = args.runs_dir.root()?;
-    let directory = match find(&root, &args.run) {
-        Ok(directory) => directory,
-        Err(error) => return Ok(refuse(&error)),
-    };
+    let directory = find(&root, &args.run)?;
     if !args.look.wants_dashboard() {
-        return Ok(match Report::open(&directory) {
-            Ok(report) => tell(&report, args.look.json)?,
-            Err(error) => refuse(&error),
-        });
+        return summarize(&Report::open(&directory)?, args.look.json);
     }
-    let opened = match open(&directory) {
-        Ok(opened) => opened,
-        Err(error) => return Ok(refuse(&error)),
-    };
+    let opened = open(&directory)?;
     let options = tui::DashboardOptions {
         archive: Some(root),
         replay: Some(Box::new(opened)),
         pace: args.speed,
         ..looks(&args.look)
     };
-    // Nobody measures: nothing is told, and nothing heard.
+    // A replay measures nothing: no session sends events or takes commands.
     let (_silent, news) = mpsc::channel(1);
     let (asks, _unheard) = mpsc::channel(1);
     screen_runtime()?.block_on(on_screen(options, news, asks, None))
 }
 
-fn tell(report: &Report, json: bool) -> Result<u8> {
+fn summarize(report: &Report, json: bool) -> Result<u8> {
     for sentence in &report.missing {
         complain(&format!("warning: {sentence}"));
     }
@@ -73,16 +63,11 @@ fn tell(report: &Report, json: bool) -> Result<u8> {
     Ok(0)
 }
 
-fn refuse(error: &dyn std::fmt::Display) -> u8 {
-    complain(&format!("error: {error}"));
-    1
-}
-
 fn pace(text: &str) -> Result<f64, String> {
     let (slowest, fastest) = PACES;
     match text.trim_end_matches(['x', '×']).parse::<f64>() {
         Ok(pace) if (slowest..=fastest).contains(&pace) => Ok(pace),
-        _ => Err(format!("between {slowest} and {fastest}")),
+        _ => Err(format!("must be between {slowest} and {fastest}")),
     }
 }
 

@@ -1,14 +1,14 @@
 //! The commands `report` and `share`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
+use color_eyre::eyre::Result;
 
-use crate::cli::output;
+use crate::cli::output::{RunsDir, complain, print};
 use crate::report::share::{Show, write_card};
-use crate::report::{Report, ReportError, write_report};
-use crate::store;
-use crate::store::StoreError;
+use crate::report::{Report, write_report};
+use crate::store::index::find;
 
 /// The run to report on.
 #[derive(Debug, Args, Clone)]
@@ -16,9 +16,9 @@ pub struct WhichRun {
     /// A run: its directory, its name or the beginning of it, or `latest`
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// Where runs are [default: the platform's data folder, tokometer/runs]
-    #[arg(long, value_name = "DIR", env = "TOKOMETER_RUNS_DIR")]
-    pub runs_dir: Option<PathBuf>,
+    /// Where runs are kept
+    #[command(flatten)]
+    pub runs_dir: RunsDir,
 }
 
 /// The flags of `report`.
@@ -45,7 +45,7 @@ pub enum Form {
     Markdown,
     /// One HTML file
     Html,
-    /// A row a cycle
+    /// One row per cycle
     Csv,
     /// The summary
     Json,
@@ -77,91 +77,50 @@ pub struct ShareArgs {
 
 impl WhichRun {
     /// The run's directory.
-    pub fn directory(&self) -> Result<PathBuf, StoreError> {
-        store::index::find(&store::default_root(self.runs_dir.as_deref())?, &self.run)
+    pub(crate) fn directory(&self) -> Result<PathBuf> {
+        Ok(find(&self.runs_dir.root()?, &self.run)?)
     }
 }
 
-/// Runs `report`: writes the files and names them, or prints one form.
-pub fn run_report(args: &ReportArgs) -> color_eyre::Result<u8> {
-    let opened = args.which.directory().map_err(ReportError::from);
-    let opened = opened.and_then(|directory| Ok((Report::open(&directory)?, directory)));
-    let (report, directory) = match opened {
-        Ok(opened) => opened,
-        Err(error) => return Ok(complain(&error)),
-    };
+/// Writes a report's files and names them, or prints one form; returns the exit code.
+pub(crate) fn run_report(args: &ReportArgs) -> Result<u8> {
+    let directory = args.which.directory()?;
+    let report = Report::open(&directory)?;
     let only_json = args.json && args.out.is_none();
     let form = args.print.or(only_json.then_some(Form::Json));
     if let Some(form) = form {
-        let text = match form {
-            Form::Markdown => Ok(report.markdown()),
-            Form::Html => Ok(report.html()),
-            Form::Csv => report.csv(),
-            Form::Json => report.json(),
-        };
-        return Ok(text.map_or_else(|error| complain(&error), |text| say(&text)));
+        print(&match form {
+            Form::Markdown => report.markdown(),
+            Form::Html => report.html(),
+            Form::Csv => report.csv()?,
+            Form::Json => report.json()?,
+        });
+        return Ok(0);
     }
     let out = args.out.as_deref().unwrap_or(&directory);
-    let written = write_report(&report, out);
-    Ok(match written {
-        Ok(written) if args.json => summarized(&report, &written),
-        Ok(written) => name(&written),
-        Err(error) => complain(&error),
-    })
+    name(&report, &write_report(&report, out)?, args.json)
 }
 
-/// Runs `share`: writes the card and names its files.
-pub fn run_share(args: &ShareArgs) -> color_eyre::Result<u8> {
+/// Writes the card and names its files; returns the exit code.
+pub(crate) fn run_share(args: &ShareArgs) -> Result<u8> {
     let show = Show {
         address: args.show_address,
         prompt: args.show_prompt,
         run: args.show_run,
     };
-    let directory = args.which.directory().map_err(ReportError::from);
-    let done = directory.and_then(|directory| share(&directory, &args.out, show));
-    Ok(match done {
-        Ok((report, written)) if args.json => summarized(&report, &written),
-        Ok((_, written)) => name(&written),
-        Err(error) => complain(&error),
-    })
+    let report = Report::open(&args.which.directory()?)?;
+    name(&report, &write_card(&report, &args.out, show)?, args.json)
 }
 
-fn share(directory: &Path, out: &Path, show: Show) -> Result<(Report, Vec<PathBuf>), ReportError> {
-    let report = Report::open(directory)?;
-    let written = write_card(&report, out, show)?;
-    Ok((report, written))
-}
-
-/// The summary on standard output; the files are named on standard error.
-fn summarized(report: &Report, written: &[PathBuf]) -> u8 {
-    tell(written);
-    report
-        .json()
-        .map_or_else(|error| complain(&error), |json| say(&json))
-}
-
-/// The names of files, a line each.
-fn lines(written: &[PathBuf]) -> String {
+/// Names files, one per line: on standard error where standard output is for the summary.
+fn name(report: &Report, written: &[PathBuf], json: bool) -> Result<u8> {
     let lines = written.iter().map(|path| format!("{}\n", path.display()));
-    lines.collect()
-}
-
-fn name(written: &[PathBuf]) -> u8 {
-    say(&lines(written))
-}
-
-/// Text on standard output.
-fn say(text: &str) -> u8 {
-    output::print(text);
-    0
-}
-
-/// Names files where standard output is for JSON.
-fn tell(written: &[PathBuf]) {
-    output::complain(&lines(written));
-}
-
-fn complain(error: &ReportError) -> u8 {
-    output::complain(&format!("error: {error}"));
-    1
+    let lines: String = lines.collect();
+    if json {
+        complain(&lines);
+        print(&report.json()?);
+    } else {
+        print(&lines);
+    }
+    Ok(0)
 }

@@ -1,20 +1,19 @@
 //! `tokometer resume`.
 
-use crate::cli::display::{dashboard, looks, without_dashboard, write_reports};
-use crate::cli::output::{complain, screen_runtime, usage};
+use clap::Args;
+use color_eyre::eyre::{Result, bail};
+
+use crate::cli::display::{follow, write_reports};
+use crate::cli::output::UsageError;
 use crate::cli::report::WhichRun;
 use crate::cli::{LookArgs, SourceArgs};
 use crate::dialect::{address, by_id};
 use crate::headless::HeadlessOptions;
-use crate::session::serve;
 use crate::session::serve::SessionOptions;
 use crate::sim::SimConfig;
 use crate::store::Resume;
-use crate::tui;
-use clap::Args;
-use color_eyre::eyre::{Result, WrapErr as _};
 
-/// The flags of `resume`. What is asked stands in the run: its plan is not changed.
+/// The flags of `resume`; the plan is that of the run.
 #[derive(Debug, Args, Clone)]
 pub struct ResumeArgs {
     /// Which run
@@ -34,36 +33,22 @@ pub struct ResumeArgs {
     pub look: LookArgs,
 }
 
-/// Goes on with a run that was broken off.
+/// Resumes a run that was interrupted; returns the exit code.
 pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
-    let found = args.which.directory().and_then(|at| Resume::of(&at));
-    let run = match found {
-        Ok(run) => run,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return Ok(1);
-        }
-    };
-    let Some(dialect) = by_id(&run.info.target.dialect) else {
-        let id = &run.info.target.dialect;
-        complain(&format!(
-            "error: this version does not know the API `{id}` of this run"
-        ));
-        return Ok(1);
+    let run = Resume::open(&args.which.directory()?)?;
+    let target = &run.info.target;
+    let id = &target.dialect;
+    let Some(dialect) = by_id(id) else {
+        bail!("this version does not know the API `{id}` of this run");
     };
     let url = match &args.url {
-        Some(url) => match address::from_url(url) {
-            Ok(url) => url,
-            Err(error) => return Ok(usage(&error)),
-        },
-        None => run.info.target.url.clone(),
+        Some(url) => address::from_url(url).map_err(UsageError::new)?,
+        None => target.url.clone(),
     };
-    // The simulated server of a run ended with it.
-    let simulate = run.info.simulated && args.url.is_none();
     let mut plan = run.info.plan.clone();
     plan.levels.clone_from(&run.levels);
     let runs = run.directory.parent().map(std::path::Path::to_owned);
-    let options = SessionOptions {
+    let session = SessionOptions {
         url,
         dialect: Some(dialect),
         simulator: SimConfig {
@@ -74,29 +59,14 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
         runs: runs.clone(),
         reports: Some(write_reports),
     };
-    let session = serve::start_with(options, Some(args.sources.setup()))
-        .wrap_err("could not start the threads of the load")?;
-    let model = Some(run.info.target.model.name.clone());
-    if args.look.wants_dashboard() {
-        let options = tui::DashboardOptions {
-            plan,
-            simulated: simulate,
-            model,
-            archive: runs.clone(),
-            runs,
-            resume: Some(run.directory),
-            ..looks(&args.look)
-        };
-        screen_runtime()?.block_on(dashboard(options, session))
-    } else {
-        let options = HeadlessOptions {
-            plan,
-            model,
-            simulate,
-            json: args.look.json,
-            pull: false,
-            resume: Some(run.directory),
-        };
-        screen_runtime()?.block_on(without_dashboard(options, session))
-    }
+    let asked = HeadlessOptions {
+        plan,
+        model: Some(target.model.name.clone()),
+        // The simulated server of a run ended with it.
+        simulate: run.info.simulated && args.url.is_none(),
+        json: args.look.json,
+        pull: false,
+        resume: Some(run.directory),
+    };
+    follow(session, asked, runs, &args.sources, &args.look)
 }

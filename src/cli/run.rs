@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use color_eyre::eyre::WrapErr as _;
 
-use crate::cli::display::{dashboard, looks, without_dashboard, write_reports};
-use crate::cli::output::{screen_runtime, usage};
+use crate::cli::display::{follow, write_reports};
+use crate::cli::output::UsageError;
 use crate::cli::values::{
     SERVER, TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
 };
@@ -15,9 +14,8 @@ use crate::cli::{LookArgs, MonitorArgs};
 use crate::dialect::{DIALECTS, Dialect, address};
 use crate::headless::HeadlessOptions;
 use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
-use crate::session::serve::{self, SessionOptions};
+use crate::session::serve::SessionOptions;
 use crate::sim::SimConfig;
-use crate::tui;
 
 /// The flags of `run`.
 #[derive(Debug, Args, Clone)]
@@ -151,7 +149,7 @@ fn dialect_values() -> impl TypedValueParser<Value = &'static dyn Dialect> {
     })
 }
 
-/// A plan that cannot be made of the flags: every problem, one a line.
+/// Why the flags make no plan: every problem, one per line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PlanError(pub String);
@@ -213,7 +211,7 @@ fn repeated(levels: &[u32], times: Option<u32>) -> Vec<u32> {
     each.collect()
 }
 
-/// The prompts of a file: one a line, or one JSON a line, a string or an object with `prompt`.
+/// The prompts of a file: one per line, as text or as JSON: a string or an object with `prompt`.
 fn read_prompts(file: &std::path::Path) -> Result<Vec<String>, PlanError> {
     let name = file.display();
     let text = std::fs::read_to_string(file)
@@ -238,7 +236,7 @@ fn read_prompts(file: &std::path::Path) -> Result<Vec<String>, PlanError> {
     }
     if prompts.is_empty() && problems.is_empty() {
         problems.push(format!(
-            "--prompts {name}: no prompt in it; write one a line"
+            "--prompts {name}: contains no prompt; write one per line"
         ));
     }
     if problems.is_empty() {
@@ -250,7 +248,7 @@ fn read_prompts(file: &std::path::Path) -> Result<Vec<String>, PlanError> {
 
 fn json_prompt(line: &str) -> Result<String, String> {
     let value: serde_json::Value =
-        serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
+        serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     let prompt = match &value {
         serde_json::Value::String(prompt) => Some(prompt.as_str()),
         object => object.get("prompt").and_then(serde_json::Value::as_str),
@@ -263,60 +261,37 @@ fn json_prompt(line: &str) -> Result<String, String> {
 
 /// Benchmarks a server; returns the exit code.
 pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
-    let plan = match args.plan() {
-        Ok(plan) => plan,
-        Err(error) => return Ok(usage(&error)),
-    };
-    let url = if let Some(url) = &args.url {
-        address::from_url(url)
-    } else {
-        address::from_ollama_host(&std::env::var("OLLAMA_HOST").unwrap_or_default())
-    };
-    let url = match url {
-        Ok(url) => url,
-        Err(error) => return Ok(usage(&error)),
+    let plan = args.plan().map_err(UsageError::new)?;
+    let url = match &args.url {
+        Some(url) => address::from_url(url),
+        None => address::from_ollama_host(&std::env::var("OLLAMA_HOST").unwrap_or_default()),
     };
     let root = crate::store::default_root(args.runs_dir.as_deref());
     let (runs, archive) = if args.no_record {
-        // What was recorded before can be looked at all the same.
+        // Earlier recordings can be viewed all the same.
         (None, root.ok())
     } else {
         let root = root?;
         (Some(root.clone()), Some(root))
     };
-    let simulator = SimConfig {
-        time_scale: args.time_scale,
-        faults: args.faults.clone(),
-        ..SimConfig::default()
-    };
-    let options = SessionOptions {
-        url,
+    let session = SessionOptions {
+        url: url.map_err(UsageError::new)?,
         dialect: args.dialect,
-        simulator,
-        runs: runs.clone(),
+        simulator: SimConfig {
+            time_scale: args.time_scale,
+            faults: args.faults.clone(),
+            ..SimConfig::default()
+        },
+        runs,
         reports: Some(write_reports),
     };
-    let session = serve::start_with(options, Some(args.monitors.sources.setup()))
-        .wrap_err("could not start the threads of the load")?;
-    if args.look.wants_dashboard() {
-        let options = tui::DashboardOptions {
-            plan,
-            simulated: args.sim,
-            model: args.model.clone(),
-            runs,
-            archive,
-            ..looks(&args.look)
-        };
-        screen_runtime()?.block_on(dashboard(options, session))
-    } else {
-        let options = HeadlessOptions {
-            plan,
-            model: args.model.clone(),
-            simulate: args.sim,
-            json: args.look.json,
-            pull: args.pull,
-            resume: None,
-        };
-        screen_runtime()?.block_on(without_dashboard(options, session))
-    }
+    let asked = HeadlessOptions {
+        plan,
+        model: args.model.clone(),
+        simulate: args.sim,
+        json: args.look.json,
+        pull: args.pull,
+        resume: None,
+    };
+    follow(session, asked, archive, &args.monitors.sources, &args.look)
 }

@@ -4,9 +4,9 @@ use clap::Args;
 use color_eyre::eyre::Result;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::cli::output::{RunsDir, complain, print};
+use crate::cli::output::{RunsDir, USAGE, complain, print, shown};
 use crate::store::index::{Entry, Found, delete, find, survey};
-use crate::text::numbers::carried;
+use crate::text::numbers::{UNKNOWN, carried, number};
 use crate::text::sanitize::{json_lines, one_line};
 
 /// The longest name of a model or a server in the table, characters.
@@ -33,35 +33,24 @@ pub struct RunsArgs {
 }
 
 /// Lists or deletes, and returns the exit code: 0 done, 1 not possible, 2 not confirmed.
-pub fn run_runs(args: &RunsArgs) -> Result<u8> {
+pub(crate) fn run_runs(args: &RunsArgs) -> Result<u8> {
     let root = args.runs_dir.root()?;
     if let Some(name) = &args.delete {
-        return Ok(delete_run(&root, name, args.yes));
+        return delete_run(&root, name, args.yes);
     }
-    let found = match survey(&root) {
-        Ok(found) => found,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return Ok(1);
-        }
-    };
-    let mut entries = readable(found);
+    let mut entries = readable(survey(&root)?);
     if let Some(filter) = &args.filter {
         entries.retain(|entry| entry.matches(filter));
     }
     if args.json {
         print(&json_lines(&entries)?);
     } else {
-        print(&text(
-            &entries,
-            &crate::cli::output::shown(&root),
-            args.filter.as_deref(),
-        ));
+        print(&text(&entries, &shown(&root), args.filter.as_deref()));
     }
     Ok(0)
 }
 
-/// The runs; those that cannot be read are told on standard error.
+/// The runs; those that cannot be read are reported on standard error.
 fn readable(found: Vec<Found>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for found in found {
@@ -75,38 +64,25 @@ fn readable(found: Vec<Found>) -> Vec<Entry> {
     entries
 }
 
-fn delete_run(root: &std::path::Path, name: &str, sure: bool) -> u8 {
-    let path = match find(root, name) {
-        Ok(path) => path,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return 1;
-        }
-    };
+fn delete_run(root: &std::path::Path, name: &str, sure: bool) -> Result<u8> {
+    let path = find(root, name)?;
     let id = path.file_name().map(|id| id.to_string_lossy().into_owned());
     let id = id.unwrap_or_default();
     if !sure {
         complain(&format!(
             "this would delete {id} with all its files; confirm with --yes"
         ));
-        return 2;
+        return Ok(USAGE);
     }
-    match delete(root, &id) {
-        Ok(()) => {
-            print(&format!("deleted {}\n", one_line(&id, 200)));
-            0
-        }
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            1
-        }
-    }
+    delete(root, &id)?;
+    print(&format!("deleted {}\n", one_line(&id, 200)));
+    Ok(0)
 }
 
 /// How many users a run's server carries, in short: by the share of good requests and by the mean.
-pub fn verdict(entry: &Entry) -> String {
+pub(crate) fn verdict(entry: &Entry) -> String {
     let (Some(by_share), Some(by_mean)) = (&entry.by_share, &entry.by_mean) else {
-        return "–".to_owned();
+        return UNKNOWN.to_owned();
     };
     let state = by_share
         .state
@@ -156,7 +132,7 @@ fn row(entry: &Entry) -> [String; 8] {
     let levels = match (entry.users.first(), entry.users.last()) {
         (Some(first), Some(last)) if first != last => format!("{first}–{last}"),
         (Some(only), _) => only.to_string(),
-        _ => "–".to_owned(),
+        _ => UNKNOWN.to_owned(),
     };
     let mut marks = Vec::new();
     if entry.simulated {
@@ -168,11 +144,10 @@ fn row(entry: &Entry) -> [String; 8] {
     if !entry.ended {
         marks.push("interrupted");
     }
-    let mut server = one_line(entry.server.as_deref().unwrap_or("–"), LONGEST);
+    let mut server = one_line(entry.server.as_deref().unwrap_or(UNKNOWN), LONGEST);
     if !marks.is_empty() {
         server = format!("{server} [{}]", marks.join(", "));
     }
-    let speed = entry.speed_tok_s;
     [
         one_line(&entry.id, 100),
         one_line(&entry.model, LONGEST),
@@ -180,7 +155,7 @@ fn row(entry: &Entry) -> [String; 8] {
         levels,
         entry.requests.to_string(),
         entry.failed.to_string(),
-        crate::text::numbers::number(speed, 1, ""),
+        number(entry.speed_tok_s, 1, ""),
         verdict(entry),
     ]
 }

@@ -79,14 +79,9 @@ pub struct ScreenshotArgs {
 }
 
 /// Takes the picture; returns the exit code.
-pub fn execute(args: &ScreenshotArgs) -> Result<u8> {
-    let recorder = match ScreenRecorder::create(&args.out, ColorScheme::of_theme(&args.theme)) {
-        Ok(recorder) => recorder,
-        Err(error) => {
-            complain(&format!("error: {}: {error}", args.out.display()));
-            return Ok(1);
-        }
-    };
+pub(crate) fn execute(args: &ScreenshotArgs) -> Result<u8> {
+    let recorder = ScreenRecorder::create(&args.out, ColorScheme::of_theme(&args.theme))
+        .wrap_err_with(|| args.out.display().to_string())?;
     let simulator = SimConfig {
         time_scale: args.time_scale,
         faults: args.faults.clone(),
@@ -141,8 +136,8 @@ async fn film(args: &ScreenshotArgs, session: Session, recorder: ScreenRecorder)
     let mut terminal = Terminal::new(backend)?;
     let (keys, mut pressed) = mpsc::unbounded_channel();
     let pressed = stream::poll_fn(|cx| pressed.poll_recv(cx));
-    // Room for one: when there is room again, the dashboard knows what it was told.
-    let (told, heard) = mpsc::channel(1);
+    // Room for one: when there is room again, the dashboard has taken the event before.
+    let (forward, events) = mpsc::channel(1);
     let script = Script {
         view: args.view,
         after: args.after,
@@ -154,10 +149,10 @@ async fn film(args: &ScreenshotArgs, session: Session, recorder: ScreenRecorder)
         keys,
     };
     let left = tokio::select! {
-        left = tui::run(&mut terminal, pressed, heard, asks, shutdown(), options) => left,
-        broken = script.play(news, told) => return Err(broken),
+        left = tui::run(&mut terminal, pressed, events, asks, shutdown(), options) => left,
+        broken = script.play(news, forward) => return Err(broken),
     };
-    Ok(exit_code(left, terminal.backend_mut().finish()))
+    exit_code(left, terminal.backend_mut().finish())
 }
 
 /// Who sits at the keys: starts the run, shows the view, and quits when the picture is taken.
@@ -170,12 +165,12 @@ struct Script {
 }
 
 impl Script {
-    /// Hands the news on and presses keys at what they tell, until the dashboard is left. Returns only if nothing
-    /// can come of it any more.
+    /// Forwards the session's events and presses keys in answer to them, until the dashboard is left. Returns only
+    /// if the session failed.
     async fn play(
         self,
         mut news: mpsc::Receiver<SessionEvent>,
-        told: mpsc::Sender<SessionEvent>,
+        forward: mpsc::Sender<SessionEvent>,
     ) -> Report {
         let mut has_started = false;
         let mut end = None;
@@ -190,7 +185,7 @@ impl Script {
                 }
             };
             let Some(event) = event else {
-                return eyre!("the session is gone");
+                return eyre!("the session has ended");
             };
             let keys: &[KeyCode] = match &event {
                 SessionEvent::NotFound { tried } => {
@@ -207,7 +202,7 @@ impl Script {
                 }
                 _ => &[],
             };
-            if told.send(event).await.is_err() || told.reserve().await.is_err() {
+            if forward.send(event).await.is_err() || forward.reserve().await.is_err() {
                 // It was left.
                 return std::future::pending().await;
             }

@@ -3,7 +3,7 @@
 use clap::Args;
 use color_eyre::eyre::Result;
 
-use crate::cli::output::{complain, screen_runtime, signal_code, usage};
+use crate::cli::output::{UsageError, complain, screen_runtime, signal_code};
 use crate::cli::values::time_scale;
 use crate::platform::shutdown_signal;
 use crate::sim::{Fault, Profile, SimConfig, Simulator};
@@ -29,24 +29,14 @@ pub struct SimulateArgs {
 }
 
 pub(crate) fn simulate(args: &SimulateArgs) -> Result<u8> {
-    let profile = match profile(&args.profile) {
-        Ok(profile) => profile,
-        Err(error) => return Ok(usage(&error)),
-    };
     let config = SimConfig {
-        profile,
+        profile: profile(&args.profile).map_err(UsageError::new)?,
         time_scale: args.time_scale,
         faults: args.faults.clone(),
         seed: args.seed,
     };
     let name = config.profile.to_string();
-    let simulator = match Simulator::start(config, args.port) {
-        Ok(simulator) => simulator,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return Ok(1);
-        }
-    };
+    let simulator = Simulator::start(config, args.port)?;
     complain(&format!(
         "SIMULATED server at {}\n{name}\nCtrl-C stops it.",
         simulator.url()
@@ -60,10 +50,10 @@ pub(crate) fn simulate(args: &SimulateArgs) -> Result<u8> {
 
 /// A built-in profile by its name, or one from a file.
 fn profile(name: &str) -> Result<Profile, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("--profile {name}: {error}");
     if Profile::names().any(|known| known == name) || !std::path::Path::new(name).exists() {
-        return Profile::named(name).map_err(|error| format!("--profile {name}: {error}"));
+        return Profile::named(name).map_err(|error| wrong(&error));
     }
-    let text =
-        std::fs::read_to_string(name).map_err(|error| format!("--profile {name}: {error}"))?;
-    Profile::from_toml(&text).map_err(|error| format!("--profile {name}: {error}"))
+    let text = std::fs::read_to_string(name).map_err(|error| wrong(&error))?;
+    Profile::from_toml(&text).map_err(|error| wrong(&error))
 }

@@ -20,7 +20,7 @@ pub(crate) fn users(text: &str) -> Result<u32, String> {
     if (1..=10_000).contains(&number) {
         Ok(number)
     } else {
-        Err("1 to 10000 users".to_owned())
+        Err("must be between 1 and 10000 users".to_owned())
     }
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn positive_seconds(text: &str) -> Result<f64, String> {
     if time > 0.0 {
         Ok(time)
     } else {
-        Err("more than 0".to_owned())
+        Err("must be more than 0".to_owned())
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn factor(text: &str) -> Result<f64, String> {
     if number.is_finite() && number > 0.0 {
         Ok(number)
     } else {
-        Err("more than 0".to_owned())
+        Err("must be more than 0".to_owned())
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn time_scale(text: &str) -> Result<f64, String> {
     if (0.001..=1e6).contains(&scale) {
         Ok(scale)
     } else {
-        Err("between 0.001 and 1000000".to_owned())
+        Err("must be between 0.001 and 1000000".to_owned())
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     if share > 0.0 && share <= 1.0 {
         Ok(share)
     } else {
-        Err("between 0 % and 100 %".to_owned())
+        Err("must be between 0 % and 100 %".to_owned())
     }
 }
 

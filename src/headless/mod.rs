@@ -154,7 +154,7 @@ impl<'a> Headless<'a> {
                 }
             }
             SessionEvent::Resumed(events) => {
-                self.state = RunState::of(&events);
+                self.state = RunState::from_events(&events);
                 let line = progress::resumed(&self.state);
                 self.printer.progress(&line);
             }

@@ -153,7 +153,7 @@ impl Score {
     }
 
     pub(crate) fn count(&mut self, record: &RequestRecord, limits: Limits) {
-        let Some(sample) = Sample::of(record) else {
+        let Some(sample) = Sample::from_request(record) else {
             return;
         };
         // An answer too short to have a speed is not too slow.

@@ -1,8 +1,6 @@
 //! The physical limit of a single stream: each token reads the whole model from memory once, so it
 //! cannot come faster than memory bandwidth / bytes read per token.
 
-use serde::Serialize;
-
 /// Memory bandwidth of Apple's chips, GB/s, longest names first. Where a chip exists in two forms the
 /// faster one counts, so that the limit is never set too low.
 const APPLE: [(&str, f64); 19] = [
@@ -48,57 +46,13 @@ pub fn of_bus(bits: u32, mhz: u32) -> Option<f64> {
     (bytes_s > 0.0).then_some(bytes_s)
 }
 
-/// Measured speed against the physical limit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Share {
-    /// The limit, tokens a second.
-    pub limit_tok_s: f64,
-    /// The measured speed as a share of it; 1 is the limit.
-    pub share: f64,
-}
-
-impl Share {
-    /// Whether the speed is above what physics allows: the number is then wrong.
-    pub fn is_impossible(&self) -> bool {
-        self.share > 1.0
-    }
-
-    /// What to say of an impossible speed.
-    pub fn warning(&self) -> Option<String> {
-        self.is_impossible().then(|| {
-            format!(
-                "a single stream is measured at {:.0} % of what memory bandwidth allows ({:.1} tokens/s): \
-                 the count of tokens, the size of the model or the bandwidth is wrong",
-                self.share * 100.0,
-                self.limit_tok_s
-            )
-        })
-    }
-}
-
-/// A single stream's speed as a share of its limit. `bytes_per_token` is about the model's size in
-/// memory for a dense model; None for a mixture, unless told.
-pub fn share_of_limit(
-    speed_tok_s: f64,
-    bandwidth_bytes_s: f64,
-    bytes_per_token: Option<u64>,
-) -> Option<Share> {
-    let bytes = bytes_per_token.filter(|bytes| *bytes > 0)? as f64;
-    let limit_tok_s = bandwidth_bytes_s / bytes;
-    let usable = limit_tok_s.is_finite() && limit_tok_s > 0.0 && speed_tok_s.is_finite();
-    usable.then(|| Share {
-        limit_tok_s,
-        share: speed_tok_s / limit_tok_s,
-    })
-}
-
 /// Bytes that one token of a dense model reads: its size. None for a mixture of experts, which reads
-/// only a part of itself that its size does not tell.
+/// only a part of itself, and its size does not say which.
 pub fn bytes_per_token(size_bytes: u64, family: Option<&str>, name: &str) -> Option<u64> {
     (!is_mixture(family, name)).then_some(size_bytes)
 }
 
-/// Whether a model is a mixture of experts, as far as its family and name tell.
+/// Whether a model is a mixture of experts, by its family and name.
 pub fn is_mixture(family: Option<&str>, name: &str) -> bool {
     const FAMILIES: [&str; 9] = [
         "moe",
@@ -128,7 +82,7 @@ pub fn is_mixture(family: Option<&str>, name: &str) -> bool {
         || name.split(['-', ':', '_', '/']).any(names_experts)
 }
 
-/// Whether a part of a model's name tells of experts: `8x7b`, or `a3b` (3 billion active parameters).
+/// Whether a part of a model's name stands for experts: `8x7b`, or `a3b` (3 billion active parameters).
 fn names_experts(part: &str) -> bool {
     let digits =
         |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -163,15 +117,6 @@ mod tests {
     }
 
     #[test]
-    fn a_speed_above_the_limit_is_called_wrong() {
-        let share = share_of_limit(55.0, 200e9, Some(4_700_000_000)).unwrap();
-        assert!((share.limit_tok_s - 42.55).abs() < 0.01);
-        assert!(share.is_impossible() && share.warning().unwrap().contains("129 %"));
-        let honest = share_of_limit(34.0, 200e9, Some(4_700_000_000)).unwrap();
-        assert_eq!(honest.warning(), None);
-    }
-
-    #[test]
     fn a_mixture_has_no_limit_unless_told() {
         for (family, name) in [
             (Some("qwen3moe"), "x"),
@@ -183,7 +128,5 @@ mod tests {
         }
         let dense = bytes_per_token(1 << 30, Some("qwen2"), "deepseek-r1:7b");
         assert_eq!(dense, Some(1 << 30));
-        assert_eq!(share_of_limit(10.0, 200e9, None), None);
-        assert_eq!(share_of_limit(10.0, 200e9, Some(0)), None);
     }
 }

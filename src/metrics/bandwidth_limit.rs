@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::RequestRecord;
 use crate::metrics::bandwidth;
-use crate::metrics::bandwidth::Share;
 use crate::metrics::gpus;
 use crate::metrics::level_energy::ELSEWHERE;
 use crate::metrics::state::{CycleState, RunState};
+use crate::text::numbers::{decimal, percent};
 
 /// The speed of a single stream against what the memory allows: each token of a dense model reads all
 /// of it once.
@@ -22,14 +22,14 @@ pub struct PhysicalLimit {
     pub share: f64,
     /// Memory bandwidth, bytes a second.
     pub bandwidth_bytes_s: f64,
-    /// Bytes that one token reads: the model's size, or what the user told.
+    /// Bytes that one token reads: the model's size, or what the user gave.
     pub bytes_per_token: u64,
 }
 
 impl PhysicalLimit {
     /// The limit of a run; None where the bandwidth, the bytes of a token or the speed of one user are not
     /// known, and for simulated servers. Of a mixture of experts only the user can tell the bytes.
-    pub fn of(run: &RunState) -> Option<Self> {
+    pub fn from_run(run: &RunState) -> Option<Self> {
         let info = run.info.as_ref()?;
         if run.is_simulated() || info.target.simulated {
             return None;
@@ -46,37 +46,47 @@ impl PhysicalLimit {
         }
         let speed_tok_s = speeds.iter().sum::<f64>() / speeds.len() as f64;
         let bandwidth_bytes_s = bandwidth_of(run)?;
-        let share = bandwidth::share_of_limit(speed_tok_s, bandwidth_bytes_s, bytes)?;
-        Some(Self {
+        Self::from_speed(speed_tok_s, bandwidth_bytes_s, bytes?)
+    }
+
+    fn from_speed(speed_tok_s: f64, bandwidth_bytes_s: f64, bytes_per_token: u64) -> Option<Self> {
+        let limit_tok_s = bandwidth_bytes_s / bytes_per_token as f64;
+        let is_usable = limit_tok_s.is_finite() && limit_tok_s > 0.0 && speed_tok_s.is_finite();
+        is_usable.then(|| Self {
             speed_tok_s,
-            limit_tok_s: share.limit_tok_s,
-            share: share.share,
+            limit_tok_s,
+            share: speed_tok_s / limit_tok_s,
             bandwidth_bytes_s,
-            bytes_per_token: bytes?,
+            bytes_per_token,
         })
     }
 
-    /// What to say in place of the limit of this model, where it has none that its size tells.
-    pub fn not_told(family: Option<&str>, name: &str) -> Option<&'static str> {
+    /// What to print in place of the limit of this model, where its size does not give one.
+    pub fn unavailable(family: Option<&str>, name: &str) -> Option<&'static str> {
         let is_mixture = bandwidth::is_mixture(family, name);
-        is_mixture.then_some("limit of one user: n/a for a mixture of experts (see --active-bytes)")
+        is_mixture.then_some(
+            "limit of one user: not available for a mixture of experts (see --active-bytes)",
+        )
     }
 
-    /// What to say where the speed is above the limit.
+    /// The warning where the speed is above the limit.
     pub fn warning(&self) -> Option<String> {
-        let share = Share {
-            limit_tok_s: self.limit_tok_s,
-            share: self.share,
-        };
-        share.warning()
+        (self.share > 1.0).then(|| {
+            format!(
+                "A single user is measured at {} of what memory bandwidth allows ({} tok/s): \
+                 the token count, the model's size or the bandwidth is wrong.",
+                percent(Some(self.share), 0),
+                decimal(self.limit_tok_s, 1)
+            )
+        })
     }
 }
 
-/// Memory bandwidth of what computes, bytes a second: as the user told it, of the cards (all of them
+/// Memory bandwidth of what computes, bytes a second: as the user gave it, of the cards (all of them
 /// together: an upper bound), or of the Apple chip.
 fn bandwidth_of(run: &RunState) -> Option<f64> {
     let info = run.info.as_ref()?;
-    let told = info.plan.energy.bandwidth_bytes_s;
+    let given = info.plan.energy.bandwidth_bytes_s;
     let cards = || {
         let gpus = gpus::in_use(run.machine.gpus.values().map(|(_, sample)| sample));
         let known = gpus.iter().map(|gpu| gpu.bandwidth_bytes_s);
@@ -90,5 +100,20 @@ fn bandwidth_of(run: &RunState) -> Option<f64> {
         let cpu = info.machine.cpu.as_deref().filter(|_| here);
         names.chain(cpu).find_map(bandwidth::of_apple_chip)
     };
-    told.or_else(cards).or_else(chip)
+    given.or_else(cards).or_else(chip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_above_the_limit_is_called_wrong() {
+        let limit = |speed, bytes| PhysicalLimit::from_speed(speed, 200e9, bytes);
+        let wrong = limit(55.0, 4_700_000_000).unwrap();
+        assert!((wrong.limit_tok_s - 42.55).abs() < 0.01);
+        assert!(wrong.warning().unwrap().contains("129 %"));
+        assert_eq!(limit(34.0, 4_700_000_000).unwrap().warning(), None);
+        assert_eq!(limit(10.0, 0), None);
+    }
 }

@@ -8,7 +8,7 @@ use crate::event::failures_in_words;
 use crate::metrics::level::LevelSummary;
 use crate::metrics::state::RunState;
 use crate::metrics::verdict::{Judgment, LevelVerdict, State, Verdict};
-use crate::text::numbers::{UNKNOWN, decimal, seconds, users};
+use crate::text::numbers::{UNKNOWN, bytes, decimal, percent, seconds, short, users};
 
 /// Below this usage, percent, a GPU is not what holds the answers up.
 const BUSY: f64 = 70.0;
@@ -72,7 +72,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    fn of(level: &LevelSummary) -> Self {
+    fn from_level(level: &LevelSummary) -> Self {
         let figures = &level.figures;
         Self {
             users: level.users,
@@ -121,11 +121,11 @@ pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Re
         let Some(level) = find(first.users) else {
             continue;
         };
-        let at = Evidence::of(level);
+        let at = Evidence::from_level(level);
         let before = verdict.levels.iter().rev();
         let before = before.filter(|level| level.users < first.users);
         let before = before.map(|level| level.users).next();
-        let before = before.and_then(find).map(Evidence::of);
+        let before = before.and_then(find).map(Evidence::from_level);
         reasons.push(reason(limit, &judged(first), level, before));
         if limit == Limit::Speed
             && let Some(text) = not_on_gpu(run)
@@ -148,7 +148,7 @@ fn reason(
     level: &LevelSummary,
     before: Option<Evidence>,
 ) -> Reason {
-    let at = Evidence::of(level);
+    let at = Evidence::from_level(level);
     let missed = judged.of.saturating_sub(judged.met);
     let idle = at.gpu_percent.filter(|percent| *percent < BUSY);
     let (kind, text) = if at.failed > 0 && at.failed * 2 >= missed {
@@ -178,7 +178,7 @@ fn number(value: Option<f64>, unit: &str) -> String {
     match value {
         Some(_) if unit == "s" => seconds(value),
         Some(value) if value < 10.0 => format!("{} {unit}", decimal(value, 2)),
-        Some(value) => format!("{value:.1} {unit}"),
+        Some(value) => format!("{} {unit}", decimal(value, 1)),
         None => UNKNOWN.to_owned(),
     }
 }
@@ -193,9 +193,10 @@ fn errors(at: &Evidence, kinds: &BTreeMap<String, u64>) -> String {
     )
 }
 
-fn gpu_idle(at: &Evidence, percent: f64) -> String {
+fn gpu_idle(at: &Evidence, usage: f64) -> String {
     format!(
-        "the GPU is not busy ({percent:.0} % at {}): look at the client, the network or the CPU",
+        "the GPU is not busy ({} at {}): look at the client, the network or the CPU",
+        percent(Some(usage / 100.0), 0),
         users(at.users)
     )
 }
@@ -248,8 +249,10 @@ fn grown(limit: Limit, before: &Evidence, at: &Evidence) -> (ReasonKind, String)
         return (ReasonKind::Thrash, text);
     }
     let gain = match total {
-        Some(ratio) if ratio >= 2.0 => format!("grows only {ratio:.1} times"),
-        Some(ratio) if ratio > 1.0 / FELL => format!("gains only {:.0} %", (ratio - 1.0) * 100.0),
+        Some(ratio) if ratio >= 2.0 => format!("grows only {}×", short(ratio)),
+        Some(ratio) if ratio > 1.0 / FELL => {
+            format!("gains only {}", percent(Some(ratio - 1.0), 0))
+        }
         Some(_) => "stays".to_owned(),
         None => "is not known".to_owned(),
     };
@@ -268,12 +271,11 @@ fn not_on_gpu(run: &RunState) -> Option<String> {
     let model = &run.info.as_ref()?.target.model;
     let (inside, all) = (model.vram_bytes?, model.memory_bytes?);
     (inside < all).then(|| {
-        let percent = inside as f64 / all as f64 * 100.0;
         format!(
-            "only {percent:.0} % of the model is in GPU memory ({:.1} of {:.1} GB): \
-             the CPU computes the rest",
-            inside as f64 / 1e9,
-            all as f64 / 1e9
+            "only {} of the model is in GPU memory ({} of {}): the CPU computes the rest",
+            percent(Some(inside as f64 / all as f64), 0),
+            bytes(Some(inside)),
+            bytes(Some(all))
         )
     })
 }

@@ -6,7 +6,7 @@ use crate::metrics::verdict::{Level, Sample};
 /// A level of equal requests: users, wait, speed, total, failed.
 struct Case(u32, f64, f64, f64, u64);
 
-fn told(cases: &[Case], change: impl Fn(&mut LevelSummary)) -> Vec<Reason> {
+fn reasons_of(cases: &[Case], change: impl Fn(&mut LevelSummary)) -> Vec<Reason> {
     let mut levels = Vec::new();
     let mut judged = Vec::new();
     for Case(users, wait, speed, total, failed) in cases {
@@ -49,7 +49,7 @@ fn kinds(reasons: &[Reason]) -> Vec<(ReasonKind, Limit, u32)> {
 
 #[test]
 fn a_queue_is_seen_by_the_speed_that_holds() {
-    let reasons = told(
+    let reasons = reasons_of(
         &[Case(4, 0.5, 30.0, 120.0, 0), Case(8, 40.0, 29.0, 118.0, 0)],
         |_| {},
     );
@@ -65,7 +65,7 @@ fn a_queue_is_seen_by_the_speed_that_holds() {
 #[test]
 fn bandwidth_is_shared_and_thrash_takes_from_all() {
     let shared = [Case(4, 0.5, 22.0, 88.0, 0), Case(8, 0.5, 11.5, 92.0, 0)];
-    let reasons = told(&shared, |_| {});
+    let reasons = reasons_of(&shared, |_| {});
     assert_eq!(kinds(&reasons), [(ReasonKind::Bandwidth, Limit::Speed, 8)]);
     assert!(
         reasons[0]
@@ -74,7 +74,7 @@ fn bandwidth_is_shared_and_thrash_takes_from_all() {
     );
     let thrash = [Case(4, 0.5, 22.0, 88.0, 0), Case(8, 0.5, 6.0, 48.0, 0)];
     assert_eq!(
-        kinds(&told(&thrash, |_| {})),
+        kinds(&reasons_of(&thrash, |_| {})),
         [(ReasonKind::Thrash, Limit::Speed, 8)]
     );
 }
@@ -82,7 +82,7 @@ fn bandwidth_is_shared_and_thrash_takes_from_all() {
 #[test]
 fn errors_and_an_idle_gpu_go_before() {
     let failing = [Case(4, 0.5, 30.0, 120.0, 0), Case(8, 0.5, 29.0, 120.0, 20)];
-    let reasons = told(&failing, |_| {});
+    let reasons = reasons_of(&failing, |_| {});
     assert_eq!(
         kinds(&reasons),
         [
@@ -99,7 +99,7 @@ fn errors_and_an_idle_gpu_go_before() {
         ["Limited by errors: 20 of 40 requests failed at 8 users (HTTP 503)"]
     );
     let slow = [Case(1, 0.5, 5.0, 5.0, 0)];
-    let idle = told(&slow, |level| {
+    let idle = reasons_of(&slow, |level| {
         let mut gpu = DeviceStats::default();
         for percent in [0.0, 6.0, 30.0] {
             gpu.usage_percent.push(Some(percent));
@@ -108,7 +108,7 @@ fn errors_and_an_idle_gpu_go_before() {
     });
     assert_eq!(kinds(&idle), [(ReasonKind::GpuIdle, Limit::Speed, 1)]);
     assert_eq!(
-        kinds(&told(&slow, |_| {})),
+        kinds(&reasons_of(&slow, |_| {})),
         [(ReasonKind::Alone, Limit::Speed, 1)]
     );
 }
@@ -116,11 +116,11 @@ fn errors_and_an_idle_gpu_go_before() {
 #[test]
 fn a_server_that_meets_the_limits_stops_nowhere() {
     assert_eq!(
-        told(
+        reasons_of(
             &[Case(1, 0.5, 50.0, 50.0, 0), Case(2, 0.5, 45.0, 90.0, 0)],
             |_| {}
         ),
         []
     );
-    assert_eq!(told(&[], |_| {}), []);
+    assert_eq!(reasons_of(&[], |_| {}), []);
 }

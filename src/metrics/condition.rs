@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::metrics::compare::{Comparison, Metric};
+use crate::text::numbers::signed;
 
 /// A condition on the change of one figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +40,7 @@ impl FromStr for Condition {
         let wrong = |why: &str| format!("{why} (write for example 'speed < -5%')");
         let place = text
             .find(['<', '>'])
-            .ok_or_else(|| wrong("no < or > in it"))?;
+            .ok_or_else(|| wrong("contains neither < nor >"))?;
         let (name, rest) = text.split_at(place);
         let name = name.trim();
         let metric = name.parse::<Metric>().map_err(|_| {
@@ -103,15 +104,15 @@ impl Condition {
                     let sure = if change.shown {
                         ""
                     } else {
-                        ", which these samples may differ by through chance alone"
+                        ", which may be chance alone in these samples"
                     };
                     let run = index + 1;
                     let users = level.users;
                     let text = format!(
                         "{}: {} at {}{sure}",
                         self.text,
-                        self.told(change.by, change.absolute),
-                        crate::text::numbers::counted(users, "user", "users")
+                        self.describe(change.by, change.absolute),
+                        crate::text::numbers::users(users)
                     );
                     met.push(Met { users, run, text });
                 }
@@ -120,14 +121,15 @@ impl Condition {
         checked.then_some(met)
     }
 
-    fn told(&self, by: f64, absolute: f64) -> String {
+    fn describe(&self, by: f64, absolute: f64) -> String {
         let name = self.metric;
         if self.metric.is_share() {
-            format!("{name} changed by {:+.1} points", by * 100.0)
+            format!("{name} changed by {} points", signed(by * 100.0, 1))
         } else {
             format!(
-                "{name} changed by {:+.1} % ({absolute:+.2} {})",
-                by * 100.0,
+                "{name} changed by {} % ({} {})",
+                signed(by * 100.0, 1),
+                signed(absolute, 2),
                 name.unit()
             )
         }

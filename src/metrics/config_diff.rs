@@ -4,6 +4,7 @@ use crate::event::RunInfo;
 use crate::metrics::state::RunState;
 use crate::plan::CycleShape;
 use crate::platform::Machine;
+use crate::text::numbers::{UNKNOWN, bytes, percent};
 use crate::text::sanitize::one_line;
 
 /// In sentences, each naming what differs between the first run and another.
@@ -36,23 +37,28 @@ fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec
         if info.simulated {
             "simulated"
         } else if info.imported.is_some() {
-            "imported: pieces of the stream counted as tokens"
+            "imported: chunks counted as tokens"
         } else {
             "measured"
         }
     };
     let model = |info: &RunInfo| {
         let model = &info.target.model;
-        let quantization = model.quantization.as_deref().unwrap_or("–");
+        let quantization = model.quantization.as_deref().unwrap_or(UNKNOWN);
         format!("{} {quantization}", model.name)
     };
-    let server = |info: &RunInfo| info.target.server.clone().unwrap_or_else(|| "–".to_owned());
+    let server = |info: &RunInfo| {
+        info.target
+            .server
+            .clone()
+            .unwrap_or_else(|| UNKNOWN.to_owned())
+    };
     let slots = |info: &RunInfo| {
         let slots = info.target.slots.map(|slots| slots.to_string());
-        slots.unwrap_or_else(|| "–".to_owned())
+        slots.unwrap_or_else(|| UNKNOWN.to_owned())
     };
     [
-        differs("The origin of the numbers", source(a), source(b)),
+        differs("The source of the numbers", source(a), source(b)),
         differs("The model", &model(a), &model(b)),
         differs(
             "The client's machine",
@@ -72,16 +78,14 @@ fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec
 
 fn machine(machine: &Machine) -> String {
     let cores = machine.cores.map(|cores| format!("{cores} cores"));
-    let memory = machine
-        .memory_bytes
-        .map(|bytes| format!("{:.0} GB", bytes as f64 / 1e9));
+    let memory = machine.memory_bytes.map(|memory| bytes(Some(memory)));
     let arch = Some(machine.arch.clone()).filter(|arch| !arch.is_empty());
     let parts: Vec<String> = [machine.cpu.clone(), arch, cores, memory]
         .into_iter()
         .flatten()
         .collect();
     if parts.is_empty() {
-        "–".to_owned()
+        UNKNOWN.to_owned()
     } else {
         parts.join(", ")
     }
@@ -110,7 +114,7 @@ fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
     let (p, q) = (&a.plan, &b.plan);
     let tokens = |most: Option<u32>| most.map_or_else(|| "no limit".to_owned(), |n| n.to_string());
     let prompts = |prompts: &[String]| {
-        let first = prompts.first().map_or("–", String::as_str);
+        let first = prompts.first().map_or(UNKNOWN, String::as_str);
         match prompts.len() {
             0 | 1 => first.to_owned(),
             more => format!("{more} prompts, the first: {first}"),
@@ -119,15 +123,16 @@ fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
     let limits = |plan: &crate::plan::Plan| {
         let limits = &plan.limits;
         format!(
-            "wait ≤ {} s, speed ≥ {} tok/s, share {:.0} %",
+            "wait ≤ {} s, speed ≥ {} tok/s, share {}",
             limits.wait_s,
             limits.speed_tok_s,
-            limits.share * 100.0
+            percent(Some(limits.share), 0)
         )
     };
-    let told = differs("The prompt", &prompts(&p.prompts), &prompts(&q.prompts));
+    let visibly = differs("The prompt", &prompts(&p.prompts), &prompts(&q.prompts));
     // Two long lists of prompts may begin alike.
-    let prompt = told.or_else(|| (p.prompts != q.prompts).then(|| "The prompts differ".to_owned()));
+    let prompt =
+        visibly.or_else(|| (p.prompts != q.prompts).then(|| "The prompts differ".to_owned()));
     [
         prompt,
         differs("max-tokens", &tokens(p.max_tokens), &tokens(q.max_tokens)),

@@ -47,7 +47,7 @@ impl Stat {
         self.max = either(self.max, other.max, f64::max);
     }
 
-    /// Of two devices together: their means and extremes added up. One that does not tell counts for nothing.
+    /// Of two devices together: their means and extremes added up. One that reports nothing counts for nothing.
     fn plus(self, other: Self) -> Self {
         let add = |a, b| either(a, b, |a, b| a + b);
         Self {
@@ -67,7 +67,7 @@ fn either(a: Option<f64>, b: Option<f64>, both: impl Fn(f64, f64) -> f64) -> Opt
     }
 }
 
-/// What a GPU did, or several as one: then `watts` and `vram_used_bytes` are sums of what each tells, the rest
+/// What a GPU did, or several as one: then `watts` and `vram_used_bytes` are sums of what each reports, the rest
 /// is over the samples of all.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -125,7 +125,7 @@ pub struct Devices {
 
 impl Devices {
     /// What the GPUs did in several cycles.
-    pub fn of<'a>(cycles: impl IntoIterator<Item = &'a Self>) -> Self {
+    pub fn from_cycles<'a>(cycles: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = Self::default();
         for (source, one) in cycles.into_iter().flat_map(|devices| &devices.by_source) {
             all.by_source.entry(source.clone()).or_default().merge(one);
@@ -172,7 +172,7 @@ impl Devices {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessStats {
-    /// Process id; absent for a group that an exporter tells of.
+    /// Process id; absent for a group that an exporter reports.
     pub pid: Option<u32>,
     /// Its name; empty where it is not known.
     pub name: String,
@@ -225,7 +225,7 @@ impl ProcessStats {
     }
 }
 
-/// What each process did, by what tells it from others.
+/// What each process did, by its identity.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Processes {
     by_id: BTreeMap<(u32, String), ProcessStats>,

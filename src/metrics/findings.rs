@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::level::{CountedBy, LevelSummary};
-use crate::text::numbers::users;
+use crate::text::numbers::{decimal, short, users};
 
 /// The knee must stand out of the straight line by this share of the whole gain.
 const STANDS_OUT: f64 = 0.1;
@@ -63,7 +63,7 @@ pub struct SlowTail {
 
 impl Findings {
     /// What stands out in these levels, smallest first. One without a whole cycle is left out.
-    pub fn of(levels: &[LevelSummary]) -> Self {
+    pub fn from_levels(levels: &[LevelSummary]) -> Self {
         let levels = || levels.iter().filter(|level| level.figures.is_whole());
         let pick = |rate: fn(&LevelSummary) -> Option<f64>| -> Vec<AtLevel> {
             let known = levels().filter_map(|level| {
@@ -85,16 +85,16 @@ impl Findings {
         };
         let counted = levels().filter_map(|l| l.figures.tokens_counted_by);
         let about = counted.into_iter().any(|by| by != CountedBy::Server);
-        findings.sentences = findings.told(if about { "~" } else { "" });
+        findings.sentences = findings.describe(if about { "~" } else { "" });
         findings
     }
 
-    fn told(&self, about: &str) -> Vec<String> {
+    fn describe(&self, about: &str) -> Vec<String> {
         let mut sentences = Vec::new();
         let at = |level: &AtLevel| {
             format!(
                 "{about}{} tok/s at {}",
-                crate::text::numbers::decimal(level.tok_s, 1),
+                decimal(level.tok_s, 1),
                 users(level.users)
             )
         };
@@ -107,8 +107,11 @@ impl Findings {
         if let Some(scaling) = &self.scaling {
             let more = f64::from(scaling.to_users) / f64::from(scaling.from_users.max(1));
             sentences.push(format!(
-                "Throughput grows {:.1}× for {more:.0}× the users ({} to {}).",
-                scaling.factor, scaling.from_users, scaling.to_users
+                "Throughput grows {}× for {}× the users ({} to {}).",
+                short(scaling.factor),
+                short(more),
+                scaling.from_users,
+                scaling.to_users
             ));
         }
         if let Some(knee) = &self.knee {
@@ -119,13 +122,13 @@ impl Findings {
             ));
         }
         if let Some(tail) = self.slow_tails.last() {
-            let p1 = tail
-                .p1
-                .map_or_else(String::new, |p1| format!(", 1 % at most {about}{p1:.1}"));
+            let p1 = tail.p1.map_or_else(String::new, |p1| {
+                format!(", 1 % at most {about}{}", decimal(p1, 1))
+            });
             sentences.push(format!(
-                "Slow tail at {}: 5 % of the answers get at most {about}{:.1} tok/s{p1}.",
+                "Slow tail at {}: 5 % of the answers get at most {about}{} tok/s{p1}.",
                 users(tail.users),
-                tail.p5
+                decimal(tail.p5, 1)
             ));
         }
         sentences
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_best_the_scaling_and_the_knee() {
-        let found = Findings::of(&levels(&[
+        let found = Findings::from_levels(&levels(&[
             (1, 50.0),
             (4, 180.0),
             (8, 195.0),
@@ -236,14 +239,17 @@ mod tests {
     #[test]
     fn a_straight_line_and_two_points_have_no_knee() {
         assert_eq!(
-            Findings::of(&levels(&[(1, 10.0), (2, 20.0), (4, 40.0)])).knee,
+            Findings::from_levels(&levels(&[(1, 10.0), (2, 20.0), (4, 40.0)])).knee,
             None
         );
-        assert_eq!(Findings::of(&levels(&[(1, 10.0), (8, 11.0)])).knee, None);
         assert_eq!(
-            Findings::of(&levels(&[(1, 10.0), (2, 9.0), (4, 8.0)])).knee,
+            Findings::from_levels(&levels(&[(1, 10.0), (8, 11.0)])).knee,
             None
         );
-        assert_eq!(Findings::of(&[]), Findings::default());
+        assert_eq!(
+            Findings::from_levels(&levels(&[(1, 10.0), (2, 9.0), (4, 8.0)])).knee,
+            None
+        );
+        assert_eq!(Findings::from_levels(&[]), Findings::default());
     }
 }

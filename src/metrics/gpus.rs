@@ -2,7 +2,7 @@
 
 use crate::event::{GpuSample, PowerScope};
 
-/// The GPUs that count: those that the server computes on; where no source can tell, all of them.
+/// The GPUs that count: those that the server computes on; where no source knows, all of them.
 /// The CPU's package is none.
 pub fn in_use<'a>(samples: impl IntoIterator<Item = &'a GpuSample>) -> Vec<&'a GpuSample> {
     let gpus: Vec<&GpuSample> = samples

@@ -58,9 +58,9 @@ pub struct LevelMetrics {
     pub connect_failed: u64,
     /// Speed: 1 / TPOT, tokens a second of one answer. Its bad end is the low one: p5, p1.
     pub speed_tok_s: Dist,
-    /// The server's own speed, tokens a second, where it tells.
+    /// The server's own speed, tokens a second, where it reports it.
     pub server_speed_tok_s: Dist,
-    /// TTFT − (load + prompt evaluation), seconds, where the server tells.
+    /// TTFT − (load + prompt evaluation), seconds, where the server reports them.
     pub queue_wait_s: Dist,
     /// Output tokens / (last final chunk − first sent), tokens a second.
     pub system_tok_s: Option<f64>,
@@ -74,10 +74,10 @@ pub struct LevelMetrics {
     pub output_tokens: u64,
     /// Who counted them; absent where there are none.
     pub tokens_counted_by: Option<CountedBy>,
-    /// Output tokens by the server's count alone; absent where it tells of no request.
+    /// Output tokens by the server's count alone; absent where it reports none.
     #[serde(default)]
     pub server_output_tokens: Option<u64>,
-    /// Tokens of the prompts, where the server tells.
+    /// Prompt tokens, where the server reports them.
     pub prompt_tokens: Option<u64>,
     /// The share of thinking in the chunks, 0–1.
     pub thinking_share: Option<f64>,
@@ -113,7 +113,7 @@ pub enum CountedBy {
 
 impl LevelMetrics {
     /// The figures of these cycles of one level; the order of its requests makes no difference.
-    pub fn of(cycles: &[&CycleState], limits: &Limits) -> Self {
+    pub fn from_cycles(cycles: &[&CycleState], limits: &Limits) -> Self {
         let mut metrics = Self::of_requests(cycles, limits);
         metrics.measure(cycles);
         metrics
@@ -150,7 +150,7 @@ impl LevelMetrics {
 
     /// Adds what the machine did.
     fn measure(&mut self, cycles: &[&CycleState]) {
-        self.machine = MachineFigures::of(cycles);
+        self.machine = MachineFigures::from_cycles(cycles);
         self.energy_j = self.machine.joules();
         self.j_per_token = self.machine.gross_j_per_token;
         self.energy_coverage = self.machine.coverage;
@@ -207,12 +207,12 @@ impl LevelMetrics {
             all if all == done.len() => Some(CountedBy::Server),
             _ => Some(CountedBy::Mixed),
         };
-        let told = |count: fn(&RequestRecord) -> Option<u64>| {
-            let told = done.iter().filter_map(|request| count(request));
-            told.reduce(|sum, tokens| sum + tokens)
+        let sum_of = |count: fn(&RequestRecord) -> Option<u64>| {
+            let known = done.iter().filter_map(|request| count(request));
+            known.reduce(|sum, tokens| sum + tokens)
         };
-        self.prompt_tokens = told(|request| request.server.prompt_tokens);
-        self.server_output_tokens = told(|request| request.server.output_tokens);
+        self.prompt_tokens = sum_of(|request| request.server.prompt_tokens);
+        self.server_output_tokens = sum_of(|request| request.server.output_tokens);
         let chunks: u64 = done.iter().map(|r| u64::from(r.chunks)).sum();
         let thinking = known(done.iter().map(|r| r.thinking_chunks));
         self.thinking_share = thinking.and_then(|thinking| ratio(thinking as f64, chunks as f64));
@@ -281,9 +281,9 @@ pub fn levels(cycles: &[CycleState], limits: &Limits) -> Vec<LevelSummary> {
         let alone = cycles.iter().filter(|_| cycles.len() > 1);
         LevelSummary {
             users,
-            figures: LevelMetrics::of(&cycles, limits),
+            figures: LevelMetrics::from_cycles(&cycles, limits),
             repeats: alone
-                .map(|cycle| LevelMetrics::of(&[*cycle], limits))
+                .map(|cycle| LevelMetrics::from_cycles(&[*cycle], limits))
                 .collect(),
         }
     };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Stamp;
 use crate::metrics::level::cycle::CycleState;
-use crate::metrics::level::machine::{not_told_by, of_cycles, of_tokens, scope_key};
+use crate::metrics::level::machine::{not_reported_by, of_cycles, of_tokens, scope_key};
 use crate::metrics::machine::comparable;
 use crate::metrics::state::RunState;
 
@@ -54,15 +54,15 @@ pub struct EnergySummary {
 }
 
 impl EnergySummary {
-    /// What the energy covers: `gpu`, `package`… or which source does not tell it. None where nothing was
+    /// What the energy covers: `gpu`, `package`… or which source does not report it. None where nothing was
     /// measured.
     pub fn scope_words(&self) -> Option<String> {
-        let not_told = || (!self.devices.is_empty()).then(|| not_told_by(&self.devices));
-        self.scope.clone().or_else(not_told)
+        let not_reported = || (!self.devices.is_empty()).then(|| not_reported_by(&self.devices));
+        self.scope.clone().or_else(not_reported)
     }
 
     /// The energy of a run; None where no power was measured.
-    pub fn of(run: &RunState) -> Option<Self> {
+    pub fn from_run(run: &RunState) -> Option<Self> {
         let metered = run.machine.meter.between(Stamp(0), run.now)?;
         let whole = metered.energy;
         let in_cycles = of_cycles(&run.cycles);
@@ -95,7 +95,7 @@ impl EnergySummary {
             simulated: metered.simulated,
             baseline_watts: baseline.map(|idle| idle.watts),
             baseline_s: baseline.map(|idle| idle.seconds),
-            cost: price.map(|price| price.of(&whole)),
+            cost: price.map(|price| price.cost(&whole)),
             cost_per_million_tokens: price
                 .zip(gross)
                 .map(|(price, joules)| price.of_million_tokens(joules)),

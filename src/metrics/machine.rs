@@ -15,7 +15,7 @@ const KEPT: usize = 300;
 /// Two readings further apart than this, seconds, have a gap between them.
 const GAP_S: f64 = 2.5;
 
-/// What the monitors told so far, in a run or without one.
+/// What the monitors reported so far, in a run or without one.
 #[derive(Debug, Clone, Default)]
 pub struct MachineState {
     /// The latest sample of each GPU source.
@@ -24,9 +24,9 @@ pub struct MachineState {
     pub processes: Option<(Stamp, Vec<ProcessSample>)>,
     /// The figures of each GPU source and device over time.
     pub tracks: BTreeMap<String, Track>,
-    /// What the server tells of itself, by who tells it.
+    /// What the server reports of itself, by source.
     pub server: BTreeMap<String, (Stamp, ServerSample)>,
-    /// How each source fares, where something was told of it.
+    /// The state of each source, where it is known.
     pub sources: BTreeMap<String, SourceNote>,
     /// The power of the idle machine.
     pub baseline: Option<EnergyBaseline>,
@@ -37,7 +37,7 @@ pub struct MachineState {
 }
 
 impl MachineState {
-    /// Takes what a monitor told. What belongs to a run, the energy above all, is the run's to add up.
+    /// Takes what a monitor reported. What belongs to a run, the energy above all, is the run's to add up.
     pub fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.what {
@@ -62,11 +62,11 @@ impl MachineState {
         }
     }
 
-    /// Requests that the server answers at once, where the server or the model's runner tells it.
+    /// Requests that the server answers at once, where the server or the model's runner reports it.
     pub fn slots(&self) -> Option<u32> {
-        let told = self.server.values();
-        let told = told.filter(|(_, sample)| sample.slots.is_some());
-        told.max_by_key(|(at, _)| *at)?.1.slots
+        let samples = self.server.values();
+        let samples = samples.filter(|(_, sample)| sample.slots.is_some());
+        samples.max_by_key(|(at, _)| *at)?.1.slots
     }
 }
 
@@ -141,7 +141,7 @@ impl Track {
 pub struct CycleMachine {
     /// Energy from the first connection that stood to the end.
     pub energy: Option<Metered>,
-    /// What that energy costs, where a price was told.
+    /// What that energy costs, where a price is known.
     pub cost: Option<f64>,
     /// The power of the idle machine, if it was measured before.
     pub baseline: Option<EnergyBaseline>,
@@ -158,7 +158,7 @@ pub struct CycleMachine {
 impl CycleMachine {
     pub(crate) fn take_processes(&mut self, table: &[ProcessSample]) {
         self.processes.push(table);
-        self.together = self.together.max(ProcessTotals::of(table));
+        self.together = self.together.max(ProcessTotals::from_table(table));
     }
 }
 

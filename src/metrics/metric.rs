@@ -29,7 +29,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As it stands behind a value; empty for counts of what the title names.
+    /// Follows a value; empty for counts of what the title names.
     pub fn symbol(self) -> &'static str {
         match self {
             Self::Seconds => "s",
@@ -100,8 +100,10 @@ pub enum Outlet {
     RequestsCsv,
     /// A column of `cycles.csv`.
     CyclesCsv,
-    /// A column of the report's table of levels.
+    /// A column of the report's tables of levels and of repeats.
     Report,
+    /// A column of the card to share.
+    Card,
     /// A distribution among the report's waits, durations or gaps.
     ReportWaits,
     ReportDurations,
@@ -132,6 +134,7 @@ pub struct Shown {
 }
 
 /// A metric.
+#[derive(Clone, Copy)]
 pub struct Metric {
     /// Its name in files.
     pub key: &'static str,
@@ -149,6 +152,55 @@ pub struct Metric {
 }
 
 impl Metric {
+    const fn new(key: &'static str, title: &'static str, unit: Unit, better: Better) -> Self {
+        Self {
+            key,
+            title,
+            unit,
+            is_estimated: false,
+            better,
+            definition: "",
+            level: OfLevel::Value(|_| None),
+            request: None,
+            shown: &[],
+        }
+    }
+
+    const fn estimated(mut self) -> Self {
+        self.is_estimated = true;
+        self
+    }
+
+    const fn definition(mut self, definition: &'static str) -> Self {
+        self.definition = definition;
+        self
+    }
+
+    const fn value(mut self, value: fn(&LevelMetrics) -> Option<f64>) -> Self {
+        self.level = OfLevel::Value(value);
+        self
+    }
+
+    const fn dist(mut self, dist: fn(&LevelMetrics) -> &Dist) -> Self {
+        self.level = OfLevel::Dist(dist);
+        self
+    }
+
+    const fn samples(mut self, samples: fn(&LevelMetrics) -> devices::Stat) -> Self {
+        self.level = OfLevel::Samples(samples);
+        self
+    }
+
+    const fn request(mut self, request: fn(&RequestRecord) -> Option<f64>) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    const fn shown(mut self, shown: &'static [Shown]) -> Self {
+        self.shown = shown;
+        self
+    }
+
     /// Its number of a level; None where it is not known.
     pub fn of(&self, level: &LevelMetrics, stat: Stat) -> Option<f64> {
         match self.level {
@@ -223,6 +275,11 @@ const fn report(place: u16, head: &'static str, stat: Stat, digits: usize) -> Sh
     at(Outlet::Report, place, head, stat, digits)
 }
 
+/// A column of the card to share.
+const fn card(place: u16, head: &'static str, digits: usize) -> Shown {
+    at(Outlet::Card, place, head, Stat::Mean, digits)
+}
+
 /// A distribution in the report.
 const fn detailed(outlet: Outlet, place: u16, head: &'static str, digits: usize) -> Shown {
     at(outlet, place, head, Stat::Mean, digits)
@@ -254,87 +311,49 @@ const fn detail(place: u16, head: &'static str) -> Shown {
 
 /// All of them.
 pub const METRICS: &[Metric] = &[
-    Metric {
-        key: "duration_s",
-        title: "Cycle",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "first request sent → last one finished, seconds; summed over repeats",
-        level: OfLevel::Value(|l| l.duration_s),
-        request: None,
-        shown: &[
+    Metric::new("duration_s", "Cycle", Unit::Seconds, Better::Neither)
+        .definition("first request sent → last one finished, seconds; summed over repeats")
+        .value(|l| l.duration_s)
+        .shown(&[
             by_cycle(60, "duration_s", Stat::Mean),
             report(150, "Cycle", Stat::Mean, 1),
-        ],
-    },
-    Metric {
-        key: "requests",
-        title: "Requests",
-        unit: Unit::Requests,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "requests that finished: succeeded or failed; those that the user cut short are neither",
-        level: OfLevel::Value(|l| Some(l.requests as f64)),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("requests", "Requests", Unit::Requests, Better::Neither)
+        .definition("requests that finished (succeeded or failed); cancelled ones do not count")
+        .value(|l| Some(l.requests as f64))
+        .shown(&[
             by_cycle(70, "requests", Stat::Mean),
             report(20, "Requests", Stat::Mean, 0),
             printed(20, "requests", Stat::Mean, 0),
             pane(20, "requests", Stat::Mean, 8, 3),
-        ],
-    },
-    Metric {
-        key: "failed",
-        title: "Failed",
-        unit: Unit::Requests,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "requests that ended in any failure; excluded from all means and percentiles",
-        level: OfLevel::Value(|l| Some(l.failed as f64)),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("failed", "Failed", Unit::Requests, Better::Lower)
+        .definition("requests that failed for any reason; excluded from all means and percentiles")
+        .value(|l| Some(l.failed as f64))
+        .shown(&[
             by_cycle(80, "failed", Stat::Mean),
             report(30, "Failed", Stat::Mean, 0),
             printed(30, "failed", Stat::Mean, 0),
             pane(30, "failed", Stat::Mean, 6, 1),
-        ],
-    },
-    Metric {
-        key: "cancelled",
-        title: "Cancelled",
-        unit: Unit::Requests,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "requests in flight when the user skipped the cycle or stopped the run; counted nowhere else",
-        level: OfLevel::Value(|l| Some(l.cancelled as f64)),
-        request: None,
-        shown: &[by_cycle(90, "cancelled", Stat::Mean)],
-    },
-    Metric {
-        key: "error_rate",
-        title: "Errors",
-        unit: Unit::Share,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "failed requests / finished requests",
-        level: OfLevel::Value(|l| l.error_rate),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("cancelled", "Cancelled", Unit::Requests, Better::Neither)
+        .definition("requests in flight when the user skipped the cycle or stopped the run; counted nowhere else")
+        .value(|l| Some(l.cancelled as f64))
+        .shown(&[by_cycle(90, "cancelled", Stat::Mean)]),
+    Metric::new("error_rate", "Errors", Unit::Share, Better::Lower)
+        .definition("failed requests / finished requests")
+        .value(|l| l.error_rate)
+        .shown(&[
             by_cycle(100, "error_rate", Stat::Mean),
             report(40, "Errors", Stat::Mean, 1),
-        ],
-    },
-    Metric {
-        key: "speed_tok_s",
-        title: "Speed",
-        unit: Unit::TokensPerSecond,
-        is_estimated: true,
-        better: Better::Higher,
-        definition: "1 / TPOT: tokens a second as the reader of one answer feels it, without the wait",
-        level: OfLevel::Dist(|l| &l.speed_tok_s),
-        request: Some(RequestRecord::speed_tok_s),
-        shown: &[
+            card(40, "Failed", 1),
+        ]),
+    Metric::new("speed_tok_s", "Speed", Unit::TokensPerSecond, Better::Higher)
+        .estimated()
+        .definition("1 / TPOT: tokens per second of a single answer, excluding the wait")
+        .dist(|l| &l.speed_tok_s)
+        .request(RequestRecord::speed_tok_s)
+        .shown(&[
             by_request(230, "speed_tok_s"),
             by_cycle(210, "speed_mean_tok_s", Stat::Mean),
             by_cycle(220, "speed_p50_tok_s", Stat::P50),
@@ -344,24 +363,19 @@ pub const METRICS: &[Metric] = &[
             report(50, "Speed mean", Stat::Mean, 1),
             report(60, "p5", Stat::P5, 1),
             report(70, "min", Stat::Min, 1),
+            card(10, "Speed", 1),
             detailed(Outlet::ReportDurations, 30, "Speed, tokens/s", 2),
             printed(40, "tok/s mean", Stat::Mean, 1),
             printed(50, "min", Stat::Min, 1),
             pane(40, "tok/s", Stat::Mean, 6, 0),
             pane(50, "p5", Stat::P5, 6, 8),
             pane(60, "min", Stat::Min, 6, 4),
-        ],
-    },
-    Metric {
-        key: "server_speed_tok_s",
-        title: "Server's own speed",
-        unit: Unit::TokensPerSecond,
-        is_estimated: false,
-        better: Better::Higher,
-        definition: "the speed of an answer by the server's own clock and count, where it tells both",
-        level: OfLevel::Dist(|l| &l.server_speed_tok_s),
-        request: Some(|r| r.server.speed_tok_s()),
-        shown: &[
+        ]),
+    Metric::new("server_speed_tok_s", "Server's own speed", Unit::TokensPerSecond, Better::Higher)
+        .definition("the speed of an answer by the server's own clock and count, where it reports both")
+        .dist(|l| &l.server_speed_tok_s)
+        .request(|r| r.server.speed_tok_s())
+        .shown(&[
             by_request(310, "server_speed_tok_s"),
             by_cycle(260, "server_speed_mean_tok_s", Stat::Mean),
             detailed(
@@ -372,35 +386,23 @@ pub const METRICS: &[Metric] = &[
             ),
             printed_below(70, "server's tok/s", 1),
             pane(142, "server", Stat::Mean, 6, 10),
-        ],
-    },
-    Metric {
-        key: "ttfb_s",
-        title: "TTFB",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "from the question sent to the first byte of the answer's body, seconds",
-        level: OfLevel::Dist(|l| &l.ttfb_s),
-        request: Some(RequestRecord::ttfb_s),
-        shown: &[
+        ]),
+    Metric::new("ttfb_s", "TTFB", Unit::Seconds, Better::Lower)
+        .definition("request sent → first byte of the response body, seconds")
+        .dist(|l| &l.ttfb_s)
+        .request(RequestRecord::ttfb_s)
+        .shown(&[
             by_request(130, "ttfb_s"),
             by_cycle(115, "ttfb_mean_s", Stat::Mean),
             detailed(Outlet::ReportWaits, 10, "TTFB", 3),
             printed_below(10, "TTFB s", 3),
             detail(10, "first byte"),
-        ],
-    },
-    Metric {
-        key: "ttft_s",
-        title: "Wait (TTFT)",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "from the question sent to the first token of any kind, thinking included, seconds; on screens and charts: wait",
-        level: OfLevel::Dist(|l| &l.ttft_s),
-        request: Some(RequestRecord::ttft_s),
-        shown: &[
+        ]),
+    Metric::new("ttft_s", "Wait (TTFT)", Unit::Seconds, Better::Lower)
+        .definition("request sent → first token of any kind (thinking included), seconds; on screens and charts: wait")
+        .dist(|l| &l.ttft_s)
+        .request(RequestRecord::ttft_s)
+        .shown(&[
             by_request(140, "ttft_s"),
             by_cycle(120, "ttft_mean_s", Stat::Mean),
             by_cycle(130, "ttft_p50_s", Stat::P50),
@@ -409,6 +411,7 @@ pub const METRICS: &[Metric] = &[
             by_cycle(160, "ttft_max_s", Stat::Max),
             report(80, "Wait mean", Stat::Mean, 2),
             report(90, "max", Stat::Max, 2),
+            card(20, "Wait", 2),
             detailed(Outlet::ReportWaits, 20, "Wait (TTFT)", 3),
             printed(60, "wait s mean", Stat::Mean, 2),
             printed(70, "max", Stat::Max, 2),
@@ -416,71 +419,47 @@ pub const METRICS: &[Metric] = &[
             pane(80, "p95", Stat::P95, 7, 7),
             pane(90, "max", Stat::Max, 7, 4),
             detail(20, "first token"),
-        ],
-    },
-    Metric {
-        key: "ttfa_s",
-        title: "TTFA",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "from the question sent to the first token that is not thinking, seconds",
-        level: OfLevel::Dist(|l| &l.ttfa_s),
-        request: Some(RequestRecord::ttfa_s),
-        shown: &[
+        ]),
+    Metric::new("ttfa_s", "TTFA", Unit::Seconds, Better::Lower)
+        .definition("request sent → first token that is not thinking, seconds")
+        .dist(|l| &l.ttfa_s)
+        .request(RequestRecord::ttfa_s)
+        .shown(&[
             by_request(150, "ttfa_s"),
             by_cycle(170, "ttfa_mean_s", Stat::Mean),
             detailed(Outlet::ReportWaits, 30, "TTFA", 3),
             printed_below(20, "TTFA s", 3),
             pane(92, "TTFA", Stat::Mean, 7, 11),
             detail(30, "first answer"),
-        ],
-    },
-    Metric {
-        key: "queue_wait_s",
-        title: "Queue wait",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "the part of the wait that the server spent on others: TTFT − (load + prompt evaluation), seconds, where it tells both",
-        level: OfLevel::Dist(|l| &l.queue_wait_s),
-        request: Some(RequestRecord::queue_wait_s),
-        shown: &[
+        ]),
+    Metric::new("queue_wait_s", "Queue wait", Unit::Seconds, Better::Lower)
+        .definition("the part of the wait spent behind other requests: TTFT − (load + prompt evaluation), seconds, where the server reports both")
+        .dist(|l| &l.queue_wait_s)
+        .request(RequestRecord::queue_wait_s)
+        .shown(&[
             by_request(280, "queue_wait_s"),
             by_cycle(175, "queue_wait_mean_s", Stat::Mean),
             detailed(Outlet::ReportWaits, 40, "Queue wait", 3),
             printed_below(30, "queue s", 3),
             pane(94, "queue", Stat::Mean, 7, 9),
             detail(40, "in queue"),
-        ],
-    },
-    Metric {
-        key: "connect_s",
-        title: "Connect",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "time to open a connection, seconds; in no wait and no duration",
-        level: OfLevel::Dist(|l| &l.connect_s),
-        request: Some(|r| r.connect_us.map(|micros| micros as f64 / 1e6)),
-        shown: &[
+        ]),
+    Metric::new("connect_s", "Connect", Unit::Seconds, Better::Lower)
+        .definition("time to open a connection, seconds; excluded from waits and durations")
+        .dist(|l| &l.connect_s)
+        .request(|r| r.connect_us.map(|micros| micros as f64 / 1e6))
+        .shown(&[
             by_request(260, "connect_s"),
             by_cycle(290, "connect_max_s", Stat::Max),
             detailed(Outlet::ReportWaits, 50, "Connect", 4),
             printed_below(60, "connect s", 4),
             detail(70, "connect"),
-        ],
-    },
-    Metric {
-        key: "total_s",
-        title: "Duration",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "from the question sent to the end of the answer, seconds",
-        level: OfLevel::Dist(|l| &l.total_s),
-        request: Some(RequestRecord::total_s),
-        shown: &[
+        ]),
+    Metric::new("total_s", "Duration", Unit::Seconds, Better::Lower)
+        .definition("request sent → end of the answer, seconds")
+        .dist(|l| &l.total_s)
+        .request(RequestRecord::total_s)
+        .shown(&[
             by_request(160, "total_s"),
             by_cycle(180, "total_min_s", Stat::Min),
             by_cycle(190, "total_mean_s", Stat::Mean),
@@ -489,327 +468,192 @@ pub const METRICS: &[Metric] = &[
             printed(80, "total s mean", Stat::Mean, 1),
             printed(90, "max", Stat::Max, 1),
             pane(100, "total", Stat::Mean, 7, 5),
-        ],
-    },
-    Metric {
-        key: "response_s",
-        title: "Response",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "from the first token to the last, seconds: the answer without its wait",
-        level: OfLevel::Dist(|l| &l.response_s),
-        request: Some(RequestRecord::response_s),
-        shown: &[
+        ]),
+    Metric::new("response_s", "Response", Unit::Seconds, Better::Lower)
+        .definition("first token → last token, seconds: the answer without its wait")
+        .dist(|l| &l.response_s)
+        .request(RequestRecord::response_s)
+        .shown(&[
             by_request(165, "response_s"),
             by_cycle(205, "response_mean_s", Stat::Mean),
             detailed(Outlet::ReportDurations, 20, "Response, s", 2),
             printed_below(40, "response s", 2),
             pane(102, "answer", Stat::Mean, 7, 12),
             detail(45, "response"),
-        ],
-    },
-    Metric {
-        key: "tpot_s",
-        title: "TPOT",
-        unit: Unit::Seconds,
-        is_estimated: true,
-        better: Better::Lower,
-        definition: "(last token − first token) / (output tokens − 1), seconds; unknown for answers of fewer than two tokens",
-        level: OfLevel::Dist(|l| &l.tpot_s),
-        request: Some(RequestRecord::tpot_s),
-        shown: &[
+        ]),
+    Metric::new("tpot_s", "TPOT", Unit::Seconds, Better::Lower)
+        .estimated()
+        .definition("(last token − first token) / (output tokens − 1), seconds; unknown for answers of fewer than two tokens")
+        .dist(|l| &l.tpot_s)
+        .request(RequestRecord::tpot_s)
+        .shown(&[
             by_request(220, "tpot_s"),
             by_cycle(265, "tpot_mean_s", Stat::Mean),
             detailed(Outlet::ReportGaps, 10, "TPOT", 4),
             printed_below(50, "TPOT s", 4),
             pane(104, "TPOT", Stat::Mean, 7, 13),
             detail(50, "TPOT"),
-        ],
-    },
-    Metric {
-        key: "itl_s",
-        title: "ITL",
-        unit: Unit::Seconds,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "the gap between successive pieces of an answer that bear tokens, seconds",
-        level: OfLevel::Dist(|l| &l.itl_s),
-        // A request has many: its files and its detail tell their median and the longest.
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("itl_s", "ITL", Unit::Seconds, Better::Lower)
+        .definition("the gap between successive chunks that carry tokens, seconds")
+        .dist(|l| &l.itl_s)
+        // A request has many: its files and its detail give their median and the longest.
+        .shown(&[
             by_cycle(270, "itl_p50_s", Stat::P50),
             by_cycle(280, "itl_p99_s", Stat::P99),
             detailed(Outlet::ReportGaps, 20, "ITL", 4),
             printed_below(55, "ITL s", 4),
             pane(106, "ITL", Stat::P50, 7, 14),
-        ],
-    },
-    Metric {
-        key: "system_tok_s",
-        title: "Throughput",
-        unit: Unit::TokensPerSecond,
-        is_estimated: true,
-        better: Better::Higher,
-        definition: "output tokens of the requests that succeeded / (last final chunk − first sent), tokens a second, all users together",
-        level: OfLevel::Value(|l| l.system_tok_s),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("system_tok_s", "Throughput", Unit::TokensPerSecond, Better::Higher)
+        .estimated()
+        .definition("output tokens of successful requests / (last final chunk − first request sent), tokens per second, all users together")
+        .value(|l| l.system_tok_s)
+        .shown(&[
             by_cycle(300, "system_tok_s", Stat::Mean),
             report(100, "Throughput", Stat::Mean, 1),
+            card(30, "Throughput", 1),
             printed(100, "system tok/s", Stat::Mean, 1),
             pane(110, "system", Stat::Mean, 6, 2),
-        ],
-    },
-    Metric {
-        key: "steady_tok_s",
-        title: "Steady throughput",
-        unit: Unit::TokensPerSecond,
-        is_estimated: true,
-        better: Better::Higher,
-        definition: "the same while at least 95 % of the users were in flight",
-        level: OfLevel::Value(|l| l.steady_tok_s),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("steady_tok_s", "Steady throughput", Unit::TokensPerSecond, Better::Higher)
+        .estimated()
+        .definition("throughput while at least 95 % of the users were in flight")
+        .value(|l| l.steady_tok_s)
+        .shown(&[
             by_cycle(310, "steady_tok_s", Stat::Mean),
             report(110, "Steady", Stat::Mean, 1),
             printed(110, "steady", Stat::Mean, 1),
             pane(112, "steady", Stat::Mean, 6, 15),
-        ],
-    },
-    Metric {
-        key: "goodput_req_s",
-        title: "Goodput",
-        unit: Unit::RequestsPerSecond,
-        is_estimated: false,
-        better: Better::Higher,
-        definition: "requests that met every limit, a second of the cycle",
-        level: OfLevel::Value(|l| l.goodput_req_s),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("goodput_req_s", "Goodput", Unit::RequestsPerSecond, Better::Higher)
+        .definition("requests that met every limit / duration of the cycle, requests per second")
+        .value(|l| l.goodput_req_s)
+        .shown(&[
             by_cycle(320, "goodput_req_s", Stat::Mean),
             report(115, "Goodput", Stat::Mean, 2),
             printed_below(90, "goodput req/s", 2),
             pane(114, "goodput", Stat::Mean, 7, 10),
-        ],
-    },
-    Metric {
-        key: "attainment",
-        title: "In limits",
-        unit: Unit::Share,
-        is_estimated: false,
-        better: Better::Higher,
-        definition: "requests that met every limit / those that can be judged: a failed one met none, one whose wait or speed is not known is left out unless the other misses",
-        level: OfLevel::Value(|l| l.attainment),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("attainment", "In limits", Unit::Share, Better::Higher)
+        .definition("requests that met every limit / those that can be judged: a failed one met none; one whose wait or speed is unknown is left out unless the other misses its limit")
+        .value(|l| l.attainment)
+        .shown(&[
             by_cycle(330, "attainment", Stat::Mean),
             report(140, "In limits", Stat::Mean, 0),
             printed_below(100, "in limits %", 0),
             pane(150, "within limits", Stat::Mean, 13, 3),
-        ],
-    },
-    Metric {
-        key: "output_tokens",
-        title: "Tokens",
-        unit: Unit::Tokens,
-        is_estimated: true,
-        better: Better::Neither,
-        definition: "output tokens of the requests that succeeded, thinking included: the server's own count; marked ~ where chunks of the stream are counted instead",
-        level: OfLevel::Value(|l| Some(l.output_tokens as f64)),
-        request: Some(|r| {
+        ]),
+    Metric::new("output_tokens", "Tokens", Unit::Tokens, Better::Neither)
+        .estimated()
+        .definition("output tokens of successful requests, thinking included: the server's own count; marked ~ where stream chunks are counted instead")
+        .value(|l| Some(l.output_tokens as f64))
+        .request(|r| {
             let any = r.first_token.is_some() || r.server.output_tokens.is_some();
             any.then(|| r.output_tokens() as f64)
-        }),
-        shown: &[
+        })
+        .shown(&[
             by_request(180, "output_tokens"),
             by_cycle(340, "output_tokens", Stat::Mean),
             report(120, "Tokens", Stat::Mean, 0),
             printed(120, "tokens", Stat::Mean, 0),
             pane(120, "tokens", Stat::Mean, 6, 6),
-        ],
-    },
-    Metric {
-        key: "prompt_tokens",
-        title: "Prompt tokens",
-        unit: Unit::Tokens,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "tokens of the prompts by the server's count, where it tells",
-        level: OfLevel::Value(|l| l.prompt_tokens.map(|tokens| tokens as f64)),
-        request: Some(|r| r.server.prompt_tokens.map(|tokens| tokens as f64)),
-        shown: &[
+        ]),
+    Metric::new("prompt_tokens", "Prompt tokens", Unit::Tokens, Better::Neither)
+        .definition("prompt tokens by the server's count, where it reports it")
+        .value(|l| l.prompt_tokens.map(|tokens| tokens as f64))
+        .request(|r| r.server.prompt_tokens.map(|tokens| tokens as f64))
+        .shown(&[
             by_request(290, "prompt_tokens"),
             by_cycle(345, "prompt_tokens", Stat::Mean),
             printed_below(85, "prompt tokens", 0),
-        ],
-    },
-    Metric {
-        key: "server_output_tokens",
-        title: "Server-counted tokens",
-        unit: Unit::Tokens,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "output tokens by the server's count alone, thinking included; absent where it tells of no request",
-        level: OfLevel::Value(|l| l.server_output_tokens.map(|tokens| tokens as f64)),
-        request: Some(|r| r.server.output_tokens.map(|tokens| tokens as f64)),
-        shown: &[
+        ]),
+    Metric::new("server_output_tokens", "Server-counted tokens", Unit::Tokens, Better::Neither)
+        .definition("output tokens by the server's count alone, thinking included; absent where it reports none")
+        .value(|l| l.server_output_tokens.map(|tokens| tokens as f64))
+        .request(|r| r.server.output_tokens.map(|tokens| tokens as f64))
+        .shown(&[
             by_request(300, "server_output_tokens"),
             by_cycle(342, "server_output_tokens", Stat::Mean),
             printed_below(80, "server's tokens", 0),
-        ],
-    },
-    Metric {
-        key: "thinking_share",
-        title: "Thinking",
-        unit: Unit::Share,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "the share of thinking in the pieces of the answers",
-        level: OfLevel::Value(|l| l.thinking_share),
-        request: Some(RequestRecord::thinking_share),
-        shown: &[
+        ]),
+    Metric::new("thinking_share", "Thinking", Unit::Share, Better::Neither)
+        .definition("thinking chunks / all chunks of the answers")
+        .value(|l| l.thinking_share)
+        .request(RequestRecord::thinking_share)
+        .shown(&[
             by_request(215, "thinking_share"),
             by_cycle(350, "thinking_share", Stat::Mean),
             report(125, "Thinking", Stat::Mean, 0),
             printed_below(95, "thinking %", 0),
             detail(60, "thinking"),
-        ],
-    },
-    Metric {
-        key: "retries",
-        title: "Retries",
-        unit: Unit::Times,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "times a request was sent again because a kept connection had gone stale",
-        level: OfLevel::Value(|l| l.retries.map(|times| times as f64)),
-        request: Some(|r| r.retries.map(f64::from)),
-        shown: &[
+        ]),
+    Metric::new("retries", "Retries", Unit::Times, Better::Lower)
+        .definition("times a request was sent again because a kept-alive connection had gone stale")
+        .value(|l| l.retries.map(|times| times as f64))
+        .request(|r| r.retries.map(f64::from))
+        .shown(&[
             by_request(270, "retries"),
             by_cycle(295, "retries", Stat::Mean),
             detail(90, "retries"),
-        ],
-    },
-    Metric {
-        key: "energy_j",
-        title: "Energy",
-        unit: Unit::Joules,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "energy within the cycle, joules, of what the scope names",
-        level: OfLevel::Value(|l| l.energy_j),
-        request: None,
-        shown: &[by_cycle(370, "energy_j", Stat::Mean)],
-    },
-    Metric {
-        key: "j_per_token",
-        title: "J/token",
-        unit: Unit::JoulesPerToken,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "energy within the cycle / output tokens, joules, idle included; absent where samples cover too little",
-        level: OfLevel::Value(|l| l.j_per_token),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("energy_j", "Energy", Unit::Joules, Better::Lower)
+        .definition("energy within the cycle, joules; the scope says of what")
+        .value(|l| l.energy_j)
+        .shown(&[by_cycle(370, "energy_j", Stat::Mean)]),
+    Metric::new("j_per_token", "J/token", Unit::JoulesPerToken, Better::Lower)
+        .definition("energy within the cycle / output tokens, joules, idle power included; absent where samples cover too little of the time")
+        .value(|l| l.j_per_token)
+        .shown(&[
             by_cycle(380, "j_per_token", Stat::Mean),
+            card(50, "J/token", 2),
             printed(150, "J/token", Stat::Mean, 3),
-        ],
-    },
-    Metric {
-        key: "net_j_per_token",
-        title: "J/token above idle",
-        unit: Unit::JoulesPerToken,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "the same above the power of the warm but idle machine",
-        level: OfLevel::Value(|l| l.machine.net_j_per_token),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("net_j_per_token", "J/token above idle", Unit::JoulesPerToken, Better::Lower)
+        .definition("energy per token above the power of the warm but idle machine, joules")
+        .value(|l| l.machine.net_j_per_token)
+        .shown(&[
             by_cycle(390, "net_j_per_token", Stat::Mean),
             printed(160, "net", Stat::Mean, 3),
-        ],
-    },
-    Metric {
-        key: "energy_coverage",
-        title: "Coverage",
-        unit: Unit::Share,
-        is_estimated: false,
-        better: Better::Higher,
-        definition: "the share of the time in cycles that samples of power cover",
-        level: OfLevel::Value(|l| l.energy_coverage),
-        request: None,
-        shown: &[by_cycle(410, "energy_coverage", Stat::Mean)],
-    },
-    Metric {
-        key: "watts",
-        title: "Power",
-        unit: Unit::Watts,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "energy / the time that samples cover, watts, of the devices that count; max: the highest step between two samples",
-        level: OfLevel::Samples(|l| l.gpu.map(|gpu| gpu.watts).unwrap_or_default()),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("energy_coverage", "Coverage", Unit::Share, Better::Higher)
+        .definition("the share of the time in cycles that power samples cover")
+        .value(|l| l.energy_coverage)
+        .shown(&[by_cycle(410, "energy_coverage", Stat::Mean)]),
+    Metric::new("watts", "Power", Unit::Watts, Better::Lower)
+        .definition("energy / the time that samples cover, watts, over the devices that count; max: the highest step between two samples")
+        .samples(|l| l.gpu.map(|gpu| gpu.watts).unwrap_or_default())
+        .shown(&[
             by_cycle(420, "watts_mean", Stat::Mean),
             by_cycle(430, "watts_max", Stat::Max),
             by_cycle(480, "gpu_mean_watts", Stat::Mean),
             by_cycle(490, "gpu_max_watts", Stat::Max),
             printed(130, "watts", Stat::Mean, 1),
-        ],
-    },
-    Metric {
-        key: "mhz",
-        title: "Clock",
-        unit: Unit::Megahertz,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "clock of the GPUs that count, MHz, over the samples of the cycle",
-        level: OfLevel::Samples(|l| l.gpu.map(|gpu| gpu.mhz).unwrap_or_default()),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("mhz", "Clock", Unit::Megahertz, Better::Neither)
+        .definition("clock of the GPUs that count, MHz, over the samples of the cycle")
+        .samples(|l| l.gpu.map(|gpu| gpu.mhz).unwrap_or_default())
+        .shown(&[
             by_cycle(440, "mhz_mean", Stat::Mean),
             by_cycle(500, "gpu_mean_mhz", Stat::Mean),
             by_cycle(510, "gpu_max_mhz", Stat::Max),
             printed(140, "MHz", Stat::Mean, 0),
-        ],
-    },
-    Metric {
-        key: "rss_max_bytes",
-        title: "RSS",
-        unit: Unit::Bytes,
-        is_estimated: false,
-        better: Better::Lower,
-        definition: "the most resident memory of the server's processes together",
-        level: OfLevel::Value(|l| l.machine.rss_max_bytes.map(|bytes| bytes as f64)),
-        request: None,
-        shown: &[
+        ]),
+    Metric::new("rss_max_bytes", "RSS", Unit::Bytes, Better::Lower)
+        .definition("peak resident memory of all the server's processes together")
+        .value(|l| l.machine.rss_max_bytes.map(|bytes| bytes as f64))
+        .shown(&[
             by_cycle(450, "rss_max_bytes", Stat::Mean),
             printed(170, "RSS GB", Stat::Mean, 2),
-        ],
-    },
-    Metric {
-        key: "threads_max",
-        title: "Threads",
-        unit: Unit::Threads,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "the most threads of the server's processes together",
-        level: OfLevel::Value(|l| l.machine.threads_max.map(|threads| threads as f64)),
-        request: None,
-        shown: &[by_cycle(460, "threads_max", Stat::Mean)],
-    },
-    Metric {
-        key: "descriptors_max",
-        title: "Descriptors",
-        unit: Unit::Descriptors,
-        is_estimated: false,
-        better: Better::Neither,
-        definition: "the most open descriptors of the server's processes together",
-        level: OfLevel::Value(|l| l.machine.descriptors_max.map(|open| open as f64)),
-        request: None,
-        shown: &[by_cycle(470, "descriptors_max", Stat::Mean)],
-    },
+        ]),
+    Metric::new("threads_max", "Threads", Unit::Threads, Better::Neither)
+        .definition("peak number of threads of all the server's processes together")
+        .value(|l| l.machine.threads_max.map(|threads| threads as f64))
+        .shown(&[by_cycle(460, "threads_max", Stat::Mean)]),
+    Metric::new("descriptors_max", "Descriptors", Unit::Descriptors, Better::Neither)
+        .definition("peak number of open descriptors of all the server's processes together")
+        .value(|l| l.machine.descriptors_max.map(|open| open as f64))
+        .shown(&[by_cycle(470, "descriptors_max", Stat::Mean)]),
 ];
 
 #[cfg(test)]

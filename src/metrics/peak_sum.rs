@@ -15,7 +15,7 @@ pub struct ProcessTotals {
     pub cpu_percent: PeakSum,
 }
 
-/// One of these figures. A process that does not tell it is left out of the sum, which then says so.
+/// One of these figures. A process that does not report it is left out of the sum, which then says so.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PeakSum {
     whole: Option<f64>,
@@ -23,17 +23,17 @@ pub struct PeakSum {
 }
 
 impl PeakSum {
-    fn of(figures: impl Iterator<Item = Option<f64>> + Clone) -> Self {
-        let told = figures.clone().flatten().reduce(|sum, figure| sum + figure);
+    fn from_figures(figures: impl Iterator<Item = Option<f64>> + Clone) -> Self {
+        let known = figures.clone().flatten().reduce(|sum, figure| sum + figure);
         if figures.into_iter().all(|figure| figure.is_some()) {
             Self {
-                whole: told,
+                whole: known,
                 part: None,
             }
         } else {
             Self {
                 whole: None,
-                part: told,
+                part: known,
             }
         }
     }
@@ -69,16 +69,16 @@ impl PeakSum {
 
 impl ProcessTotals {
     /// The sums over the server's processes; its clients are none of them.
-    pub fn of(table: &[ProcessSample]) -> Self {
+    pub fn from_table(table: &[ProcessSample]) -> Self {
         let own = || {
             let all = table.iter();
             all.filter(|process| process.role.as_deref() != Some("client"))
         };
         Self {
-            rss_bytes: PeakSum::of(own().map(|p| p.rss_bytes.map(|bytes| bytes as f64))),
-            threads: PeakSum::of(own().map(|p| p.threads.map(f64::from))),
-            descriptors: PeakSum::of(own().map(|p| p.descriptors.map(f64::from))),
-            cpu_percent: PeakSum::of(own().map(|p| p.cpu_percent)),
+            rss_bytes: PeakSum::from_figures(own().map(|p| p.rss_bytes.map(|bytes| bytes as f64))),
+            threads: PeakSum::from_figures(own().map(|p| p.threads.map(f64::from))),
+            descriptors: PeakSum::from_figures(own().map(|p| p.descriptors.map(f64::from))),
+            cpu_percent: PeakSum::from_figures(own().map(|p| p.cpu_percent)),
         }
     }
 
@@ -120,25 +120,26 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_tell_is_left_out_and_that_is_told() {
+    fn who_does_not_report_is_left_out_and_that_is_shown() {
         let both = [
             process("server", 21, Some(56)),
             process("runner", 9, None),
             process("client", 100, Some(100)),
         ];
-        let together = ProcessTotals::of(&both);
+        let together = ProcessTotals::from_table(&both);
         assert_eq!(together.threads.count(), Some(30));
         assert_eq!(together.descriptors.count(), Some(56));
         assert_eq!(together.partial(), ["descriptors_max"]);
-        assert_eq!(together.rss_bytes.value(), None, "nobody tells");
-        assert_eq!(ProcessTotals::of(&[]), ProcessTotals::default());
+        assert_eq!(together.rss_bytes.value(), None, "nobody reports it");
+        assert_eq!(ProcessTotals::from_table(&[]), ProcessTotals::default());
     }
 
     #[test]
     fn a_whole_sum_that_is_larger_makes_up_for_a_part() {
-        let part = ProcessTotals::of(&[process("server", 1, Some(5)), process("runner", 1, None)]);
-        let less = ProcessTotals::of(&[process("server", 1, Some(4))]);
-        let more = ProcessTotals::of(&[process("server", 1, Some(9))]);
+        let part =
+            ProcessTotals::from_table(&[process("server", 1, Some(5)), process("runner", 1, None)]);
+        let less = ProcessTotals::from_table(&[process("server", 1, Some(4))]);
+        let more = ProcessTotals::from_table(&[process("server", 1, Some(9))]);
         assert_eq!(part.max(less).partial(), ["descriptors_max"]);
         assert_eq!(part.max(less).descriptors.count(), Some(5));
         assert_eq!(part.max(more).partial(), [] as [&str; 0]);

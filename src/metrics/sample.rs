@@ -16,7 +16,7 @@ pub struct Sample {
 
 impl Sample {
     /// None for a request that the user cancelled.
-    pub fn of(request: &RequestRecord) -> Option<Self> {
+    pub fn from_request(request: &RequestRecord) -> Option<Self> {
         request.is_finished().then(|| Self {
             failed: !request.is_done(),
             wait_s: request.ttft_s(),

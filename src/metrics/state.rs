@@ -4,8 +4,9 @@ use crate::event::{ClientCost, Event, EventKind, RunEnd, RunInfo, Stamp, Warning
 use crate::metrics::energy::meter::Metered;
 pub use crate::metrics::level::cycle::{CycleState, Live};
 use crate::metrics::machine::{CycleMachine, MachineState, comparable};
+use crate::text::numbers::seconds;
 
-/// Energy of a cycle is settled this long after its end, seconds: a reading tells of the time before it.
+/// Energy of a cycle is settled this long after its end, seconds: a reading covers the time before it.
 const SETTLED_S: f64 = 5.0;
 /// Energy is added up at most this often, microseconds.
 const METER_US: u64 = 500_000;
@@ -33,7 +34,7 @@ pub struct RunState {
     pub load_s: Option<(f64, Option<f64>)>,
     /// The latest client cost.
     pub client: Option<ClientCost>,
-    /// What the machine and the server told.
+    /// What the machine and the server reported.
     pub machine: MachineState,
     /// Events that have been applied.
     pub events: u64,
@@ -74,7 +75,7 @@ pub enum Stage {
 
 impl RunState {
     /// The state after all of `events`.
-    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+    pub fn from_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut state = Self::default();
         for event in events {
             state.apply(event);
@@ -95,7 +96,7 @@ impl RunState {
             .find(|state| state.cycle == cycle)
     }
 
-    /// Whether the run goes on.
+    /// Whether the run is in progress.
     pub fn is_running(&self) -> bool {
         !matches!(self.stage, Stage::Idle | Stage::Ended(_))
     }
@@ -141,7 +142,7 @@ impl RunState {
             EventKind::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
             EventKind::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             EventKind::Client(cost) => self.client = Some(*cost),
-            EventKind::Continued { gap_s, levels } => self.go_on(event.at, before, *gap_s, levels),
+            EventKind::Continued { gap_s, levels } => self.resume(event.at, before, *gap_s, levels),
             EventKind::RunEnded { why } => {
                 self.stage = Stage::Ended(why.clone());
                 self.meter(event.at);
@@ -164,8 +165,8 @@ impl RunState {
         }
     }
 
-    /// The run goes on at `at`, after it was broken off at `before`.
-    fn go_on(&mut self, at: Stamp, before: Stamp, gap_s: f64, levels: &[u32]) {
+    /// The run resumes at `at`, after it was interrupted at `before`.
+    fn resume(&mut self, at: Stamp, before: Stamp, gap_s: f64, levels: &[u32]) {
         let mut lost = 0;
         for cycle in self.cycles.iter_mut().filter(|cycle| cycle.ended.is_none()) {
             lost += cycle.break_off(before);
@@ -181,8 +182,9 @@ impl RunState {
             more => format!("the {more} requests then in flight are lost"),
         };
         let text = format!(
-            "The run was interrupted at {:.1} s and resumed {gap_s:.0} s later: {lost}.",
-            before.secs(),
+            "The run was interrupted at {} and resumed {} later: {lost}.",
+            seconds(Some(before.secs())),
+            seconds(Some(gap_s))
         );
         let kind = WarningKind::Other;
         self.warnings.push((at, Warning { kind, text }));
@@ -229,7 +231,7 @@ impl RunState {
         }
     }
 
-    /// Takes what a monitor told.
+    /// Takes what a monitor reported.
     fn observe(&mut self, event: &Event) {
         let at = event.at;
         self.machine.apply(event);
@@ -283,7 +285,7 @@ impl RunState {
                 continue;
             }
             let metered = machine.meter.between(opened, cycle.ended.unwrap_or(at));
-            let cost = |metered: &Metered| price.as_ref().map(|price| price.of(&metered.energy));
+            let cost = |metered: &Metered| price.as_ref().map(|price| price.cost(&metered.energy));
             cycle.machine.cost = metered.as_ref().and_then(cost);
             cycle.machine.baseline = metered
                 .as_ref()
@@ -293,14 +295,14 @@ impl RunState {
         }
     }
 
-    /// Requests that the server answers at once, as far as anyone tells: the model's runner, the
+    /// Requests that the server answers at once, as far as anyone reports it: the model's runner, the
     /// server, or what was known at the start.
     pub fn slots(&self) -> Option<u32> {
-        let told = self.machine.slots();
-        told.or_else(|| self.info.as_ref()?.target.slots)
+        let reported = self.machine.slots();
+        reported.or_else(|| self.info.as_ref()?.target.slots)
     }
 
-    /// The share of the model in GPU memory, 0–1, where the server tells it; 0 means that the CPU computes.
+    /// The share of the model in GPU memory, 0–1, where the server reports it; 0 means that the CPU computes.
     pub fn gpu_share(&self) -> Option<f64> {
         let asked = &self.info.as_ref()?.target.model.name;
         let models = self.machine.server.values().flat_map(|(_, s)| &s.models);

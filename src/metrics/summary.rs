@@ -99,7 +99,7 @@ pub struct ClientSummary {
     /// Resident memory, bytes.
     pub rss_bytes: Option<u64>,
     /// The most that client and network can have added to a TTFT, seconds: the median of
-    /// (total duration − the server's own total duration), where the server tells its own.
+    /// (total duration − the server's own total duration), where the server reports its own.
     pub ttft_overhead_s: Option<f64>,
     /// Progress events that a full channel dropped.
     pub dropped_progress: Option<u64>,
@@ -125,7 +125,7 @@ impl Summary {
         let levels = levels(&run.cycles, &limits.unwrap_or_default());
         let verdict = Verdict::of_run(run);
         let mut warnings = warnings(run);
-        let doubts = warnings::advice(run).into_iter();
+        let doubts = warnings::from_run(run).into_iter();
         let doubts = doubts.chain(verdict.as_ref().and_then(warnings::disagreement));
         warnings.extend(doubts.map(|Warning { kind, text }| WarningSummary {
             kind,
@@ -145,10 +145,10 @@ impl Summary {
             why: verdict
                 .as_ref()
                 .map_or_else(Vec::new, |verdict| bottleneck::why(run, &levels, verdict)),
-            findings: Findings::of(&levels),
+            findings: Findings::from_levels(&levels),
             cycles: levels,
-            energy: EnergySummary::of(run),
-            physical_limit: PhysicalLimit::of(run),
+            energy: EnergySummary::from_run(run),
+            physical_limit: PhysicalLimit::from_run(run),
             verdict,
             client: client(run),
             warnings,
@@ -208,15 +208,15 @@ fn warnings(run: &RunState) -> Vec<WarningSummary> {
             at_s: None,
         });
     };
-    let told = |kind| run.warnings.iter().any(|(_, warning)| warning.kind == kind);
-    if run.is_simulated() && !told(WarningKind::Simulated) {
+    let has = |kind| run.warnings.iter().any(|(_, warning)| warning.kind == kind);
+    if run.is_simulated() && !has(WarningKind::Simulated) {
         let text = "SIMULATED: the server was tokometer's own simulator; no model was measured.";
         add(WarningKind::Simulated, text.to_owned());
     }
     if let Some(text) = unfinished(run) {
         add(WarningKind::Other, text);
     }
-    if let Some(text) = PhysicalLimit::of(run).and_then(|limit| limit.warning()) {
+    if let Some(text) = PhysicalLimit::from_run(run).and_then(|limit| limit.warning()) {
         add(WarningKind::Impossible, text);
     }
     all.extend(
@@ -236,15 +236,13 @@ fn unfinished(run: &RunState) -> Option<String> {
     let text = match &run.stage {
         Stage::Ended(RunEnd::Done) => return None,
         Stage::Ended(RunEnd::Stopped) => {
-            "The run was stopped before its last cycle was over.".to_owned()
+            "The run was stopped before its last cycle ended.".to_owned()
         }
         Stage::Ended(RunEnd::Signal(number)) => format!("Signal {number} stopped the run."),
         Stage::Ended(RunEnd::Failed(why)) => format!("The run could not continue: {why}"),
-        _ => "The run has no end: it is in progress, or its log breaks off.".to_owned(),
+        _ => "The run has no end: it is in progress, or its log is incomplete.".to_owned(),
     };
-    Some(format!(
-        "{text} The figures are those of the part that ran."
-    ))
+    Some(format!("{text} The figures cover only the part that ran."))
 }
 
 #[cfg(test)]

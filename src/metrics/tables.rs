@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{ProcessSample, Stamp, known_pid};
 
-/// A group that was not told of for this long, seconds, is gone.
+/// A group that was not reported for this long, seconds, is gone.
 const GONE_S: f64 = 5.0;
 
 /// The latest table of each source.
@@ -21,10 +21,10 @@ impl Tables {
         if is_own {
             self.own = table.to_vec();
         } else {
-            let told = table
+            let groups = table
                 .iter()
                 .map(|group| (group.name.clone(), (at, group.clone())));
-            self.groups.extend(told);
+            self.groups.extend(groups);
         }
         self.groups.retain(|_, (seen, _)| at.since(*seen) <= GONE_S);
         let groups = self.groups.values().map(|(_, group)| group);

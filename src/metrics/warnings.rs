@@ -1,9 +1,9 @@
-//! What casts doubt on the numbers of a run, and what to do about it, as far as its events tell.
+//! What casts doubt on the numbers of a run, and what to do about it, as far as its events show.
 
 use crate::event::{RequestRecord, Warning, WarningKind};
 use crate::metrics::dist::percentile;
 use crate::metrics::state::{CycleState, RunState};
-use crate::text::numbers::counted;
+use crate::text::numbers::{counted, percent, seconds, users};
 
 /// A load time above this, seconds, is no lookup of a model that is there.
 const COLD_S: f64 = 1.0;
@@ -19,7 +19,7 @@ const CLIENT_SHARE: f64 = 0.01;
 const COUNT_SHARE: f64 = 0.02;
 
 /// The warnings that follow from what was measured.
-pub(crate) fn advice(run: &RunState) -> Vec<Warning> {
+pub(crate) fn from_run(run: &RunState) -> Vec<Warning> {
     let mut all = Vec::new();
     all.extend(cold_load(run));
     // The requests of an import are in the order of their ends: none of them is the first.
@@ -53,9 +53,10 @@ fn cold_load(run: &RunState) -> Option<Warning> {
     Some(Warning {
         kind: WarningKind::ColdLoad,
         text: format!(
-            "{} waited for the model to load, up to {longest:.1} s: these waits say nothing about the \
+            "{} waited for the model to load, up to {}: these waits say nothing about the \
              server under load. Keep the model in memory (keep_alive) and warm up first.",
-            counted(cold.len() as u64, "request", "requests")
+            counted(cold.len() as u64, "request", "requests"),
+            seconds(Some(longest))
         ),
     })
 }
@@ -77,10 +78,11 @@ fn slow_first(cycle: &CycleState) -> Option<Warning> {
     slow.then(|| Warning {
         kind: WarningKind::SlowFirst,
         text: format!(
-            "The first request at {} waited {:.2} s, the others {median:.2} s (median): the server was \
+            "The first request at {} waited {}, the others {} (median): the server was \
              still warming up. Raise --warmup.",
-            counted(cycle.users, "user", "users"),
-            first.1
+            users(cycle.users),
+            seconds(Some(first.1)),
+            seconds(Some(median))
         ),
     })
 }
@@ -103,10 +105,10 @@ fn client_late(run: &RunState) -> Option<Warning> {
     (own_s > mean_s * CLIENT_SHARE).then(|| Warning {
         kind: WarningKind::ClientLate,
         text: format!(
-            "The client spent {:.0} µs of CPU time per token, {:.1} % of the gap between tokens: \
+            "The client spent {} of CPU time per token, {} of the gap between tokens: \
              the client may limit the speed. Use fewer users, or run it on another machine.",
-            own_s * 1e6,
-            own_s / mean_s * 100.0
+            seconds(Some(own_s)),
+            percent(Some(own_s / mean_s), 1)
         ),
     })
 }
@@ -140,9 +142,10 @@ fn sampler_gaps(run: &RunState) -> Option<Warning> {
     Some(Warning {
         kind: WarningKind::SamplerGap,
         text: format!(
-            "GPU samples are missing {} within cycles, for up to {longest:.1} s: energy excludes \
+            "GPU samples are missing {} within cycles, for up to {}: energy excludes \
              these gaps.",
-            counted(gaps.len() as u64, "time", "times")
+            counted(gaps.len() as u64, "time", "times"),
+            seconds(Some(longest))
         ),
     })
 }

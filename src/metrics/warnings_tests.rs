@@ -27,7 +27,7 @@ fn info() -> RunInfo {
 }
 
 fn kinds(run: &RunState) -> Vec<WarningKind> {
-    advice(run).iter().map(|warning| warning.kind).collect()
+    from_run(run).iter().map(|warning| warning.kind).collect()
 }
 
 fn requests(waits: &[f64]) -> Vec<RequestRecord> {
@@ -36,7 +36,7 @@ fn requests(waits: &[f64]) -> Vec<RequestRecord> {
 }
 
 #[test]
-fn a_quiet_run_needs_no_advice() {
+fn a_quiet_run_needs_no_from_run() {
     assert_eq!(kinds(&run(requests(&[0.4, 0.5, 0.4, 0.5, 0.4]))), []);
     assert_eq!(kinds(&RunState::default()), []);
 }
@@ -46,10 +46,10 @@ fn a_cycle_that_was_cut_short() {
     for end in [None, Some(CycleEnd::Skipped), Some(CycleEnd::Stopped)] {
         let mut cut = run(requests(&[0.4, 0.5]));
         cut.cycles[0].end = end;
-        let told = advice(&cut);
-        assert_eq!(told[0].kind, WarningKind::CutShort);
+        let found = from_run(&cut);
+        assert_eq!(found[0].kind, WarningKind::CutShort);
         assert!(
-            told[0]
+            found[0]
                 .text
                 .starts_with("The cycle with 4 users is incomplete")
         );
@@ -67,12 +67,12 @@ fn a_model_that_was_loaded_within_a_cycle() {
     let mut cold = requests(&[0.4, 0.5]);
     cold[0].server.load_s = Some(4.2);
     cold[1].server.load_s = Some(0.03);
-    let told = advice(&run(cold));
-    assert_eq!(told[0].kind, WarningKind::ColdLoad);
+    let found = from_run(&run(cold));
+    assert_eq!(found[0].kind, WarningKind::ColdLoad);
     assert!(
-        told[0]
+        found[0]
             .text
-            .starts_with("1 request waited for the model to load, up to 4.2 s")
+            .starts_with("1 request waited for the model to load, up to 4.20 s")
     );
 }
 
@@ -145,14 +145,14 @@ fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
     for second in [1.0, 2.0, 9.0, 10.0, 110.0] {
         gappy.machine.meter.push(at(second), &sample);
     }
-    let told = advice(&gappy);
-    assert_eq!(told.len(), 1);
+    let found = from_run(&gappy);
+    assert_eq!(found.len(), 1);
     assert!(
-        told[0]
+        found[0]
             .text
-            .contains("missing 1 time within cycles, for up to 7.0 s"),
+            .contains("missing 1 time within cycles, for up to 7.00 s"),
         "{}",
-        told[0].text
+        found[0].text
     );
     sample.other_processes = Some(2);
     gappy

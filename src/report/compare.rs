@@ -13,8 +13,7 @@ use crate::report::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Sectio
 use crate::report::table::{Table, heads};
 use crate::report::text::clean;
 use crate::report::{ReportError, files, html, markdown};
-use crate::text::numbers::carried;
-use crate::text::numbers::{UNKNOWN, grouped};
+use crate::text::numbers::{UNKNOWN, carried, grouped};
 use crate::text::sanitize::json_lines;
 
 /// Marks a difference that can be chance.
@@ -141,7 +140,7 @@ fn runs(comparison: &Comparison) -> Table {
     Table {
         caption: "The runs; users served by share of the requests and by mean, energy of the whole run",
         head: heads([
-            "Run", "Model", "Server", "Started", "People", "By mean", "J/token",
+            "Run", "Model", "Server", "Started", "Users", "By mean", "J/token",
         ]),
         rows: comparison.runs.iter().enumerate().map(row).collect(),
     }
@@ -174,7 +173,7 @@ fn table(metric: Metric, comparison: &Comparison) -> Option<Table> {
         cells.extend(
             row.changes
                 .iter()
-                .map(|change| told(metric, change.as_ref())),
+                .map(|change| difference(metric, change.as_ref())),
         );
         Some(cells)
     };
@@ -219,7 +218,7 @@ fn number_of(metric: Metric, value: f64) -> String {
     grouped(Some(value * percent), metric.digits(value))
 }
 
-fn told(metric: Metric, change: Option<&Change>) -> String {
+fn difference(metric: Metric, change: Option<&Change>) -> String {
     let Some(change) = change else {
         return UNKNOWN.to_owned();
     };

@@ -51,7 +51,7 @@ pub(super) const SIMULATED: &str = "SIMULATED: these numbers come from tokometer
 pub(super) const PARTLY_SIMULATED: &str = "SIMULATED in part: where a run is marked so, its numbers are those of tokometer's own simulator, and no model was measured.";
 
 /// What the report says.
-pub(super) fn of(report: &Report) -> Content {
+pub(super) fn from_report(report: &Report) -> Content {
     let summary = &report.summary;
     let model = summary
         .target
@@ -83,7 +83,7 @@ pub(super) fn of(report: &Report) -> Content {
         processes(report),
     ];
     sections.extend(closing(report));
-    // A heading over nothing tells nothing.
+    // A heading over nothing is no use.
     sections.retain(|section| !section.blocks.is_empty());
     Content {
         title: format!("How fast is {model}?"),
@@ -149,10 +149,10 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
             None => "not measured".to_owned(),
         },
     };
-    vec![speed, people(summary), energy]
+    vec![speed, served(summary), energy]
 }
 
-fn people(summary: &Summary) -> Tile {
+fn served(summary: &Summary) -> Tile {
     let verdict = summary.verdict.as_ref();
     let carried = verdict.and_then(|verdict| verdict.by_share.both_users);
     let state = verdict.and_then(|verdict| verdict.by_share.state);
@@ -169,7 +169,7 @@ fn people(summary: &Summary) -> Tile {
     };
     let sure = match (carried, state, smallest) {
         (Some(_), Some(state), _) if beyond => state.to_string(),
-        (Some(_), Some(state), _) => format!("{state}; no more were tried"),
+        (Some(_), Some(state), _) => format!("{state}; more users were not tried"),
         (None, Some(state), Some(users)) => {
             format!(
                 "the smallest level, {}: {state}",
@@ -179,7 +179,7 @@ fn people(summary: &Summary) -> Tile {
         _ => String::new(),
     };
     Tile {
-        name: "People served",
+        name: "Users served",
         value: served,
         unit: "at once",
         note: sure,
@@ -198,10 +198,10 @@ fn verdict(summary: &Summary) -> Section {
     ];
     if !summary.why.is_empty() {
         let why = sentences(&summary.why);
-        blocks.push(Block::Text("Why it stops there:".to_owned()));
+        blocks.push(Block::Text("What limits it:".to_owned()));
         blocks.push(Block::List(why.iter().map(|why| clean(why)).collect()));
     }
-    blocks.push(Block::Text("The evidence:".to_owned()));
+    blocks.push(Block::Text("Evidence:".to_owned()));
     blocks.push(Block::List(evidence.collect()));
     section("Verdict", blocks)
 }
@@ -209,7 +209,7 @@ fn verdict(summary: &Summary) -> Section {
 fn findings(summary: &Summary) -> Vec<String> {
     let found = &summary.findings.sentences;
     if found.is_empty() {
-        vec!["No request succeeded: there is nothing to find.".to_owned()]
+        vec!["No request succeeded, so there are no findings.".to_owned()]
     } else {
         found.iter().map(|found| clean(found)).collect()
     }

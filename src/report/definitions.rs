@@ -1,4 +1,4 @@
-//! What the words of a report mean: the metrics by their own definitions, and what is none.
+//! What the words of a report mean: the metrics by their own definitions, and the other terms.
 
 use crate::metrics::metric::METRICS;
 use crate::report::table::Table;
@@ -7,13 +7,13 @@ const WORDS: [(&str, &str); 4] = [
     ("Users", "requests in flight at the same time"),
     (
         "Percentiles",
-        "shown only where the sample can carry them: p99 and p1 want 100 requests, p95 and p5 want 20, p90 wants 10",
+        "shown only where there are enough requests: p99 and p1 need 100, p95 and p5 need 20, p90 needs 10",
     ),
     (
         "Verdict",
-        "the largest number of users at which the limits are met there and at every smaller level; by mean: mean wait and mean speed meet them; by share: the wanted share of the requests does. Holds: the whole 95 % interval (Wilson) of that share is at or above it; likely: the share seen is; unsure: only the upper end is; fails: not even that",
+        "the largest number of users at which the limits are met there and at every smaller level; by mean: mean wait and mean speed meet them; by share: the required share of the requests does. Holds: the whole 95 % interval (Wilson) of that share is at or above it; likely: the observed share is; unsure: only the upper end is; fails: not even that",
     ),
-    ("–", "not known; never zero"),
+    ("–", "unknown; never zero"),
 ];
 
 /// The words in a table.

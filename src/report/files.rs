@@ -15,7 +15,7 @@ pub fn write(directory: &Path, out: &Path) -> Result<Vec<PathBuf>, ReportError> 
 
 pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let charts = report.charts();
-    let content = content::of(report);
+    let content = content::from_report(report);
     let folder = out.join("charts");
     fs::create_dir_all(&folder).map_err(io(&folder))?;
     let texts = [

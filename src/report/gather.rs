@@ -23,9 +23,9 @@ pub(crate) struct Gathered {
     pub(crate) state: RunState,
     /// Speed over time of each cycle, by the cycle's number.
     pub(crate) speeds: BTreeMap<u32, CycleSpeed>,
-    /// What each GPU source told.
+    /// What each GPU source reported.
     pub(crate) gpus: BTreeMap<String, GpuTrace>,
-    /// What each process took, by what tells it from others.
+    /// What each process used, by its identity.
     pub(crate) processes: BTreeMap<(u32, String), ProcessTrace>,
     following: HashMap<u64, Following>,
 }
@@ -47,7 +47,7 @@ struct Following {
     speed: Series,
 }
 
-/// What one GPU source told.
+/// What one GPU source reported.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GpuTrace {
     /// The device's name.

@@ -8,8 +8,7 @@ use crate::report::Report;
 use crate::report::gather::ProcessTrace;
 use crate::report::table::{Table, heads};
 use crate::report::text::clean;
-use crate::text::numbers::users;
-use crate::text::numbers::{UNKNOWN, bytes, floor_u64, grouped};
+use crate::text::numbers::{UNKNOWN, bytes, floor_u64, grouped, number, users};
 
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
@@ -22,7 +21,7 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
         let mut rows: Vec<Vec<String>> = levels
             .iter()
             .map(|(level, cycles)| {
-                let gpus = Devices::of(cycles.iter().map(|cycle| &cycle.machine.gpus));
+                let gpus = Devices::from_cycles(cycles.iter().map(|cycle| &cycle.machine.gpus));
                 let spans = cycles.iter().filter_map(|c| Some((c.opened?, c.ended?)));
                 let power = meter.of_device(source, spans);
                 row(users(*level), gpus.get(source).unwrap_or(&none), power)
@@ -76,9 +75,7 @@ fn row(name: String, gpu: &DeviceStats, power: Option<Energy>) -> Vec<String> {
         grouped(gpu.mhz.max, 0),
         grouped(gpu.usage_percent.mean, 0),
         memory.unwrap_or_else(|| UNKNOWN.to_owned()),
-        gpu.celsius
-            .max
-            .map_or_else(|| UNKNOWN.to_owned(), |max| format!("{max:.0} °C")),
+        number(gpu.celsius.max, 0, " °C"),
     ]
 }
 

@@ -36,9 +36,8 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, RunInfo};
-use crate::metrics::level::LevelMetrics;
 use crate::metrics::summary::Summary;
-use crate::store::{CycleRow, StoreError, replay, write_row};
+use crate::store::{StoreError, cycle_row, replay, write_rows};
 use charts::Chart;
 pub use files::{write, write_report};
 pub(crate) use gather::Gathered;
@@ -47,24 +46,18 @@ pub use share::Show;
 /// What can go wrong with a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The run could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file could not be written.
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// Where.
         path: PathBuf,
-        /// What the system said.
         source: std::io::Error,
     },
-    /// A chart could not be painted.
     #[error("the chart {name} could not be drawn: {source}")]
     Paint {
         name: String,
         source: charts::PaintError,
     },
-    /// A table could not be written.
     #[error("the table could not be written: {0}")]
     Table(String),
 }
@@ -76,7 +69,7 @@ impl ReportError {
     }
 }
 
-/// A run, folded and ready to be told.
+/// A run, folded and ready to be written down.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// What the run amounts to.
@@ -95,7 +88,7 @@ impl Report {
     }
 
     /// The report of these events.
-    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+    pub fn from_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut gathered = Gathered::default();
         for event in events {
             gathered.apply(event);
@@ -113,25 +106,21 @@ impl Report {
 
     /// The report as Markdown. It links the charts of [`Report::charts`] as `charts/NAME.svg`.
     pub fn markdown(&self) -> String {
-        markdown::write(&content::of(self), &self.charts(), "charts/")
+        markdown::write(&content::from_report(self), &self.charts(), "charts/")
     }
 
     /// The report as one HTML file that needs nothing else: charts inline, light and dark.
     pub fn html(&self) -> String {
-        html::write(&content::of(self), &self.charts())
+        html::write(&content::from_report(self), &self.charts())
     }
 
-    /// A row a cycle, as in `cycles.csv`.
+    /// One row per cycle, as in `cycles.csv`.
     pub fn csv(&self) -> Result<String, ReportError> {
-        let mut out = Vec::new();
         let limits = self.summary.limits.unwrap_or_default();
-        for (number, cycle) in self.gathered.state.cycles.iter().enumerate() {
-            let figures = LevelMetrics::of(&[cycle], &limits);
-            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.summary.simulated);
-            write_row(&mut out, &row, number == 0)
-                .map_err(|error| ReportError::Table(error.to_string()))?;
-        }
-        String::from_utf8(out).map_err(|error| ReportError::Table(error.to_string()))
+        let cycles = self.gathered.state.cycles.iter();
+        let rows = cycles.map(|cycle| cycle_row(cycle, &limits, self.summary.simulated));
+        let table = write_rows(rows).map_err(|error| ReportError::Table(error.to_string()))?;
+        String::from_utf8(table).map_err(|error| ReportError::Table(error.to_string()))
     }
 
     /// `summary.json`.
@@ -142,10 +131,10 @@ impl Report {
 
     /// The charts that the run has data for.
     pub fn charts(&self) -> Vec<Chart> {
-        charts::of(self)
+        charts::from_report(self)
     }
 
-    /// What was asked; None for a log that does not tell.
+    /// What was run; None for a log that does not say.
     pub(crate) fn info(&self) -> Option<&RunInfo> {
         self.gathered.state.info.as_ref()
     }

@@ -44,8 +44,8 @@ pub struct Card {
 
 impl Card {
     /// The card of a report.
-    pub fn of(report: &Report, show: Show) -> Self {
-        let facts = Facts::of(report, show);
+    pub fn new(report: &Report, show: Show) -> Self {
+        let facts = Facts::new(report, show);
         let title = format!("How fast is {}?", facts.model);
         let described = facts.described();
         let svg = page(SIZE, &title, &described, |canvas| {
@@ -70,7 +70,7 @@ impl Card {
 
 /// Writes the card of a report below `out` as `share.png`, `share.svg` and `share.md`. Returns what was written.
 pub fn write_card(report: &Report, out: &Path, show: Show) -> Result<Vec<PathBuf>, ReportError> {
-    let card = Card::of(report, show);
+    let card = Card::new(report, show);
     std::fs::create_dir_all(out).map_err(io(out))?;
     Ok(vec![
         put(out.join("share.png"), &card.png()?)?,
@@ -91,7 +91,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(report: &Report, show: Show) -> Self {
+    fn new(report: &Report, show: Show) -> Self {
         let summary = &report.summary;
         let target = summary.target.as_ref();
         let model = target.map_or_else(|| "a model".to_owned(), |t| without_path(&clean(&t.model)));
@@ -197,9 +197,9 @@ fn machine(report: &Report) -> String {
     let parts = joined(parts.into_iter());
     let elsewhere = &report.gathered.state.machine.sources;
     match is_here(&info.target.url) && !elsewhere.contains_key(ELSEWHERE) {
-        _ if parts.is_empty() => "the machine is not known".to_owned(),
+        _ if parts.is_empty() => "unknown machine".to_owned(),
         true => parts,
-        false => format!("asked over the network from {parts}"),
+        false => format!("accessed over the network from {parts}"),
     }
 }
 

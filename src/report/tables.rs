@@ -7,23 +7,16 @@ use crate::metrics::level::LevelMetrics;
 use crate::metrics::metric;
 use crate::metrics::metric::{Metric, Outlet, Shown, Unit};
 use crate::metrics::state::{CycleState, Stage};
-use crate::metrics::summary::{LevelSummary, Summary, TargetSummary};
+use crate::metrics::summary::{Summary, TargetSummary};
 use crate::metrics::verdict::{Judgment, LevelVerdict, Verdict};
 use crate::plan::{CycleShape, Plan};
 use crate::platform::Machine;
 use crate::report::Report;
 use crate::report::table::{Pair, Table, heads, pairs};
 use crate::report::text::clean;
-use crate::text::numbers::users;
-use crate::text::numbers::{UNKNOWN, bytes, grouped, grouped_count, percent, plain, seconds};
-
-/// Tokens a second, marked where the tokens are estimates.
-fn counted(figures: &LevelMetrics, value: Option<f64>) -> String {
-    match value {
-        Some(_) => format!("{}{}", figures.about(), grouped(value, 1)),
-        None => UNKNOWN.to_owned(),
-    }
-}
+use crate::text::numbers::{
+    UNKNOWN, bytes, grouped, grouped_count, grouped_seconds, percent, plain, seconds, users,
+};
 
 pub(super) fn verdict(verdict: &Verdict) -> Table {
     let users = |users: Option<u32>| users.map_or_else(|| UNKNOWN.to_owned(), |u| u.to_string());
@@ -205,6 +198,7 @@ fn cell(metric: &Metric, shown: &Shown, level: &LevelMetrics) -> String {
     match metric.unit {
         Unit::Share => percent(Some(value), shown.digits),
         Unit::Seconds if metric.key == "duration_s" => seconds(Some(value)),
+        Unit::Seconds => grouped_seconds(Some(value)),
         _ => format!(
             "{}{}",
             metric.about(level),
@@ -213,23 +207,36 @@ fn cell(metric: &Metric, shown: &Shown, level: &LevelMetrics) -> String {
     }
 }
 
-pub(super) fn results(summary: &Summary) -> Table {
-    let columns = metric::shown(Outlet::Report);
-    let heads = columns.iter().map(|(_, shown)| Cow::Borrowed(shown.head));
-    let row = |level: &LevelSummary| {
+/// The metrics of an outlet, a row for each of these figures.
+fn by_metric<'a>(
+    (outlet, caption, first): (Outlet, &'static str, &'static str),
+    named: impl IntoIterator<Item = (String, &'a LevelMetrics)>,
+) -> Table {
+    let columns = metric::shown(outlet);
+    let heads = columns.iter().map(|(_, shown)| shown.head);
+    let row = |(name, level): (String, &LevelMetrics)| {
         let cells = columns.iter();
-        let cells = cells.map(|(metric, shown)| cell(metric, shown, &level.figures));
-        std::iter::once(level.users.to_string())
-            .chain(cells)
-            .collect()
+        let cells = cells.map(|(metric, shown)| cell(metric, shown, level));
+        std::iter::once(name).chain(cells).collect()
     };
     Table {
-        caption: "Speed and throughput in tokens/s, wait in seconds, goodput in requests/s",
-        head: std::iter::once(Cow::Borrowed("Users"))
+        caption,
+        head: std::iter::once(first)
             .chain(heads)
+            .map(Cow::Borrowed)
             .collect(),
-        rows: summary.cycles.iter().map(row).collect(),
+        rows: named.into_iter().map(row).collect(),
     }
+}
+
+fn by_users(summary: &Summary) -> impl Iterator<Item = (String, &LevelMetrics)> {
+    let levels = summary.cycles.iter();
+    levels.map(|level| (level.users.to_string(), &level.figures))
+}
+
+pub(super) fn results(summary: &Summary) -> Table {
+    let caption = "Speed and throughput in tokens/s, wait in seconds, goodput in requests/s";
+    by_metric((Outlet::Report, caption, "Users"), by_users(summary))
 }
 
 /// What failed, a sentence a level.
@@ -255,31 +262,13 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
 
 /// Levels that ran more than once; None where none did.
 pub(super) fn repeats(summary: &Summary) -> Option<Table> {
-    let mut rows = Vec::new();
-    for level in &summary.cycles {
-        for (repeat, f) in (1_u32..).zip(&level.repeats) {
-            rows.push(vec![
-                format!("{}, run {repeat}", users(level.users)),
-                grouped_count(f.requests),
-                grouped_count(f.failed),
-                counted(f, f.speed_tok_s.mean),
-                grouped(f.ttft_s.mean, 2),
-                counted(f, f.system_tok_s),
-            ]);
-        }
-    }
-    (!rows.is_empty()).then(|| Table {
-        caption: "Repeats: speed and throughput in tokens/s, wait in seconds",
-        head: heads([
-            "Level",
-            "Requests",
-            "Failed",
-            "Speed mean",
-            "Wait mean",
-            "Throughput",
-        ]),
-        rows,
-    })
+    let repeats = summary.cycles.iter().flat_map(|level| {
+        let name = move |repeat: u32| format!("{}, run {repeat}", users(level.users));
+        (1..).map(name).zip(&level.repeats)
+    });
+    let caption = "Repeats: speed and throughput in tokens/s, wait in seconds";
+    let table = by_metric((Outlet::Report, caption, "Level"), repeats);
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// Whether the repeats of each level agree, a sentence a level.
@@ -341,20 +330,6 @@ pub(super) fn energy(report: &Report) -> Table {
 
 /// The curve of a card in numbers.
 pub(super) fn short(summary: &Summary) -> Table {
-    let row = |level: &LevelSummary| {
-        let f = &level.figures;
-        vec![
-            level.users.to_string(),
-            counted(f, f.speed_tok_s.mean),
-            grouped(f.ttft_s.mean, 2),
-            counted(f, f.system_tok_s),
-            percent(f.error_rate, 1),
-            grouped(f.j_per_token, 2),
-        ]
-    };
-    Table {
-        caption: "By number of users, speed and throughput in tokens/s, wait in seconds",
-        head: heads(["Users", "Speed", "Wait", "Throughput", "Failed", "J/token"]),
-        rows: summary.cycles.iter().map(row).collect(),
-    }
+    let caption = "By number of users, speed and throughput in tokens/s, wait in seconds";
+    by_metric((Outlet::Card, caption, "Users"), by_users(summary))
 }

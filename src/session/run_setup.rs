@@ -59,7 +59,7 @@ impl RunSetup {
 
     /// The run in `directory`, where it was broken off, against the `target` that is there now.
     pub(crate) fn resumed(directory: &Path, target: Target) -> Result<Self, String> {
-        let run = Resume::of(directory).map_err(|error| error.to_string())?;
+        let run = Resume::open(directory).map_err(|error| error.to_string())?;
         let recorder = Recorder::resume(&run).map_err(|error| error.to_string())?;
         let continued = run.continued(chrono::Utc::now());
         let mut plan = run.info.plan.clone();

@@ -89,7 +89,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn of(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let of = |name: &str| {
             let metadata = fs::metadata(path.join(name)).ok()?;
             let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;

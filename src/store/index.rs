@@ -29,7 +29,7 @@ pub enum Found {
     Unreadable {
         /// The name of the directory.
         id: String,
-        /// Wall-clock time of its start, as its name tells it.
+        /// Wall-clock time of its start, as its name says.
         started_at: Option<DateTime<Utc>>,
         /// Why not, in a sentence.
         reason: String,
@@ -87,7 +87,7 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
     let mut changed = false;
     for id in ids(root)? {
         let path = root.join(&id);
-        let trace = Trace::of(&path);
+        let trace = Trace::read(&path);
         let entry = match known.get(&id) {
             Some((then, entry)) if *then == trace => Ok(entry.clone()),
             _ => {
@@ -111,7 +111,7 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
     }
     if changed || runs.len() != had {
         // Without the file the next listing only takes longer.
-        let _kept = write_json(
+        let _ = write_json(
             &root.join(NAME),
             &Index {
                 schema: SCHEMA.to_owned(),
@@ -145,7 +145,7 @@ fn reason(error: StoreError) -> String {
     }
 }
 
-/// When a run started, as the name of its directory tells it.
+/// When a run started, as the name of its directory says.
 fn started_at(id: &str) -> Option<DateTime<Utc>> {
     let time = NaiveDateTime::parse_from_str(id.get(..19)?, "%Y-%m-%dT%H-%M-%S");
     time.ok().map(|time| time.and_utc())
@@ -170,7 +170,7 @@ pub fn find(root: &Path, name: &str) -> Result<PathBuf, StoreError> {
     };
     if name == "latest" {
         let latest = list(root)?.into_iter().next();
-        let latest = latest.ok_or_else(|| refused(format!("no run in {}", root.display())))?;
+        let latest = latest.ok_or_else(|| refused(format!("no runs in {}", root.display())))?;
         return Ok(root.join(latest.id));
     }
     let mut alike: Vec<String> = ids(root)?;
@@ -179,11 +179,11 @@ pub fn find(root: &Path, name: &str) -> Result<PathBuf, StoreError> {
     match alike.as_slice() {
         [one] => Ok(root.join(one)),
         [] => Err(refused(format!(
-            "not the path of a run, and no name in {} begins like that",
+            "not the path of a run, and no run in {} starts with this name",
             root.display()
         ))),
         [first, .., last] => Err(refused(format!(
-            "{} runs begin like that, from {first} to {last}",
+            "{} runs start with this name, from {first} to {last}",
             alike.len()
         ))),
     }
@@ -198,7 +198,7 @@ pub fn delete(root: &Path, id: &str) -> Result<(), StoreError> {
     if !inside || !(has("run.json") || has("events.jsonl")) {
         return Err(StoreError::NotARun {
             path,
-            reason: "only runs are deleted".to_owned(),
+            reason: "only runs can be deleted".to_owned(),
         });
     }
     if crate::store::is_being_written(&path) {

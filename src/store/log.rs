@@ -18,15 +18,15 @@ const MOST_PARSERS: usize = 4;
 
 /// Hands each event of a log to `each`. Returns in sentences what could not be read.
 pub(crate) fn scan(log: impl Read, mut each: impl FnMut(Event)) -> io::Result<Vec<String>> {
-    let mut blocks = Blocks::of(log);
+    let mut blocks = Blocks::new(log);
     let mut found = Unread::default();
     let Some(first) = blocks.next()? else {
-        return Ok(found.told());
+        return Ok(found.into_sentences());
     };
     let Some(second) = blocks.next()? else {
         // A short log is parsed sooner than a thread is started.
         found.take(first.parse(), &mut each);
-        return Ok(found.told());
+        return Ok(found.into_sentences());
     };
     let parsers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
@@ -57,7 +57,7 @@ pub(crate) fn scan(log: impl Read, mut each: impl FnMut(Event)) -> io::Result<Ve
             }
             // The first that was asked has the next events.
             let Some(parser) = busy.pop_front() else {
-                return Ok(found.told());
+                return Ok(found.into_sentences());
             };
             let parsed = parser.results.recv().map_err(broken)?;
             blocks.spare.push(found.take(parsed, &mut each));
@@ -66,9 +66,9 @@ pub(crate) fn scan(log: impl Read, mut each: impl FnMut(Event)) -> io::Result<Ve
     })
 }
 
-/// A parser that broke down: its part of the log cannot be told.
+/// A parser that failed: its part of the log is not known.
 fn broken(_: impl std::error::Error) -> io::Error {
-    io::Error::other("a parser of the log broke down")
+    io::Error::other("a parser of the log failed")
 }
 
 /// A thread that parses one block at a time.
@@ -151,7 +151,7 @@ impl Unread {
         parsed.spent
     }
 
-    fn told(self) -> Vec<String> {
+    fn into_sentences(self) -> Vec<String> {
         let torn = self
             .torn
             .map(|line| format!("events.jsonl breaks off inside line {line}."));
@@ -178,7 +178,7 @@ struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    fn of(log: R) -> Self {
+    fn new(log: R) -> Self {
         Self {
             log,
             rest: Vec::new(),

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::event::{Event, EventKind, RunInfo, Stamp};
 use crate::store::StoreError;
 use crate::store::log::scan;
+use crate::text::numbers::seconds;
 
 /// A run as it was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +21,8 @@ pub struct Recovered {
     pub missing: Vec<String>,
 }
 
-/// Reads a run directory. A log cut anywhere, even inside a line, opens; what is missing is said. An
-/// error only where neither `run.json` nor the log tells what the run was.
+/// Reads a run directory. A log cut anywhere, even inside a line, opens; what is missing is listed. An
+/// error only where neither `run.json` nor the log says what the run was.
 pub fn read(directory: &Path) -> Result<Recovered, StoreError> {
     let mut events = Vec::new();
     let (info, missing) = replay(directory, |event| events.push(event))?;
@@ -43,8 +44,8 @@ pub fn replay(
     let mut open = Open::default();
     let mut any = false;
     let mut pass = |event: Event| {
-        if let EventKind::RunStarted(told) = &event.what {
-            info.get_or_insert_with(|| (**told).clone());
+        if let EventKind::RunStarted(logged) = &event.what {
+            info.get_or_insert_with(|| (**logged).clone());
         } else if let (false, Some(info)) = (any, &info) {
             each(started(info));
         }
@@ -58,14 +59,14 @@ pub fn replay(
             missing.extend(scan(file, &mut pass).map_err(StoreError::io(log))?);
         }
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-            missing.push("There is no events.jsonl: nothing of the run is left.".to_owned());
+            missing.push("events.jsonl is missing: nothing of the run is left.".to_owned());
         }
         Err(source) => return Err(StoreError::Io { path: log, source }),
     }
     let Some(info) = info else {
         return Err(StoreError::NotARun {
             path: directory.to_owned(),
-            reason: "neither run.json nor events.jsonl tells what was run".to_owned(),
+            reason: "neither run.json nor events.jsonl says what was run".to_owned(),
         });
     };
     if !any {
@@ -87,7 +88,7 @@ fn read_info(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, 
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-            missing.push("There is no run.json; the log was read instead.".to_owned());
+            missing.push("run.json is missing; the log was read instead.".to_owned());
             return Ok(None);
         }
         Err(source) => {
@@ -99,7 +100,7 @@ fn read_info(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, 
         Ok(info) => Ok(Some(info)),
         Err(error) => {
             missing.push(format!(
-                "run.json cannot be read ({error}); the log was asked instead."
+                "run.json cannot be read ({error}); the log was read instead."
             ));
             Ok(None)
         }
@@ -115,7 +116,7 @@ pub fn events_of(log: &[u8]) -> (Vec<Event>, Vec<String>) {
     }
 }
 
-/// How the sentence begins that tells of a log without its last event.
+/// How the sentence about a log without its last event begins.
 pub(crate) const NO_END: &str = "The run has no end";
 
 /// What a log leaves open.
@@ -156,8 +157,8 @@ impl Open {
             more => format!(", and with it the {more} requests then in flight"),
         };
         Some(format!(
-            "{NO_END}: whatever came after {:.1} s is missing{with_it}.",
-            self.last.secs()
+            "{NO_END}: everything after {} is missing{with_it}.",
+            seconds(Some(self.last.secs()))
         ))
     }
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::event::{Answer, Event, EventKind, RequestRecord, RunInfo, Stamp, Warning, WarningKind};
-use crate::metrics::level::LevelMetrics;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
 use crate::store::StoreError;
@@ -15,9 +14,9 @@ use crate::store::appender::Appender;
 use crate::store::directory::{RunDirectory, write_json, write_whole};
 use crate::store::lock::Lock;
 use crate::store::resume::{Resume, answered, close_torn_line};
-use crate::store::samples::{During, GpuRow, ProcessRow};
+use crate::store::samples::{During, gpu_row, process_row};
 use crate::store::table::Table;
-use crate::store::tables::{CycleRow, RequestRow, write_row};
+use crate::store::tables::{cycle_row, request_row, write_rows};
 
 /// What is recorded reaches the system at most this much later, microseconds.
 const FLUSH_US: u64 = 250_000;
@@ -26,7 +25,7 @@ const PROGRESS_US: u64 = 1_000_000;
 /// A buffer as full as this is flushed at once, bytes.
 const FLUSH_BYTES: usize = 1 << 20;
 
-/// Writes the timeline, the tables and the answers of one run. It never gives up: what fails is told
+/// Writes the timeline, the tables and the answers of one run. It never gives up: what fails is reported
 /// once, as a [`Warning`], and tried again at the next flush.
 #[derive(Debug)]
 pub struct Recorder {
@@ -42,7 +41,7 @@ pub struct Recorder {
     progress: BTreeMap<u32, Stamp>,
     answered: BTreeSet<u32>,
     trouble: Option<String>,
-    told: bool,
+    has_warned: bool,
     /// Nobody else writes here meanwhile.
     _lock: Lock,
 }
@@ -52,7 +51,7 @@ pub struct Recorder {
 pub struct Recording {
     /// The run directory.
     pub directory: PathBuf,
-    /// What went wrong, unless it was told before.
+    /// What went wrong, unless it was reported before.
     pub warning: Option<Warning>,
 }
 
@@ -73,64 +72,49 @@ impl Recorder {
     pub fn open(directory: &RunDirectory) -> Result<Self, StoreError> {
         let path = directory.path().to_owned();
         let lock = Lock::take(&path)?;
-        let answers = path.join("answers");
-        fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
-        Ok(Self {
-            log: growing(&path.join("events.jsonl"))?,
-            requests: Table::new(path.join("requests.csv")),
-            cycles: Table::new(path.join("cycles.csv")),
-            gpu: Table::new(path.join("gpu.csv")),
-            processes: Table::new(path.join("processes.csv")),
-            path,
-            info: directory.info().clone(),
-            state: RunState::default(),
-            flushed: Stamp(0),
-            progress: BTreeMap::new(),
-            answered: BTreeSet::new(),
-            trouble: None,
-            told: false,
-            _lock: lock,
-        })
+        Self::new(path, directory.info().clone(), RunState::default(), lock)
     }
 
-    /// A recorder that goes on with a run: it appends to its log, after the last whole line, and writes its
+    /// A recorder that resumes a run: it appends to its log, after the last whole line, and writes its
     /// tables anew.
     pub fn resume(run: &Resume) -> Result<Self, StoreError> {
         let path = run.directory.clone();
         let lock = Lock::take(&path)?;
-        let (log, requests) = (path.join("events.jsonl"), path.join("requests.csv"));
-        close_torn_line(&log)?;
-        let answers = path.join("answers");
-        fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
-        let mut rows = Vec::new();
-        for cycle in &run.state.cycles {
-            for record in &cycle.requests {
-                let row = RequestRow::of(record, Some(cycle.users), run.info.simulated);
-                let headed = rows.is_empty();
-                write_row(&mut rows, &row, headed).map_err(|error| StoreError::NotARun {
-                    path: requests.clone(),
-                    reason: error.to_string(),
-                })?;
-            }
-        }
-        write_whole(&requests, &rows)?;
-        for name in ["cycles.csv", "gpu.csv", "processes.csv"] {
+        for name in ["events.jsonl", "cycles.csv", "gpu.csv", "processes.csv"] {
             close_torn_line(&path.join(name))?;
         }
+        let cycles = run.state.cycles.iter();
+        let rows = cycles.flat_map(|cycle| {
+            let requests = cycle.requests.iter();
+            requests.map(|record| request_row(record, Some(cycle.users), run.info.simulated))
+        });
+        let requests = path.join("requests.csv");
+        let rows = write_rows(rows).map_err(|error| StoreError::NotARun {
+            path: requests.clone(),
+            reason: error.to_string(),
+        })?;
+        write_whole(&requests, &rows)?;
+        Self::new(path, run.info.clone(), run.state.clone(), lock)
+    }
+
+    fn new(path: PathBuf, info: RunInfo, state: RunState, lock: Lock) -> Result<Self, StoreError> {
+        let answers = path.join("answers");
+        fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
+        let table = |name: &str| Table::new(path.join(name));
         Ok(Self {
-            log: growing(&log)?,
-            requests: Table::new(requests),
-            cycles: Table::new(path.join("cycles.csv")),
-            gpu: Table::new(path.join("gpu.csv")),
-            processes: Table::new(path.join("processes.csv")),
+            log: growing(&path.join("events.jsonl"))?,
+            requests: table("requests.csv"),
+            cycles: table("cycles.csv"),
+            gpu: table("gpu.csv"),
+            processes: table("processes.csv"),
             answered: answered(&path).into_iter().collect(),
             path,
-            info: run.info.clone(),
-            state: run.state.clone(),
+            info,
+            state,
             flushed: Stamp(0),
             progress: BTreeMap::new(),
             trouble: None,
-            told: false,
+            has_warned: false,
             _lock: lock,
         })
     }
@@ -153,13 +137,13 @@ impl Recorder {
             self.flushed = now;
             self.flush_files();
         }
-        self.tell()
+        self.warning()
     }
 
     /// Hands all that was recorded to the system, now.
     pub fn flush(&mut self) -> Option<Warning> {
         self.flush_files();
-        self.tell()
+        self.warning()
     }
 
     /// Writes the rest and `summary.json`.
@@ -174,11 +158,11 @@ impl Recorder {
         self.note(written.map_err(|error| error.to_string()));
         let lost = self.log.lost();
         if lost > 0 {
-            self.told = false;
+            self.has_warned = false;
             self.note(Err(format!("{lost} lines of events.jsonl are lost")));
         }
         Recording {
-            warning: self.tell(),
+            warning: self.warning(),
             directory: self.path,
         }
     }
@@ -215,13 +199,12 @@ impl Recorder {
         let during = self.during();
         match &event.what {
             EventKind::Gpu(sample) => {
-                let written = self.gpu.row(&GpuRow::of(event.at, sample, during));
+                let written = self.gpu.row(&gpu_row(event.at, sample, during));
                 self.note(written);
             }
             EventKind::Processes(processes) => {
                 for process in processes {
-                    let row = ProcessRow::of(event.at, process, during);
-                    let written = self.processes.row(&row);
+                    let written = self.processes.row(&process_row(event.at, process, during));
                     self.note(written);
                 }
             }
@@ -241,7 +224,7 @@ impl Recorder {
 
     fn end_request(&mut self, event: &Event, record: &RequestRecord) {
         let users = self.state.cycle_mut(record.cycle).map(|cycle| cycle.users);
-        let row = RequestRow::of(record, users, self.info.simulated);
+        let row = request_row(record, users, self.info.simulated);
         let written = self.requests.row(&row);
         self.note(written);
         if let Some(answer) = &record.answer
@@ -286,28 +269,23 @@ impl Recorder {
         let Some(cycle) = self.state.cycle_mut(number) else {
             return;
         };
-        let figures = LevelMetrics::of(&[cycle], &limits);
-        let row = CycleRow::of(&figures, number, cycle.users, self.info.simulated);
-        let written = self.cycles.row(&row);
+        let written = self
+            .cycles
+            .row(&cycle_row(cycle, &limits, self.info.simulated));
         self.note(written);
     }
 
     /// Writes `cycles.csv` anew: what samples say of a cycle is whole only after it.
     fn write_cycles(&mut self) {
-        let mut table = Vec::new();
         let limits = self.info.plan.limits;
-        for cycle in self.state.cycles.iter().filter(|c| c.ended.is_some()) {
-            let figures = LevelMetrics::of(&[cycle], &limits);
-            let row = CycleRow::of(&figures, cycle.cycle, cycle.users, self.info.simulated);
-            let headed = table.is_empty();
-            if let Err(error) = write_row(&mut table, &row, headed) {
-                return self.note(Err(format!("cycles.csv: {error}")));
-            }
-        }
-        if !table.is_empty() {
-            let written = self.cycles.replace(&table);
-            self.note(written);
-        }
+        let ended = self.state.cycles.iter().filter(|c| c.ended.is_some());
+        let rows = ended.map(|cycle| cycle_row(cycle, &limits, self.info.simulated));
+        let written = match write_rows(rows) {
+            Ok(table) if table.is_empty() => Ok(()),
+            Ok(table) => self.cycles.replace(&table),
+            Err(error) => Err(format!("cycles.csv: {error}")),
+        };
+        self.note(written);
     }
 
     fn flush_files(&mut self) {
@@ -330,18 +308,18 @@ impl Recorder {
         }
     }
 
-    fn tell(&mut self) -> Option<Warning> {
-        if self.told {
+    fn warning(&mut self) -> Option<Warning> {
+        if self.has_warned {
             return None;
         }
         let trouble = self.trouble.take()?;
-        self.told = true;
+        self.has_warned = true;
         let directory = self.path.display();
         Some(Warning {
             kind: WarningKind::Recorder,
             text: format!(
-                "The run directory {directory} could not be written in full ({trouble}). \
-                 What cannot be written is kept and tried again."
+                "Could not write all files in {directory} ({trouble}). \
+                 The rest is kept in memory and tried again."
             ),
         })
     }

@@ -1,4 +1,4 @@
-//! Goes on with a run that was killed or stopped: what is left of its plan, and a recorder that appends to
+//! Resumes a run that was killed or stopped: what is left of its plan, and a recorder that appends to
 //! its log.
 
 use std::fs::{self, OpenOptions};
@@ -12,7 +12,7 @@ use crate::metrics::state::{RunState, Stage};
 use crate::store::read::NO_END;
 use crate::store::{StoreError, read};
 
-/// A run that can go on.
+/// A run that can be resumed.
 #[derive(Debug, Clone)]
 pub struct Resume {
     pub directory: PathBuf,
@@ -30,10 +30,10 @@ pub struct Resume {
 
 impl Resume {
     /// Reads a run and what is left of it. An error for a run that is done, and for one that was imported.
-    pub fn of(directory: &Path) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let recovered = read(directory)?;
-        let state = RunState::of(&recovered.events);
-        let refused = |reason: &str| StoreError::CannotGoOn {
+        let state = RunState::from_events(&recovered.events);
+        let refused = |reason: &str| StoreError::CannotResume {
             path: directory.to_owned(),
             reason: reason.to_owned(),
         };
@@ -41,14 +41,14 @@ impl Resume {
             return Err(StoreError::Busy(directory.to_owned()));
         }
         if recovered.info.imported.is_some() {
-            return Err(refused("it was imported, tokometer did not run it"));
+            return Err(refused("it was imported, not run by tokometer"));
         }
         let levels = left(&state);
         if levels.is_empty() {
-            return Err(refused("all its levels are done"));
+            return Err(refused("all its levels are done already"));
         }
         let mut missing = recovered.missing;
-        // That it was broken off is told once it goes on.
+        // The resumed run says so itself.
         missing.retain(|sentence| !sentence.starts_with(NO_END));
         Ok(Self {
             directory: directory.to_owned(),
@@ -76,7 +76,7 @@ impl Resume {
         started.max().map_or(1, |last| last.saturating_add(1))
     }
 
-    /// The event that says that the run goes on at the wall-clock time `now`, and the stamp that its clock
+    /// The event that resumes the run at the wall-clock time `now`, and the stamp that its clock
     /// has then: never before the last event.
     pub fn continued(&self, now: DateTime<Utc>) -> Event {
         let since_start = (now - self.info.started_at).num_microseconds();

@@ -1,56 +1,10 @@
-//! The samples of the machine as tables: a row a reading of a GPU, a row a process and reading.
+//! The samples of the machine as tables: one row per reading of a GPU, one per process and reading.
 
-use serde::Serialize;
+use serde_json::Value;
 
 use crate::event::{GpuSample, ProcessSample, Stamp, known_pid};
-use crate::store::tables::cell;
-
-/// A row of `gpu.csv`. An empty cell is a figure that is not known.
-#[derive(Debug, Serialize)]
-pub(crate) struct GpuRow<'a> {
-    simulated: bool,
-    t_s: f64,
-    cycle: Option<u32>,
-    users: Option<u32>,
-    source: String,
-    name: Option<String>,
-    watts: Option<f64>,
-    window_s: Option<f64>,
-    energy_counter_j: Option<f64>,
-    scope: Option<&'a str>,
-    mhz: Option<f64>,
-    usage_percent: Option<f64>,
-    vram_used_bytes: Option<u64>,
-    vram_total_bytes: Option<u64>,
-    celsius: Option<f64>,
-    limit_watts: Option<f64>,
-    soc_watts: Option<f64>,
-    system_watts: Option<f64>,
-    serves: Option<bool>,
-    age_s: Option<f64>,
-}
-
-/// A row of `processes.csv`.
-#[derive(Debug, Serialize)]
-pub(crate) struct ProcessRow {
-    simulated: bool,
-    t_s: f64,
-    cycle: Option<u32>,
-    users: Option<u32>,
-    pid: Option<u32>,
-    parent: Option<u32>,
-    name: String,
-    role: Option<String>,
-    threads: Option<u32>,
-    descriptors: Option<u32>,
-    rss_bytes: Option<u64>,
-    vsz_bytes: Option<u64>,
-    cpu_percent: Option<f64>,
-    memory_percent: Option<f64>,
-    age_s: Option<f64>,
-    slots: Option<u32>,
-    context: Option<u64>,
-}
+use crate::metrics::level::machine::scope_key;
+use crate::store::tables::{Row, cell};
 
 /// Where in the run a reading was taken.
 #[derive(Debug, Clone, Copy)]
@@ -61,53 +15,62 @@ pub(crate) struct During {
     pub(crate) cycle: Option<(u32, u32)>,
 }
 
-impl<'a> GpuRow<'a> {
-    pub(crate) fn of(at: Stamp, sample: &'a GpuSample, during: During) -> Self {
-        Self {
-            simulated: during.simulated || sample.simulated,
-            t_s: at.secs(),
-            cycle: during.cycle.map(|(cycle, _)| cycle),
-            users: during.cycle.map(|(_, users)| users),
-            source: cell(&sample.source),
-            name: sample.name.as_deref().map(cell),
-            watts: sample.watts,
-            window_s: sample.window_s,
-            energy_counter_j: sample.energy_counter_j,
-            scope: sample.scope.map(crate::metrics::level::machine::scope_key),
-            mhz: sample.mhz,
-            usage_percent: sample.usage_percent,
-            vram_used_bytes: sample.vram_used_bytes,
-            vram_total_bytes: sample.vram_total_bytes,
-            celsius: sample.celsius,
-            limit_watts: sample.limit_watts,
-            soc_watts: sample.soc_watts,
-            system_watts: sample.system_watts,
-            serves: sample.serves,
-            age_s: sample.age_s,
-        }
+impl During {
+    /// The cells of a reading, after those that place it in the run.
+    fn row<const N: usize>(self, at: Stamp, cells: [(&'static str, Value); N]) -> Row {
+        let place = [
+            ("simulated", self.simulated.into()),
+            ("t_s", at.secs().into()),
+            ("cycle", self.cycle.map(|(cycle, _)| cycle).into()),
+            ("users", self.cycle.map(|(_, users)| users).into()),
+        ];
+        Row(place.into_iter().chain(cells).collect())
     }
 }
 
-impl ProcessRow {
-    pub(crate) fn of(at: Stamp, process: &ProcessSample, during: During) -> Self {
-        Self {
-            simulated: during.simulated,
-            t_s: at.secs(),
-            cycle: during.cycle.map(|(cycle, _)| cycle),
-            users: during.cycle.map(|(_, users)| users),
-            pid: known_pid(process.pid),
-            parent: process.parent,
-            name: cell(&process.name),
-            role: process.role.as_deref().map(cell),
-            threads: process.threads,
-            descriptors: process.descriptors,
-            rss_bytes: process.rss_bytes,
-            vsz_bytes: process.vsz_bytes,
-            cpu_percent: process.cpu_percent,
-            memory_percent: process.memory_percent,
-            age_s: process.age_s,
-            slots: process.slots,
-            context: process.context,
-        }
-    }
+/// A row of `gpu.csv`.
+pub(crate) fn gpu_row(at: Stamp, sample: &GpuSample, during: During) -> Row {
+    let during = During {
+        simulated: during.simulated || sample.simulated,
+        ..during
+    };
+    let cells = [
+        ("source", cell(&sample.source).into()),
+        ("name", sample.name.as_deref().map(cell).into()),
+        ("watts", sample.watts.into()),
+        ("window_s", sample.window_s.into()),
+        ("energy_counter_j", sample.energy_counter_j.into()),
+        ("scope", sample.scope.map(scope_key).into()),
+        ("mhz", sample.mhz.into()),
+        ("usage_percent", sample.usage_percent.into()),
+        ("vram_used_bytes", sample.vram_used_bytes.into()),
+        ("vram_total_bytes", sample.vram_total_bytes.into()),
+        ("celsius", sample.celsius.into()),
+        ("limit_watts", sample.limit_watts.into()),
+        ("soc_watts", sample.soc_watts.into()),
+        ("system_watts", sample.system_watts.into()),
+        ("serves", sample.serves.into()),
+        ("age_s", sample.age_s.into()),
+    ];
+    during.row(at, cells)
+}
+
+/// A row of `processes.csv`.
+pub(crate) fn process_row(at: Stamp, process: &ProcessSample, during: During) -> Row {
+    let cells = [
+        ("pid", known_pid(process.pid).into()),
+        ("parent", process.parent.into()),
+        ("name", cell(&process.name).into()),
+        ("role", process.role.as_deref().map(cell).into()),
+        ("threads", process.threads.into()),
+        ("descriptors", process.descriptors.into()),
+        ("rss_bytes", process.rss_bytes.into()),
+        ("vsz_bytes", process.vsz_bytes.into()),
+        ("cpu_percent", process.cpu_percent.into()),
+        ("memory_percent", process.memory_percent.into()),
+        ("age_s", process.age_s.into()),
+        ("slots", process.slots.into()),
+        ("context", process.context.into()),
+    ];
+    during.row(at, cells)
 }

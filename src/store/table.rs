@@ -4,11 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use crate::store::appender::Appender;
 use crate::store::directory::write_whole;
-use crate::store::tables::write_row;
+use crate::store::tables::{Row, write_row};
 
 /// One CSV file. It is made with its first row.
 #[derive(Debug)]
@@ -23,10 +21,10 @@ impl Table {
     }
 
     /// Takes a row.
-    pub(crate) fn row(&mut self, row: &impl Serialize) -> Result<(), String> {
+    pub(crate) fn row(&mut self, row: &Row) -> Result<(), String> {
         let headed = self.file.is_none() && {
             let opened = growing(&self.path);
-            let (file, is_empty) = opened.map_err(|error| told(&self.path, &error))?;
+            let (file, is_empty) = opened.map_err(|error| named(&self.path, &error))?;
             self.file = Some(file);
             is_empty
         };
@@ -34,7 +32,7 @@ impl Table {
             return Ok(());
         };
         file.append(|out| write_row(out, row, headed))
-            .map_err(|error| told(&self.path, &error))
+            .map_err(|error| named(&self.path, &error))
     }
 
     /// Hands what waits to the system.
@@ -42,7 +40,7 @@ impl Table {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        file.flush().map_err(|error| told(&self.path, &error))
+        file.flush().map_err(|error| named(&self.path, &error))
     }
 
     /// Replaces all rows by `content`, whole or not at all. Rows may follow.
@@ -53,7 +51,7 @@ impl Table {
     }
 }
 
-fn told(path: &Path, error: &dyn std::fmt::Display) -> String {
+fn named(path: &Path, error: &dyn std::fmt::Display) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     format!("{}: {error}", name.display())
 }
@@ -70,9 +68,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    #[derive(Serialize)]
-    struct Row {
-        users: u32,
+    fn row(users: u32) -> Row {
+        Row(vec![("users", users.into())])
     }
 
     #[test]
@@ -80,11 +77,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("cycles.csv");
         let mut table = Table::new(path.clone());
-        table.row(&Row { users: 1 }).unwrap();
+        table.row(&row(1)).unwrap();
         table.flush().unwrap();
-        table.row(&Row { users: 2 }).unwrap();
+        table.row(&row(2)).unwrap();
         table.replace(b"users\n10\n20\n").unwrap();
-        table.row(&Row { users: 30 }).unwrap();
+        table.row(&row(30)).unwrap();
         table.flush().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "users\n10\n20\n30\n");
     }

@@ -81,6 +81,17 @@ pub fn grouped(value: Option<f64>, digits: usize) -> String {
     group(&number(value, digits, ""))
 }
 
+/// [`bare_seconds`] with thousands set apart: `0.0364`, `1.25`, `1,534.80`.
+pub fn grouped_seconds(value: Option<f64>) -> String {
+    group(&bare_seconds(value))
+}
+
+/// A change with its sign: `+4.2`, `-0.034`.
+pub fn signed(value: f64, digits: usize) -> String {
+    let sign = if value.is_sign_negative() { "" } else { "+" };
+    format!("{sign}{}", decimal(value, digits))
+}
+
 /// A count with thousands set apart, for running text and reports: `251,551`.
 pub fn grouped_count(count: u64) -> String {
     group(&count.to_string())
@@ -306,6 +317,8 @@ mod tests {
         assert_eq!(number(Some(-0.0), 1, ""), "0.0");
         assert_eq!(percent(Some(0.1875), 1), "18.8 %");
         assert_eq!(percent(Some(0.003), 0), "0.30 %");
+        assert_eq!(signed(4.19, 1), "+4.2");
+        assert_eq!(signed(-0.034, 1), "-0.034");
     }
 
     #[rstest]
@@ -344,6 +357,7 @@ mod tests {
     fn thousands_are_set_apart() {
         assert_eq!(grouped(Some(1_234_567.84), 1), "1,234,567.8");
         assert_eq!(grouped(Some(-1_234.0), 0), "-1,234");
+        assert_eq!(grouped_seconds(Some(1_534.8)), "1,534.80");
         assert_eq!(grouped(None, 2), "–");
         assert_eq!(grouped(Some(f64::NAN), 2), "–");
         let counts = [0, 999, 1_017, 251_551, 1_234_567].map(grouped_count);
@@ -372,6 +386,8 @@ mod tests {
                 tok_s(Some(value)),
                 seconds(Some(value.min(1e9))),
                 bare_seconds(Some(value)),
+                grouped_seconds(Some(value)),
+                signed(-value, digits),
             ];
             for text in written {
                 prop_assert!(text.contains(|c: char| matches!(c, '1'..='9')), "{value}: {text}");

@@ -140,7 +140,7 @@ impl Player {
 
     /// The run as it stands here, folded anew: it takes the longer the more happened before.
     pub fn state(&self) -> RunState {
-        RunState::of(self.events.get(..self.next).unwrap_or_default())
+        RunState::from_events(self.events.get(..self.next).unwrap_or_default())
     }
 
     /// Goes on to a later instant of the run, and returns the events that come until then; nothing for an

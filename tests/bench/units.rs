@@ -112,7 +112,7 @@ fn fold(bencher: Bencher<'_, '_>) {
     let events = events(256, 4);
     bencher
         .counter(ItemsCount::new(events.len()))
-        .bench(|| RunState::of(black_box(&events)));
+        .bench(|| RunState::from_events(black_box(&events)));
 }
 
 /// One look at the process table of this machine: at one a second, 10 ms are 1 % of a core.

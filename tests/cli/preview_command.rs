@@ -92,7 +92,7 @@ fn a_signal_ends_it_though_the_reader_reads_nothing_more(#[case] name: &str, #[c
 }
 
 #[rstest]
-#[case(&["preview", "--speed", "0"], 2, "a speed is between")]
+#[case(&["preview", "--speed", "0"], 2, "must be between")]
 #[case(&["preview", "--speed", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33", "--record", "/nowhere/a.svg"], 2, "at most 32")]
 #[case(&["preview", "--record", "/nowhere/a.svg"], 1, "")]
 #[case(&["preview", "--text", "/nowhere/a.txt"], 1, "/nowhere/a.txt")]

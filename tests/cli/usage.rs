@@ -77,7 +77,7 @@ fn the_version_is_the_crates() {
 #[rstest]
 #[case(&["--users", "0"], "--users")]
 #[case(&["--users", "1,two"], "'two'")]
-#[case(&["--users", "10001"], "1 to 10000 users")]
+#[case(&["--users", "10001"], "between 1 and 10000 users")]
 #[case(&["--users", ""], "--users")]
 #[case(&["--nope"], "--nope")]
 #[case(&["--waves", "0"], "--waves")]
@@ -135,7 +135,7 @@ fn every_bad_line_of_a_file_of_prompts_is_named() {
         .collect();
     assert_eq!(bad.len(), 2, "{}", ended.err);
     assert!(
-        ended.err.contains("p.jsonl, line 3: no JSON"),
+        ended.err.contains("p.jsonl, line 3: not JSON"),
         "{}",
         ended.err
     );

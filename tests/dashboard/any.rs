@@ -189,7 +189,7 @@ fn any_told() -> impl Strategy<Value = Msg> {
         }),
         1 => any_text().prop_map(|why| TaskResult::Listed(Err(why))),
         1 => any::<bool>().prop_map(|simulated| {
-            let runs = [simulated, false].map(|simulated| RunState::of(&live::running(simulated)));
+            let runs = [simulated, false].map(|simulated| RunState::from_events(&live::running(simulated)));
             let [one, other] = &runs;
             TaskResult::Compared(Ok(Box::new(Comparison::of(&[one, other]))))
         }),

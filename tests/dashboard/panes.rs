@@ -283,7 +283,7 @@ proptest! {
         text in any::<String>(),
         (request, cycle, scroll, ascii) in (0_u64..9, 0_usize..4, 0_usize..1000, any::<bool>()),
     ) {
-        let mut view = Screen::new(RunState::of(&events)).themed("dark", ascii);
+        let mut view = Screen::new(RunState::from_events(&events)).themed("dark", ascii);
         view.request = Some(request);
         view.cycle = Some(cycle);
         view.scroll = scroll;

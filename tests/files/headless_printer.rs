@@ -168,7 +168,7 @@ async fn json_stands_alone() {
     let printed = print(json, whole(false)).await;
     let parsed: Summary = serde_json::from_str(&printed.out).unwrap();
     assert_eq!(parsed.cycles.len(), 2);
-    let state = RunState::of(&small_run::run(false));
+    let state = RunState::from_events(&small_run::run(false));
     assert_eq!(printed.out, Summary::of(&state).to_json().unwrap());
     assert!(printed.err.contains("run directory: /runs/"));
     assert!(printed.err.contains("cycle of 2 users"));

@@ -112,7 +112,7 @@ fn a_run_is_found_by_its_path_its_name_or_how_it_begins() {
     recorded(root.path(), false);
     assert_eq!(found(id).unwrap(), path, "a whole name is no beginning");
     let error = found("2026").unwrap_err().to_string();
-    assert!(error.contains("2 runs begin like that"), "{error}");
+    assert!(error.contains("2 runs start with this name"), "{error}");
 }
 
 /// Puts other bytes, as many, into a file, and its time back to what it was.
@@ -232,7 +232,7 @@ fn a_replay_without_a_screen_tells_what_the_run_came_to() {
     let unknown = tokometer(&["replay", "yesterday"]).code(1);
     let told = String::from_utf8(unknown.get_output().stderr.clone()).unwrap();
     assert!(
-        told.starts_with("error: yesterday is no run directory"),
+        told.starts_with("error: yesterday is not a run directory"),
         "{told}"
     );
     tokometer(&["replay", "latest", "--speed", "1000"]).code(2);
@@ -240,7 +240,7 @@ fn a_replay_without_a_screen_tells_what_the_run_came_to() {
     fs::remove_file(path.join("run.json")).unwrap();
     let ended = tokometer(&["replay", "latest", "--json"]).success();
     let told = String::from_utf8(ended.get_output().stderr.clone()).unwrap();
-    assert!(told.starts_with("warning: There is no run.json"), "{told}");
+    assert!(told.starts_with("warning: run.json is missing"), "{told}");
 }
 
 /// The fixed run, asked to do 1, 2 and 1 users and then 4, killed within the second cycle.
@@ -266,7 +266,7 @@ fn killed(root: &Path) -> PathBuf {
 fn a_killed_run_goes_on_at_the_level_where_it_stopped() {
     let root = tempfile::tempdir().unwrap();
     let path = killed(root.path());
-    let resume = Resume::of(&path).unwrap();
+    let resume = Resume::open(&path).unwrap();
     assert_eq!(resume.levels, [2, 1, 4]);
     assert_eq!(resume.missing.len(), 1, "{:?}", resume.missing);
     let last = resume.state.now;
@@ -287,7 +287,7 @@ fn a_killed_run_goes_on_at_the_level_where_it_stopped() {
     recorder.finish();
     let whole = store::read(&path).unwrap();
     assert_eq!(whole.missing, [] as [&str; 0], "the torn line is closed");
-    let state = RunState::of(&whole.events);
+    let state = RunState::from_events(&whole.events);
     let ends: Vec<_> = state
         .cycles
         .iter()
@@ -336,7 +336,7 @@ fn a_killed_run_is_listed_as_such_with_a_summary_too() {
     let path = killed(root.path());
     let entry = list(root.path()).unwrap().remove(0);
     assert!(!entry.ended);
-    let state = RunState::of(&store::read(&path).unwrap().events);
+    let state = RunState::from_events(&store::read(&path).unwrap().events);
     let summary = Summary::of(&state);
     fs::write(path.join("summary.json"), summary.to_json().unwrap()).unwrap();
     assert_eq!(list(root.path()).unwrap(), [entry]);
@@ -362,7 +362,7 @@ fn a_run_resumed_at_any_cut_reads_whole() {
     let log = fs::read(path.join("events.jsonl")).unwrap();
     for cut in (200..log.len()).step_by(211) {
         fs::write(path.join("events.jsonl"), &log[..cut]).unwrap();
-        let resume = Resume::of(&path).unwrap();
+        let resume = Resume::open(&path).unwrap();
         assert!(!resume.levels.is_empty());
         let mut recorder = Recorder::resume(&resume).unwrap();
         let continued = resume.continued(resume.info.started_at);
@@ -387,11 +387,11 @@ fn a_run_resumed_at_any_cut_reads_whole() {
 fn a_run_that_is_done_or_imported_does_not_go_on() {
     let root = tempfile::tempdir().unwrap();
     let done = recorded(root.path(), false);
-    let error = Resume::of(&done).unwrap_err().to_string();
+    let error = Resume::open(&done).unwrap_err().to_string();
     assert!(error.contains("all its levels are done"), "{error}");
     let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/study-small");
     let import = store::import::import(&small, None).unwrap();
     let imported = store::import::record(&import, root.path()).unwrap();
-    let error = Resume::of(&imported).unwrap_err().to_string();
+    let error = Resume::open(&imported).unwrap_err().to_string();
     assert!(error.contains("it was imported"), "{error}");
 }

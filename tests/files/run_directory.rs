@@ -62,8 +62,8 @@ fn run_json_stands_before_the_first_event() {
     assert_eq!(
         recovered.missing,
         [
-            "There is no events.jsonl: nothing of the run is left.",
-            "The run has no end: whatever came after 0.0 s is missing."
+            "events.jsonl is missing: nothing of the run is left.",
+            "The run has no end: everything after 0 s is missing."
         ]
     );
     let names: Vec<_> = fs::read_dir(directory.path())
@@ -102,7 +102,11 @@ fn what_was_recorded_opens_whole() {
         .map(|event| event.at.secs())
         .collect();
     assert_eq!(progress, [5.2, 6.2, 7.2, 8.2, 9.2, 10.2, 11.2, 12.2]);
-    let of = |events: &[Event]| Summary::of(&RunState::of(events)).to_json().unwrap();
+    let of = |events: &[Event]| {
+        Summary::of(&RunState::from_events(events))
+            .to_json()
+            .unwrap()
+    };
     assert_eq!(text(&directory, "summary.json"), of(&original));
     assert_eq!(of(&recovered.events), of(&original));
 }
@@ -215,7 +219,7 @@ fn what_cannot_be_written_is_told_once_and_ends_nothing() {
         .collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let told = &warnings[0].text;
-    assert!(told.contains("could not be written in full"), "{told}");
+    assert!(told.contains("Could not write all files"), "{told}");
     assert!(told.contains("cycle-00-1-users.json"), "{told}");
     assert_eq!(recorder.finish().warning, None);
     let recovered = store::read(directory.path()).unwrap();
@@ -234,7 +238,7 @@ fn the_default_root() {
 fn what_is_no_run_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let refused = store::read(root.path()).unwrap_err().to_string();
-    assert!(refused.contains("is no run directory"), "{refused}");
+    assert!(refused.contains("is not a run directory"), "{refused}");
     assert!(store::read(&root.path().join("nowhere")).is_err());
 }
 
@@ -297,7 +301,7 @@ fn a_log_cut_at_any_byte_opens_and_says_what_is_missing() {
             last.starts_with("The run has no end"),
             "cut at {cut}: {last}"
         );
-        let state = RunState::of(&recovered.events);
+        let state = RunState::from_events(&recovered.events);
         assert!(state.info.is_some() && state.is_running());
     }
 }
@@ -312,7 +316,7 @@ fn says_what_was_in_flight_when_it_broke_off() {
     let missing = store::read(&directory).unwrap().missing;
     assert_eq!(
         missing[1],
-        "The run has no end: whatever came after 28.8 s is missing, and with it the request then in flight."
+        "The run has no end: everything after 28.8 s is missing, and with it the request then in flight."
     );
 }
 
@@ -360,6 +364,6 @@ fn what_the_monitors_saw_has_tables_of_its_own() {
     insta::assert_snapshot!("gpu_csv", text(&path, "gpu.csv"));
     insta::assert_snapshot!("processes_csv", text(&path, "processes.csv"));
     let recovered = store::read(&path).unwrap();
-    let state = RunState::of(&recovered.events);
+    let state = RunState::from_events(&recovered.events);
     assert_eq!(state.machine.tracks["nvml:a"].watts.max, Some(20.5));
 }

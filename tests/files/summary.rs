@@ -10,7 +10,7 @@ use crate::measured::measured;
 use crate::{small_run, story};
 
 fn summary(events: &[Event]) -> Summary {
-    Summary::of(&RunState::of(events))
+    Summary::of(&RunState::from_events(events))
 }
 
 fn check(summary: &Summary) {

@@ -235,7 +235,7 @@ impl Bench {
     }
 
     pub(crate) fn state(&self) -> RunState {
-        RunState::of(&self.events)
+        RunState::from_events(&self.events)
     }
 
     /// The ended requests, in the order of their ends.

@@ -157,7 +157,7 @@ fn rows(csv: &str) -> Vec<std::collections::BTreeMap<String, String>> {
 
 /// What a pane shows of the run after `events`.
 fn pane(events: &[Event], which: &str) -> String {
-    let run = RunState::of(events);
+    let run = RunState::from_events(events);
     let theme = Theme::named("dark");
     let cx = PaneContext {
         run: &run,
@@ -337,7 +337,13 @@ fn slow_broken_and_huge_exporters_delay_nothing() {
         .collect();
     let drawn = pane(while_it_ran(&alone), "machine");
     assert!(drawn.contains(" s old"), "{drawn}");
-    assert!(RunState::of(&alone).machine.meter.counting().is_empty());
+    assert!(
+        RunState::from_events(&alone)
+            .machine
+            .meter
+            .counting()
+            .is_empty()
+    );
     assert_eq!(
         remote.summary["energy"]["devices"]
             .as_array()

@@ -18,7 +18,7 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
         )
     });
     let model = summary.target.as_ref().filter(|_| !summary.simulated);
-    let not_told = || PhysicalLimit::not_told(model?.family.as_deref(), &model?.model);
+    let not_told = || PhysicalLimit::unavailable(model?.family.as_deref(), &model?.model);
     let limit = limit.or_else(|| not_told().map(str::to_owned));
     energy.into_iter().chain(limit).collect()
 }

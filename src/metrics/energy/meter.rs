@@ -52,7 +52,7 @@ impl Meter {
     /// several samplers ran at once, the same time counts once.
     pub fn push(&mut self, at: Stamp, sample: &GpuSample) {
         let device = self.devices.entry(sample.source.clone()).or_default();
-        device.take(PowerPoint::of(at, sample));
+        device.take(PowerPoint::new(at, sample));
         device.scope = sample.scope.or(device.scope);
         device.simulated |= sample.simulated;
         device.serves = match (device.serves, sample.serves) {
@@ -61,7 +61,7 @@ impl Meter {
         };
     }
 
-    /// Nothing was measured for a while that the stamps do not tell of: what comes from now on is no
+    /// Nothing was measured for a while that the stamps do not show: what comes from now on is no
     /// continuation.
     pub fn interrupt(&mut self, at: Stamp) {
         for device in self.devices.values_mut() {
@@ -73,7 +73,7 @@ impl Meter {
     }
 
     /// The devices that count: of the preferred scope, those that the server computes on; where that is
-    /// not known, all that tell their power.
+    /// not known, all that report their power.
     pub fn counting(&self) -> Vec<&str> {
         self.counted().into_iter().map(|(name, _)| name).collect()
     }
@@ -93,7 +93,7 @@ impl Meter {
             .collect()
     }
 
-    /// The energy of `from..to` over the devices that count; None where one of them tells nothing of it.
+    /// The energy of `from..to` over the devices that count; None where one of them has no data.
     pub fn between(&self, from: Stamp, to: Stamp) -> Option<Metered> {
         let counted = self.counted();
         let energies: Option<Vec<Energy>> = counted
@@ -108,7 +108,7 @@ impl Meter {
         })
     }
 
-    /// The energy of one device over several spans, whether it counts or not; None where it tells nothing of any.
+    /// The energy of one device over several spans, whether it counts or not; None where it has no data for any.
     pub fn of_device(
         &self,
         name: &str,
@@ -221,7 +221,7 @@ mod tests {
         let of = |interrupted: bool| {
             let mut meter = Meter::default();
             for second in 0..=20_u64 {
-                // Before the eleventh second a minute went by that no clock tells of.
+                // Before the eleventh second a minute went by that no clock shows.
                 let passed = if second > 10 { second + 60 } else { second };
                 let mut gpu = sample("nvml:a", 300.0, PowerScope::Gpu, None);
                 gpu.window_s = None;

@@ -3,7 +3,7 @@
 //! Between two samples the best that they carry is used: the difference of an energy counter; else the
 //! mean power of a window; else the trapezoid between two momentary powers. A counter that runs
 //! backwards, jumps or sticks is not believed for that step. What no sample covers is a gap: it is never
-//! filled in, but told as [`Energy::coverage`].
+//! filled in, but reported as [`Energy::coverage`].
 //!
 //! Rules and limits of the sensors: energy of short spans is noise (ML.ENERGY: measure 5 s or more), and
 //! the figure covers what its scope names, not the machine at the wall.
@@ -40,7 +40,7 @@ pub struct PowerPoint {
 
 impl PowerPoint {
     /// What `sample`, taken at `at`, says about power.
-    pub fn of(at: Stamp, sample: &GpuSample) -> Self {
+    pub fn new(at: Stamp, sample: &GpuSample) -> Self {
         let sane = |value: Option<f64>| value.filter(|x| x.is_finite() && *x >= 0.0);
         let is_old = sample.age_s.is_some_and(|age_s| age_s > OLDEST_S);
         Self {

@@ -105,7 +105,7 @@ pub(crate) fn segments(points: &[PowerPoint]) -> (Vec<Segment>, Vec<f64>) {
             let next = beyond.first().filter(|next| caught_up(stuck, next));
             rest = beyond;
             if let Some(next) = next {
-                // A slow counter, not a stuck one: its next step tells the energy of the whole stretch.
+                // A slow counter, not a stuck one: its next step holds the energy of the whole stretch.
                 let joules = next.counter_j().unwrap_or_default();
                 segments.push(Segment::counted(step.from(), next.to(), joules));
                 rest = beyond.get(1..).unwrap_or_default();

@@ -49,7 +49,7 @@ fn steady_state_joules_per_token_are_watts_by_tokens_a_second() {
             seconds: 10.0,
             scope: None,
         };
-        let cost = TokenEnergy::of(&energy, tokens, Some(&idle));
+        let cost = TokenEnergy::new(&energy, tokens, Some(&idle));
         close(cost.gross_j_per_token.unwrap(), watts / tok_s);
         close(cost.net_j_per_token.unwrap(), (watts - 4.0) / tok_s);
         close(cost.tokens_per_wh.unwrap(), 3600.0 * tok_s / watts);
@@ -157,7 +157,7 @@ fn power_does_not_bridge_a_gap_and_a_counter_does() {
     let energy = energy_between(&instants, at(0.0), at(60.0)).unwrap();
     close(energy.joules, 1600.0);
     close(energy.coverage(), 2.0 / 3.0);
-    let cost = TokenEnergy::of(&energy, 1000, None);
+    let cost = TokenEnergy::new(&energy, 1000, None);
     assert_eq!(cost.gross_j_per_token, None, "a third is not known");
     let counted: Vec<_> = times
         .iter()
@@ -202,16 +202,16 @@ fn nothing_known_is_none() {
 fn short_spans_tell_no_joules_per_token() {
     let points = minute(|t| point(t, 40.0, None, Some(40.0 * t)));
     let short = energy_between(&points, at(10.0), at(11.5)).unwrap();
-    assert_eq!(TokenEnergy::of(&short, 100, None).gross_j_per_token, None);
+    assert_eq!(TokenEnergy::new(&short, 100, None).gross_j_per_token, None);
     let long = energy_between(&points, at(10.0), at(12.0)).unwrap();
     assert!(
-        TokenEnergy::of(&long, 100, None)
+        TokenEnergy::new(&long, 100, None)
             .gross_j_per_token
             .is_some()
     );
-    assert_eq!(TokenEnergy::of(&long, 0, None).gross_j_per_token, None);
+    assert_eq!(TokenEnergy::new(&long, 0, None).gross_j_per_token, None);
     assert_eq!(
-        TokenEnergy::of(&long, 100, None).net_j_per_token,
+        TokenEnergy::new(&long, 100, None).net_j_per_token,
         None,
         "no baseline, no net"
     );
@@ -249,7 +249,7 @@ fn energy_has_a_price() {
     };
     let energy =
         energy_between(&minute(|t| point(t, 60.0, None, None)), at(0.0), at(60.0)).unwrap();
-    close(price.of(&energy), 0.0007);
+    close(price.cost(&energy), 0.0007);
     close(price.of_million_tokens(0.36), 0.07);
 }
 

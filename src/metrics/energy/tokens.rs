@@ -25,12 +25,12 @@ pub struct TokenEnergy {
 impl TokenEnergy {
     /// The cost of `tokens` output tokens that took `energy`. The energy of failed requests is spent
     /// all the same: it is in `energy`, their tokens are not in `tokens`.
-    pub fn of(energy: &Energy, tokens: u64, baseline: Option<&EnergyBaseline>) -> Self {
-        let told =
+    pub fn new(energy: &Energy, tokens: u64, baseline: Option<&EnergyBaseline>) -> Self {
+        let is_known =
             tokens > 0 && energy.span_s >= LEAST_SPAN_S && energy.coverage() >= LEAST_COVERAGE;
         let count = tokens as f64;
-        let gross = told.then(|| energy.joules / count);
-        let net = baseline.filter(|_| told).map(|baseline| {
+        let gross = is_known.then(|| energy.joules / count);
+        let net = baseline.filter(|_| is_known).map(|baseline| {
             let idle_j = baseline.watts * energy.covered_s;
             (energy.joules - idle_j) / count
         });
@@ -46,7 +46,7 @@ impl TokenEnergy {
 
 impl Cost {
     /// What `energy` costs.
-    pub fn of(&self, energy: &Energy) -> f64 {
+    pub fn cost(&self, energy: &Energy) -> f64 {
         energy.wh() / 1000.0 * self.per_kwh
     }
 

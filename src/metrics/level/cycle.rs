@@ -224,7 +224,7 @@ impl CycleState {
 
     /// The finished requests, as the limits see them.
     pub fn samples(&self) -> impl Iterator<Item = Sample> {
-        self.requests.iter().filter_map(Sample::of)
+        self.requests.iter().filter_map(Sample::from_request)
     }
 
     /// How many requests met both limits, and how many can be judged.

@@ -43,14 +43,14 @@ pub struct MachineFigures {
     pub descriptors_max: Option<u64>,
     /// Most processor use, percent of one core.
     pub cpu_max_percent: Option<f64>,
-    /// Which of the figures of processes leave out one that does not tell it, by the names of the fields.
+    /// Which of the figures of processes leave out one that does not report it, by the names of the fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<String>,
 }
 
 impl MachineFigures {
     /// The figures of one level's cycles.
-    pub fn of(cycles: &[&CycleState]) -> Self {
+    pub fn from_cycles(cycles: &[&CycleState]) -> Self {
         let all = || cycles.iter().map(|cycle| &cycle.machine);
         let each = all().map(|machine| machine.together);
         let together = each.fold(ProcessTotals::default(), ProcessTotals::max);
@@ -94,7 +94,7 @@ pub(crate) fn gpus(cycles: &[&CycleState]) -> Option<DeviceStats> {
         .flat_map(|machine| &machine.counting)
         .map(String::as_str)
         .collect();
-    let sampled = Devices::of(machines().map(|machine| &machine.gpus)).total(&counting);
+    let sampled = Devices::from_cycles(machines().map(|machine| &machine.gpus)).total(&counting);
     let energy = of_cycles(cycles.iter().copied());
     if sampled.is_none() && energy.is_none() {
         return None;
@@ -144,16 +144,16 @@ pub(crate) fn of_tokens<'a>(
             tokens += cycle.output_tokens();
         }
     }
-    TokenEnergy::of(&sum, tokens, baseline)
+    TokenEnergy::new(&sum, tokens, baseline)
 }
 
-/// What figures of power cover, in words; where no source told it, who did not.
+/// What figures of power cover, in words; where no source says it, which ones do not.
 pub fn scope_words(metered: &Metered) -> String {
     let scope = metered.scope.map(|scope| scope.to_string());
-    scope.unwrap_or_else(|| not_told_by(&metered.devices))
+    scope.unwrap_or_else(|| not_reported_by(&metered.devices))
 }
 
-pub(crate) fn not_told_by(devices: &[String]) -> String {
+pub(crate) fn not_reported_by(devices: &[String]) -> String {
     format!("scope not reported by {}", devices.join(", "))
 }
 

@@ -9,7 +9,7 @@ const FULL: f64 = 0.95;
 /// never was. All requests make the load, the failed ones too; the tokens are those of the requests that succeeded,
 /// each taken as evenly spread between its first and its last.
 pub(crate) fn steady(requests: &[&RequestRecord], users: u32) -> Option<(f64, f64)> {
-    let window = Window::of(requests, users);
+    let window = Window::new(requests, users);
     let seconds = window.length_us() as f64 / 1e6;
     let tokens: f64 = requests
         .iter()
@@ -39,7 +39,7 @@ struct Window {
 }
 
 impl Window {
-    fn of(requests: &[&RequestRecord], users: u32) -> Self {
+    fn new(requests: &[&RequestRecord], users: u32) -> Self {
         let wanted = i64::try_from(crate::text::numbers::floor_u64(
             (f64::from(users) * FULL).ceil(),
         ));

@@ -86,7 +86,7 @@ fn counts_and_rates_of_a_level() {
             failed(3, FailureKind::Http(503), 8.0, 21.0),
         ],
     );
-    let f = LevelMetrics::of(&[&one], &Limits::default());
+    let f = LevelMetrics::from_cycles(&[&one], &Limits::default());
     assert_eq!((f.requests, f.failed, f.cancelled), (3, 1, 0));
     assert_eq!(f.errors, BTreeMap::from([("http_503".to_owned(), 1)]));
     near(f.error_rate, 1.0 / 3.0);
@@ -103,7 +103,7 @@ fn counts_and_rates_of_a_level() {
 #[test]
 fn a_level_of_failures_has_no_figures_but_its_errors() {
     let one = cycle(1, vec![failed(1, FailureKind::Refused, 0.0, 0.0)]);
-    let f = LevelMetrics::of(&[&one], &Limits::default());
+    let f = LevelMetrics::from_cycles(&[&one], &Limits::default());
     assert_eq!((f.requests, f.failed), (1, 1));
     assert_eq!(
         (f.system_tok_s, f.steady_tok_s, f.goodput_req_s),
@@ -119,11 +119,11 @@ fn chunks_stand_for_tokens_where_the_server_does_not_count() {
     let mut uncounted = answered(1, 0, 0.0, 1.0, 2.0, 11);
     uncounted.server.output_tokens = None;
     let level = cycle(1, vec![uncounted.clone()]);
-    let f = LevelMetrics::of(&[&level], &Limits::default());
+    let f = LevelMetrics::from_cycles(&[&level], &Limits::default());
     assert_eq!(f.tokens_counted_by, Some(CountedBy::Chunks));
     assert_eq!(f.output_tokens, 11);
     let level = cycle(1, vec![uncounted, answered(2, 0, 2.0, 3.0, 4.0, 11)]);
-    let f = LevelMetrics::of(&[&level], &Limits::default());
+    let f = LevelMetrics::from_cycles(&[&level], &Limits::default());
     assert_eq!(f.tokens_counted_by, Some(CountedBy::Mixed));
 }
 
@@ -131,7 +131,7 @@ fn chunks_stand_for_tokens_where_the_server_does_not_count() {
 fn repeats_fold_over_the_sum_of_their_times() {
     let one = cycle(1, vec![answered(1, 0, 0.0, 1.0, 10.0, 100)]);
     let two = cycle(1, vec![answered(2, 0, 100.0, 101.0, 130.0, 100)]);
-    let f = LevelMetrics::of(&[&one, &two], &Limits::default());
+    let f = LevelMetrics::from_cycles(&[&one, &two], &Limits::default());
     near(f.duration_s, 40.0);
     near(f.system_tok_s, 5.0);
     assert_eq!(f.requests, 2);
@@ -142,7 +142,7 @@ fn a_cancelled_request_counts_nowhere_else() {
     let mut broken_off = answered(2, 1, 0.0, 1.0, 50.0, 400);
     broken_off.outcome = Outcome::Cancelled;
     let level = cycle(1, vec![answered(1, 0, 0.0, 1.0, 10.0, 100), broken_off]);
-    let f = LevelMetrics::of(&[&level], &Limits::default());
+    let f = LevelMetrics::from_cycles(&[&level], &Limits::default());
     assert_eq!((f.requests, f.failed, f.cancelled), (1, 0, 1));
     near(f.duration_s, 10.0);
     assert_eq!(f.output_tokens, 100);

@@ -40,7 +40,7 @@ impl Axis {
             (low, high)
         };
         let axis = Self {
-            title: "users at once".to_owned(),
+            title: "users in flight".to_owned(),
             scale: Scale::Log,
             low,
             high,

@@ -59,7 +59,7 @@ pub(super) fn draw(figure: &Figure) -> String {
         let panel_width = (f64::from(WIDTH) - 2.0 * EDGE - gaps) / f64::from(columns);
         let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
         // Panels under one another share their margins: their axes are to line up.
-        let margins = Margins::of(&figure.panels);
+        let margins = Margins::new(&figure.panels);
         for panel in &figure.panels {
             let Some((row, column)) = places.next() else {
                 break;
@@ -124,7 +124,7 @@ pub(super) struct Margins {
 }
 
 impl Margins {
-    pub(super) fn of(panels: &[Panel]) -> Self {
+    pub(super) fn new(panels: &[Panel]) -> Self {
         let letters = |name: &str| name.chars().count() as f64;
         let ticks = panels.iter().flat_map(|panel| &panel.y.ticks);
         let ticks = ticks.map(|(_, name)| letters(name)).reduce(f64::max);

@@ -1,7 +1,9 @@
 //! A chart as data: what stands in it. `draw` puts it on paper.
 
+use crate::metrics::summary::Summary;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::palette::Color;
+use crate::report::charts::subtitle;
 
 /// One chart: panels under one title.
 #[derive(Debug, Clone)]
@@ -122,6 +124,28 @@ impl Line {
             points: points.collect(),
             look,
             values: Values::None,
+        }
+    }
+
+    pub(super) fn with_values(self, values: Values) -> Self {
+        Self { values, ..self }
+    }
+}
+
+impl Figure {
+    /// Panels below one another, without legend, notes or words.
+    pub(super) fn new(name: &str, title: &str, summary: &Summary, panels: Vec<Panel>) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            subtitle: subtitle(summary),
+            legend: Vec::new(),
+            notes: Vec::new(),
+            panels,
+            columns: 1,
+            panel_height: 360,
+            simulated: summary.simulated,
+            described: String::new(),
         }
     }
 }

@@ -5,23 +5,23 @@ use crate::metrics::level::{CountedBy, LevelMetrics};
 use crate::metrics::summary::{LevelSummary, Summary};
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
+use crate::report::charts::draw;
 use crate::report::charts::figure::{Band, Figure, Line, Look, Panel, Point, Values};
 use crate::report::charts::palette::Color;
-use crate::report::charts::{draw, subtitle};
-use crate::text::numbers::users;
+use crate::text::numbers::{grouped, plain, users};
 
 /// The largest level of the charts that leave the large ones out.
 const FEW: u32 = 32;
 /// Says what hollow dots are.
 const HOLLOW: &str =
-    "Hollow: the slowest request, where too few ended for a 99th percentile (100).";
+    "Hollow: the slowest request, where there are too few (under 100) for a 99th percentile.";
 /// Says what the shade is.
 const SHADE: &str = "Shaded: 5 % to 95 % of the requests; where fewer than 20 ended, all of them.";
 
 /// The charts by level.
 pub(super) fn figures(report: &Report) -> Vec<Figure> {
-    let all = Levels::of(&report.summary, |_| true);
-    let few = Levels::of(&report.summary, |users| users <= FEW);
+    let all = Levels::new(&report.summary, |_| true);
+    let few = Levels::new(&report.summary, |users| users <= FEW);
     // Without a larger level the two would be the same.
     let few = (few.levels.len() < all.levels.len() && !few.levels.is_empty()).then_some(few);
     let few = few.as_ref();
@@ -46,7 +46,7 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
 
 /// Speed by users with its limit, alone.
 pub(super) fn speed_panel(summary: &Summary) -> Option<Panel> {
-    Levels::of(summary, |_| true).speed_by_users(Look::Dotted)
+    Levels::new(summary, |_| true).speed_by_users(Look::Dotted)
 }
 
 struct Levels<'a> {
@@ -55,7 +55,7 @@ struct Levels<'a> {
 }
 
 impl<'a> Levels<'a> {
-    fn of(summary: &'a Summary, wanted: impl Fn(u32) -> bool) -> Self {
+    fn new(summary: &'a Summary, wanted: impl Fn(u32) -> bool) -> Self {
         let levels = summary.cycles.iter();
         Self {
             summary,
@@ -143,18 +143,11 @@ impl<'a> Levels<'a> {
         if panels.is_empty() {
             return None;
         }
-        let described = describe(&panels);
         Some(Figure {
-            name: name.to_owned(),
-            title: title.to_owned(),
-            subtitle: subtitle(self.summary),
-            legend: Vec::new(),
             notes: self.notes(&panels),
-            panels,
-            columns: 1,
+            described: describe(&panels),
             panel_height: height,
-            simulated: self.summary.simulated,
-            described,
+            ..Figure::new(name, title, self.summary, panels)
         })
     }
 
@@ -217,10 +210,7 @@ impl<'a> Levels<'a> {
 
     fn speed_by_users(&self, look: Look) -> Option<Panel> {
         let mean = self.line("mean", Color::Speed, look, |f| f.speed_tok_s.mean);
-        let mean = Line {
-            values: Values::Above,
-            ..mean
-        };
+        let mean = mean.with_values(Values::Above);
         let band = self.band(Color::Speed, |f| f.speed_tok_s);
         let unit = self.speed_unit("speed of one answer");
         self.panel(&unit, vec![mean], vec![band], self.speed_limit())
@@ -235,24 +225,18 @@ impl<'a> Levels<'a> {
         let whole = self.line("whole cycle", Color::Energy, Look::Dotted, |f| {
             f.system_tok_s
         });
-        let whole = Line {
-            values: Values::Below,
-            ..whole
-        };
+        let whole = whole.with_values(Values::Below);
         let steady = self.line("all users busy", Color::Cyan, Look::Beside, |f| {
             f.steady_tok_s
         });
-        let unit = self.speed_unit("all answers together");
+        let unit = self.speed_unit("all users together");
         let panel = self.panel(&unit, vec![whole, steady], vec![], None)?;
         self.figure("throughput", "Throughput", vec![panel], 360)
     }
 
     fn wait(&self) -> Option<Figure> {
         let mean = self.line("mean", Color::Wait, Look::Dotted, |f| f.ttft_s.mean);
-        let mean = Line {
-            values: Values::Below,
-            ..mean
-        };
+        let mean = mean.with_values(Values::Below);
         let slow = self.bad_end(Color::Wait, ["p99", "max"], |f| {
             (f.ttft_s.p99, f.ttft_s.max)
         });
@@ -296,7 +280,7 @@ impl<'a> Levels<'a> {
             self.line("max", color, Look::Beside, |f| f.total_s.max),
             self.line("min", color, Look::Beside, |f| f.total_s.min),
         ];
-        let unit = "from the question to the end of the answer, seconds";
+        let unit = "request sent to end of answer, seconds";
         let panel = self.panel(unit, lines, vec![], None)?;
         self.figure("durations", "Durations", vec![panel], 380)
     }
@@ -304,10 +288,7 @@ impl<'a> Levels<'a> {
     fn combined(&self) -> Option<Figure> {
         let one = |title: &str, color, dist: fn(&LevelMetrics) -> Dist, limit| {
             let mean = self.line("mean", color, Look::Dotted, |f| dist(f).mean);
-            let mean = Line {
-                values: Values::Above,
-                ..mean
-            };
+            let mean = mean.with_values(Values::Above);
             self.panel(title, vec![mean], vec![self.band(color, dist)], limit)
         };
         let unit = self.speed_unit("speed");
@@ -361,8 +342,8 @@ fn describe(panels: &[Panel]) -> String {
     let sentence = |panel: &Panel| {
         let line = panel.lines.first()?;
         let values = line.points.iter().map(|point| {
-            let value = crate::text::numbers::grouped(Some(point.y), draw::decimals(point.y));
-            format!("{value} at {:.0}", point.x)
+            let value = grouped(Some(point.y), draw::decimals(point.y));
+            format!("{value} at {}", plain(point.x))
         });
         let values: Vec<String> = values.collect();
         let (unit, name, values) = (&panel.y.title, &line.name, values.join(", "));

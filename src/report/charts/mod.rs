@@ -43,7 +43,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    fn of(figure: Figure) -> Self {
+    fn new(figure: Figure) -> Self {
         let svg = draw::draw(&figure);
         Self {
             name: figure.name,
@@ -79,11 +79,11 @@ pub(crate) fn with_dark(svg: &str) -> String {
 }
 
 /// The charts that the run has data for.
-pub(super) fn of(report: &Report) -> Vec<Chart> {
+pub(super) fn from_report(report: &Report) -> Vec<Chart> {
     let figures = levels::figures(report)
         .into_iter()
         .chain(time::figures(report));
-    figures.map(Chart::of).collect()
+    figures.map(Chart::new).collect()
 }
 
 /// Draws the curve of a card: speed by users, with the limit. Says whether the run has one.
@@ -91,7 +91,7 @@ pub(crate) fn curve(canvas: &mut canvas::Canvas, summary: &Summary, space: Space
     let Some(panel) = levels::speed_panel(summary) else {
         return false;
     };
-    let margins = Margins::of(std::slice::from_ref(&panel));
+    let margins = Margins::new(std::slice::from_ref(&panel));
     draw::draw_panel(canvas, &panel, space, margins, true);
     true
 }

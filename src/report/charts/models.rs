@@ -6,7 +6,7 @@ use crate::report::charts::figure::{Figure, Line, Look, Panel};
 use crate::report::charts::palette::Color;
 use crate::report::charts::{Chart, draw, levels};
 use crate::report::text::clean;
-use crate::text::numbers::grouped;
+use crate::text::numbers::{grouped, plain};
 
 /// The longest name of a run in the legend, characters.
 const LONGEST: usize = 40;
@@ -55,7 +55,7 @@ pub fn models(runs: &[(&str, &Summary)]) -> Option<Chart> {
         panel_height: 290,
         simulated: runs.iter().any(|(_, run)| run.simulated),
     };
-    Some(Chart::of(figure))
+    Some(Chart::new(figure))
 }
 
 /// How the runs are called; where only some are simulated, these say so.
@@ -100,7 +100,7 @@ fn described(panels: &[Panel], names: &[String]) -> String {
     let sentence = |(panel, (line, name)): (&Panel, (&Line, &String))| {
         let values = line.points.iter().map(|point| {
             let value = grouped(Some(point.y), draw::decimals(point.y));
-            format!("{value} at {:.0}", point.x)
+            format!("{value} at {}", plain(point.x))
         });
         let values = values.collect::<Vec<_>>().join(", ");
         format!("{name}, {}: {values}.", panel.y.title)

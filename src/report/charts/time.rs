@@ -6,7 +6,6 @@ use crate::report::charts::axis::Axis;
 use crate::report::charts::clock::Clock;
 use crate::report::charts::figure::{Figure, Line, Look, Panel, Stretch, Values};
 use crate::report::charts::palette::Color;
-use crate::report::charts::subtitle;
 use crate::report::gather::{GpuTrace, ProcessTrace};
 use crate::report::series::{Series, thin};
 use crate::report::text::clean;
@@ -31,21 +30,6 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
     figures.into_iter().flatten().collect()
 }
 
-fn figure(report: &Report, name: &str, title: &str, panels: Vec<Panel>) -> Figure {
-    Figure {
-        name: name.to_owned(),
-        title: title.to_owned(),
-        subtitle: subtitle(&report.summary),
-        legend: Vec::new(),
-        notes: Vec::new(),
-        panels,
-        columns: 1,
-        panel_height: 360,
-        simulated: report.summary.simulated,
-        described: String::new(),
-    }
-}
-
 /// The lines of one series: one for each stretch of time that no cut interrupts, the last with its name.
 fn series(
     clock: &Clock,
@@ -68,7 +52,7 @@ fn speed(report: &Report) -> Option<Figure> {
     let speeds = &report.gathered.speeds;
     let state = &report.gathered.state;
     let cycles = state.cycles.first()?;
-    let (clock, x, stretches) = Clock::of(state, cycles.started.secs())?;
+    let (clock, x, stretches) = Clock::new(state, cycles.started.secs())?;
     let traces: Vec<&Vec<(f64, f64)>> = speeds.values().flat_map(|s| s.traces.iter()).collect();
     let each = traces.len().div_ceil(TRACES).max(1);
     let means: Vec<Vec<(f64, f64)>> = state
@@ -107,9 +91,14 @@ fn speed(report: &Report) -> Option<Figure> {
         point.y = panel.y.within(point.y);
     }
     panel.stretches = stretches;
-    let mut figure = figure(report, "speed-over-time", "Speed over time", vec![panel]);
+    let mut figure = Figure::new(
+        "speed-over-time",
+        "Speed over time",
+        &report.summary,
+        vec![panel],
+    );
     figure.notes = vec![
-        "Each thin line is one request, an even share of them where there are many; shaded: the cycles."
+        "Each thin line is one request (an even sample where there are many); shaded: the cycles."
             .to_owned(),
     ];
     "The speed of single requests and their mean over the run, cycle by cycle."
@@ -119,10 +108,10 @@ fn speed(report: &Report) -> Option<Figure> {
 
 /// The mean speed in a cycle over time; the mean of the whole cycle where the log has no progress.
 fn mean_speed(report: &Report, number: u32) -> Vec<(f64, f64)> {
-    let told = report.gathered.speeds.get(&number);
-    let told = told.map(|speed| speed.mean.points()).unwrap_or_default();
-    if told.len() >= 3 {
-        return thin(&told, 120);
+    let points = report.gathered.speeds.get(&number);
+    let points = points.map(|speed| speed.mean.points()).unwrap_or_default();
+    if points.len() >= 3 {
+        return thin(&points, 120);
     }
     let cycles = &report.gathered.state.cycles;
     let Some(cycle) = cycles.iter().find(|cycle| cycle.cycle == number) else {
@@ -135,13 +124,13 @@ fn mean_speed(report: &Report, number: u32) -> Vec<(f64, f64)> {
     })
 }
 
-/// One line for each GPU source that told the figure.
+/// One line for each GPU source that reported the figure.
 fn gpu_panel(
     report: &Report,
     title: &str,
     points: fn(&GpuTrace) -> Vec<(f64, f64)>,
 ) -> Option<(Panel, String)> {
-    let told: Vec<(String, Vec<(f64, f64)>)> = report
+    let lines: Vec<(String, Vec<(f64, f64)>)> = report
         .gathered
         .gpus
         .iter()
@@ -151,12 +140,12 @@ fn gpu_panel(
         })
         .filter(|(_, points)| !points.is_empty())
         .collect();
-    let (clock, x, stretches) = Clock::of(&report.gathered.state, 0.0)?;
-    let y = Axis::linear(title, told.iter().flat_map(|(_, p)| p).map(|(_, v)| *v))?;
+    let (clock, x, stretches) = Clock::new(&report.gathered.state, 0.0)?;
+    let y = Axis::linear(title, lines.iter().flat_map(|(_, p)| p).map(|(_, v)| *v))?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches;
     let mut described = Vec::new();
-    for (number, (name, points)) in told.into_iter().enumerate() {
+    for (number, (name, points)) in lines.into_iter().enumerate() {
         let color = match number {
             0 => Color::Energy,
             other => Color::series(other + 2),
@@ -173,7 +162,7 @@ fn power(report: &Report) -> Option<Figure> {
     let (power, described) = gpu_panel(report, "power, watts", |gpu| gpu.watts.points())?;
     let mut panels = vec![power];
     panels.extend(energy_panel(report));
-    let mut figure = figure(report, "power", "Energy and power", panels);
+    let mut figure = Figure::new("power", "Energy and power", &report.summary, panels);
     figure.panel_height = 300;
     figure.described = described;
     if figure.panels.len() < 2 {
@@ -202,7 +191,7 @@ fn energy_panel(report: &Report) -> Option<Panel> {
 
 fn frequency(report: &Report) -> Option<Figure> {
     let (panel, described) = gpu_panel(report, "clock, MHz", |gpu| gpu.mhz.points())?;
-    let mut figure = figure(report, "frequency", "GPU frequency", vec![panel]);
+    let mut figure = Figure::new("frequency", "GPU frequency", &report.summary, vec![panel]);
     figure.described = described;
     Some(figure)
 }
@@ -247,7 +236,7 @@ fn processes(report: &Report) -> Option<Figure> {
         .filter(|(_, _, pick)| all.iter().all(|trace| pick(trace).0.n == 0))
         .map(|(title, _, _)| *title)
         .collect();
-    let mut figure = figure(report, "processes", "Server processes", panels);
+    let mut figure = Figure::new("processes", "Server processes", &report.summary, panels);
     figure.columns = 2;
     figure.panel_height = 200;
     let names = all.iter().map(|trace| process_name(&trace.stats));
@@ -283,7 +272,7 @@ fn process_panel(
 ) -> Option<Panel> {
     let highest = all.iter().filter_map(|trace| pick(trace).0.max);
     let y = Axis::linear(*title, highest.map(|highest| highest * unit))?;
-    let (clock, x, stretches) = Clock::of(&report.gathered.state, 0.0)?;
+    let (clock, x, stretches) = Clock::new(&report.gathered.state, 0.0)?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches
         .into_iter()

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::store::import::rows::{DurationRow, GpuRow, Problems, ProcessRow, RequestRow, read};
+use crate::text::numbers::{decimal, seconds};
 
-/// What a folder tells.
+/// What a folder says.
 #[derive(Debug, Clone)]
 pub(crate) struct LevelFolder {
     pub(crate) users: u32,
@@ -20,7 +21,7 @@ pub(crate) struct LevelFolder {
 /// One run of the level.
 #[derive(Debug, Clone)]
 pub(crate) struct Repeat {
-    /// When its last request was over; None where no file tells.
+    /// When its last request was over; None where no file says.
     pub(crate) end: Option<DateTime<Utc>>,
     pub(crate) rows: Vec<RequestRow>,
 }
@@ -86,14 +87,14 @@ fn split(rows: Vec<RequestRow>, users: u32, name: &str, problems: &mut Problems)
         if found != users {
             let line = repeat.rows.first().map_or(0, |row| row.line);
             problems.add(format!(
-                "{name}, line {line}: {found} of {users} requests in the run that begins here"
+                "{name}, line {line}: the run that starts here has {found} of {users} requests"
             ));
         }
     }
     repeats
 }
 
-/// Gives each run its end: in order where there are as many, else by the longest duration that both tell.
+/// Gives each run its end: in order where there are as many, else by the longest duration in both.
 fn set_ends(repeats: &mut [Repeat], ends: Vec<DurationRow>, name: &str, problems: &mut Problems) {
     let in_order = repeats.len() == ends.len();
     let mut left: VecDeque<DurationRow> = ends.into();
@@ -107,23 +108,26 @@ fn set_ends(repeats: &mut [Repeat], ends: Vec<DurationRow>, name: &str, problems
         };
         let Some(end) = place.and_then(|place| left.remove(place)) else {
             problems.add(format!(
-                "{name}: no line for run {} of its level ({longest:.3} s): when it ran is not known; \
-                 it stands after the others, without energy",
-                number + 1
+                "{name}: no line for run {} of its level ({}): when it ran is not known; \
+                 it is put after the others, without energy",
+                number + 1,
+                seconds(Some(longest))
             ));
             continue;
         };
         if !fits(&end) {
             problems.add(format!(
-                "{name}, line {}: MaxDuration is {:.3} s, the requests say {longest:.3} s",
-                end.line, end.max_s
+                "{name}, line {}: MaxDuration is {} s, the requests say {} s",
+                end.line,
+                decimal(end.max_s, 3),
+                decimal(longest, 3)
             ));
         }
         repeat.end = Some(end.end);
     }
     for end in left {
         let line = end.line;
-        problems.add(format!("{name}, line {line}: a run without its requests"));
+        problems.add(format!("{name}, line {line}: a run without requests"));
     }
 }
 
@@ -154,7 +158,7 @@ fn process_files(path: &Path, folder: &str, problems: &mut Problems) -> Vec<(Pat
             found.push((path.join(name), full));
         } else if !OTHERS.contains(&name.as_str()) && !name.starts_with('.') {
             problems.add(format!(
-                "{folder}/{name}: not of the study's tool, left out"
+                "{folder}/{name}: not a file of the study's tool, skipped"
             ));
         }
     }

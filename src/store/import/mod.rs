@@ -1,6 +1,6 @@
 //! Imports the folders of the study's own tool: `test_results_N` with its CSV files, one folder a level.
 //!
-//! - `rows`: the CSV files, line by line; what cannot be read is told with file and line
+//! - `rows`: the CSV files, line by line; what cannot be read is reported with file and line
 //! - `folder`: one level: the runs that were appended to its files, each with its own time
 //! - `timeline`: the same events that a run of tokometer makes
 //!
@@ -9,7 +9,7 @@
 //! - `TTFB` and `WaitingTime` end with the first token, and `TotalDuration` begins there: the whole of a
 //!   request is their sum. Speed is `TokenCount / ResponseDuration`.
 //! - `TokenCount` counts pieces of the stream, not tokens; numbers that rest on it are marked `~`.
-//! - A row with another status than `Completed` is a failed request; when it failed is not told. It
+//! - A row with another status than `Completed` is a failed request; when it failed is not known. It
 //!   stands at the instant it was sent.
 //! - `Usage%` of 100.00 in every row is a number that the tool did not read: usage is unknown.
 //! - Samplers of several levels may have gone on at once: every reading is kept, with its own second.
@@ -29,7 +29,7 @@ use rows::Problems;
 /// A run that was read from another tool's files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Import {
-    /// What was run, as far as the files tell.
+    /// What was run, as far as the files say.
     pub info: RunInfo,
     /// The timeline.
     pub events: Vec<Event>,
@@ -48,13 +48,13 @@ pub fn import(directory: &Path, model: Option<&str>) -> Result<Import, StoreErro
         .map(|(users, path)| LevelFolder::read(*users, path, &mut problems))
         .collect();
     if levels.iter().all(|level| level.repeats.is_empty()) {
-        let told = problems.into_sentences();
-        let told = told
+        let problems = problems.into_sentences();
+        let example = problems
             .first()
             .map_or_else(String::new, |one| format!(" ({one})"));
         return Err(StoreError::NoImport {
             path: directory.to_owned(),
-            reason: format!("no request could be read from its test_results_N folders{told}"),
+            reason: format!("no request could be read from its test_results_N folders{example}"),
         });
     }
     let name = folder_name(directory);
@@ -124,12 +124,12 @@ fn level_folders(
         let hint = inside.map_or_else(String::new, |(name, _)| format!("; try {name} in it"));
         return Err(StoreError::NoImport {
             path: directory.to_owned(),
-            reason: format!("there is no folder test_results_N in it{hint}"),
+            reason: format!("it contains no folder test_results_N{hint}"),
         });
     }
     foreign.sort();
     for (name, _) in foreign {
-        problems.add(format!("{name}: not of the study's tool, left out"));
+        problems.add(format!("{name}: not a file of the study's tool, skipped"));
     }
     found.sort();
     Ok(found)

@@ -6,8 +6,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-/// Lines of one file that are told one by one.
-const TOLD_OF_A_FILE: usize = 3;
+/// Lines of one file that are reported one by one.
+const REPORTED_OF_A_FILE: usize = 3;
 
 /// What could not be read.
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl Cells<'_> {
         let place = self.columns.get(column).copied();
         place
             .and_then(|place| self.record.get(place))
-            .ok_or_else(|| format!("the line breaks off before {}", self.name(column)))
+            .ok_or_else(|| format!("the line ends before {}", self.name(column)))
     }
 
     fn name(&self, column: usize) -> &'static str {
@@ -117,7 +117,7 @@ impl Cells<'_> {
         let text = self.text(column)?;
         let number = text.parse::<f64>().ok();
         let number = number.filter(|number| number.is_finite() && *number >= 0.0);
-        number.ok_or_else(|| self.wrong(column, "no number", text))
+        number.ok_or_else(|| self.wrong(column, "not a number", text))
     }
 
     /// A number; None for an empty cell.
@@ -131,7 +131,7 @@ impl Cells<'_> {
     fn whole(&self, column: usize) -> Result<u64, String> {
         let text = self.text(column)?;
         let whole = text.parse::<u64>().ok();
-        whole.ok_or_else(|| self.wrong(column, "no whole number", text))
+        whole.ok_or_else(|| self.wrong(column, "not a whole number", text))
     }
 
     fn narrow<T: TryFrom<u64>>(&self, column: usize) -> Result<T, String> {
@@ -143,7 +143,7 @@ impl Cells<'_> {
         let text = self.text(column)?;
         let time = DateTime::parse_from_rfc3339(text);
         time.map(|time| time.to_utc())
-            .map_err(|_| self.wrong(column, "no time", text))
+            .map_err(|_| self.wrong(column, "not a time", text))
     }
 }
 
@@ -237,8 +237,8 @@ pub(crate) fn read<R: Row>(path: &Path, name: &str, problems: &mut Problems) -> 
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     let opened = File::open(path).map_err(|error| format!("{name}: {error}"));
     let done = opened.and_then(|file| read_lines(file, name, &mut rows, &mut wrong));
-    let more = wrong.len().saturating_sub(TOLD_OF_A_FILE);
-    for sentence in wrong.into_iter().take(TOLD_OF_A_FILE) {
+    let more = wrong.len().saturating_sub(REPORTED_OF_A_FILE);
+    for sentence in wrong.into_iter().take(REPORTED_OF_A_FILE) {
         problems.add(sentence);
     }
     if more > 0 {
@@ -265,7 +265,7 @@ fn read_lines<R: Row>(
     let header = header.map_err(|error| format!("{name}, line 1: {}", reason(&error)))?;
     let place = |column: &&'static str| {
         let place = header.iter().position(|name| name == *column);
-        place.ok_or_else(|| format!("{name}, line 1: no column {column}; the file is left out"))
+        place.ok_or_else(|| format!("{name}, line 1: no column {column}; file skipped"))
     };
     let columns: Vec<usize> = R::COLUMNS.iter().map(place).collect::<Result<_, _>>()?;
     for record in reader.records() {

@@ -16,6 +16,7 @@ use crate::store::directory_name;
 use crate::store::import::Import;
 use crate::store::import::folder::LevelFolder;
 use crate::store::import::rows::{GpuRow, Problems, ProcessRow, RequestRow};
+use crate::text::numbers::{decimal, percent, users};
 
 /// The source that the samples of an import name.
 const SOURCE: &str = "study:gpu";
@@ -63,8 +64,8 @@ pub(crate) fn timeline(
         at: Stamp(0),
         what: EventKind::RunStarted(Box::new(info.clone())),
     }];
-    let told = notes(levels, usage_is_known).into_iter();
-    events.extend(told.chain(problems.iter().cloned()).map(|text| Event {
+    let notes = notes(levels, usage_is_known).into_iter();
+    events.extend(notes.chain(problems.iter().cloned()).map(|text| Event {
         at: Stamp(0),
         what: EventKind::Warning(Warning {
             kind: WarningKind::Imported,
@@ -90,7 +91,7 @@ pub(crate) fn timeline(
     }
 }
 
-/// Every instant that a sample tells.
+/// The time of every sample.
 fn sampled(levels: &[LevelFolder]) -> impl Iterator<Item = DateTime<Utc>> {
     levels.iter().flat_map(|level| {
         let gpu = level.gpu.iter().map(|row| row.at);
@@ -227,7 +228,7 @@ fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
         Stamp(sent.0.saturating_add(micros))
     };
     let done = row.is_done();
-    // A failed row tells no times: its zeros are none.
+    // A failed row has no times: its zeros are placeholders.
     let answered = done.then(|| after(row.wait_s));
     let outcome = if done {
         Outcome::Done { reason: None }
@@ -308,22 +309,21 @@ fn sample(row: &ProcessRow) -> ProcessSample {
 /// What a reader of the numbers should know of these files, with the figures.
 fn notes(levels: &[LevelFolder], usage_is_known: bool) -> Vec<String> {
     let mut notes = vec![
-        "TokenCount counts pieces of the stream, not tokens: numbers that rest on it are marked ~. \
+        "TokenCount counts stream chunks, not tokens: numbers based on it are marked ~. \
          Speed is TokenCount / ResponseDuration."
             .to_owned(),
-        "TotalDuration begins at the first token: the whole of a request is TTFB + TotalDuration, \
-         the wait included."
+        "TotalDuration starts at the first token: the duration of a request is TTFB + TotalDuration."
             .to_owned(),
     ];
     for level in levels {
         let rows = || level.repeats.iter().flat_map(|repeat| &repeat.rows);
         let (failed, all) = (rows().filter(|row| !row.is_done()).count(), rows().count());
         if failed > 0 {
-            let percent = failed as f64 / all as f64 * 100.0;
             notes.push(format!(
-                "{failed} of {all} requests failed at {} users ({percent:.1} %); when is not told: \
-                 their zeros are in no wait and no duration.",
-                level.users
+                "{failed} of {all} requests failed at {} ({}); the files do not say when: \
+                 their zeros are excluded from all waits and durations.",
+                users(level.users),
+                percent(Some(failed as f64 / all as f64), 1)
             ));
         }
     }
@@ -331,9 +331,11 @@ fn notes(levels: &[LevelFolder], usage_is_known: bool) -> Vec<String> {
     if rows > 0 && !usage_is_known {
         let watts = levels.iter().flat_map(|level| &level.gpu);
         let least = watts.filter_map(|row| row.watts).reduce(f64::min);
-        let even = least.map_or_else(String::new, |least| format!(", even at {least:.2} W"));
+        let even = least.map_or_else(String::new, |least| {
+            format!(", even at {} W", decimal(least, 2))
+        });
         notes.push(format!(
-            "GPU usage is 100 in all {rows} rows{even}: the tool did not read it. It is unknown."
+            "GPU usage is 100 in all {rows} rows{even}: the tool did not measure it, so it is unknown."
         ));
     }
     notes

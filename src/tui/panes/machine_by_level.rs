@@ -48,12 +48,12 @@ struct MachineChart {
 const CHARTS: [MachineChart; 5] = [
     MachineChart {
         title: "watts",
-        value: |cycle| MachineFigures::of(&[cycle]).watts_mean,
+        value: |cycle| MachineFigures::from_cycles(&[cycle]).watts_mean,
         text: |value| text::number(value, 0, ""),
     },
     MachineChart {
         title: "MHz",
-        value: |cycle| MachineFigures::of(&[cycle]).mhz_mean,
+        value: |cycle| MachineFigures::from_cycles(&[cycle]).mhz_mean,
         text: |value| text::number(value, 0, ""),
     },
     MachineChart {
@@ -110,7 +110,7 @@ fn aside(cx: &PaneContext<'_>) -> String {
     if cx.run.is_running() {
         return power;
     }
-    let Some(all) = EnergySummary::of(cx.run) else {
+    let Some(all) = EnergySummary::from_run(cx.run) else {
         return power;
     };
     let covered = all.in_cycles_coverage.filter(|share| *share < WHOLE);
@@ -139,7 +139,7 @@ fn aside(cx: &PaneContext<'_>) -> String {
 }
 
 fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
-    let figures = MachineFigures::of(&[cycle]);
+    let figures = MachineFigures::from_cycles(&[cycle]);
     // Energy per token of a cycle that runs would lack the tokens still to be counted.
     let once_ended = |value: Option<f64>| value.filter(|_| cycle.ended.is_some());
     let at_least = |value: String| format!("≥{}", value.replace(' ', ""));

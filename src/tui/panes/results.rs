@@ -287,9 +287,9 @@ fn thinned(points: Vec<ChartPoint>, most: usize) -> Vec<ChartPoint> {
 
 /// How near one user's speed is to what the memory allows.
 fn physical_limit(cx: &PaneContext<'_>) -> Option<Line<'static>> {
-    let Some(limit) = PhysicalLimit::of(cx.run) else {
+    let Some(limit) = PhysicalLimit::from_run(cx.run) else {
         let model = &cx.run.info.as_ref().filter(|i| !i.simulated)?.target.model;
-        let words = PhysicalLimit::not_told(model.family.as_deref(), &model.name)?;
+        let words = PhysicalLimit::unavailable(model.family.as_deref(), &model.name)?;
         return Some(Line::styled(format!(" {words}"), cx.theme.dim));
     };
     let percent = limit.share * 100.0;
@@ -307,7 +307,7 @@ fn physical_limit(cx: &PaneContext<'_>) -> Option<Line<'static>> {
 fn conclusions(cx: &PaneContext<'_>, width: usize, below: u16) -> Vec<Line<'static>> {
     let verdict = cx.verdict;
     let levels = levels(&cx.run.cycles, &cx.limits);
-    let found = Findings::of(&levels);
+    let found = Findings::from_levels(&levels);
     let more: Vec<_> = found.sentences.iter().skip(BEST).cloned().collect();
     let found = findings(cx, &found, width);
     let left = below.saturating_sub(crate::text::numbers::u16_of(found.len()));

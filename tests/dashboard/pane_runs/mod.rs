@@ -168,7 +168,7 @@ impl Story {
 
     /// The state it amounts to.
     pub(crate) fn state(&self) -> RunState {
-        RunState::of(&self.events)
+        RunState::from_events(&self.events)
     }
 }
 

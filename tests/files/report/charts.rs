@@ -11,9 +11,9 @@ use super::big;
 use crate::small_run;
 
 fn all() -> Vec<Chart> {
-    let report = Report::of(&big::run(true));
+    let report = Report::from_events(&big::run(true));
     let mut charts = report.charts();
-    let other = Report::of(&small_run::run(false));
+    let other = Report::from_events(&small_run::run(false));
     let runs = [
         ("one model", &report.summary),
         ("<another>", &other.summary),
@@ -129,7 +129,7 @@ fn each_is_painted_in_twice_its_size_with_letters() {
 
 #[test]
 fn limits_are_marked_where_they_are_in_sight() {
-    let report = Report::of(&big::run(false));
+    let report = Report::from_events(&big::run(false));
     let charts = report.charts();
     let named = |name: &str| charts.iter().find(|chart| chart.name == name).unwrap();
     assert!(texts(&named("speed").svg()).contains(&"limit 19.9".to_owned()));
@@ -144,7 +144,7 @@ fn limits_are_marked_where_they_are_in_sight() {
 #[test]
 fn a_percentile_that_the_sample_cannot_carry_is_not_drawn() {
     // One and two users: never a p99.
-    let small = Report::of(&small_run::run(false)).charts();
+    let small = Report::from_events(&small_run::run(false)).charts();
     let wait = small.iter().find(|chart| chart.name == "ttfb").unwrap();
     let texts = texts(&wait.svg());
     assert!(texts.contains(&"max".to_owned()), "{texts:?}");
@@ -156,7 +156,7 @@ fn a_percentile_that_the_sample_cannot_carry_is_not_drawn() {
 
 #[test]
 fn failed_requests_are_named_on_the_chart_that_leaves_them_out() {
-    let charts = Report::of(&small_run::run(false)).charts();
+    let charts = Report::from_events(&small_run::run(false)).charts();
     let speed = charts.iter().find(|chart| chart.name == "speed").unwrap();
     let texts = texts(&speed.svg());
     let note = "Failed requests are left out: 1 of 2 at 2 users.";
@@ -171,7 +171,7 @@ fn tokens_that_nobody_counted_are_marked() {
             record.server.output_tokens = None;
         }
     }
-    let report = Report::of(&events);
+    let report = Report::from_events(&events);
     let charts = report.charts();
     let texts = texts(&charts[0].svg());
     assert!(
@@ -189,7 +189,7 @@ fn a_run_of_one_level_and_one_request_has_its_charts() {
         .iter()
         .position(|event| matches!(event.what, EventKind::CycleEnded { .. }))
         .unwrap();
-    let report = Report::of(&events[..=end]);
+    let report = Report::from_events(&events[..=end]);
     let names: Vec<String> = report
         .charts()
         .into_iter()

@@ -130,5 +130,8 @@ fn a_log_cut_anywhere_still_gives_a_report() {
 fn what_is_no_run_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let error = report::write(folder.path(), folder.path()).unwrap_err();
-    assert!(error.to_string().contains("is no run directory"), "{error}");
+    assert!(
+        error.to_string().contains("is not a run directory"),
+        "{error}"
+    );
 }

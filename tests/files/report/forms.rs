@@ -16,13 +16,13 @@ fn but_for_the_version(text: &str) -> String {
 
 #[test]
 fn golden_markdown_of_a_small_run() {
-    let text = Report::of(&small_run::run(false)).markdown();
+    let text = Report::from_events(&small_run::run(false)).markdown();
     insta::assert_snapshot!(but_for_the_version(&text));
 }
 
 #[test]
 fn golden_markdown_of_a_large_simulated_run() {
-    let text = Report::of(&big::run(true)).markdown();
+    let text = Report::from_events(&big::run(true)).markdown();
     insta::assert_snapshot!(but_for_the_version(&text));
 }
 
@@ -42,29 +42,29 @@ fn bare(page: &str) -> String {
 
 #[test]
 fn golden_page_of_a_small_run() {
-    let page = Report::of(&small_run::run(false)).html();
+    let page = Report::from_events(&small_run::run(false)).html();
     insta::assert_snapshot!(but_for_the_version(&bare(&page)));
 }
 
 #[test]
 fn golden_chart_of_a_small_run() {
-    let charts = Report::of(&small_run::run(false)).charts();
+    let charts = Report::from_events(&small_run::run(false)).charts();
     let speed = charts.iter().find(|chart| chart.name == "speed").unwrap();
     insta::assert_snapshot!(speed.svg());
 }
 
 #[test]
 fn golden_csv() {
-    insta::assert_snapshot!(Report::of(&small_run::run(false)).csv().unwrap());
+    insta::assert_snapshot!(Report::from_events(&small_run::run(false)).csv().unwrap());
 }
 
 #[test]
 fn a_run_without_a_cycle_says_so() {
     let events = small_run::run(false);
-    let report = Report::of(&events[..1]);
+    let report = Report::from_events(&events[..1]);
     insta::assert_snapshot!(but_for_the_version(&report.markdown()));
     assert!(report.charts().is_empty());
-    let nothing = Report::of(&[]);
+    let nothing = Report::from_events(&[]);
     assert!(nothing.markdown().contains("There is no verdict"));
     assert_eq!(nothing.csv().unwrap(), "");
 }
@@ -72,7 +72,7 @@ fn a_run_without_a_cycle_says_so() {
 #[test]
 fn the_json_is_the_summary() {
     let events = small_run::run(true);
-    let report = Report::of(&events);
+    let report = Report::from_events(&events);
     let summary: Summary = serde_json::from_str(&report.json().unwrap()).unwrap();
     assert_eq!(summary.to_json().unwrap(), report.json().unwrap());
     assert!(summary.simulated);
@@ -95,7 +95,7 @@ fn unbalanced(html: &str) -> Vec<String> {
 
 #[test]
 fn the_page_is_whole_and_needs_nothing_else() {
-    let report = Report::of(&big::run(true));
+    let report = Report::from_events(&big::run(true));
     let page = report.html();
     assert_eq!(unbalanced(&page), Vec::<String>::new());
     assert_eq!(page.matches("<svg ").count(), report.charts().len());
@@ -114,7 +114,7 @@ fn the_page_is_whole_and_needs_nothing_else() {
 
 #[test]
 fn the_page_can_be_read_aloud() {
-    let page = Report::of(&big::run(false)).html();
+    let page = Report::from_events(&big::run(false)).html();
     assert!(page.contains("<html lang=\"en\">"));
     assert_eq!(
         page.matches("<table").count(),
@@ -129,8 +129,8 @@ fn the_page_can_be_read_aloud() {
 
 #[test]
 fn simulated_stands_in_every_form_and_only_where_it_is() {
-    let simulated = Report::of(&small_run::run(true));
-    let real = Report::of(&small_run::run(false));
+    let simulated = Report::from_events(&small_run::run(true));
+    let real = Report::from_events(&small_run::run(false));
     let forms = |report: &Report| {
         let mut forms = vec![report.markdown(), report.html()];
         forms.push(report.json().unwrap());
@@ -178,7 +178,7 @@ fn hostile_names_stay_text() {
         at,
         what: EventKind::Warning(warning),
     });
-    let report = Report::of(&events);
+    let report = Report::from_events(&events);
     let page = report.html();
     assert_eq!(unbalanced(&page), Vec::<String>::new());
     assert!(!page.contains("<script"));

@@ -16,7 +16,7 @@ fn row<'a>(markdown: &'a str, first: &str) -> &'a str {
 #[test]
 fn only_an_imported_run_shows_what_its_sample_cannot_carry() {
     let mut events = small_run::run(false);
-    let own = Report::of(&events).markdown();
+    let own = Report::from_events(&events).markdown();
     assert!(!own.contains(" of 2 |"), "{own}");
     assert!(own.contains("| Imported from | – |"), "{own}");
     let EventKind::RunStarted(info) = &mut events[0].what else {
@@ -26,7 +26,7 @@ fn only_an_imported_run_shows_what_its_sample_cannot_carry() {
         tool: "another tool".to_owned(),
         folder: "results".to_owned(),
     });
-    let imported = Report::of(&events).markdown();
+    let imported = Report::from_events(&events).markdown();
     let waits = row(&imported, "| 1 | Wait (TTFT) |");
     // 0.5 and 0.6 s: 95 % of the way between them is 0.595.
     assert!(
@@ -41,7 +41,7 @@ fn only_an_imported_run_shows_what_its_sample_cannot_carry() {
 #[test]
 fn the_study_comes_back_where_it_is_right_and_mended_where_it_is_wrong() {
     let run = import::import(&study(), None).unwrap();
-    let report = Report::of(&run.events);
+    let report = Report::from_events(&run.events);
     let text = report.markdown();
     // What no level knows is named once, not in a row for each.
     assert!(

@@ -39,7 +39,7 @@ pub(crate) fn events(requests: u64) -> Vec<Event> {
 
 #[test]
 fn twenty_thousand_requests_make_no_larger_report_than_a_few_hundred() {
-    let report = Report::of(&events(20_000));
+    let report = Report::from_events(&events(20_000));
     let page = report.html();
     assert!(page.len() < 600_000, "{} bytes", page.len());
     assert!(page.contains("20,000"));

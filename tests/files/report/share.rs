@@ -52,12 +52,12 @@ fn private() -> Vec<Event> {
 
 #[test]
 fn nothing_private_stands_in_it() {
-    let report = Report::of(&private());
+    let report = Report::from_events(&private());
     assert!(
         report.markdown().contains(PRIVATE),
         "the report itself may tell"
     );
-    let card = Card::of(&report, Show::default());
+    let card = Card::new(&report, Show::default());
     for form in [&card.markdown, &card.svg()] {
         assert!(!form.contains(PRIVATE), "{form}");
         assert!(!form.contains("example"), "{form}");
@@ -67,8 +67,8 @@ fn nothing_private_stands_in_it() {
 
 #[test]
 fn what_is_asked_for_is_shown() {
-    let report = Report::of(&private());
-    let show = |show| Card::of(&report, show).markdown;
+    let report = Report::from_events(&private());
+    let show = |show| Card::new(&report, show).markdown;
     let address = show(Show {
         address: true,
         ..Show::default()
@@ -91,7 +91,7 @@ fn what_is_asked_for_is_shown() {
 
 #[test]
 fn golden_card() {
-    let card = Card::of(&Report::of(&big::run(false)), Show::default());
+    let card = Card::new(&Report::from_events(&big::run(false)), Show::default());
     let version = format!("Card made by tokometer {}", env!("CARGO_PKG_VERSION"));
     insta::assert_snapshot!(
         card.markdown
@@ -101,20 +101,20 @@ fn golden_card() {
 
 #[test]
 fn a_simulated_card_says_so_and_names_no_machine() {
-    let card = Card::of(&Report::of(&big::run(true)), Show::default());
+    let card = Card::new(&Report::from_events(&big::run(true)), Show::default());
     assert!(card.markdown.contains("SIMULATED"));
     assert!(card.svg().contains("SIMULATED"));
     assert!(!card.markdown.contains("Apple"), "{}", card.markdown);
-    let real = Card::of(&Report::of(&big::run(false)), Show::default());
+    let real = Card::new(&Report::from_events(&big::run(false)), Show::default());
     assert!(!real.svg().contains("SIMULATED"));
     assert!(real.svg().contains("Apple M2 Pro"));
 }
 
 #[test]
 fn a_server_elsewhere_is_not_this_machine() {
-    let card = Card::of(&Report::of(&private()), Show::default());
+    let card = Card::new(&Report::from_events(&private()), Show::default());
     assert!(
-        card.markdown.contains("asked over the network from"),
+        card.markdown.contains("accessed over the network from"),
         "{}",
         card.markdown
     );
@@ -148,7 +148,7 @@ fn its_files_are_written() {
 #[test]
 fn a_run_without_figures_still_has_a_card() {
     let events = small_run::run(false);
-    let card = Card::of(&Report::of(&events[..1]), Show::default());
+    let card = Card::new(&Report::from_events(&events[..1]), Show::default());
     assert!(card.svg().contains("there is no curve"));
     Pixmap::decode_png(&card.png().unwrap()).unwrap();
 }

@@ -23,7 +23,7 @@ fn small() -> PathBuf {
 }
 
 fn folded(import: &Import) -> (RunState, Summary) {
-    let state = RunState::of(&import.events);
+    let state = RunState::from_events(&import.events);
     let summary = Summary::of(&state);
     (state, summary)
 }
@@ -124,7 +124,7 @@ fn what_the_study_has_wrong() {
         );
     };
     told("48 of 256 requests failed at 256 users (18.8 %)");
-    told("It is unknown");
+    told("so it is unknown");
     told("not tokens");
 }
 
@@ -263,12 +263,12 @@ fn what_is_broken_is_told_with_file_and_line_and_the_rest_is_imported() {
     fs::write(at("test_results_2/process_71_metrics.csv"), "a,b\n1,2\n").unwrap();
     let import = import(copy.path(), None).unwrap();
     let expected = [
-        "test_results_1/gpu_metrics.csv, line 62: Power(W) is no number: \"twenty\"",
-        "test_results_2/process_70_metrics.csv, line 9: Timestamp is no time: \"2025-03-02T10:0\"",
-        "test_results_2/request_summary.csv, line 4: TTFB is no number: \"-1\"",
-        "notes.txt: not of the study's tool, left out",
-        "test_results_2/chart.png: not of the study's tool, left out",
-        "test_results_2/process_71_metrics.csv, line 1: no column Timestamp; the file is left out",
+        "test_results_1/gpu_metrics.csv, line 62: Power(W) is not a number: \"twenty\"",
+        "test_results_2/process_70_metrics.csv, line 9: Timestamp is not a time: \"2025-03-02T10:0\"",
+        "test_results_2/request_summary.csv, line 4: TTFB is not a number: \"-1\"",
+        "notes.txt: not a file of the study's tool, skipped",
+        "test_results_2/chart.png: not a file of the study's tool, skipped",
+        "test_results_2/process_71_metrics.csv, line 1: no column Timestamp; file skipped",
     ];
     for sentence in expected {
         assert!(
