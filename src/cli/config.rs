@@ -17,7 +17,7 @@ use etcetera::BaseStrategy as _;
 use toml::Spanned;
 
 use crate::cli::values::{SERVER, SERVER_MACHINE};
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, CommandArgs};
 
 /// Names the file, instead of the one in the folder of settings; empty for none.
 const VARIABLE: &str = "TOKOMETER_CONFIG";
@@ -43,7 +43,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, ConfigError> {
         Err(problems) => {
             let cli = apply(&Defaults::new(), arguments)?;
             match cli.command {
-                None | Some(Command::Run(_)) => Err(ConfigError::File(problems)),
+                None | Some(CommandArgs::Run(_)) => Err(ConfigError::File(problems)),
                 Some(_) => Ok(cli),
             }
         }
@@ -237,7 +237,7 @@ mod tests {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let cli = apply(&defaults, &words).unwrap();
         match cli.command {
-            Some(Command::Run(args)) => *args,
+            Some(CommandArgs::Run(args)) => *args,
             _ => cli.run,
         }
     }

@@ -51,7 +51,7 @@ pub(crate) use values::{factor, users};
 pub struct Cli {
     /// Command to run (default: run).
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<CommandArgs>,
     /// The flags of `run`.
     #[command(flatten)]
     pub run: RunArgs,
@@ -74,7 +74,7 @@ Exit codes: 0 done (failed requests are results), 1 no request succeeded or the 
 
 /// What tokometer can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CommandArgs {
     /// Benchmark a server (the same as no command at all)
     Run(Box<RunArgs>),
     /// Resume a run that was killed or stopped, at the level where it ended
@@ -126,19 +126,19 @@ pub fn execute_line(arguments: &[OsString]) -> ExitCode {
 fn execute(cli: Cli) -> Result<u8> {
     Ok(match cli.command {
         None => run::run(&cli.run)?,
-        Some(Command::Run(args)) => run::run(&args)?,
-        Some(Command::Resume(args)) => resume::resume(&args)?,
-        Some(Command::Simulate(args)) => simulate::simulate(&args)?,
-        Some(Command::Doctor(args)) => doctor::doctor(&args)?,
-        Some(Command::Report(args)) => report::run_report(&args)?,
-        Some(Command::Share(args)) => report::run_share(&args)?,
-        Some(Command::Preview(args)) => preview::execute(&args)?,
-        Some(Command::Screenshot(args)) => screenshot::execute(&args)?,
-        Some(Command::Import(args)) => import::run_import(&args)?,
-        Some(Command::Runs(args)) => runs::run_runs(&args)?,
-        Some(Command::Replay(args)) => replay::run_replay(&args)?,
-        Some(Command::Compare(args)) => compare::run_compare(&args)?,
-        Some(Command::Completions { shell }) => {
+        Some(CommandArgs::Run(args)) => run::run(&args)?,
+        Some(CommandArgs::Resume(args)) => resume::resume(&args)?,
+        Some(CommandArgs::Simulate(args)) => simulate::simulate(&args)?,
+        Some(CommandArgs::Doctor(args)) => doctor::doctor(&args)?,
+        Some(CommandArgs::Report(args)) => report::run_report(&args)?,
+        Some(CommandArgs::Share(args)) => report::run_share(&args)?,
+        Some(CommandArgs::Preview(args)) => preview::execute(&args)?,
+        Some(CommandArgs::Screenshot(args)) => screenshot::execute(&args)?,
+        Some(CommandArgs::Import(args)) => import::run_import(&args)?,
+        Some(CommandArgs::Runs(args)) => runs::run_runs(&args)?,
+        Some(CommandArgs::Replay(args)) => replay::run_replay(&args)?,
+        Some(CommandArgs::Compare(args)) => compare::run_compare(&args)?,
+        Some(CommandArgs::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
             // A reader that has seen enough is no failure.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::event::{Event, EventKind, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp};
 use crate::metrics::devices::ProcessStats;
 use crate::metrics::state::RunState;
-use crate::report::series::{Even, Series};
+use crate::report::series::{Even, ThinSeries};
 
 /// Requests of a cycle whose speed over time is kept.
 const TRACES: usize = 40;
@@ -36,7 +36,7 @@ pub(crate) struct CycleSpeed {
     /// Some of its requests: each one's speed at times, tokens a second.
     pub(crate) traces: Even<Vec<(f64, f64)>>,
     /// The mean of the requests that stream.
-    pub(crate) mean: Series,
+    pub(crate) mean: ThinSeries,
     latest: Option<(Stamp, HashMap<u64, u32>)>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct CycleSpeed {
 #[derive(Debug, Clone)]
 struct Following {
     latest: (Stamp, u32),
-    speed: Series,
+    speed: ThinSeries,
 }
 
 /// What one GPU source reported.
@@ -53,28 +53,28 @@ pub(crate) struct GpuTrace {
     /// The device's name.
     pub(crate) name: Option<String>,
     /// Power, watts.
-    pub(crate) watts: Series,
+    pub(crate) watts: ThinSeries,
     /// Clock, MHz.
-    pub(crate) mhz: Series,
+    pub(crate) mhz: ThinSeries,
 }
 
 /// What one process took: in the whole run, and over time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProcessTrace {
     pub(crate) stats: ProcessStats,
-    pub(crate) cpu: Series,
-    pub(crate) memory: Series,
-    pub(crate) rss: Series,
-    pub(crate) vsz: Series,
-    pub(crate) threads: Series,
-    pub(crate) descriptors: Series,
+    pub(crate) cpu: ThinSeries,
+    pub(crate) memory: ThinSeries,
+    pub(crate) rss: ThinSeries,
+    pub(crate) vsz: ThinSeries,
+    pub(crate) threads: ThinSeries,
+    pub(crate) descriptors: ThinSeries,
 }
 
 impl Default for CycleSpeed {
     fn default() -> Self {
         Self {
             traces: Even::new(TRACES),
-            mean: Series::new(MEAN_POINTS),
+            mean: ThinSeries::new(MEAN_POINTS),
             latest: None,
         }
     }
@@ -88,7 +88,7 @@ impl Gathered {
             EventKind::FirstToken { id, .. } => {
                 let following = Following {
                     latest: (event.at, 1),
-                    speed: Series::new(TRACE_POINTS),
+                    speed: ThinSeries::new(TRACE_POINTS),
                 };
                 self.following.insert(*id, following);
             }

@@ -3,7 +3,7 @@
 /// A series over time, seconds since the start of the run. When it is full, neighbors are merged into
 /// their mean, and each later point stands for twice as many.
 #[derive(Debug, Clone)]
-pub(crate) struct Series {
+pub(crate) struct ThinSeries {
     points: Vec<(f64, f64)>,
     most: usize,
     each: u32,
@@ -15,7 +15,7 @@ pub(crate) struct Series {
 /// Values further apart than this are not put together, seconds.
 const SILENCE_S: f64 = 60.0;
 
-impl Series {
+impl ThinSeries {
     /// A series of at most `most` points; at least 4.
     pub(crate) fn new(most: usize) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Series {
     }
 }
 
-impl Default for Series {
+impl Default for ThinSeries {
     fn default() -> Self {
         Self::new(1_200)
     }
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_full_series_keeps_its_mean_and_its_ends() {
-        let mut series = Series::new(8);
+        let mut series = ThinSeries::new(8);
         for second in 0..1_000_u32 {
             series.push(f64::from(second), Some(f64::from(second % 10)));
         }
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn nothing_stands_for_both_sides_of_a_silence() {
-        let mut series = Series::new(8);
+        let mut series = ThinSeries::new(8);
         for second in (0..100_u32).chain(100_000..100_100) {
             series.push(f64::from(second), Some(1.0));
         }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_short_series_is_kept_whole() {
-        let mut series = Series::new(8);
+        let mut series = ThinSeries::new(8);
         series.push(1.0, Some(3.0));
         series.push(2.0, Some(5.0));
         assert_eq!(series.points(), [(1.0, 3.0), (2.0, 5.0)]);

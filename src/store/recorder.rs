@@ -15,7 +15,7 @@ use crate::store::directory::{RunDirectory, write_json, write_whole};
 use crate::store::lock::Lock;
 use crate::store::resume::{Resume, answered, close_torn_line};
 use crate::store::samples::{During, gpu_row, process_row};
-use crate::store::table::Table;
+use crate::store::table::CsvTable;
 use crate::store::tables::{cycle_row, request_row, write_rows};
 
 /// What is recorded reaches the system at most this much later, microseconds.
@@ -32,10 +32,10 @@ pub struct Recorder {
     path: PathBuf,
     info: RunInfo,
     log: Appender<File>,
-    requests: Table,
-    cycles: Table,
-    gpu: Table,
-    processes: Table,
+    requests: CsvTable,
+    cycles: CsvTable,
+    gpu: CsvTable,
+    processes: CsvTable,
     state: RunState,
     flushed: Stamp,
     progress: BTreeMap<u32, Stamp>,
@@ -100,7 +100,7 @@ impl Recorder {
     fn new(path: PathBuf, info: RunInfo, state: RunState, lock: Lock) -> Result<Self, StoreError> {
         let answers = path.join("answers");
         fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
-        let table = |name: &str| Table::new(path.join(name));
+        let table = |name: &str| CsvTable::new(path.join(name));
         Ok(Self {
             log: growing(&path.join("events.jsonl"))?,
             requests: table("requests.csv"),
@@ -297,7 +297,7 @@ impl Recorder {
             &mut self.gpu,
             &mut self.processes,
         ];
-        for result in tables.map(Table::flush) {
+        for result in tables.map(CsvTable::flush) {
             self.note(result);
         }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::event::{GpuSample, ProcessSample, Stamp, known_pid};
 use crate::metrics::level::machine::scope_key;
-use crate::store::tables::{Row, cell};
+use crate::store::tables::{CsvRow, cell};
 
 /// Where in the run a reading was taken.
 #[derive(Debug, Clone, Copy)]
@@ -17,19 +17,19 @@ pub(crate) struct During {
 
 impl During {
     /// The cells of a reading, after those that place it in the run.
-    fn row<const N: usize>(self, at: Stamp, cells: [(&'static str, Value); N]) -> Row {
+    fn row<const N: usize>(self, at: Stamp, cells: [(&'static str, Value); N]) -> CsvRow {
         let place = [
             ("simulated", self.simulated.into()),
             ("t_s", at.secs().into()),
             ("cycle", self.cycle.map(|(cycle, _)| cycle).into()),
             ("users", self.cycle.map(|(_, users)| users).into()),
         ];
-        Row(place.into_iter().chain(cells).collect())
+        CsvRow(place.into_iter().chain(cells).collect())
     }
 }
 
 /// A row of `gpu.csv`.
-pub(crate) fn gpu_row(at: Stamp, sample: &GpuSample, during: During) -> Row {
+pub(crate) fn gpu_row(at: Stamp, sample: &GpuSample, during: During) -> CsvRow {
     let during = During {
         simulated: during.simulated || sample.simulated,
         ..during
@@ -56,7 +56,7 @@ pub(crate) fn gpu_row(at: Stamp, sample: &GpuSample, during: During) -> Row {
 }
 
 /// A row of `processes.csv`.
-pub(crate) fn process_row(at: Stamp, process: &ProcessSample, during: During) -> Row {
+pub(crate) fn process_row(at: Stamp, process: &ProcessSample, during: During) -> CsvRow {
     let cells = [
         ("pid", known_pid(process.pid).into()),
         ("parent", process.parent.into()),

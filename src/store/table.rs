@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 
 use crate::store::appender::Appender;
 use crate::store::directory::write_whole;
-use crate::store::tables::{Row, write_row};
+use crate::store::tables::{CsvRow, write_row};
 
 /// One CSV file. It is made with its first row.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct CsvTable {
     path: PathBuf,
     file: Option<Appender<File>>,
 }
 
-impl Table {
+impl CsvTable {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, file: None }
     }
 
     /// Takes a row.
-    pub(crate) fn row(&mut self, row: &Row) -> Result<(), String> {
+    pub(crate) fn row(&mut self, row: &CsvRow) -> Result<(), String> {
         let headed = self.file.is_none() && {
             let opened = growing(&self.path);
             let (file, is_empty) = opened.map_err(|error| named(&self.path, &error))?;
@@ -68,15 +68,15 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn row(users: u32) -> Row {
-        Row(vec![("users", users.into())])
+    fn row(users: u32) -> CsvRow {
+        CsvRow(vec![("users", users.into())])
     }
 
     #[test]
     fn rows_follow_what_replaced_the_rows_before() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("cycles.csv");
-        let mut table = Table::new(path.clone());
+        let mut table = CsvTable::new(path.clone());
         table.row(&row(1)).unwrap();
         table.flush().unwrap();
         table.row(&row(2)).unwrap();

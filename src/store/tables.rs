@@ -19,9 +19,9 @@ const LONGEST: usize = 500;
 
 /// A row: the cells under the names of their columns. A figure that is not known is null, an empty cell.
 #[derive(Debug)]
-pub(crate) struct Row(pub(crate) Vec<(&'static str, Value)>);
+pub(crate) struct CsvRow(pub(crate) Vec<(&'static str, Value)>);
 
-impl Row {
+impl CsvRow {
     /// The metrics of an outlet among other cells, all by their places.
     fn with_metrics(
         outlet: Outlet,
@@ -43,7 +43,7 @@ impl Row {
     }
 }
 
-impl Serialize for Row {
+impl Serialize for CsvRow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut row = serializer.serialize_struct("Row", self.0.len())?;
         for (name, cell) in &self.0 {
@@ -54,7 +54,7 @@ impl Serialize for Row {
 }
 
 /// A row of `requests.csv`.
-pub(crate) fn request_row(record: &RequestRecord, users: Option<u32>, simulated: bool) -> Row {
+pub(crate) fn request_row(record: &RequestRecord, users: Option<u32>, simulated: bool) -> CsvRow {
     let (outcome, failure, message, reason) = match &record.outcome {
         Outcome::Done { reason } => ("done", None, None, reason.as_deref().map(cell)),
         Outcome::Failed { kind, message } => {
@@ -91,13 +91,13 @@ pub(crate) fn request_row(record: &RequestRecord, users: Option<u32>, simulated:
         (340, "server_eval_s", server.eval_s.into()),
         (350, "server_total_s", server.total_s.into()),
     ];
-    Row::with_metrics(Outlet::RequestsCsv, cells, |metric, _| {
+    CsvRow::with_metrics(Outlet::RequestsCsv, cells, |metric, _| {
         metric.request.and_then(|of| of(record))
     })
 }
 
 /// A row of `cycles.csv`.
-pub(crate) fn cycle_row(cycle: &CycleState, limits: &Limits, simulated: bool) -> Row {
+pub(crate) fn cycle_row(cycle: &CycleState, limits: &Limits, simulated: bool) -> CsvRow {
     let level = LevelMetrics::from_cycles(&[cycle], limits);
     let errors = level.errors.iter().map(|(kind, n)| format!("{kind}:{n}"));
     let errors = errors.collect::<Vec<_>>().join(" ");
@@ -113,7 +113,7 @@ pub(crate) fn cycle_row(cycle: &CycleState, limits: &Limits, simulated: bool) ->
         (341, "tokens_counted_by", counted_by.into()),
         (400, "energy_scope", level.machine.scope.clone().into()),
     ];
-    Row::with_metrics(Outlet::CyclesCsv, cells, |metric, shown| {
+    CsvRow::with_metrics(Outlet::CyclesCsv, cells, |metric, shown| {
         metric.of(&level, shown.stat)
     })
 }
@@ -129,7 +129,7 @@ pub(crate) fn cell(text: &str) -> String {
 }
 
 /// Appends a row as CSV; `headed` puts the names of the columns first.
-pub(crate) fn write_row(out: &mut Vec<u8>, row: &Row, headed: bool) -> csv::Result<()> {
+pub(crate) fn write_row(out: &mut Vec<u8>, row: &CsvRow, headed: bool) -> csv::Result<()> {
     let mut writer = csv::WriterBuilder::new()
         .has_headers(headed)
         .from_writer(out);
@@ -138,7 +138,7 @@ pub(crate) fn write_row(out: &mut Vec<u8>, row: &Row, headed: bool) -> csv::Resu
 }
 
 /// A whole table; empty without rows.
-pub(crate) fn write_rows(rows: impl IntoIterator<Item = Row>) -> csv::Result<Vec<u8>> {
+pub(crate) fn write_rows(rows: impl IntoIterator<Item = CsvRow>) -> csv::Result<Vec<u8>> {
     let mut table = Vec::new();
     for row in rows {
         let headed = table.is_empty();

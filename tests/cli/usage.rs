@@ -146,7 +146,7 @@ fn every_bad_line_of_a_file_of_prompts_is_named() {
     );
     std::fs::write(place.directory.path().join("empty.txt"), "\n \n").unwrap();
     let ended = place.run(&["--prompts", "empty.txt"]);
-    assert!(ended.code == 2 && ended.err.contains("no prompt in it"));
+    assert!(ended.code == 2 && ended.err.contains("contains no prompt"));
 }
 
 #[rstest]

@@ -162,7 +162,7 @@ async fn what_cannot_be_read_says_why_and_can_only_be_deleted() {
     let root = library();
     let dash = ready(80, 24, options(root.path())).await;
     dash.keys("5jjj<enter>").await;
-    let why = "neither run.json nor events.jsonl tells what was run";
+    let why = "neither run.json nor events.jsonl says what was run";
     for keys in ["<enter>", "<space>"] {
         dash.keys(keys).await;
         let told = format!("Unreadable: {why}");

@@ -11,7 +11,7 @@ const LONG_S: f64 = 300.0;
 const KEPT_S: f64 = 15.0;
 
 /// Turns seconds since the start of the run into places on an axis.
-pub(super) struct Clock {
+pub(super) struct ChartClock {
     from_s: f64,
     until_s: f64,
     /// What is cut out, in order.
@@ -19,7 +19,7 @@ pub(super) struct Clock {
     factor: f64,
 }
 
-impl Clock {
+impl ChartClock {
     /// The clock of a run from this instant on, its axis, and the cycles upon it.
     pub(super) fn new(state: &RunState, from_s: f64) -> Option<(Self, Axis, Vec<Stretch>)> {
         let now = state.now;
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_long_pause_is_cut_out_and_no_line_leads_over_it() {
         let state = run(&[(0, 100), (130, 200), (10_000, 10_100)]);
-        let (clock, axis, stretches) = Clock::new(&state, 0.0).unwrap();
+        let (clock, axis, stretches) = ChartClock::new(&state, 0.0).unwrap();
         assert_eq!(axis.title, "minutes since the start, long pauses cut out");
         // 200 s, then 2 × 15 s of the pause, then 100 s.
         assert!((clock.shown_s(10_100.0) - 330.0).abs() < 1e-9);
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn short_pauses_stay() {
         let state = run(&[(0, 100), (130, 200)]);
-        let (clock, axis, _) = Clock::new(&state, 0.0).unwrap();
+        let (clock, axis, _) = ChartClock::new(&state, 0.0).unwrap();
         assert_eq!(axis.title, "seconds since the start");
         assert!((clock.shown_s(150.0) - 150.0).abs() < 1e-9);
     }

@@ -2,7 +2,7 @@
 
 use crate::report::charts::axis::Axis;
 use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle, page};
-use crate::report::charts::figure::{Figure, Line, Look, Panel, Values};
+use crate::report::charts::figure::{ChartLine, Figure, Look, Panel, Values};
 use crate::report::charts::palette::Color;
 
 /// Width of every chart, pixels.
@@ -243,7 +243,7 @@ fn lines(canvas: &mut Canvas, panel: &Panel, plot: Space) {
     }
 }
 
-fn draw_line(canvas: &mut Canvas, panel: &Panel, line: &Line, plot: Space) {
+fn draw_line(canvas: &mut Canvas, panel: &Panel, line: &ChartLine, plot: Space) {
     let (width, opacity, radius) = match line.look {
         Look::Dotted => (2.6, 1.0, Some(4.6)),
         Look::Beside => (1.5, 0.9, Some(3.4)),
@@ -265,7 +265,7 @@ fn draw_line(canvas: &mut Canvas, panel: &Panel, line: &Line, plot: Space) {
 }
 
 /// Writes the values of a line beside its points, as many as there is room for.
-fn values(canvas: &mut Canvas, panel: &Panel, line: &Line, plot: Space) {
+fn values(canvas: &mut Canvas, panel: &Panel, line: &ChartLine, plot: Space) {
     let down = match line.values {
         Values::None => return,
         Values::Above => -14.0,

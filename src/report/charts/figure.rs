@@ -42,7 +42,7 @@ pub(super) struct Panel {
     /// Ranges, behind the lines.
     pub(super) bands: Vec<Band>,
     /// The lines, the first on top.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<ChartLine>,
     /// What a person would accept.
     pub(super) limit: Option<(f64, String)>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Band {
 
 /// A line.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
+pub(super) struct ChartLine {
     /// Stands at its end; empty for none.
     pub(super) name: String,
     pub(super) color: Color,
@@ -105,7 +105,7 @@ pub(super) struct Point {
     pub(super) hollow: bool,
 }
 
-impl Line {
+impl ChartLine {
     /// A line through these places, without values at its points.
     pub(super) fn through(
         name: impl Into<String>,

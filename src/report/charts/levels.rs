@@ -6,7 +6,7 @@ use crate::metrics::summary::{LevelSummary, Summary};
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::draw;
-use crate::report::charts::figure::{Band, Figure, Line, Look, Panel, Point, Values};
+use crate::report::charts::figure::{Band, ChartLine, Figure, Look, Panel, Point, Values};
 use crate::report::charts::palette::Color;
 use crate::text::numbers::{grouped, plain, users};
 
@@ -77,8 +77,8 @@ impl<'a> Levels<'a> {
         color: Color,
         look: Look,
         figure: impl Fn(&LevelMetrics) -> Option<f64>,
-    ) -> Line {
-        Line::through(name, color, look, self.places(figure))
+    ) -> ChartLine {
+        ChartLine::through(name, color, look, self.places(figure))
     }
 
     /// The bad end: a percentile, or the worst where the sample cannot carry that.
@@ -87,7 +87,7 @@ impl<'a> Levels<'a> {
         color: Color,
         [far, worst]: [&str; 2],
         ends: impl Fn(&LevelMetrics) -> (Option<f64>, Option<f64>),
-    ) -> Line {
+    ) -> ChartLine {
         let levels = self.levels.iter();
         let points: Vec<Point> = levels
             .filter_map(|level| {
@@ -107,9 +107,9 @@ impl<'a> Levels<'a> {
             (false, _) => far.to_owned(),
             (true, false) => format!("{far} / {worst}"),
         };
-        Line {
+        ChartLine {
             points,
-            ..Line::through(name, color, Look::Beside, [])
+            ..ChartLine::through(name, color, Look::Beside, [])
         }
     }
 
@@ -130,11 +130,11 @@ impl<'a> Levels<'a> {
     fn panel(
         &self,
         title: &str,
-        lines: Vec<Line>,
+        lines: Vec<ChartLine>,
         bands: Vec<Band>,
         limit: Option<(f64, String)>,
     ) -> Option<Panel> {
-        let lines: Vec<Line> = lines.into_iter().filter(|l| !l.points.is_empty()).collect();
+        let lines: Vec<ChartLine> = lines.into_iter().filter(|l| !l.points.is_empty()).collect();
         let levels = self.levels.iter().map(|level| level.users);
         panel(title, levels, lines, bands, limit)
     }
@@ -316,7 +316,7 @@ impl<'a> Levels<'a> {
 pub(super) fn panel(
     title: &str,
     levels: impl IntoIterator<Item = u32>,
-    lines: Vec<Line>,
+    lines: Vec<ChartLine>,
     bands: Vec<Band>,
     limit: Option<(f64, String)>,
 ) -> Option<Panel> {

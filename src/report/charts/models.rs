@@ -2,7 +2,7 @@
 
 use crate::metrics::level::LevelMetrics;
 use crate::metrics::summary::Summary;
-use crate::report::charts::figure::{Figure, Line, Look, Panel};
+use crate::report::charts::figure::{ChartLine, Figure, Look, Panel};
 use crate::report::charts::palette::Color;
 use crate::report::charts::{Chart, draw, levels};
 use crate::report::text::clean;
@@ -83,9 +83,9 @@ fn panel(
         let levels = run.cycles.iter();
         let places =
             levels.filter_map(|level| Some((f64::from(level.users), figure(&level.figures)?)));
-        Line::through("", Color::series(number), Look::Dotted, places)
+        ChartLine::through("", Color::series(number), Look::Dotted, places)
     };
-    let lines: Vec<Line> = runs.iter().enumerate().map(line).collect();
+    let lines: Vec<ChartLine> = runs.iter().enumerate().map(line).collect();
     let levels = runs.iter().flat_map(|(_, run)| &run.cycles);
     let levels = levels.map(|level| level.users);
     let limit = limit.map(|limit| (limit, String::new()));
@@ -97,7 +97,7 @@ fn described(panels: &[Panel], names: &[String]) -> String {
         .iter()
         .flat_map(|panel| panel.lines.iter().zip(names).map(move |line| (panel, line)));
     let known = lines.filter(|(_, (line, _))| !line.points.is_empty());
-    let sentence = |(panel, (line, name)): (&Panel, (&Line, &String))| {
+    let sentence = |(panel, (line, name)): (&Panel, (&ChartLine, &String))| {
         let values = line.points.iter().map(|point| {
             let value = grouped(Some(point.y), draw::decimals(point.y));
             format!("{value} at {}", plain(point.x))

@@ -3,11 +3,11 @@
 use crate::metrics::devices::{ProcessStats, Stat};
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
-use crate::report::charts::clock::Clock;
-use crate::report::charts::figure::{Figure, Line, Look, Panel, Stretch, Values};
+use crate::report::charts::clock::ChartClock;
+use crate::report::charts::figure::{ChartLine, Figure, Look, Panel, Stretch, Values};
 use crate::report::charts::palette::Color;
 use crate::report::gather::{GpuTrace, ProcessTrace};
-use crate::report::series::{Series, thin};
+use crate::report::series::{ThinSeries, thin};
 use crate::report::text::clean;
 use crate::text::numbers::grouped;
 use crate::text::sanitize::one_line;
@@ -32,18 +32,18 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
 
 /// The lines of one series: one for each stretch of time that no cut interrupts, the last with its name.
 fn series(
-    clock: &Clock,
+    clock: &ChartClock,
     (name, color, look): (&str, Color, Look),
     points: &[(f64, f64)],
     unit: f64,
-) -> Vec<Line> {
+) -> Vec<ChartLine> {
     let pieces = clock.lines(points, unit);
     let most = POINTS / pieces.len().max(1);
     let last = pieces.len().saturating_sub(1);
     let pieces = pieces.iter().enumerate();
     let line = |(number, piece): (usize, &Vec<(f64, f64)>)| {
         let name = if number == last { name } else { "" };
-        Line::through(name, color, look, thin(piece, most))
+        ChartLine::through(name, color, look, thin(piece, most))
     };
     pieces.map(line).collect()
 }
@@ -52,7 +52,7 @@ fn speed(report: &Report) -> Option<Figure> {
     let speeds = &report.gathered.speeds;
     let state = &report.gathered.state;
     let cycles = state.cycles.first()?;
-    let (clock, x, stretches) = Clock::new(state, cycles.started.secs())?;
+    let (clock, x, stretches) = ChartClock::new(state, cycles.started.secs())?;
     let traces: Vec<&Vec<(f64, f64)>> = speeds.values().flat_map(|s| s.traces.iter()).collect();
     let each = traces.len().div_ceil(TRACES).max(1);
     let means: Vec<Vec<(f64, f64)>> = state
@@ -140,7 +140,7 @@ fn gpu_panel(
         })
         .filter(|(_, points)| !points.is_empty())
         .collect();
-    let (clock, x, stretches) = Clock::new(&report.gathered.state, 0.0)?;
+    let (clock, x, stretches) = ChartClock::new(&report.gathered.state, 0.0)?;
     let y = Axis::linear(title, lines.iter().flat_map(|(_, p)| p).map(|(_, v)| *v))?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches;
@@ -183,7 +183,7 @@ fn energy_panel(report: &Report) -> Option<Panel> {
     )?;
     let users = report.summary.cycles.iter().map(|level| level.users);
     let mut panel = Panel::new(Axis::levels(users), y);
-    let mut line = Line::through("", Color::Energy, Look::Dotted, places);
+    let mut line = ChartLine::through("", Color::Energy, Look::Dotted, places);
     line.values = Values::Above;
     panel.lines = vec![line];
     Some(panel)
@@ -197,7 +197,7 @@ fn frequency(report: &Report) -> Option<Figure> {
 }
 
 /// A figure of a process: its title, the unit's size, and where it is found.
-type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> (Stat, &Series));
+type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> (Stat, &ThinSeries));
 
 /// What is drawn of each process.
 const PROCESS_FIGURES: [ProcessFigure; 6] = [
@@ -272,7 +272,7 @@ fn process_panel(
 ) -> Option<Panel> {
     let highest = all.iter().filter_map(|trace| pick(trace).0.max);
     let y = Axis::linear(*title, highest.map(|highest| highest * unit))?;
-    let (clock, x, stretches) = Clock::new(&report.gathered.state, 0.0)?;
+    let (clock, x, stretches) = ChartClock::new(&report.gathered.state, 0.0)?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches
         .into_iter()

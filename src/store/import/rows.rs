@@ -82,7 +82,7 @@ pub(crate) struct ProcessRow {
 }
 
 /// The names of the columns that a row needs, and how it is made from their cells.
-pub(crate) trait Row: Sized {
+pub(crate) trait StudyRow: Sized {
     const COLUMNS: &'static [&'static str];
     fn parse(cells: &Cells<'_>) -> Result<Self, String>;
 }
@@ -147,7 +147,7 @@ impl Cells<'_> {
     }
 }
 
-impl Row for RequestRow {
+impl StudyRow for RequestRow {
     const COLUMNS: &'static [&'static str] = &[
         "RequestID",
         "TTFB",
@@ -172,7 +172,7 @@ impl Row for RequestRow {
     }
 }
 
-impl Row for DurationRow {
+impl StudyRow for DurationRow {
     const COLUMNS: &'static [&'static str] = &["Timestamp", "MaxDuration"];
 
     fn parse(cells: &Cells<'_>) -> Result<Self, String> {
@@ -184,7 +184,7 @@ impl Row for DurationRow {
     }
 }
 
-impl Row for GpuRow {
+impl StudyRow for GpuRow {
     const COLUMNS: &'static [&'static str] = &["Timestamp", "Usage%", "Power(W)", "Frequency(MHz)"];
 
     fn parse(cells: &Cells<'_>) -> Result<Self, String> {
@@ -197,7 +197,7 @@ impl Row for GpuRow {
     }
 }
 
-impl Row for ProcessRow {
+impl StudyRow for ProcessRow {
     const COLUMNS: &'static [&'static str] = &[
         "Timestamp",
         "PID",
@@ -233,7 +233,7 @@ impl Row for ProcessRow {
 }
 
 /// The rows of a file. `name` is how the file is called in messages.
-pub(crate) fn read<R: Row>(path: &Path, name: &str, problems: &mut Problems) -> Vec<R> {
+pub(crate) fn read<R: StudyRow>(path: &Path, name: &str, problems: &mut Problems) -> Vec<R> {
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     let opened = File::open(path).map_err(|error| format!("{name}: {error}"));
     let done = opened.and_then(|file| read_lines(file, name, &mut rows, &mut wrong));
@@ -251,7 +251,7 @@ pub(crate) fn read<R: Row>(path: &Path, name: &str, problems: &mut Problems) -> 
 }
 
 /// Appends the rows of a file, and in sentences its lines that are none. An error where nothing can be read.
-fn read_lines<R: Row>(
+fn read_lines<R: StudyRow>(
     file: File,
     name: &str,
     rows: &mut Vec<R>,

@@ -33,11 +33,11 @@ struct Cycle<'a> {
 
 /// The clock of the import: stamps since the first thing that happened.
 #[derive(Clone, Copy)]
-struct Clock {
+struct ImportClock {
     origin: DateTime<Utc>,
 }
 
-impl Clock {
+impl ImportClock {
     fn stamp(self, at: DateTime<Utc>) -> Stamp {
         let micros = (at - self.origin).num_microseconds();
         Stamp(micros.map_or(0, |micros| u64::try_from(micros).unwrap_or(0)))
@@ -57,7 +57,7 @@ pub(crate) fn timeline(
     let cycles = cycles(levels);
     let starts = cycles.iter().map(|cycle| cycle.start);
     let origin = starts.chain(sampled(levels)).min().unwrap_or_default();
-    let clock = Clock { origin };
+    let clock = ImportClock { origin };
     let info = info(&cycles, clock.origin, folder, model);
     let problems = problems.into_sentences();
     let mut events = vec![Event {
@@ -161,7 +161,12 @@ fn info(cycles: &[Cycle<'_>], started_at: DateTime<Utc>, folder: String, model: 
     info
 }
 
-fn cycle_events(number: u32, cycle: &Cycle<'_>, clock: Clock, next_id: &mut u64) -> Vec<Event> {
+fn cycle_events(
+    number: u32,
+    cycle: &Cycle<'_>,
+    clock: ImportClock,
+    next_id: &mut u64,
+) -> Vec<Event> {
     let (users, start) = (cycle.users, clock.stamp(cycle.start));
     let mut events = vec![
         Event {
@@ -266,7 +271,7 @@ fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
     }
 }
 
-fn gpu_event(row: &GpuRow, clock: Clock, usage_is_known: bool) -> Event {
+fn gpu_event(row: &GpuRow, clock: ImportClock, usage_is_known: bool) -> Event {
     Event {
         at: clock.stamp(row.at),
         what: EventKind::Gpu(GpuSample {
@@ -281,7 +286,7 @@ fn gpu_event(row: &GpuRow, clock: Clock, usage_is_known: bool) -> Event {
 }
 
 /// The rows of all processes, those of one second in one table; a process once.
-fn process_events(levels: &[LevelFolder], clock: Clock) -> Vec<Event> {
+fn process_events(levels: &[LevelFolder], clock: ImportClock) -> Vec<Event> {
     let mut tables: BTreeMap<DateTime<Utc>, BTreeMap<u32, &ProcessRow>> = BTreeMap::new();
     for row in levels.iter().flat_map(|level| &level.processes) {
         tables.entry(row.at).or_default().insert(row.pid, row);
