@@ -6,7 +6,7 @@ use crate::headless::valid;
 use crate::process::{Ended, Place};
 
 /// The 97.5 % point of Student's t with 2 degrees of freedom, as in every table.
-const T_2: f64 = 4.302_653;
+const T_2: f64 = 4.302_652_729_911_275;
 
 fn of(ended: &Ended) -> Value {
     assert_eq!(ended.code, 0, "{ended:?}");
