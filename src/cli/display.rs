@@ -25,6 +25,11 @@ pub(crate) fn write_reports(directory: &Path) -> Result<PathBuf, String> {
     page.map_err(|error| error.to_string())
 }
 
+/// Whether the environment asks for no colors.
+pub(crate) fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// The options of a dashboard that looks so.
 pub(crate) fn looks(args: &LookArgs) -> tui::DashboardOptions {
     let defaults = tui::DashboardOptions::default();
@@ -32,7 +37,7 @@ pub(crate) fn looks(args: &LookArgs) -> tui::DashboardOptions {
         theme: args.theme.clone().unwrap_or(defaults.theme),
         ascii: args.ascii,
         mouse: !args.no_mouse,
-        no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        no_color: no_color(),
         ..defaults
     }
 }
@@ -71,8 +76,16 @@ async fn dashboard(options: tui::DashboardOptions, session: Session) -> Result<u
     code
 }
 
-/// Shows the dashboard until it is left, and returns the exit code.
-pub(crate) async fn on_screen(
+/// Shows the dashboard of nothing that is measured; returns the exit code.
+pub(crate) fn on_screen_alone(options: tui::DashboardOptions, tape: Option<Tape>) -> Result<u8> {
+    // No session sends events or takes commands.
+    let (_silent, news) = mpsc::channel(1);
+    let (asks, _unheard) = mpsc::channel(1);
+    screen_runtime()?.block_on(on_screen(options, news, asks, tape))
+}
+
+/// Shows the dashboard until it is left; returns the exit code.
+async fn on_screen(
     options: tui::DashboardOptions,
     news: mpsc::Receiver<SessionEvent>,
     asks: mpsc::Sender<SessionCommand>,

@@ -28,8 +28,12 @@ pub struct LookArgs {
 impl LookArgs {
     /// Whether there is to be a dashboard: it needs a terminal that can be drawn on and keys that can be read.
     pub fn wants_dashboard(&self) -> bool {
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-        is_terminal && !is_dumb && !self.headless && !self.json
+        can_draw() && std::io::stdin().is_terminal() && !self.headless && !self.json
     }
+}
+
+/// Whether standard output is a terminal that can be drawn on.
+pub(crate) fn can_draw() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !is_dumb
 }

@@ -110,7 +110,7 @@ pub enum CommandArgs {
 pub fn execute_line(arguments: &[OsString]) -> ExitCode {
     let code = match config::parse(arguments) {
         Ok(cli) => execute(cli).unwrap_or_else(|error| output::fail(&error)),
-        // Help is one of these; it goes to standard output, and is no failure.
+        // Help is one of these: it goes to standard output and is not a failure.
         Err(ConfigError::Usage(error)) => error.exit(),
         Err(ConfigError::File(problems)) => {
             for problem in problems.lines() {
@@ -141,7 +141,7 @@ fn execute(cli: Cli) -> Result<u8> {
         Some(CommandArgs::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);
-            // A reader that has seen enough is no failure.
+            // A reader that closes early is not a failure.
             let _ = std::io::stdout().write_all(&out);
             0
         }

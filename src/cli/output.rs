@@ -39,7 +39,7 @@ pub(crate) fn fail(error: &Report) -> u8 {
     1
 }
 
-/// Lines on standard error; one that is closed is no failure.
+/// Prints lines on standard error; a closed one is not a failure.
 pub(crate) fn complain(lines: &str) {
     for line in lines.lines() {
         let _ = writeln!(std::io::stderr(), "{}", one_line(line, 1000));
@@ -73,7 +73,7 @@ impl RunsDir {
     }
 }
 
-/// Text for standard output; a reader that has seen enough is no failure.
+/// Prints text on standard output; a reader that closes early is not a failure.
 pub(crate) fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -13,7 +13,8 @@ use ratatui::backend::TestBackend;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::capture::ScreenRecorder;
-use crate::cli::display::{exit_code, on_screen, shutdown};
+use crate::cli::display::{exit_code, no_color, on_screen_alone, shutdown};
+use crate::cli::look::can_draw;
 use crate::cli::output::{UsageError, complain, screen_runtime, signal_code};
 use crate::cli::preview_args::PreviewArgs;
 use crate::cli::preview_mode::PreviewMode;
@@ -56,10 +57,7 @@ pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
                 ..*options
             };
             let tape = recorder.map(|recorder| Tape::new(recorder, options.clock.clone()));
-            // A preview measures nothing: no session sends events or takes commands.
-            let (_silent, news) = mpsc::channel(1);
-            let (asks, _unheard) = mpsc::channel(1);
-            screen_runtime()?.block_on(on_screen(options, news, asks, tape))?
+            on_screen_alone(options, tape)?
         }
     };
     if let Some(path) = &args.record {
@@ -89,13 +87,8 @@ fn offline(
 /// Lanes need a terminal that can be drawn on and keys that can be read. Where a text comes in on
 /// standard input, the keys come from the terminal itself.
 fn has_terminal(args: &PreviewArgs) -> bool {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let from_input = args.text.as_deref() == Some(Path::new("-"));
-    io::stdout().is_terminal() && !is_dumb && (from_input || io::stdin().is_terminal())
-}
-
-fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    can_draw() && (from_input || io::stdin().is_terminal())
 }
 
 /// Writes one lane to standard output. On a thread of its own: a reader that does not read stops

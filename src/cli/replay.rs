@@ -2,11 +2,10 @@
 
 use clap::Args;
 use color_eyre::eyre::Result;
-use tokio::sync::mpsc;
 
 use crate::cli::LookArgs;
-use crate::cli::display::{looks, on_screen};
-use crate::cli::output::{RunsDir, complain, print, screen_runtime};
+use crate::cli::display::{looks, on_screen_alone};
+use crate::cli::output::{RunsDir, complain, print};
 use crate::headless::summary_text;
 use crate::report::Report;
 use crate::store::index::find;
@@ -45,10 +44,7 @@ pub(crate) fn run_replay(args: &ReplayArgs) -> Result<u8> {
         pace: args.speed,
         ..looks(&args.look)
     };
-    // A replay measures nothing: no session sends events or takes commands.
-    let (_silent, news) = mpsc::channel(1);
-    let (asks, _unheard) = mpsc::channel(1);
-    screen_runtime()?.block_on(on_screen(options, news, asks, None))
+    on_screen_alone(options, None)
 }
 
 fn summarize(report: &Report, json: bool) -> Result<u8> {

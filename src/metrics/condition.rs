@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::metrics::compare::{Comparison, Metric};
-use crate::text::numbers::signed;
+use crate::text::numbers::{signed, users};
 
 /// A condition on the change of one figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,14 +107,17 @@ impl Condition {
                         ", which may be chance alone in these samples"
                     };
                     let run = index + 1;
-                    let users = level.users;
                     let text = format!(
                         "{}: {} at {}{sure}",
                         self.text,
                         self.describe(change.by, change.absolute),
-                        crate::text::numbers::users(users)
+                        users(level.users)
                     );
-                    met.push(Met { users, run, text });
+                    met.push(Met {
+                        users: level.users,
+                        run,
+                        text,
+                    });
                 }
             }
         }

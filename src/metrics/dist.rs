@@ -1,5 +1,6 @@
 //! Distributions: what a sample says, and no more than it can carry.
 
+use crate::text::numbers::floor_u64;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -107,9 +108,7 @@ impl Dist {
 pub fn percentile(sorted: &[f64], q: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let rank = q.clamp(0.0, 1.0) * last as f64;
-    let below = usize::try_from(crate::text::numbers::floor_u64(rank))
-        .ok()?
-        .min(last);
+    let below = usize::try_from(floor_u64(rank)).ok()?.min(last);
     let low = *sorted.get(below)?;
     let high = *sorted.get((below + 1).min(last))?;
     Some((low + (high - low) * (rank - below as f64)).clamp(low, high))

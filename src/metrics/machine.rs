@@ -9,6 +9,7 @@ use crate::metrics::devices::{DeviceStats, Devices, Processes};
 use crate::metrics::energy::meter::{Meter, Metered};
 use crate::metrics::peak_sum::ProcessTotals;
 use crate::metrics::tables::Tables;
+use crate::text::numbers::floor_u64;
 
 /// Readings kept of each figure for the screen: five minutes at one a second.
 const KEPT: usize = 300;
@@ -117,7 +118,7 @@ impl Track {
     fn push(&mut self, at: Stamp, sample: &GpuSample) {
         let gap_s = self.last.map_or(0.0, |last| at.since(last));
         if gap_s > GAP_S {
-            let missing = crate::text::numbers::floor_u64(gap_s).saturating_sub(1);
+            let missing = floor_u64(gap_s).saturating_sub(1);
             for _ in 0..missing.min(KEPT as u64) {
                 self.add([None; 4]);
             }

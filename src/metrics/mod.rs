@@ -1,6 +1,6 @@
 //! Folds over the timeline: what the events amount to.
 //!
-//! - [`state`]: the run as it stands, the fold that the dashboard, the printer and the summary share
+//! - [`state`]: the state of a run, the fold that the dashboard, the printer and the summary share
 //! - [`metric`]: every metric, once: name, meaning, how it is computed, where it is shown
 //! - [`level`]: the figures of a level; below it [`level::cycle`], which says what of a cycle counts, and
 //!   [`level::machine`], what the machine did

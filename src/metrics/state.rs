@@ -1,10 +1,10 @@
-//! The run as it stands: a fold over its events.
+//! The state of a run: a fold over its events.
 
 use crate::event::{ClientCost, Event, EventKind, RunEnd, RunInfo, Stamp, Warning, WarningKind};
 use crate::metrics::energy::meter::Metered;
 pub use crate::metrics::level::cycle::{CycleState, Live};
 use crate::metrics::machine::{CycleMachine, MachineState, comparable};
-use crate::text::numbers::seconds;
+use crate::text::numbers::{floor_u64, seconds};
 
 /// Energy of a cycle is settled this long after its end, seconds: a reading covers the time before it.
 const SETTLED_S: f64 = 5.0;
@@ -198,7 +198,7 @@ impl RunState {
 
     fn start_cycle(&mut self, at: Stamp, cycle: u32, users: u32) {
         self.stage = Stage::Connecting;
-        // The level that runs is no longer to come.
+        // The level that starts is no longer upcoming.
         if self.upcoming.first() == Some(&users) {
             self.upcoming.remove(0);
         }
@@ -314,5 +314,5 @@ impl RunState {
 
 /// The instant `seconds` after `at`.
 fn after(at: Stamp, seconds: f64) -> Stamp {
-    Stamp(at.0.saturating_add(crate::text::numbers::floor_u64(seconds * 1e6)))
+    Stamp(at.0.saturating_add(floor_u64(seconds * 1e6)))
 }

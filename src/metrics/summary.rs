@@ -127,11 +127,7 @@ impl Summary {
         let mut warnings = warnings(run);
         let doubts = warnings::from_run(run).into_iter();
         let doubts = doubts.chain(verdict.as_ref().and_then(warnings::disagreement));
-        warnings.extend(doubts.map(|Warning { kind, text }| WarningSummary {
-            kind,
-            text,
-            at_s: None,
-        }));
+        warnings.extend(doubts.map(|warning| WarningSummary::new(warning, None)));
         Self {
             schema: SCHEMA.to_owned(),
             tokometer: info
@@ -199,15 +195,15 @@ fn client(run: &RunState) -> ClientSummary {
     }
 }
 
+impl WarningSummary {
+    fn new(Warning { kind, text }: Warning, at_s: Option<f64>) -> Self {
+        Self { kind, text, at_s }
+    }
+}
+
 fn warnings(run: &RunState) -> Vec<WarningSummary> {
     let mut all = Vec::new();
-    let mut add = |kind, text: String| {
-        all.push(WarningSummary {
-            kind,
-            text,
-            at_s: None,
-        });
-    };
+    let mut add = |kind, text| all.push(WarningSummary::new(Warning { kind, text }, None));
     let has = |kind| run.warnings.iter().any(|(_, warning)| warning.kind == kind);
     if run.is_simulated() && !has(WarningKind::Simulated) {
         let text = "SIMULATED: the server was tokometer's own simulator; no model was measured.";
@@ -219,15 +215,8 @@ fn warnings(run: &RunState) -> Vec<WarningSummary> {
     if let Some(text) = PhysicalLimit::from_run(run).and_then(|limit| limit.warning()) {
         add(WarningKind::Impossible, text);
     }
-    all.extend(
-        run.warnings
-            .iter()
-            .map(|(at, Warning { kind, text })| WarningSummary {
-                kind: *kind,
-                text: text.clone(),
-                at_s: Some(at.secs()),
-            }),
-    );
+    let logged = run.warnings.iter();
+    all.extend(logged.map(|(at, warning)| WarningSummary::new(warning.clone(), Some(at.secs()))));
     all
 }
 

@@ -5,7 +5,7 @@ use crate::metrics::dist::percentile;
 use crate::metrics::state::{CycleState, RunState};
 use crate::text::numbers::{counted, percent, seconds, users};
 
-/// A load time above this, seconds, is no lookup of a model that is there.
+/// A load time above this, seconds, means that the model was not in memory.
 const COLD_S: f64 = 1.0;
 /// The first request is slow if it waited this many times as long as the median of the others…
 const SLOW_TIMES: f64 = 3.0;

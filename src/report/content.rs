@@ -5,7 +5,7 @@ use crate::metrics::summary::Summary;
 use crate::report::table::Table;
 use crate::report::text::clean;
 use crate::report::{Report, definitions, details, machine, tables};
-use crate::text::numbers::{UNKNOWN, grouped};
+use crate::text::numbers::{UNKNOWN, grouped, users};
 
 /// A whole report.
 pub(super) struct Content {
@@ -118,7 +118,7 @@ pub(super) fn headline(summary: &Summary) -> Vec<Tile> {
     let mark = first.map_or("", |level| level.figures.about());
     let speed = first.and_then(|level| level.figures.speed_tok_s.mean);
     let of = first.map_or_else(String::new, |level| {
-        format!("mean at {}", crate::text::numbers::users(level.users))
+        format!("mean at {}", users(level.users))
     });
     let speed = Tile {
         name: "Speed",
@@ -170,11 +170,8 @@ fn served(summary: &Summary) -> Tile {
     let sure = match (carried, state, smallest) {
         (Some(_), Some(state), _) if beyond => state.to_string(),
         (Some(_), Some(state), _) => format!("{state}; more users were not tried"),
-        (None, Some(state), Some(users)) => {
-            format!(
-                "the smallest level, {}: {state}",
-                crate::text::numbers::users(users)
-            )
+        (None, Some(state), Some(smallest)) => {
+            format!("the smallest level, {}: {state}", users(smallest))
         }
         _ => String::new(),
     };

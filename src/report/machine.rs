@@ -6,9 +6,9 @@ use crate::metrics::energy::Energy;
 use crate::metrics::level::counted;
 use crate::report::Report;
 use crate::report::gather::ProcessTrace;
-use crate::report::table::{Table, heads};
+use crate::report::table::{Table, heads, or_unknown};
 use crate::report::text::clean;
-use crate::text::numbers::{UNKNOWN, bytes, floor_u64, grouped, number, users};
+use crate::text::numbers::{bytes, floor_u64, grouped, number, users};
 
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
@@ -55,17 +55,12 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
 }
 
 fn row(name: String, gpu: &DeviceStats, power: Option<Energy>) -> Vec<String> {
-    let memory = gpu
-        .vram_used_bytes
-        .max
-        .map(|used| match gpu.vram_total_bytes.max {
-            Some(total) => format!(
-                "{} of {}",
-                bytes(Some(floor_u64(used))),
-                bytes(Some(floor_u64(total)))
-            ),
-            None => bytes(Some(floor_u64(used))),
-        });
+    let size = |value: f64| bytes(Some(floor_u64(value)));
+    let used = gpu.vram_used_bytes.max.map(size);
+    let memory = match (used, gpu.vram_total_bytes.max.map(size)) {
+        (Some(used), Some(total)) => Some(format!("{used} of {total}")),
+        (used, _) => used,
+    };
     vec![
         name,
         gpu.samples.to_string(),
@@ -74,7 +69,7 @@ fn row(name: String, gpu: &DeviceStats, power: Option<Energy>) -> Vec<String> {
         grouped(gpu.mhz.mean, 0),
         grouped(gpu.mhz.max, 0),
         grouped(gpu.usage_percent.mean, 0),
-        memory.unwrap_or_else(|| UNKNOWN.to_owned()),
+        or_unknown(memory),
         number(gpu.celsius.max, 0, " °C"),
     ]
 }
@@ -88,16 +83,9 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
         .values()
         .map(|ProcessTrace { stats, .. }| {
             vec![
-                stats
-                    .pid
-                    .map_or_else(|| UNKNOWN.to_owned(), |pid| pid.to_string()),
-                Some(clean(&stats.name))
-                    .filter(|name| !name.is_empty())
-                    .unwrap_or_else(|| UNKNOWN.to_owned()),
-                stats
-                    .role
-                    .as_deref()
-                    .map_or_else(|| UNKNOWN.to_owned(), clean),
+                or_unknown(stats.pid.map(|pid| pid.to_string())),
+                or_unknown(Some(clean(&stats.name))),
+                or_unknown(stats.role.as_deref().map(clean)),
                 grouped(stats.cpu_percent.mean, 1),
                 grouped(stats.cpu_percent.max, 1),
                 grouped(stats.memory_percent.max, 1),
@@ -146,14 +134,8 @@ pub(super) fn missing(report: &Report) -> Vec<String> {
     if gathered.gpus.is_empty() {
         add("No GPU was sampled, so there are no charts of power and frequency.");
     } else {
-        let gpus = || {
-            gathered
-                .state
-                .machine
-                .tracks
-                .values()
-                .map(|track| &track.run)
-        };
+        let tracks = &gathered.state.machine.tracks;
+        let gpus = || tracks.values().map(|track| &track.run);
         if gpus().all(|gpu| gpu.watts.n == 0) {
             add("Power is unknown, so there is no chart of it.");
         }

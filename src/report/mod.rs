@@ -11,7 +11,7 @@
 //! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `details`,
 //!   `machine` and `definitions` fill it with each a `table`
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
-//! - `share`: the card; nothing private stands in it
+//! - `share`: the card, with nothing private in it
 //! - [`compare`]: several runs side by side, as files
 //!
 //! The same log gives the same bytes, but for the line that names the version. It knows `metrics` and

@@ -1,6 +1,6 @@
 //! The card to share: model, machine, three numbers, the curve, and how it was measured.
 //!
-//! Nothing private stands in it. It is made of chosen fields alone: no host or user name, no address, no
+//! There is nothing private in it: it is made of chosen fields alone, no host or user name, no address, no
 //! prompt, no path, no text of a warning or an error. What is left out can be asked for, see [`Show`].
 
 use std::fmt::Write as _;
@@ -312,7 +312,7 @@ fn draw(canvas: &mut Canvas, report: &Report, facts: &Facts) {
         bottom: 542.0,
     };
     if !charts::curve(canvas, &report.summary, space) {
-        let none = "no request succeeded: there is no curve";
+        let none = "no request succeeded, so there is no curve";
         canvas.text((space.left, 360.0), none, muted);
     }
     let small = TextStyle::new(14.5, Color::Muted);

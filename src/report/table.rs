@@ -28,15 +28,20 @@ pub(super) fn heads<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static
     names.map(Cow::Borrowed).into()
 }
 
-/// A name and what stands for it; None where that is not known.
+/// A name and its value; None where that is not known.
 pub(super) type Pair = (&'static str, Option<String>);
+
+/// A cell of text; empty text is not known either.
+pub(super) fn or_unknown(text: Option<String>) -> String {
+    let text = text.filter(|text| !text.is_empty());
+    text.unwrap_or_else(|| UNKNOWN.to_owned())
+}
 
 /// Rows of names and values.
 pub(super) fn pairs(caption: &'static str, rows: Vec<Pair>) -> Table {
-    let rows = rows.into_iter().map(|(name, value)| {
-        let value = value.unwrap_or_else(|| UNKNOWN.to_owned());
-        vec![name.to_owned(), value]
-    });
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), or_unknown(value)]);
     Table {
         caption,
         head: Vec::new(),

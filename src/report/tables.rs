@@ -29,11 +29,8 @@ pub(super) fn verdict(verdict: &Verdict) -> Table {
         let state = state.map_or_else(String::new, |state| format!(" ({state})"));
         format!("{}{state}", users(carried))
     };
-    let row = |rule: &str, cells: [String; 3]| {
-        let mut row = vec![rule.to_owned()];
-        row.extend(cells);
-        row
-    };
+    let row =
+        |rule: &str, [wait, speed, both]: [String; 3]| vec![rule.to_owned(), wait, speed, both];
     Table {
         caption: "The largest number of users at which the limits are met, there and at every smaller level",
         head: heads(["Rule", "By wait", "By speed", "By both"]),
@@ -70,7 +67,7 @@ pub(super) fn hardware(report: &Report) -> Table {
 }
 
 fn known(text: Option<&str>) -> Option<String> {
-    text.map(clean).filter(|text| !text.is_empty())
+    text.map(clean)
 }
 
 fn client(machine: Option<&Machine>) -> [Pair; 5] {

@@ -97,7 +97,7 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Stor
     write_whole(path, &json)
 }
 
-/// Writes a file, whole or not at all: what stood there before stands until the new one is complete.
+/// Writes a file, whole or not at all: the old content stays until the new one is complete.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");

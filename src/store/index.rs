@@ -21,7 +21,7 @@ const NAME: &str = "index.json";
 /// The name and version of its shape; another one is made again.
 const SCHEMA: &str = "tokometer/index/1";
 
-/// What stands in a directory of the list.
+/// An entry of the list of runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
     Run(Box<Entry>),

@@ -1,4 +1,4 @@
-//! Writes a run directory while the run goes on.
+//! Writes a run directory during the run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};

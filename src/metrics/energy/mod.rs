@@ -17,6 +17,7 @@ use serde::Serialize;
 pub use tokens::{Cost, LEAST_COVERAGE, LEAST_SPAN_S, TokenEnergy};
 
 use crate::event::{EnergyBaseline, GpuSample, PowerScope, Stamp};
+use crate::text::numbers::u32_of;
 
 /// Two samples further apart than this, seconds, have a gap between them that power cannot bridge.
 /// (An energy counter can: it went on counting.)
@@ -122,7 +123,7 @@ pub fn energy_between(points: &[PowerPoint], from: Stamp, to: Stamp) -> Option<E
         energy.max_watts = Some(energy.max_watts.map_or(highest, |max| max.max(highest)));
     }
     let inside = |at: &&f64| **at > from.secs() && **at <= to.secs();
-    energy.doubted = crate::text::numbers::u32_of(doubted.iter().filter(inside).count());
+    energy.doubted = u32_of(doubted.iter().filter(inside).count());
     (energy.covered_s > 0.0).then_some(energy)
 }
 

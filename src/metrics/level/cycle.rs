@@ -10,6 +10,7 @@ use crate::metrics::machine::CycleMachine;
 use crate::metrics::sample;
 use crate::metrics::sample::Sample;
 use crate::plan::Limits;
+use crate::text::numbers::{floor_u64, u32_of};
 
 /// One cycle.
 #[derive(Debug, Clone, Default)]
@@ -159,9 +160,7 @@ impl CycleState {
         let total = (self.ended_chunks + live).max(self.chunks);
         let new = total - self.chunks;
         self.chunks = total;
-        let second = usize::try_from(crate::text::numbers::floor_u64(
-            at.since(self.opened.unwrap_or(self.started)),
-        ));
+        let second = usize::try_from(floor_u64(at.since(self.opened.unwrap_or(self.started))));
         let second = second.unwrap_or(usize::MAX).min(MAX_SECONDS);
         if self.tokens_per_second.len() <= second {
             self.tokens_per_second.resize(second + 1, 0.0);
@@ -174,8 +173,7 @@ impl CycleState {
             .values()
             .filter(|live| live.first_token.is_some())
             .count();
-        self.recent
-            .push((at, total, crate::text::numbers::u32_of(streaming)));
+        self.recent.push((at, total, u32_of(streaming)));
         let horizon = at.0.saturating_sub(RECENT_US);
         let stale = self
             .recent
@@ -211,8 +209,8 @@ impl CycleState {
         lost
     }
 
-    /// Whether every request of the plan was made. One that goes on, or was cut short, has shown its quick requests
-    /// first: it stands for no level that has a whole one.
+    /// Whether every request of the plan was made. One in progress, or cut short, has finished its fast
+    /// requests first: it does not count for a level that has a whole one.
     pub fn is_whole(&self) -> bool {
         self.end == Some(CycleEnd::Done)
     }

@@ -1,6 +1,7 @@
 //! Throughput while the load stands: tokens over the time in which nearly all users are in flight.
 
 use crate::event::{RequestRecord, Stamp};
+use crate::text::numbers::floor_u64;
 
 /// The share of the users that must be in flight.
 const FULL: f64 = 0.95;
@@ -40,9 +41,7 @@ struct Window {
 
 impl Window {
     fn new(requests: &[&RequestRecord], users: u32) -> Self {
-        let wanted = i64::try_from(crate::text::numbers::floor_u64(
-            (f64::from(users) * FULL).ceil(),
-        ));
+        let wanted = i64::try_from(floor_u64((f64::from(users) * FULL).ceil()));
         let wanted = wanted.unwrap_or(i64::MAX).max(1);
         let mut steps: Vec<(u64, i64)> = requests
             .iter()

@@ -1,5 +1,7 @@
 //! Axes: where values stand, and which of them are named.
 
+use crate::text::numbers::{floor_u64, grouped};
+
 /// How values stand along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
@@ -123,7 +125,7 @@ impl Axis {
         let step = nice_step(high / 4.5);
         // A little room above the highest value.
         let high = high * 1.08;
-        let count = u32::try_from(crate::text::numbers::floor_u64(high / step)).unwrap_or(10);
+        let count = u32::try_from(floor_u64(high / step)).unwrap_or(10);
         let ticks = (0..=count).map(|n| {
             let tick = f64::from(n) * step;
             (tick, name(tick, step))
@@ -228,10 +230,10 @@ fn name(tick: f64, step: f64) -> String {
     let decimals = if step >= 1.0 {
         0
     } else {
-        crate::text::numbers::floor_u64((-step.log10()).ceil().clamp(0.0, 6.0))
+        floor_u64((-step.log10()).ceil().clamp(0.0, 6.0))
     };
     let decimals = usize::try_from(decimals).unwrap_or(0);
-    crate::text::numbers::grouped(Some(tick), decimals)
+    grouped(Some(tick), decimals)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::report::charts::axis::Axis;
 use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle, page};
 use crate::report::charts::figure::{ChartLine, Figure, Look, Panel, Values};
 use crate::report::charts::palette::Color;
+use crate::text::numbers::{floor_u64, grouped, plain};
 
 /// Width of every chart, pixels.
 const WIDTH: u32 = 860;
@@ -52,7 +53,7 @@ pub(super) fn draw(figure: &Figure) -> String {
     let rows_of_legend = legend.last().map_or(0.0, |(_, row)| row + 1.0);
     let head_height = HEAD + rows_of_legend * LEGEND + if legend.is_empty() { 0.0 } else { 4.0 };
     let height = head_height + panel_height * f64::from(rows) + foot;
-    let whole = u32::try_from(crate::text::numbers::floor_u64(height.ceil())).unwrap_or(WIDTH);
+    let whole = u32::try_from(floor_u64(height.ceil())).unwrap_or(WIDTH);
     page((WIDTH, whole), &figure.title, &figure.described, |canvas| {
         head(canvas, figure, &legend);
         let gaps = GAP * (f64::from(columns) - 1.0);
@@ -275,7 +276,7 @@ fn values(canvas: &mut Canvas, panel: &Panel, line: &ChartLine, plot: Space) {
     let mut free_from = f64::NEG_INFINITY;
     let mut before = None;
     for point in &line.points {
-        let value = crate::text::numbers::grouped(Some(point.y), decimals(point.y));
+        let value = grouped(Some(point.y), decimals(point.y));
         let half = value.chars().count() as f64 * 3.3 + 2.0;
         let (x, y) = plot.at(panel, point.x, point.y);
         // Where the line comes steeply from the value's side, the value goes to the right.
@@ -292,7 +293,7 @@ fn values(canvas: &mut Canvas, panel: &Panel, line: &ChartLine, plot: Space) {
 }
 
 /// Three significant digits for 1 and more, two below, and no more decimals than four.
-pub(super) fn decimals(value: f64) -> usize {
+fn decimals(value: f64) -> usize {
     match value.abs() {
         large if large >= 99.95 => 0,
         middle if middle >= 9.995 => 1,
@@ -300,6 +301,15 @@ pub(super) fn decimals(value: f64) -> usize {
         small if small >= 0.009_95 => 3,
         _ => 4,
     }
+}
+
+/// The values of a line in words: `54.2 at 1, 20.4 at 4`.
+pub(super) fn in_words(line: &ChartLine) -> String {
+    let values = line.points.iter().map(|point| {
+        let value = grouped(Some(point.y), decimals(point.y));
+        format!("{value} at {}", plain(point.x))
+    });
+    values.collect::<Vec<_>>().join(", ")
 }
 
 /// The name at the end of a line.

@@ -1,4 +1,4 @@
-//! A chart as data: what stands in it. `draw` puts it on paper.
+//! A chart as data; `draw` turns it into SVG.
 
 use crate::metrics::summary::Summary;
 use crate::report::charts::axis::Axis;
@@ -30,7 +30,7 @@ pub(super) struct Figure {
     pub(super) described: String,
 }
 
-/// One pair of axes and what stands between them.
+/// One pair of axes and what is drawn between them.
 #[derive(Debug, Clone)]
 pub(super) struct Panel {
     /// From left to right.

@@ -8,7 +8,7 @@ use crate::report::charts::axis::Axis;
 use crate::report::charts::draw;
 use crate::report::charts::figure::{Band, ChartLine, Figure, Look, Panel, Point, Values};
 use crate::report::charts::palette::Color;
-use crate::text::numbers::{grouped, plain, users};
+use crate::text::numbers::users;
 
 /// The largest level of the charts that leave the large ones out.
 const FEW: u32 = 32;
@@ -234,19 +234,19 @@ impl<'a> Levels<'a> {
         self.figure("throughput", "Throughput", vec![panel], 360)
     }
 
-    fn wait(&self) -> Option<Figure> {
+    fn waits(&self) -> [ChartLine; 2] {
         let mean = self.line("mean", Color::Wait, Look::Dotted, |f| f.ttft_s.mean);
-        let mean = mean.with_values(Values::Below);
         let slow = self.bad_end(Color::Wait, ["p99", "max"], |f| {
             (f.ttft_s.p99, f.ttft_s.max)
         });
-        let lines = vec![mean, slow];
-        let panel = self.panel(
-            "wait for the first token, seconds",
-            lines,
-            vec![],
-            self.wait_limit(),
-        )?;
+        [mean, slow]
+    }
+
+    fn wait(&self) -> Option<Figure> {
+        let [mean, slow] = self.waits();
+        let lines = vec![mean.with_values(Values::Below), slow];
+        let unit = "wait for the first token, seconds";
+        let panel = self.panel(unit, lines, vec![], self.wait_limit())?;
         self.figure("ttfb", "Wait (TTFT) by number of users", vec![panel], 380)
     }
 
@@ -257,15 +257,10 @@ impl<'a> Levels<'a> {
                 (f.speed_tok_s.p1, f.speed_tok_s.min)
             }),
         ];
-        let wait = vec![
-            self.line("mean", Color::Wait, Look::Dotted, |f| f.ttft_s.mean),
-            self.bad_end(Color::Wait, ["p99", "max"], |f| {
-                (f.ttft_s.p99, f.ttft_s.max)
-            }),
-        ];
         let unit = self.speed_unit("speed");
         let speed = self.panel(&unit, speed, vec![], self.speed_limit());
-        let wait = self.panel("wait, seconds", wait, vec![], self.wait_limit());
+        let waits = self.waits().into();
+        let wait = self.panel("wait, seconds", waits, vec![], self.wait_limit());
         let panels = [speed, wait].into_iter().flatten().collect();
         self.figure("speed-and-wait", "Speed and wait together", panels, 270)
     }
@@ -341,12 +336,7 @@ pub(super) fn panel(
 fn describe(panels: &[Panel]) -> String {
     let sentence = |panel: &Panel| {
         let line = panel.lines.first()?;
-        let values = line.points.iter().map(|point| {
-            let value = grouped(Some(point.y), draw::decimals(point.y));
-            format!("{value} at {}", plain(point.x))
-        });
-        let values: Vec<String> = values.collect();
-        let (unit, name, values) = (&panel.y.title, &line.name, values.join(", "));
+        let (unit, name, values) = (&panel.y.title, &line.name, draw::in_words(line));
         Some(format!("{unit}, {name}, by number of users: {values}."))
     };
     let sentences = panels.iter().filter_map(sentence);

@@ -6,7 +6,6 @@ use crate::report::charts::figure::{ChartLine, Figure, Look, Panel};
 use crate::report::charts::palette::Color;
 use crate::report::charts::{Chart, draw, levels};
 use crate::report::text::clean;
-use crate::text::numbers::{grouped, plain};
 
 /// The longest name of a run in the legend, characters.
 const LONGEST: usize = 40;
@@ -98,11 +97,7 @@ fn described(panels: &[Panel], names: &[String]) -> String {
         .flat_map(|panel| panel.lines.iter().zip(names).map(move |line| (panel, line)));
     let known = lines.filter(|(_, (line, _))| !line.points.is_empty());
     let sentence = |(panel, (line, name)): (&Panel, (&ChartLine, &String))| {
-        let values = line.points.iter().map(|point| {
-            let value = grouped(Some(point.y), draw::decimals(point.y));
-            format!("{value} at {}", plain(point.x))
-        });
-        let values = values.collect::<Vec<_>>().join(", ");
+        let values = draw::in_words(line);
         format!("{name}, {}: {values}.", panel.y.title)
     };
     known.map(sentence).collect::<Vec<_>>().join(" ")

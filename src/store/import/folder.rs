@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::store::import::rows::{DurationRow, GpuRow, Problems, ProcessRow, RequestRow, read};
-use crate::text::numbers::{decimal, seconds};
+use crate::text::numbers::{decimal, seconds, u32_of};
 
 /// What a folder says.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ fn split(rows: Vec<RequestRow>, users: u32, name: &str, problems: &mut Problems)
         }
     }
     for repeat in &repeats {
-        let found = crate::text::numbers::u32_of(repeat.rows.len());
+        let found = u32_of(repeat.rows.len());
         if found != users {
             let line = repeat.rows.first().map_or(0, |row| row.line);
             problems.add(format!(

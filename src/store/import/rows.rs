@@ -1,5 +1,6 @@
 //! The CSV files of the study's tool, line by line.
 
+use crate::text::numbers::floor_u64;
 use std::fs::File;
 use std::path::Path;
 
@@ -213,7 +214,7 @@ impl StudyRow for ProcessRow {
         // `ps` counts in KiB.
         let kibibytes = |column| -> Result<Option<u64>, String> {
             let kib = cells.maybe(column)?;
-            Ok(kib.map(|kib| crate::text::numbers::floor_u64(kib * 1024.0)))
+            Ok(kib.map(|kib| floor_u64(kib * 1024.0)))
         };
         let count = |column| -> Result<Option<u32>, String> {
             let number = cells.maybe(column)?.map(crate::text::numbers::floor_u64);

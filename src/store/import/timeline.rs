@@ -16,7 +16,7 @@ use crate::store::directory_name;
 use crate::store::import::Import;
 use crate::store::import::folder::LevelFolder;
 use crate::store::import::rows::{GpuRow, Problems, ProcessRow, RequestRow};
-use crate::text::numbers::{decimal, percent, users};
+use crate::text::numbers::{decimal, floor_u64, percent, users};
 
 /// The source that the samples of an import name.
 const SOURCE: &str = "study:gpu";
@@ -100,7 +100,7 @@ fn sampled(levels: &[LevelFolder]) -> impl Iterator<Item = DateTime<Utc>> {
 }
 
 fn length(seconds: f64) -> TimeDelta {
-    let micros = i64::try_from(crate::text::numbers::floor_u64((seconds * 1e6).round()));
+    let micros = i64::try_from(floor_u64((seconds * 1e6).round()));
     TimeDelta::microseconds(micros.unwrap_or(i64::MAX / 1024))
 }
 
@@ -189,30 +189,9 @@ fn cycle_events(
     for row in cycle.rows {
         let record = record(row, *next_id, number, start);
         *next_id += 1;
-        events.push(Event {
-            at: start,
-            what: EventKind::RequestStarted {
-                id: record.id,
-                cycle: number,
-                user: record.user,
-                round: 0,
-            },
-        });
-        if let Some(first) = record.first_token {
-            later.push(Event {
-                at: first,
-                what: EventKind::FirstToken {
-                    id: record.id,
-                    cycle: number,
-                    ttft_us: first.0.saturating_sub(start.0),
-                    thinking: false,
-                },
-            });
-        }
-        later.push(Event {
-            at: record.ended,
-            what: EventKind::RequestEnded(Box::new(record)),
-        });
+        let (started, ended) = request_events(record);
+        events.push(started);
+        later.extend(ended);
     }
     later.sort_by_key(|event| event.at);
     events.extend(later);
@@ -227,9 +206,37 @@ fn cycle_events(
     events
 }
 
+/// The start of a request, and what follows.
+fn request_events(record: RequestRecord) -> (Event, Vec<Event>) {
+    let (id, cycle, user) = (record.id, record.cycle, record.user);
+    let started = Event {
+        at: record.sent,
+        what: EventKind::RequestStarted {
+            id,
+            cycle,
+            user,
+            round: 0,
+        },
+    };
+    let first = record.first_token.map(|first| Event {
+        at: first,
+        what: EventKind::FirstToken {
+            id,
+            cycle,
+            ttft_us: first.0.saturating_sub(record.sent.0),
+            thinking: false,
+        },
+    });
+    let ended = Event {
+        at: record.ended,
+        what: EventKind::RequestEnded(Box::new(record)),
+    };
+    (started, first.into_iter().chain([ended]).collect())
+}
+
 fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
     let after = |seconds: f64| {
-        let micros = crate::text::numbers::floor_u64((seconds * 1e6).round());
+        let micros = floor_u64((seconds * 1e6).round());
         Stamp(sent.0.saturating_add(micros))
     };
     let done = row.is_done();

@@ -149,6 +149,6 @@ fn its_files_are_written() {
 fn a_run_without_figures_still_has_a_card() {
     let events = small_run::run(false);
     let card = Card::new(&Report::from_events(&events[..1]), Show::default());
-    assert!(card.svg().contains("there is no curve"));
+    assert!(card.svg().contains("so there is no curve"));
     Pixmap::decode_png(&card.png().unwrap()).unwrap();
 }
