@@ -354,7 +354,7 @@ impl Attempt<'_> {
             record.first_byte = record.first_byte.or(Some(at));
             let had_token = tokens.first_token.is_some();
             let mut arrivals = Arrivals {
-                tally: tokens,
+                tokens,
                 answer: slot.answer(),
                 at,
                 sent,
@@ -371,7 +371,7 @@ impl Attempt<'_> {
         }
         let at = record.ended;
         let mut arrivals = Arrivals {
-            tally: tokens,
+            tokens,
             answer: slot.answer(),
             at,
             sent,

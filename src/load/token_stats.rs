@@ -96,8 +96,8 @@ fn three_digits(value: u32) -> u32 {
 
 /// Takes the tokens of one read: all of them arrived at the same instant.
 pub struct Arrivals<'a> {
-    /// The request's tally.
-    pub tally: &'a mut TokenStats,
+    /// What is counted of the request.
+    pub tokens: &'a mut TokenStats,
     /// Its answer so far.
     pub answer: MutexGuard<'a, Answer>,
     /// The instant of the read.
@@ -110,7 +110,7 @@ pub struct Arrivals<'a> {
 
 impl Sink for Arrivals<'_> {
     fn chunk(&mut self, thinking: bool) {
-        self.tally.chunk(self.at, thinking);
+        self.tokens.chunk(self.at, thinking);
     }
 
     fn text(&mut self, text: &str, thinking: bool) {

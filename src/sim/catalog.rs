@@ -26,7 +26,7 @@ struct Details {
 }
 
 impl Details {
-    fn of(spec: &ModelSpec) -> Self {
+    fn new(spec: &ModelSpec) -> Self {
         Self {
             parent_model: "",
             format: "gguf",
@@ -91,7 +91,7 @@ pub(super) fn tags(server: &SharedState) -> Response<SimBody> {
         modified_at: modified_at.clone(),
         size: model.spec.size_bytes,
         digest: model.digest.clone(),
-        details: Details::of(&model.spec).with_lengths(&model.spec),
+        details: Details::new(&model.spec).with_lengths(&model.spec),
         capabilities: capabilities(&model.spec),
     };
     json(&Listing {
@@ -126,7 +126,7 @@ pub(super) fn ps(server: &SharedState) -> Response<SimBody> {
             model: spec.name.clone(),
             size,
             digest: running.model.digest.clone(),
-            details: Details::of(spec),
+            details: Details::new(spec),
             expires_at: rfc3339(server.clock.date(running.expires)),
             size_vram: size,
             context_length: running.context,
@@ -182,7 +182,7 @@ pub(super) fn show(server: &SharedState, body: &[u8]) -> Result<Response<SimBody
         modelfile: "# simulated by tokometer: there is no model file",
         parameters: "",
         template: "{{ .Prompt }}",
-        details: Details::of(spec),
+        details: Details::new(spec),
         model_info: value!({
             "general.architecture": family,
             "general.parameter_count": spec.parameters,

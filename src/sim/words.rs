@@ -50,15 +50,15 @@ pub(super) struct Words {
 impl Words {
     /// Thoughts before an answer.
     pub(super) fn thoughts(seed: u64) -> Self {
-        Self::of(&THOUGHTS, seed, 1)
+        Self::new(&THOUGHTS, seed, 1)
     }
 
     /// The answer itself.
     pub(super) fn answer(seed: u64) -> Self {
-        Self::of(&ANSWER, seed, 2)
+        Self::new(&ANSWER, seed, 2)
     }
 
-    fn of(said: &'static [&'static str], seed: u64, kind: u64) -> Self {
+    fn new(said: &'static [&'static str], seed: u64, kind: u64) -> Self {
         Self {
             chance: Chance::new(seed, kind),
             said,

@@ -93,7 +93,7 @@ fn bookkeeping(bencher: Bencher<'_, '_>) {
             let answer = answer.lock().unwrap();
             let sent = Stamp(0);
             let mut arrivals = Arrivals {
-                tally: &mut tally,
+                tokens: &mut tally,
                 answer,
                 at,
                 sent,

@@ -19,7 +19,7 @@ fn allocations(dialect: &'static dyn Dialect, line: &str) -> u64 {
         let answer = answer.lock().unwrap();
         let at = Stamp(number);
         let mut arrivals = Arrivals {
-            tally,
+            tokens: tally,
             answer,
             at,
             sent: Stamp(0),

@@ -54,5 +54,5 @@ fn hand_on(mut from: TcpStream, mut to: TcpStream) {
             break;
         }
     }
-    let _closed = to.shutdown(Shutdown::Write);
+    let _ = to.shutdown(Shutdown::Write);
 }

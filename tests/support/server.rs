@@ -313,7 +313,7 @@ async fn perform(stream: &mut TcpStream, steps: Vec<Step>, shared: &Shared) -> b
             }
             Step::Await(gate) => gate.cancelled().await,
             Step::Close => {
-                let _gone = stream.shutdown().await;
+                let _ = stream.shutdown().await;
                 return false;
             }
             Step::Reset => {

@@ -41,7 +41,7 @@ impl Intel {
 
     fn sample(&mut self, card: &Card) -> GpuSample {
         let id = card.id();
-        let sensors = Sensors::of(card);
+        let sensors = Sensors::new(card);
         let now = Instant::now();
         let step = sensors
             .energy()
@@ -113,7 +113,7 @@ struct Sensors {
 }
 
 impl Sensors {
-    fn of(card: &Card) -> Self {
+    fn new(card: &Card) -> Self {
         let xe = card.hwmon(|name| name == "xe");
         Self {
             xe: xe.is_some(),

@@ -189,7 +189,7 @@ impl Source for Processes {
 
 fn row(choice: Choice, process: &Process, detail: Detail, memory: Option<u64>) -> ProcessSample {
     let runs_model = matches!(choice.role, Role::Server | Role::Runner);
-    let args = RunnerArgs::of(&process.args);
+    let args = RunnerArgs::from_args(&process.args);
     let args = if runs_model {
         args
     } else {
@@ -220,7 +220,7 @@ fn runner_port(rows: &[(Choice, Process)]) -> Option<u16> {
     let mut ports = rows
         .iter()
         .filter(|(choice, _)| choice.role == Role::Runner)
-        .filter_map(|(_, process)| RunnerArgs::of(&process.args).port);
+        .filter_map(|(_, process)| RunnerArgs::from_args(&process.args).port);
     ports.next().filter(|_| ports.next().is_none())
 }
 
@@ -230,7 +230,7 @@ fn server(rows: &[(Choice, Process)]) -> Option<ServerSample> {
     let mut told = rows
         .iter()
         .filter(|(choice, _)| matches!(choice.role, Role::Server | Role::Runner))
-        .map(|(_, process)| RunnerArgs::of(&process.args))
+        .map(|(_, process)| RunnerArgs::from_args(&process.args))
         .filter(|args| args.slots.is_some());
     let args = told.next()?;
     if told.any(|other| other.slots != args.slots) {

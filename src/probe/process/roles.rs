@@ -72,7 +72,7 @@ pub fn choose(
     matching: Option<&Regex>,
     own: u32,
 ) -> Vec<Choice> {
-    let family = Family::of(processes);
+    let family = Family::new(processes);
     let mine = family.descendants(own);
     let others = || {
         processes
@@ -174,7 +174,7 @@ struct Family {
 }
 
 impl Family {
-    fn of(processes: &[&Process]) -> Self {
+    fn new(processes: &[&Process]) -> Self {
         let mut family = Self {
             children: BTreeMap::new(),
             parents: BTreeMap::new(),

@@ -15,7 +15,7 @@ pub struct RunnerArgs {
 
 impl RunnerArgs {
     /// What `args` tells; `-np 4`, `--parallel 4` and `--parallel=4` are the same. The last one wins.
-    pub fn of(args: &[String]) -> Self {
+    pub fn from_args(args: &[String]) -> Self {
         let value = |names: [&str; 2]| {
             let next = args.iter().skip(1).map(Some).chain([None]);
             args.iter()
@@ -44,14 +44,14 @@ impl RunnerArgs {
 mod tests {
     use super::*;
 
-    fn of(line: &str) -> RunnerArgs {
+    fn parse(line: &str) -> RunnerArgs {
         let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        RunnerArgs::of(&args)
+        RunnerArgs::from_args(&args)
     }
 
     #[test]
     fn the_runner_of_ollama_tells_its_slots() {
-        let args = of(
+        let args = parse(
             "/usr/lib/ollama/llama-server --model /m/sha256-96c --port 40213 --host 127.0.0.1 \
              --no-webui --offline -c 16384 -np 4 -ngl 99",
         );
@@ -64,20 +64,20 @@ mod tests {
     #[test]
     fn other_spellings_and_the_last_word() {
         assert_eq!(
-            of("llama-server --parallel=8 --ctx-size 4096").slots,
+            parse("llama-server --parallel=8 --ctx-size 4096").slots,
             Some(8)
         );
-        assert_eq!(of("llama-server -np 2 --parallel 3").slots, Some(3));
+        assert_eq!(parse("llama-server -np 2 --parallel 3").slots, Some(3));
         assert_eq!(
-            of("ollama runner --ollama-engine --parallel 6").slots,
+            parse("ollama runner --ollama-engine --parallel 6").slots,
             Some(6)
         );
     }
 
     #[test]
     fn what_is_left_to_the_runner_is_unknown() {
-        assert_eq!(of("llama-server -np -1 -c 0"), RunnerArgs::default());
-        assert_eq!(of("llama-server -np"), RunnerArgs::default());
-        assert_eq!(of("llama-server --no-parallel 3"), RunnerArgs::default());
+        assert_eq!(parse("llama-server -np -1 -c 0"), RunnerArgs::default());
+        assert_eq!(parse("llama-server -np"), RunnerArgs::default());
+        assert_eq!(parse("llama-server --no-parallel 3"), RunnerArgs::default());
     }
 }

@@ -144,7 +144,7 @@ impl Monitors {
         if let Some(thread) = self.thread {
             // A thread that is stuck in the look-up of an address has nothing to end.
             let joined = tokio::task::spawn_blocking(move || thread.join());
-            let _late = tokio::time::timeout(Duration::from_secs(3), joined).await;
+            let _ = tokio::time::timeout(Duration::from_secs(3), joined).await;
         }
     }
 }
