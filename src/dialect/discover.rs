@@ -74,7 +74,7 @@ pub(crate) fn is_simulator(response: &reqwest::Response) -> bool {
     server.is_some_and(|name| name.as_bytes() == crate::dialect::SIMULATOR.as_bytes())
 }
 
-/// The innermost cause of an error, which names what a person can mend.
+/// The innermost cause of an error, which names what a person can fix.
 pub(crate) fn plainly(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", PATIENCE.as_secs());

@@ -189,12 +189,13 @@ pub struct SourceNote {
     pub state: SourceState,
     /// What is wrong, if something is.
     pub why: Option<String>,
-    /// What mends it, where something does.
-    pub mend: Option<String>,
+    /// The command or step that fixes it, where one does.
+    #[serde(rename = "mend")]
+    pub fix: Option<String>,
 }
 
 impl SourceNote {
-    /// What is wrong and what mends it, in a line; None where nothing is.
+    /// What is wrong and what fixes it, in a line; None where nothing is.
     pub fn line(&self) -> Option<String> {
         let why = self.why.as_ref()?;
         // An address is named by what is wrong with it.
@@ -203,8 +204,8 @@ impl SourceNote {
         } else {
             format!("{}: {why}", self.source)
         };
-        Some(match &self.mend {
-            Some(mend) => format!("{named}: {mend}"),
+        Some(match &self.fix {
+            Some(fix) => format!("{named}: {fix}"),
             None => named,
         })
     }

@@ -1,4 +1,4 @@
-//! What can be measured here, what not, why, and the one command that mends it.
+//! What can be measured here, what not, why, and the one command that fixes it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -69,8 +69,9 @@ pub struct SourceReport {
     pub devices: Vec<DeviceReport>,
     /// Why it does not measure.
     pub why: Option<String>,
-    /// What mends it.
-    pub mend: Option<String>,
+    /// What fixes it.
+    #[serde(rename = "mend")]
+    pub fix: Option<String>,
 }
 
 /// One device of a source.
@@ -217,7 +218,7 @@ fn report(name: String, watch: &Sampler, samples: BTreeMap<String, GpuSample>) -
             .as_ref()
             .map(|fault| fault.why.clone())
             .or_else(silent),
-        mend: fault.and_then(|fault| fault.mend),
+        fix: fault.and_then(|fault| fault.fix),
         devices,
     }
 }
@@ -298,7 +299,7 @@ impl Report {
             if !limit.suffice() {
                 writeln!(
                     out,
-                    "      mend: sudo sh -c \"ulimit -n {needed}; exec su $USER\", then start there"
+                    "      fix: sudo sh -c \"ulimit -n {needed}; exec su $USER\", then start there"
                 )?;
             }
         }
@@ -334,8 +335,8 @@ impl SourceReport {
             let why = self.why.as_deref().unwrap_or("unknown");
             writeln!(out, "  {mark} {:<13} {why}", self.source)?;
         }
-        match &self.mend {
-            Some(mend) => writeln!(out, "      mend: {mend}"),
+        match &self.fix {
+            Some(fix) => writeln!(out, "      fix: {fix}"),
             None => Ok(()),
         }
     }

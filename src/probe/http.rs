@@ -67,7 +67,7 @@ fn fault(url: &str, error: &reqwest::Error) -> Fault {
     }
     if error.is_builder() {
         let why = format!("{url} is not an address");
-        return Fault::new(FaultKind::Refused, why).mend("--exporter http://HOST:PORT/metrics");
+        return Fault::new(FaultKind::Refused, why).fix("--exporter http://HOST:PORT/metrics");
     }
     let why = if error.is_connect() {
         format!("nobody answers at {url}")

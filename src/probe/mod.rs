@@ -11,7 +11,7 @@
 //! energy   joules out of samples: pure arithmetic on stamps
 //! setup    which sources a run has; local ones only for a local target
 //! bandwidth  the physical limit of a single stream
-//! doctor   what can be measured here, and what mends the rest
+//! doctor   what can be measured here, and how to fix the rest
 //! ```
 //!
 //! It knows the vocabulary of events, but no screen and no file of a run.

@@ -69,7 +69,7 @@ impl SourceStatus {
             source: self.name.clone(),
             state: self.state,
             why: told.or_else(|| silent.then(|| "it does not answer".to_owned())),
-            mend: self.fault.as_ref().and_then(|fault| fault.mend.clone()),
+            fix: self.fault.as_ref().and_then(|fault| fault.fix.clone()),
         }
     }
 }
@@ -302,13 +302,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_told_with_what_mends_it_until_the_next_reading() {
+    fn a_fault_is_reported_with_what_fixes_it_until_the_next_reading() {
         let (sender, watch) = watch(Duration::from_millis(1));
-        let fault = Fault::new(FaultKind::Died, "it fell over").mend("lift it");
+        let fault = Fault::new(FaultKind::Died, "it fell over").fix("lift it");
         sender.send(Err(fault)).unwrap();
         until(|| watch.status()[0].state == SourceState::Failing);
         let note = watch.status()[0].note();
-        let told = (note.why.as_deref(), note.mend.as_deref());
+        let told = (note.why.as_deref(), note.fix.as_deref());
         assert_eq!(told, (Some("it fell over"), Some("lift it")));
         sender.send(Ok(())).unwrap();
         until(|| watch.status()[0].fault.is_none());

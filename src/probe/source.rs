@@ -74,8 +74,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What is wrong, in a sentence.
     pub why: String,
-    /// The one command or deed that mends it, where there is one.
-    pub mend: Option<String>,
+    /// The one command or deed that fixes it, where there is one.
+    pub fix: Option<String>,
 }
 
 /// The kinds of faults.
@@ -85,7 +85,7 @@ pub struct Fault {
 pub enum FaultKind {
     /// This machine has no such thing. Final, and no reason to worry anyone.
     Absent,
-    /// It is there, but may not be read. Final until the user mends it.
+    /// It is there, but may not be read. Final until the user fixes it.
     Refused,
     /// It does not answer.
     Silent,
@@ -103,19 +103,19 @@ impl FaultKind {
 }
 
 impl Fault {
-    /// A fault with no known mend.
+    /// A fault with no known fix.
     pub fn new(kind: FaultKind, why: impl Into<String>) -> Self {
         Self {
             kind,
             why: short(&why.into()),
-            mend: None,
+            fix: None,
         }
     }
 
-    /// The same fault with what mends it.
+    /// The same fault with what fixes it.
     #[must_use]
-    pub fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
         self
     }
 

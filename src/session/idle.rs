@@ -87,7 +87,7 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
             source: ELSEWHERE.to_owned(),
             state: SourceState::Unusable,
             why: Some(why),
-            mend: None,
+            fix: None,
         });
     }
     let mut watch = Sampler::start(clock, tick, made.sources);

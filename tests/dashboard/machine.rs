@@ -127,7 +127,7 @@ async fn an_old_reading_and_its_reason_are_told() {
         source: "apple".to_owned(),
         state: SourceState::Late,
         why: Some("it does not answer".to_owned()),
-        mend: None,
+        fix: None,
     };
     let late = [
         live::event(73_000, EventKind::Source(note)),

@@ -126,7 +126,7 @@ fn what_keeps_it_from_measuring_is_told() {
     let fake = Fake::new(&[]);
     let refused = fake.read("nodriver").unwrap_err();
     assert_eq!(refused.kind, FaultKind::Refused);
-    assert!(refused.mend.is_some());
+    assert!(refused.fix.is_some());
     assert_eq!(fake.read("noperm").unwrap_err().kind, FaultKind::Refused);
     assert_eq!(fake.read("none").unwrap_err().kind, FaultKind::Absent);
     let places = Places {

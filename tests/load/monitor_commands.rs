@@ -213,7 +213,7 @@ fn one_that_ends_in_peace_is_started_again_at_once() {
 }
 
 #[test]
-fn powermetrics_without_root_says_what_mends_it() {
+fn powermetrics_without_root_says_what_fixes_it() {
     let folder = tempfile::tempdir().unwrap();
     let places = Places {
         powermetrics: script(
@@ -239,7 +239,7 @@ fn powermetrics_without_root_says_what_mends_it() {
     assert_eq!(status.state, SourceState::Unusable);
     let note = status.note();
     assert_eq!(note.why.unwrap(), "powermetrics needs root");
-    assert!(note.mend.unwrap().starts_with("brew install macmon"));
+    assert!(note.fix.unwrap().starts_with("brew install macmon"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The doctor: what can be measured, what not, and what mends it.
+//! The doctor: what can be measured, what not, and what fixes it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -101,7 +101,7 @@ fn a_healthy_machine() {
       –   nvidia-smi    /nonexistent/command is not installed
       –   macmon        /nonexistent/command is not installed
       no  powermetrics  powermetrics needs root
-          mend: brew install macmon (needs no root), or sudo -v before the start
+          fix: brew install macmon (needs no root), or sudo -v before the start
       –   intel         no Intel GPU in /sys/class/drm
       –   jetson        not a Jetson board
       –   tegrastats    /nonexistent/command is not installed

@@ -22,7 +22,7 @@ pub fn source(places: &Places) -> CommandSource {
 
 fn explain(ended: &Ended) -> Fault {
     let why = format!("macmon ended: {}", ended.words);
-    Fault::new(FaultKind::Died, why).mend("brew upgrade macmon")
+    Fault::new(FaultKind::Died, why).fix("brew upgrade macmon")
 }
 
 /// Reads macmon's JSON, of all its generations.

@@ -38,7 +38,7 @@ fn explain(ended: &Ended) -> Fault {
     }
     if words.contains("driver") || words.contains("Driver") {
         return Fault::new(FaultKind::Refused, words.clone())
-            .mend("load or update the NVIDIA driver (a restart often does)");
+            .fix("load or update the NVIDIA driver (a restart often does)");
     }
     Fault::new(FaultKind::Died, format!("nvidia-smi ended: {words}"))
 }

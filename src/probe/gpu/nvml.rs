@@ -127,14 +127,14 @@ fn fault(error: &NvmlError) -> Fault {
             Fault::absent("NVIDIA's library libnvidia-ml does not load")
         }
         NvmlError::DriverNotLoaded => {
-            Fault::new(FaultKind::Refused, "the NVIDIA driver is not loaded").mend(DRIVER)
+            Fault::new(FaultKind::Refused, "the NVIDIA driver is not loaded").fix(DRIVER)
         }
         NvmlError::LibRmVersionMismatch => {
-            Fault::new(FaultKind::Refused, error.to_string()).mend(DRIVER)
+            Fault::new(FaultKind::Refused, error.to_string()).fix(DRIVER)
         }
         NvmlError::NoPermission => {
             Fault::new(FaultKind::Refused, "the GPU may not be read by this user")
-                .mend("sudo usermod -aG video,render $USER, then log in anew")
+                .fix("sudo usermod -aG video,render $USER, then log in again")
         }
         _ => Fault::new(FaultKind::Died, format!("NVML: {error}")),
     }

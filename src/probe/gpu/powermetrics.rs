@@ -31,10 +31,10 @@ fn explain(ended: &Ended) -> Fault {
     let refused = ["superuser", "password", "sudo"];
     if refused.iter().any(|word| ended.words.contains(word)) {
         return Fault::new(FaultKind::Refused, "powermetrics needs root")
-            .mend("brew install macmon (needs no root), or sudo -v before the start");
+            .fix("brew install macmon (needs no root), or sudo -v before the start");
     }
     let why = format!("powermetrics ended: {}", ended.words);
-    Fault::new(FaultKind::Died, why).mend("brew install macmon")
+    Fault::new(FaultKind::Died, why).fix("brew install macmon")
 }
 
 /// Reads powermetrics' text, of all known systems and chips.

@@ -50,8 +50,8 @@ impl Source for Rapl {
                 continue; // it covers the packages once more
             }
             let file = zone.join("energy_uj");
-            let mend = format!("sudo chmod a+r {}", file.display());
-            let value = sysfs::required(&file, &mend)?;
+            let fix = format!("sudo chmod a+r {}", file.display());
+            let value = sysfs::required(&file, &fix)?;
             let range = sysfs::whole(&zone.join("max_energy_range_uj"));
             let counter = self.counters.entry(zone).or_default();
             let step = counter.step(value, Instant::now(), range, MOST_WATTS);

@@ -65,11 +65,11 @@ pub(crate) fn whole(path: &Path) -> Option<u64> {
 }
 
 /// The whole number in a file that must be there, or why not.
-pub(crate) fn required(path: &Path, mend: &str) -> Result<u64, Fault> {
+pub(crate) fn required(path: &Path, fix: &str) -> Result<u64, Fault> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => {
-            Fault::new(FaultKind::Refused, format!("{shown} needs root")).mend(mend)
+            Fault::new(FaultKind::Refused, format!("{shown} needs root")).fix(fix)
         }
         ErrorKind::NotFound => Fault::absent(format!("{shown} is not there")),
         _ => Fault::new(FaultKind::Died, format!("{shown}: {error}")),

@@ -179,7 +179,7 @@ impl Source for Processes {
         if table.is_empty() {
             let why =
                 "no process of the server is visible here (it may run in a container or elsewhere)";
-            return Err(Fault::new(FaultKind::Silent, why).mend("--match REGEX names it"));
+            return Err(Fault::new(FaultKind::Silent, why).fix("--match REGEX names it"));
         }
         let mut seen = vec![Observation::Processes(table)];
         seen.extend(server.map(Observation::Server));

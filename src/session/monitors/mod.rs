@@ -268,7 +268,7 @@ impl Shared {
                 source: ELSEWHERE.to_owned(),
                 state: SourceState::Unusable,
                 why: Some(why),
-                mend: None,
+                fix: None,
             });
         }
         let mut watch = Sampler::start(clock, tick, made.sources);

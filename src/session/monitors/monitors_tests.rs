@@ -199,7 +199,7 @@ async fn a_change_of_a_source_is_told_and_its_fault_warned_of_once() {
         source: "rapl".to_owned(),
         state,
         why: why.map(str::to_owned),
-        mend: Some("run as root".to_owned()),
+        fix: Some("run as root".to_owned()),
     };
     for (state, why) in [
         (SourceState::Starting, None),

@@ -167,12 +167,12 @@ pub(crate) fn partly_measured() -> Story {
 }
 
 /// A note of a source.
-pub(crate) fn note(source: &str, state: SourceState, why: &str, mend: Option<&str>) -> EventKind {
+pub(crate) fn note(source: &str, state: SourceState, why: &str, fix: Option<&str>) -> EventKind {
     EventKind::Source(SourceNote {
         source: source.to_owned(),
         state,
         why: Some(why.to_owned()),
-        mend: mend.map(str::to_owned),
+        fix: fix.map(str::to_owned),
     })
 }
 
@@ -188,8 +188,8 @@ pub(crate) fn unmeasured() -> Story {
     ));
     story.tell(note("apple", SourceState::Late, "it does not answer", None));
     let why = "no process of the server is visible here (it may run in a container or elsewhere)";
-    let mend = Some("--match REGEX names it");
-    story.tell(note("processes", SourceState::Failing, why, mend));
+    let fix = Some("--match REGEX names it");
+    story.tell(note("processes", SourceState::Failing, why, fix));
     story
 }
 
