@@ -42,6 +42,31 @@ pub struct Plan {
     /// What is asked about energy.
     #[serde(default)]
     pub energy: EnergyPlan,
+    /// How the run finds its levels by itself; None where they are as planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle: Option<SettlePlan>,
+}
+
+/// How a run finds its levels by itself: a sketch that doubles the users, then the levels between which the answer lies.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SettlePlan {
+    /// How long at the most, from the first measured request on, sketch included; seconds of the server. 0 for the sketch
+    /// only.
+    pub within_s: f64,
+    /// Users to begin with.
+    pub first: u32,
+    /// The most users.
+    pub most: u32,
+}
+
+impl Default for SettlePlan {
+    fn default() -> Self {
+        Self {
+            within_s: 300.0,
+            first: 1,
+            most: 256,
+        }
+    }
 }
 
 /// What is asked about energy.
@@ -95,6 +120,7 @@ impl Default for Plan {
             stop_when_hopeless: true,
             time_scale: 1.0,
             energy: EnergyPlan::default(),
+            settle: None,
         }
     }
 }

@@ -13,15 +13,18 @@ use crate::cli::values::{
 use crate::cli::{LookArgs, MonitorArgs};
 use crate::dialect::{DIALECTS, Dialect, address};
 use crate::headless::HeadlessOptions;
-use crate::plan::{Api, CycleShape, Limits, Plan, Think, Timeouts};
+use crate::plan::{Api, CycleShape, Limits, Plan, SettlePlan, Think, Timeouts};
 use crate::session::serve::SessionOptions;
 use crate::sim::SimConfig;
+
+/// The pause between two levels of a run that finds them by itself, seconds.
+const SETTLE_REST_S: f64 = 1.0;
 
 /// The flags of `run`.
 #[derive(Debug, Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are switches")]
 pub struct RunArgs {
-    /// Users (requests in flight), one cycle for each number [default: 1,2,4,8,16,32]
+    /// Users (requests in flight), one cycle for each number, instead of finding the answer by itself
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = users, help_heading = "Load")]
     pub users: Option<Vec<u32>>,
     /// The study's plan: 15 levels up to 256, its prompt, /api/generate, no limits, 10 s rest
@@ -30,6 +33,9 @@ pub struct RunArgs {
     /// Run each level this many times; the verdict says whether the repeats agree [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Load")]
     pub repeat: Option<u32>,
+    /// Look for the answer for this long at most; 0 for a sketch only [default: 5m unless the levels are planned]
+    #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
+    pub within: Option<f64>,
     /// Requests of each user in a row, without waiting for the others [default: 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "duration", help_heading = "Load")]
     pub waves: Option<u32>,
@@ -50,7 +56,7 @@ pub struct RunArgs {
     /// File of prompts that users take in turn: one per line, or JSONL with "prompt"
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     pub prompts: Option<PathBuf>,
-    /// Pause between cycles [default: 3s]
+    /// Pause between cycles [default: 3s, 1s where the levels are not planned]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
     pub rest: Option<f64>,
     /// Warm-up requests before the first cycle (0 = none) [default: 1]
@@ -172,16 +178,27 @@ impl RunArgs {
             (None, Some(seconds)) => CycleShape::DurationS(seconds),
             (None, None) => base.shape,
         };
+        let settle = self.settle();
+        // Nobody waits in line after a level that finds its own end.
+        let rest_s = if settle.is_some() {
+            SETTLE_REST_S
+        } else {
+            base.rest_s
+        };
+        let levels = match &settle {
+            Some(settle) => vec![settle.first],
+            None => repeated(self.users.as_ref().unwrap_or(&base.levels), self.repeat),
+        };
         let limit = |asked: Option<TimeOut>, base| asked.map_or(base, |TimeOut(limit)| limit);
         Ok(Plan {
-            levels: repeated(self.users.as_ref().unwrap_or(&base.levels), self.repeat),
+            levels,
             shape,
             max_tokens: match self.max_tokens {
                 Some(0) => None,
                 asked => asked.or(base.max_tokens),
             },
             prompts,
-            rest_s: self.rest.unwrap_or(base.rest_s),
+            rest_s: self.rest.unwrap_or(rest_s),
             warmup: self.warmup.unwrap_or(base.warmup),
             timeouts: Timeouts {
                 first_s: limit(self.timeout_first, base.timeouts.first_s),
@@ -198,6 +215,27 @@ impl RunArgs {
             stop_when_hopeless: self.stop_when_hopeless.unwrap_or(base.stop_when_hopeless),
             time_scale: self.time_scale,
             energy: self.monitors.energy(),
+            settle,
+        })
+    }
+
+    /// How the levels are found, where none of the flags plans them.
+    fn settle(&self) -> Option<SettlePlan> {
+        let is_planned = self.users.is_some()
+            || self.study
+            || self.waves.is_some()
+            || self.duration.is_some()
+            || self.repeat.is_some();
+        if is_planned && self.within.is_none() {
+            return None;
+        }
+        let base = SettlePlan::default();
+        let asked = || self.users.iter().flatten().copied();
+        let first = asked().min().unwrap_or(base.first);
+        Some(SettlePlan {
+            within_s: self.within.unwrap_or(base.within_s),
+            first,
+            most: base.most.max(asked().max().unwrap_or(first)),
         })
     }
 }

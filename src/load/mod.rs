@@ -15,6 +15,7 @@ pub(crate) mod in_flight;
 pub(crate) mod pause;
 pub(crate) mod request;
 pub(crate) mod runner;
+mod settling;
 mod socket;
 pub mod timeline;
 mod timers;

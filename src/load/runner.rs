@@ -17,13 +17,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{ClientCost, CycleEnd, EventKind, RunEnd, WarningKind, failures_in_words};
-use crate::plan::Plan;
+use crate::metrics::verdict::settle::{Settle, Step};
+use crate::plan::{CycleShape, Plan};
 
 use crate::load::Command;
 use crate::load::descriptors::make_room;
 use crate::load::in_flight::InFlightRequests;
 use crate::load::pause::Pause;
 use crate::load::request::RequestContext;
+use crate::load::settling::{Feed, Settling};
 use crate::load::socket::Connection;
 use crate::load::users::{Score, User};
 use crate::load::{connections, hopeless, warmup};
@@ -57,6 +59,8 @@ pub(crate) struct Runner<W> {
     last_users: Option<u32>,
     /// The most users for whom there is room.
     room: u32,
+    /// What finds the levels, where they are not planned.
+    settling: Option<Settling>,
     stop: Option<RunEnd>,
 }
 
@@ -70,7 +74,12 @@ impl<W: MachineWatch> Runner<W> {
     ) -> Self {
         Self {
             load,
-            upcoming: plan.levels.iter().copied().collect(),
+            upcoming: if plan.settle.is_some() {
+                VecDeque::new()
+            } else {
+                plan.levels.iter().copied().collect()
+            },
+            settling: None,
             room: plan.levels.iter().copied().max().unwrap_or(0),
             plan,
             commands,
@@ -85,6 +94,15 @@ impl<W: MachineWatch> Runner<W> {
     /// The same run, which has had `cycle` cycles.
     pub(crate) fn beginning_at_cycle(self, cycle: u32) -> Self {
         Self { cycle, ..self }
+    }
+
+    /// The same run, whose levels are found by `settle`.
+    pub(crate) fn settling(self, settle: Option<Settle>) -> Self {
+        let time_scale = self.plan.time_scale;
+        Self {
+            settling: settle.map(|settle| Settling::new(settle, time_scale)),
+            ..self
+        }
     }
 
     /// Runs to the end; reports every event but the first, which its caller reports.
@@ -128,11 +146,14 @@ impl<W: MachineWatch> Runner<W> {
     }
 
     async fn cycles(&mut self) -> RunEnd {
+        if let Some(settling) = self.settling.take() {
+            return self.settle(settling).await;
+        }
         while self.stop.is_none() {
             let Some(users) = self.upcoming.pop_front() else {
                 break;
             };
-            let (end, score) = self.run_cycle(users).await;
+            let (end, score) = self.run_cycle(users, None).await;
             if end == CycleEnd::Done && self.plan.stop_when_hopeless {
                 self.drop_hopeless(users, &score);
             }
@@ -143,8 +164,51 @@ impl<W: MachineWatch> Runner<W> {
         self.stop.take().unwrap_or(RunEnd::Done)
     }
 
+    /// Levels until the answer is known, or the time is over.
+    async fn settle(&mut self, mut settling: Settling) -> RunEnd {
+        let mut next = self.next_step(&mut settling);
+        while let Some(step) = next {
+            if self.upcoming.front() == Some(&step.users) {
+                self.upcoming.pop_front();
+            }
+            self.run_cycle(step.users, Some((&mut settling, step)))
+                .await;
+            if self.stop.is_some() {
+                break;
+            }
+            next = self.next_step(&mut settling);
+            if next.is_some() {
+                self.rest().await;
+            }
+        }
+        self.stop.take().unwrap_or(RunEnd::Done)
+    }
+
+    /// What comes next, a level that the user asked for first; it is reported as the one to come.
+    fn next_step(&mut self, settling: &mut Settling) -> Option<Step> {
+        if self.stop.is_some() {
+            return None;
+        }
+        let paused = self.paused.borrow().spent(Instant::now());
+        let step = match self.upcoming.front() {
+            Some(users) => Some(settling.ask_for(*users)),
+            None => settling.next(paused),
+        };
+        if let Some(step) = &step
+            && self.upcoming.is_empty()
+        {
+            self.upcoming.push_front(step.users);
+        }
+        self.report_levels();
+        step
+    }
+
     /// One cycle: connections, users, the end.
-    async fn run_cycle(&mut self, users: u32) -> (CycleEnd, Score) {
+    async fn run_cycle(
+        &mut self,
+        users: u32,
+        mut settling: Option<(&mut Settling, Step)>,
+    ) -> (CycleEnd, Score) {
         let cycle = self.cycle;
         self.cycle += 1;
         self.last_users = Some(users);
@@ -160,7 +224,11 @@ impl<W: MachineWatch> Runner<W> {
         let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
         let mut score = Score::default();
         if let Some(connections) = self.obey_while(&cancel, opening).await {
-            self.ask_all(cycle, connections, &cancel, &mut score).await;
+            let settling = settling
+                .as_mut()
+                .map(|(settling, step)| (&mut **settling, *step));
+            self.ask_all(cycle, connections, &cancel, &mut score, settling)
+                .await;
         }
         let why = match (&self.stop, cancel.is_cancelled()) {
             (Some(_), _) => CycleEnd::Stopped,
@@ -182,13 +250,19 @@ impl<W: MachineWatch> Runner<W> {
         connections: Vec<Option<Connection>>,
         cancel: &CancellationToken,
         score: &mut Score,
+        settling: Option<(&mut Settling, Step)>,
     ) {
         let users = crate::text::numbers::u32_of(connections.len());
         let board = Arc::new(InFlightRequests::new(users));
         self.load.answers.show(&board);
         let began = Instant::now();
         let paused_before = self.paused.borrow().spent(began);
-        let shape = self.plan.shape;
+        let shape = match &settling {
+            Some((_, step)) if step.single_wave => CycleShape::Waves(1),
+            Some(_) => CycleShape::Waves(u32::MAX),
+            None => self.plan.shape,
+        };
+        let (feed, decided) = self.feed(settling, paused_before);
         let limits = self.plan.limits;
         let mut tasks = JoinSet::new();
         for ((number, slot), connection) in (0..).zip(board.slots()).zip(connections) {
@@ -203,15 +277,18 @@ impl<W: MachineWatch> Runner<W> {
                 limits,
                 paused: self.paused.subscribe(),
                 cancel: cancel.clone(),
+                feed: feed.clone(),
             };
             tasks.spawn(user.ask(slot, connection, self.plan.max_tokens));
         }
+        drop(feed);
         let progress = report_progress(Arc::clone(&self.load), cycle, Arc::clone(&board));
         let all = async {
             tokio::select! {
                 biased;
                 broken = gather(&mut tasks, score) => broken,
                 () = progress => Ok(()),
+                () = decided => Ok(()),
             }
         };
         if let Some(Err(why)) = self.obey_while(cancel, all).await {
@@ -219,6 +296,30 @@ impl<W: MachineWatch> Runner<W> {
             self.stop_because(RunEnd::Failed(why), cancel);
             let _rest = gather(&mut tasks, score).await;
         }
+    }
+
+    /// What the users get where a level is asked until enough is known of it, and what decides that; it never ends.
+    fn feed<'a>(
+        &self,
+        settling: Option<(&'a mut Settling, Step)>,
+        paused_before: Duration,
+    ) -> (Option<Feed>, impl Future<Output = ()> + 'a) {
+        let fed = settling.map(|(settling, step)| {
+            settling.begin(paused_before);
+            let (feed, told) = settling.feed(&step);
+            (settling, feed, told)
+        });
+        let feed = fed.as_ref().map(|(_, feed, _)| feed.clone());
+        let paused = self.paused.subscribe();
+        let decided = async move {
+            if let Some((settling, feed, told)) = fed {
+                let Feed { enough, .. } = feed;
+                let spent = move || paused.borrow().spent(Instant::now());
+                settling.watch(told, enough, spent).await;
+            }
+            std::future::pending().await
+        };
+        (feed, decided)
     }
 
     /// Waits for `work` and obeys commands meanwhile. Skipping or stopping cancels `cancel`; the work

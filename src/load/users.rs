@@ -16,6 +16,7 @@ use crate::text::numbers::u32_of;
 use crate::load::in_flight::Slot;
 use crate::load::pause::Pause;
 use crate::load::request::{RequestContext, RequestSpec, UserSlot};
+use crate::load::settling::Feed;
 use crate::load::socket::Connection;
 use crate::load::token_stats::TokenStats;
 
@@ -41,6 +42,8 @@ pub(crate) struct User {
     pub(crate) limits: Limits,
     pub(crate) paused: watch::Receiver<Pause>,
     pub(crate) cancel: CancellationToken,
+    /// Where the level is asked until enough is known of it.
+    pub(crate) feed: Option<Feed>,
 }
 
 impl User {
@@ -60,6 +63,7 @@ impl User {
         let mut score = Score::default();
         let mut round = 0;
         let mut failures = 0;
+        self.begin().await;
         while self.may_ask(round, failures).await {
             break_down_if_told(self.cycle);
             let spec = RequestSpec {
@@ -74,12 +78,27 @@ impl User {
             let record = self.load.ask(&mut user_slot, spec, &self.cancel).await;
             score.count(&record, self.limits);
             failures = record.failure().map_or(0, |_| failures + 1);
+            if let Some(feed) = &self.feed {
+                feed.tell(&record);
+            }
             self.load
                 .reporter
                 .fact_at(record.ended, EventKind::RequestEnded(Box::new(record)));
             round += 1;
         }
         score
+    }
+
+    /// Waits for its turn to begin.
+    async fn begin(&self) {
+        let Some(feed) = &self.feed else { return };
+        let part = f64::from(self.number) / f64::from(self.users.max(1));
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => {}
+            () = feed.enough.cancelled() => {}
+            () = tokio::time::sleep(feed.begin_over.mul_f64(part)) => {}
+        }
     }
 
     /// Waits while the run is paused; false once there is nothing more to ask.
@@ -107,6 +126,13 @@ impl User {
         let paused = self.paused.borrow().spent(Instant::now());
         let paused = paused.saturating_sub(self.paused_before);
         let elapsed = self.began.elapsed().saturating_sub(paused);
+        if self
+            .feed
+            .as_ref()
+            .is_some_and(|feed| feed.enough.is_cancelled())
+        {
+            return false;
+        }
         asks_again(self.shape, round, elapsed)
     }
 

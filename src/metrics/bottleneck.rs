@@ -112,8 +112,8 @@ pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Re
             Limit::Speed => level.speed,
         };
         let misses = |level: &&LevelVerdict| {
-            let state = judged(level).state;
-            state.is_some_and(|state| !state.carries())
+            let p = judged(level).probability;
+            p.is_some_and(|p| p < 0.5)
         };
         let Some(first) = verdict.levels.iter().find(misses) else {
             continue;
@@ -162,7 +162,7 @@ fn reason(
     };
     let text = match judged.state {
         // A level may miss a limit by no more than chance.
-        Some(State::Unsure) => format!("{text} (too few requests to be sure)"),
+        Some(State::Unsure | State::Unlikely) => format!("{text} (too few requests to be sure)"),
         _ => text,
     };
     Reason {

@@ -15,7 +15,7 @@ use crate::metrics::metric::{Stat, Unit};
 use crate::metrics::sample;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::summary::Summary;
-use crate::metrics::verdict::{ByMean, ByShare};
+use crate::metrics::verdict::Capacity;
 use crate::plan::Limits;
 
 /// The name and version of the object's shape.
@@ -125,9 +125,9 @@ pub struct RunHead {
     /// Whether the server was simulated.
     pub simulated: bool,
     /// How many users, by the mean.
-    pub by_mean: Option<ByMean>,
+    pub by_mean: Option<Capacity>,
     /// How many users, by the share of good requests.
-    pub by_share: Option<ByShare>,
+    pub by_share: Option<Capacity>,
     /// Energy per output token of the whole run, idle included, joules.
     pub j_per_token: Option<f64>,
     /// What that energy covers.

@@ -86,6 +86,17 @@ pub fn t_point(freedom: f64) -> Option<f64> {
     Some(t.inverse_cdf(UPPER)).filter(|point| point.is_finite())
 }
 
+/// The probability that the mean behind a sample is below `limit`, by Student's t; None for fewer than 2 values.
+pub(crate) fn t_probability(sample: &Moments, limit: f64) -> Option<f64> {
+    let of_mean = sample.of_mean()?;
+    let by = limit - sample.mean;
+    if of_mean <= 0.0 {
+        return Some(if by >= 0.0 { 1.0 } else { 0.0 });
+    }
+    let t = StudentsT::new(0.0, 1.0, sample.n as f64 - 1.0).ok()?;
+    Some(t.cdf(by / of_mean.sqrt()))
+}
+
 /// The mean of `values` with its interval.
 pub fn mean_interval(values: impl IntoIterator<Item = f64>) -> MeanInterval {
     let Some(moments) = Moments::of(values) else {

@@ -10,6 +10,9 @@ use tokio::sync::mpsc;
 
 use crate::dialect::by_id;
 use crate::event::{EventKind, RunEnd, WarningKind};
+use crate::metrics::state::RunState;
+use crate::metrics::verdict;
+use crate::metrics::verdict::settle::Settle;
 use crate::probe::setup::Setup;
 
 use crate::load::Command;
@@ -61,6 +64,10 @@ pub(crate) async fn start(
         cycle,
         request,
     } = run;
+    let settle = plan.settle.map(|settle| {
+        let known = verdict::levels(&RunState::from_events(&history), &plan.limits);
+        Settle::new(settle, plan.limits, plan.time_scale).with_levels(known)
+    });
     let dialect = by_id(&target.dialect)
         .ok_or_else(|| format!("this version does not know the API `{}`", target.dialect))?;
     let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
@@ -109,7 +116,8 @@ pub(crate) async fn start(
     });
     let (commands, obeyed) = mpsc::channel(COMMANDS);
     let runner = Runner::new(load, plan.clone(), obeyed, watching.unwrap_or_default())
-        .beginning_at_cycle(cycle);
+        .beginning_at_cycle(cycle)
+        .settling(settle);
     let runner = tokio::spawn(runner.run());
     let over = async move {
         let ended = runner.await;

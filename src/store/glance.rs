@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Imported;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
-use crate::metrics::verdict::{ByMean, ByShare};
+use crate::metrics::verdict::Capacity;
 use crate::store::StoreError;
 
 /// The part of a log in which its last event stands, bytes.
@@ -38,9 +38,9 @@ pub struct Entry {
     /// Of these, failed.
     pub failed: u64,
     /// How many users, by the mean.
-    pub by_mean: Option<ByMean>,
+    pub by_mean: Option<Capacity>,
     /// How many users, by the share of good requests.
-    pub by_share: Option<ByShare>,
+    pub by_share: Option<Capacity>,
     /// The best mean speed of a level, tokens a second.
     pub speed_tok_s: Option<f64>,
     /// Whether it came to an end; a run that was killed did not.

@@ -44,7 +44,8 @@ impl Resume {
             return Err(refused("it was imported, not run by tokometer"));
         }
         let levels = left(&state);
-        if levels.is_empty() {
+        let is_settling = recovered.info.plan.settle.is_some();
+        if levels.is_empty() && !is_settling {
             return Err(refused("all its levels are done already"));
         }
         let mut missing = recovered.missing;

@@ -88,7 +88,7 @@ async fn the_verdict_follows_to_wherever_it_is_wound() {
         dash.keys("q").await;
         let app = dash.end().await.unwrap();
         let told = app.cx(Pane::Headline).verdict.clone();
-        assert_eq!(told, Verdict::of_whole_cycles(app.shown(), &app.limits()));
+        assert_eq!(told, Verdict::of_cycles(app.shown(), &app.limits()));
         judged.push(told.levels.len());
     }
     assert!(

@@ -162,7 +162,7 @@ fn pane(events: &[Event], which: &str) -> String {
     let cx = PaneContext {
         run: &run,
         limits: Limits::default(),
-        verdict: &Verdict::of_whole_cycles(&run, &Limits::default()),
+        verdict: &Verdict::of_cycles(&run, &Limits::default()),
         theme: &theme,
         now: run.now,
         cycle: run.cycles.len().checked_sub(1),

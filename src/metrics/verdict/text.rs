@@ -1,7 +1,8 @@
 //! The verdict in sentences.
 
-use crate::metrics::verdict::{ByMean, ByShare, Judgment, LevelVerdict, State};
+use crate::metrics::verdict::{Capacity, Judgment, LevelVerdict, State};
 use crate::plan::Limits;
+use crate::text::numbers::{decimal, seconds, users};
 
 /// A share as whole percent.
 fn percent(share: f64) -> String {
@@ -10,21 +11,23 @@ fn percent(share: f64) -> String {
 
 /// The figures of a level: "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %,
 /// 95 % CI 31–86 %); mean wait …".
-pub(crate) fn level(users: u32, wait: &Judgment, speed: &Judgment, limits: &Limits) -> String {
-    let mean_speed = speed
-        .mean
-        .map(|mean| format!("mean {} tok/s", crate::text::numbers::decimal(mean, 1)));
-    let mean_wait = wait
-        .mean
-        .map(|mean| format!("mean wait {}", crate::text::numbers::seconds(Some(mean))));
-    let speed = limit(
-        speed,
-        mean_speed,
-        &format!("{}", limits.speed_tok_s),
-        "speed",
-    );
-    let wait = limit(wait, mean_wait, &format!("{} s", limits.wait_s), "wait");
-    format!("{}: {speed}; {wait}", crate::text::numbers::users(users))
+pub(crate) fn level(level: &LevelVerdict, limits: &Limits) -> String {
+    let mean = |mean: f64| format!("mean {} tok/s", decimal(mean, 1));
+    let mean_speed = level.speed.mean.map(mean);
+    let mean = |mean: f64| format!("mean wait {}", seconds(Some(mean)));
+    let mean_wait = level.wait.mean.map(mean);
+    let tok_s = limits.speed_tok_s.to_string();
+    let wait_s = format!("{} s", limits.wait_s);
+    let speed = limit(&level.speed, mean_speed, &tok_s, "speed");
+    let wait = limit(&level.wait, mean_wait, &wait_s, "wait");
+    let note = if level.drifting {
+        "; its share still drifts, so it is not judged"
+    } else if level.burst && level.users > 1 {
+        "; only the first burst of requests, which is worth little"
+    } else {
+        ""
+    };
+    format!("{}: {speed}; {wait}{note}", users(level.users))
 }
 
 fn limit(judged: &Judgment, mean: Option<String>, limit: &str, what: &str) -> String {
@@ -33,7 +36,7 @@ fn limit(judged: &Judgment, mean: Option<String>, limit: &str, what: &str) -> St
         return format!("no {what} known to set against {limit}, {counted}");
     };
     let verb = if meets { "meets" } else { "misses" };
-    let seen_enough = judged.state.is_some_and(State::carries);
+    let seen_enough = judged.probability.is_some_and(|p| p >= 0.5);
     let link = match (meets, seen_enough) {
         (true, true) | (false, false) => "and",
         (true, false) => "but only",
@@ -64,8 +67,8 @@ fn counted(judged: &Judgment) -> String {
 
 /// The headline: how many, how sure, by which limits, and what would settle it.
 pub(crate) fn headline(
-    by_mean: &ByMean,
-    by_share: &ByShare,
+    by_mean: &Capacity,
+    by_share: &Capacity,
     levels: &[LevelVerdict],
     limits: &Limits,
 ) -> String {
@@ -76,7 +79,7 @@ pub(crate) fn headline(
         if levels.iter().all(|level| level.both.of == 0) {
             return "No verdict: no request could be judged.".to_owned();
         }
-        let smallest = crate::text::numbers::users(smallest.users);
+        let smallest = users(smallest.users);
         return format!(
             "No verdict: no request with {smallest}, the smallest level run, could be judged."
         );
@@ -90,39 +93,46 @@ pub(crate) fn headline(
     let by_mean = by_mean
         .both_users
         .map_or_else(|| "none".to_owned(), |users| users.to_string());
-    let Some(users) = by_share.both_users else {
+    let Some(carried) = by_share.both_users else {
         let settle = settle(smallest);
-        let smallest = crate::text::numbers::users(smallest.users);
+        let smallest = users(smallest.users);
         return format!(
             "Not even {smallest}, the smallest level ({state}): {limits}. By mean: {by_mean}.{settle}"
         );
     };
-    let or_more = if users == largest.users {
+    let or_more = if carried == largest.users {
         " or more"
     } else {
         ""
     };
-    let at = levels.iter().find(|level| level.users == users);
-    let beyond = levels.iter().find(|level| level.users > users);
+    let at = levels.iter().find(|level| level.users == carried);
+    let beyond = levels.iter().find(|level| level.users > carried);
     let settle: String = [at, beyond].into_iter().flatten().map(settle).collect();
     format!(
         "{}{or_more} ({state}): {limits}. By mean: {by_mean}.{settle}",
-        crate::text::numbers::users(users)
+        users(carried)
     )
 }
 
 /// How many more requests would settle a level that is neither sure to hold nor sure to fail.
 fn settle(level: &LevelVerdict) -> String {
-    let state = level.both.state;
-    let more = level.both.more_to_hold.filter(|more| *more > 0);
-    let open = matches!(state, Some(State::Likely | State::Unsure));
-    let (Some(more), true) = (more, open) else {
+    let (Some(more), Some(state)) = (level.both.more_to_decide, level.both.state) else {
         return String::new();
     };
+    if more == 0 || !state.is_open() {
+        return String::new();
+    }
     let requests = if more == 1 { "request" } else { "requests" };
-    let users = crate::text::numbers::users(level.users);
+    let users = users(level.users);
+    let seen = level.both.share.map_or_else(String::new, |share| {
+        if share < 1.0 {
+            format!(", {} of them good,", percent(share))
+        } else {
+            " like these".to_owned()
+        }
+    });
     match state {
-        Some(State::Likely) => format!(" {more} more good {requests} would confirm {users}."),
-        _ => format!(" {users}: unsure; {more} more good {requests} would confirm it."),
+        State::Likely => format!(" {more} more {requests}{seen} would confirm {users}."),
+        _ => format!(" {users}: {state}; {more} more {requests}{seen} would decide it."),
     }
 }

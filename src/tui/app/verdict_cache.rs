@@ -38,7 +38,7 @@ impl Default for CachedVerdict {
     fn default() -> Self {
         Self {
             basis: None,
-            verdict: Verdict::of(&[], &Limits::default()),
+            verdict: Verdict::new(&[], &Limits::default()),
         }
     }
 }
@@ -48,7 +48,7 @@ impl App {
     pub(super) fn judge(&mut self) {
         let basis = Basis::new(self.shown(), self.limits());
         if self.current.judged.basis.as_ref() != Some(&basis) {
-            let verdict = Verdict::of_whole_cycles(self.shown(), &basis.limits);
+            let verdict = Verdict::of_cycles(self.shown(), &basis.limits);
             self.current.judged = CachedVerdict {
                 basis: Some(basis),
                 verdict,

@@ -229,7 +229,7 @@ fn wait(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
 /// How many of the requests met both limits, and what that says: the evidence, as it comes.
 fn within(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
     let (met, of) = cycle.met(&cx.limits);
-    let judged = judgment(met, of, cx.limits.share);
+    let judged = judgment(met, of, cycle.users, cx.limits.share);
     let share = judged.share.zip(judged.low).zip(judged.high);
     let (Some(((share, low), high)), Some(state)) = (share, judged.state) else {
         let words = match cycle.finished() {

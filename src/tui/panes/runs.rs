@@ -204,7 +204,7 @@ fn capacity(theme: &Theme, entry: &Entry) -> (String, Style) {
     };
     let (state, style) = match by_share.state {
         Some(state @ (State::Holds | State::Likely)) => (format!(" {state}"), theme.good),
-        Some(state @ State::Unsure) => (format!(" {state}"), theme.warn),
+        Some(state @ (State::Unsure | State::Unlikely)) => (format!(" {state}"), theme.warn),
         Some(state @ State::Fails) => (format!(" {state}"), theme.bad),
         None => (String::new(), theme.text),
     };

@@ -185,10 +185,10 @@ fn sureness(theme: &Theme, verdict: &Verdict, form: &[VerdictPart]) -> Vec<Span<
         Span::raw(" ("),
         Span::styled(state.to_string(), style(theme, state)),
     ];
-    let open = matches!(state, State::Likely | State::Unsure);
-    let more = level.both.more_to_hold.filter(|more| open && *more > 0);
+    let more = level.both.more_to_decide;
+    let more = more.filter(|more| state.is_open() && *more > 0);
     if let Some(more) = more.filter(|_| form.contains(&VerdictPart::More)) {
-        spans.push(Span::raw(format!(", {more} more to confirm")));
+        spans.push(Span::raw(format!(", {more} more to decide")));
     }
     let beyond = verdict.beyond();
     let ends = beyond.and_then(|level| Some((level.users, level.both.state?)));
@@ -235,7 +235,7 @@ fn each(cx: &PaneContext<'_>, verdict: &Verdict) -> Vec<Span<'static>> {
 pub(super) fn style(theme: &Theme, state: State) -> Style {
     match state {
         State::Holds | State::Likely => theme.good,
-        State::Unsure => theme.warn,
+        State::Unsure | State::Unlikely => theme.warn,
         State::Fails => theme.bad,
     }
 }

@@ -101,7 +101,7 @@ impl Screen {
         let limits = tokometer::plan::Limits::default();
         let cx = PaneContext {
             run: &self.run,
-            verdict: &Verdict::of_whole_cycles(&self.run, &limits),
+            verdict: &Verdict::of_cycles(&self.run, &limits),
             limits,
             theme: &self.theme,
             now: Stamp(self.run.now.0 + 40_000),

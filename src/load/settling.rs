@@ -1,0 +1,127 @@
+//! A run that finds its levels by itself: the clock and the channel between the users and what decides.
+
+use tokio::sync::mpsc;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::RequestRecord;
+use crate::metrics::sample::Sample;
+use crate::metrics::verdict::settle::{Settle, Step};
+
+/// How often it is asked whether a level has been asked enough.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How the users of a cycle begin and end, where that is not a matter of rounds.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    /// Where each finished request goes.
+    finished: mpsc::UnboundedSender<RequestRecord>,
+    /// Cancelled once the level has been asked enough: what is in flight ends, nothing new starts.
+    pub(crate) enough: CancellationToken,
+    /// Over how long the users begin.
+    pub(crate) begin_over: Duration,
+}
+
+impl Feed {
+    /// Tells what came of a request.
+    pub(crate) fn tell(&self, record: &RequestRecord) {
+        // Its answer is of no interest here, and may be long.
+        let record = RequestRecord {
+            answer: None,
+            itl_us: Vec::new(),
+            ..record.clone()
+        };
+        self.finished.send(record).ok();
+    }
+}
+
+/// What decides, with its clock: seconds of the server since the first measured request, pauses left out.
+#[derive(Debug)]
+pub(crate) struct Settling {
+    settle: Settle,
+    time_scale: f64,
+    began: Option<Instant>,
+    paused_before: Duration,
+}
+
+impl Settling {
+    pub(crate) fn new(settle: Settle, time_scale: f64) -> Self {
+        Self {
+            settle,
+            time_scale,
+            began: None,
+            paused_before: Duration::ZERO,
+        }
+    }
+
+    /// The next level; `paused` is how long the run has been paused so far.
+    pub(crate) fn next(&mut self, paused: Duration) -> Option<Step> {
+        let elapsed_s = self.elapsed_s(paused);
+        self.settle.next(elapsed_s)
+    }
+
+    /// A level that the user wants.
+    pub(crate) fn ask_for(&mut self, users: u32) -> Step {
+        self.settle.ask_for(users)
+    }
+
+    /// Measuring begins.
+    pub(crate) fn begin(&mut self, paused: Duration) {
+        if self.began.is_none() {
+            self.began = Some(Instant::now());
+            self.paused_before = paused;
+        }
+    }
+
+    fn elapsed_s(&self, paused: Duration) -> f64 {
+        self.began.map_or(0.0, |began| {
+            let paused = paused.saturating_sub(self.paused_before);
+            began.elapsed().saturating_sub(paused).as_secs_f64() * self.time_scale
+        })
+    }
+
+    /// What the users of the next cycle get, and what comes of it.
+    pub(crate) fn feed(&self, step: &Step) -> (Feed, mpsc::UnboundedReceiver<RequestRecord>) {
+        let (finished, told) = mpsc::unbounded_channel();
+        let begin_over = step.begin_over_s / self.time_scale;
+        let feed = Feed {
+            finished,
+            enough: CancellationToken::new(),
+            begin_over: Duration::try_from_secs_f64(begin_over).unwrap_or_default(),
+        };
+        (feed, told)
+    }
+
+    /// Takes what the users tell, until the level has been asked enough; `paused` is asked each time.
+    pub(crate) async fn watch(
+        &mut self,
+        mut told: mpsc::UnboundedReceiver<RequestRecord>,
+        enough: CancellationToken,
+        paused: impl Fn() -> Duration,
+    ) {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut is_new = false;
+        loop {
+            tokio::select! {
+                record = told.recv() => match record {
+                    Some(record) => {
+                        is_new = true;
+                        if !enough.is_cancelled() && let Some(sample) = Sample::from_request(&record) {
+                            let first = record.round == 0;
+                            self.settle.observe(record.user, first, record.sent, record.ended, sample);
+                        }
+                    }
+                    None => break,
+                },
+                _ = look.tick() => {
+                    let elapsed_s = self.elapsed_s(paused());
+                    if (is_new || self.settle.is_over(elapsed_s)) && self.settle.is_enough(elapsed_s) {
+                        enough.cancel();
+                    }
+                    is_new = false;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! Where the next request is worth most: a sketch of the curve, then requests only where they can change the answer.
+//!
+//! Nothing here knows a clock, a socket or a screen: whoever asks the requests tells what came of them and asks what
+//! comes next. So the same rules run against a server and, in simulated time, in the bench that measures how often
+//! they are wrong.
+
+use std::collections::BTreeMap;
+
+use crate::event::Stamp;
+use crate::metrics::sample::Sample;
+use crate::metrics::verdict::evidence::pool;
+use crate::metrics::verdict::trials::{Count, Trial, Visit};
+use crate::metrics::verdict::{HOLDS, Level, State};
+use crate::plan::{Limits, SettlePlan};
+
+/// Two levels that are as close as this decide it; neighbors always do.
+const CLOSE: f64 = 1.1;
+/// Requests of a level before it shows on which side of the limit it is.
+const LEAST: u64 = 10;
+/// Independent requests that show it, whatever they say.
+const SHOWN: f64 = 12.0;
+/// A probability this far from even shows it sooner.
+const LEANS: f64 = 0.249;
+/// A deciding level that turns out to be this far on the other side moves the bracket.
+const TURNED: f64 = 0.1;
+/// The sketch ends where the share of good requests is as small as this.
+const SKETCH_ENDS: f64 = 0.5;
+/// From so many requests on; of fewer, nearly all must miss.
+const SKETCH_LEAST: u64 = 8;
+/// Requests of a sketched level, if that has fewer users.
+const SKETCHED: usize = 4;
+/// What a failed request is worth as a margin.
+const FAILED: f64 = -1.0;
+
+/// A limit, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Wait,
+    Speed,
+    Both,
+}
+
+const QUESTIONS: [Question; 3] = [Question::Wait, Question::Speed, Question::Both];
+
+/// What a level is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// What the curve is like: a single wave.
+    Sketch,
+    /// On which side of the limit it is.
+    Side,
+    /// Whether it holds, or fails; which of them is expected.
+    Decide { holds: bool },
+}
+
+/// The next level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Users.
+    pub users: u32,
+    /// Whether each user asks once only.
+    pub single_wave: bool,
+    /// Over how long the users begin, seconds of the server: all at once would be a burst.
+    pub begin_over_s: f64,
+}
+
+/// What is known of a level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// Users.
+    pub users: u32,
+    /// The probability that wait, speed and both reach their limits.
+    probability: [f64; 3],
+    count: [Count; 3],
+}
+
+impl Judged {
+    fn p(&self, question: Question) -> f64 {
+        let [wait, speed, both] = self.probability;
+        match question {
+            Question::Wait => wait,
+            Question::Speed => speed,
+            Question::Both => both,
+        }
+    }
+
+    fn count(&self, question: Question) -> &Count {
+        let [wait, speed, both] = &self.count;
+        match question {
+            Question::Wait => wait,
+            Question::Speed => speed,
+            Question::Both => both,
+        }
+    }
+
+    /// Of both limits.
+    pub fn state(&self) -> State {
+        State::from_probability(self.p(Question::Both))
+    }
+
+    /// Requests that count, of both limits.
+    pub fn requests(&self) -> u64 {
+        self.count(Question::Both).of
+    }
+}
+
+#[derive(Debug)]
+struct Known {
+    level: Level,
+    count: Option<[Count; 3]>,
+    /// When each user's last answer ended; what it asks now was sent after that.
+    last_end: BTreeMap<u32, Stamp>,
+}
+
+/// A run that goes on until it knows.
+#[derive(Debug)]
+pub struct Settle {
+    plan: SettlePlan,
+    limits: Limits,
+    time_scale: f64,
+    levels: BTreeMap<u32, Known>,
+    question: Question,
+    is_sketched: bool,
+    at: Option<(u32, Goal)>,
+    /// When the current level must have shown what it is asked for, seconds.
+    until_s: f64,
+    aims: u32,
+}
+
+impl Settle {
+    /// Of a plan; `time_scale` is how much faster than its own time the server runs here.
+    pub fn new(plan: SettlePlan, limits: Limits, time_scale: f64) -> Self {
+        Self {
+            until_s: plan.within_s,
+            plan,
+            limits,
+            time_scale,
+            levels: BTreeMap::new(),
+            question: Question::Both,
+            is_sketched: false,
+            at: None,
+            aims: 0,
+        }
+    }
+
+    /// The level to run next, `elapsed_s` seconds of the server after the first measured request; None when all is
+    /// decided, or the time is over.
+    pub fn next(&mut self, elapsed_s: f64) -> Option<Step> {
+        let judged = self.judged();
+        if !self.is_sketched {
+            let Some(last) = judged.last() else {
+                return self.go(self.plan.first, Goal::Sketch, f64::INFINITY);
+            };
+            let is_last = last.users >= self.plan.most || self.nearly_all_miss(last);
+            if !is_last && (elapsed_s < self.plan.within_s || self.plan.within_s <= 0.0) {
+                let next = last.users.saturating_mul(2).min(self.plan.most);
+                return self.go(next, Goal::Sketch, f64::INFINITY);
+            }
+            self.is_sketched = true;
+        }
+        if elapsed_s >= self.plan.within_s {
+            return None;
+        }
+        let step = self.settle(&judged, elapsed_s);
+        if step.is_some() || self.question != Question::Both {
+            return step;
+        }
+        // The limit that still holds where both together no longer do.
+        let beyond = judged.iter().find(|level| level.p(Question::Both) < 0.5)?;
+        let open = [Question::Wait, Question::Speed].into_iter();
+        let mut open = open.filter(|limit| beyond.p(*limit) >= 0.5);
+        self.question = open.next()?;
+        self.settle(&judged, elapsed_s)
+    }
+
+    /// A level that the user wants, next.
+    pub fn ask_for(&mut self, users: u32) -> Step {
+        let until_s = self.until_s;
+        self.go(users, Goal::Side, until_s).unwrap_or(Step {
+            users,
+            single_wave: true,
+            begin_over_s: 0.0,
+        })
+    }
+
+    /// Goes on from what is known of these levels.
+    pub(crate) fn with_levels(mut self, levels: Vec<Level>) -> Self {
+        let known = levels.into_iter().map(|level| {
+            let known = Known {
+                level,
+                count: None,
+                last_end: BTreeMap::new(),
+            };
+            (known.level.users, known)
+        });
+        self.levels = known.collect();
+        self
+    }
+
+    /// Whether the time is over.
+    pub fn is_over(&self, elapsed_s: f64) -> bool {
+        let is_sketch_only = self.plan.within_s <= 0.0;
+        elapsed_s >= self.until_s || (!is_sketch_only && elapsed_s >= self.plan.within_s)
+    }
+
+    /// Takes a finished request of the current level; whether the limits are met comes from its sample.
+    pub fn observe(
+        &mut self,
+        user: u32,
+        is_first: bool,
+        sent: Stamp,
+        ended: Stamp,
+        sample: Sample,
+    ) {
+        let Some(known) = self.at.and_then(|(users, _)| self.levels.get_mut(&users)) else {
+            return;
+        };
+        known.count = None;
+        known.last_end.insert(user, ended);
+        let Some(visit) = known.level.visits.last_mut() else {
+            return;
+        };
+        let trial = Trial {
+            user,
+            first: is_first,
+            sent,
+            ended,
+            sample,
+        };
+        let place = visit.trials.partition_point(|other| other.sent <= sent);
+        visit.trials.insert(place, trial);
+        visit.full_until = visit.full_until.max(ended);
+        if is_first {
+            visit.full_from = visit.full_from.max(sent);
+        }
+        let all_asked = known.last_end.len() >= usize::try_from(known.level.users).unwrap_or(0);
+        visit.oldest_pending = if all_asked {
+            known.last_end.values().copied().min().unwrap_or_default()
+        } else {
+            Stamp(0)
+        };
+    }
+
+    /// Whether the current level has been asked enough.
+    pub fn is_enough(&mut self, elapsed_s: f64) -> bool {
+        let Some((users, goal)) = self.at else {
+            return true;
+        };
+        if elapsed_s >= self.plan.within_s && self.plan.within_s > 0.0 {
+            return true;
+        }
+        let Some(known) = self.levels.get(&users) else {
+            return true;
+        };
+        let asked = known
+            .level
+            .visits
+            .last()
+            .map_or(0, |visit| visit.trials.len());
+        let round = usize::try_from(users).unwrap_or(usize::MAX);
+        if goal == Goal::Sketch {
+            return asked >= round.max(SKETCHED);
+        }
+        if asked < round {
+            return false;
+        }
+        if elapsed_s >= self.until_s {
+            return true;
+        }
+        let question = self.question;
+        let judged = self.judged();
+        let Some(at) = judged.iter().find(|level| level.users == users) else {
+            return false;
+        };
+        let (p, count) = (at.p(question), at.count(question));
+        if count.is_burst || count.of < LEAST {
+            return false;
+        }
+        match goal {
+            Goal::Sketch => true,
+            Goal::Side => {
+                let worth = count.of as f64 / count.design_effect.max(1.0);
+                (p - 0.5).abs() >= LEANS || worth >= SHOWN
+            }
+            Goal::Decide { holds: true } => is_decided(p) || p < 0.5 - TURNED,
+            Goal::Decide { holds: false } => is_decided(p) || p > 0.5 + TURNED,
+        }
+    }
+
+    /// The levels asked so far, smallest first, with what is known of them.
+    pub fn judged(&mut self) -> Vec<Judged> {
+        let limits = self.limits;
+        let mut levels = Vec::new();
+        for (users, known) in &mut self.levels {
+            let level = &known.level;
+            let count = *known.count.get_or_insert_with(|| {
+                [
+                    level.count(&|sample| sample.meets_wait(&limits)),
+                    level.count(&|sample| sample.meets_speed(&limits)),
+                    level.count(&|sample| sample.meets_both(&limits)),
+                ]
+            });
+            if count.iter().any(|count| count.of > 0) {
+                levels.push(Judged {
+                    users: *users,
+                    probability: [0.5; 3],
+                    count,
+                });
+            }
+        }
+        for question in QUESTIONS {
+            let counts: Vec<Count> = levels.iter().map(|l| *l.count(question)).collect();
+            for (level, p) in levels.iter_mut().zip(pool(&counts, limits.share)) {
+                let [wait, speed, both] = &mut level.probability;
+                *match question {
+                    Question::Wait => wait,
+                    Question::Speed => speed,
+                    Question::Both => both,
+                } = p;
+            }
+        }
+        levels
+    }
+
+    fn nearly_all_miss(&self, level: &Judged) -> bool {
+        let all = self.levels.get(&level.users);
+        let samples = all.into_iter().flat_map(|known| known.level.samples());
+        let met = samples.filter_map(|sample| sample.meets_both(&self.limits));
+        let (met, of) = met.fold((0_u64, 0_u64), |(met, of), is_met| {
+            (met + u64::from(is_met), of + 1)
+        });
+        let few = if of >= SKETCH_LEAST {
+            SKETCH_ENDS
+        } else {
+            1.0 - self.limits.share
+        };
+        of > 0 && met as f64 <= few * of as f64 || level.p(Question::Both) <= 1.0 - HOLDS
+    }
+
+    fn go(&mut self, users: u32, goal: Goal, until_s: f64) -> Option<Step> {
+        let begin_over_s = match goal {
+            Goal::Sketch => 0.0,
+            Goal::Side | Goal::Decide { .. } if users == 1 => 0.0,
+            Goal::Side | Goal::Decide { .. } => self.time_of_a_round(users),
+        };
+        self.at = Some((users, goal));
+        self.until_s = until_s;
+        let known = self.levels.entry(users).or_insert_with(|| Known {
+            level: Level {
+                users,
+                visits: Vec::new(),
+                time_scale: self.time_scale,
+            },
+            count: None,
+            last_end: BTreeMap::new(),
+        });
+        known.last_end.clear();
+        known.count = None;
+        known.level.visits.push(Visit {
+            full_until: Stamp(0),
+            oldest_pending: Stamp(0),
+            ..Visit::default()
+        });
+        Some(Step {
+            users,
+            single_wave: goal == Goal::Sketch
+                && usize::try_from(users).is_ok_and(|users| users >= SKETCHED),
+            begin_over_s,
+        })
+    }
+
+    /// How long a request takes with so many users, as the level nearest to them tells: seconds of the server.
+    fn time_of_a_round(&self, users: u32) -> f64 {
+        let asked = self.levels.iter();
+        let asked = asked.filter(|(_, known)| known.level.samples().next().is_some());
+        let Some((nearest, known)) = asked.min_by_key(|(level, _)| level.abs_diff(users)) else {
+            return 0.0;
+        };
+        let trials = known.level.visits.iter().flat_map(|visit| &visit.trials);
+        let (sum, n) = trials.fold((0.0, 0.0), |(sum, n), trial| {
+            (sum + trial.ended.since(trial.sent), n + 1.0)
+        });
+        sum / f64::max(n, 1.0) * self.time_scale * (f64::from(users) / f64::from(*nearest)).max(1.0)
+    }
+
+    /// What would decide the question next; None where it is decided.
+    fn settle(&mut self, judged: &[Judged], elapsed_s: f64) -> Option<Step> {
+        let question = self.question;
+        let carried = judged.iter().take_while(|level| level.p(question) >= 0.5);
+        let carried = carried.last();
+        let fails = judged.iter().find(|level| level.p(question) < 0.5);
+        let left_s = self.plan.within_s - elapsed_s;
+        let end_s = self.plan.within_s;
+        match (carried, fails) {
+            (None, None) => None,
+            (Some(low), None) if low.users < self.plan.most => {
+                let next = low.users.saturating_mul(2).min(self.plan.most);
+                self.go(next, Goal::Sketch, end_s)
+            }
+            (Some(low), None) => {
+                let open = !is_decided(low.p(question));
+                open.then(|| self.go(low.users, Goal::Decide { holds: true }, end_s))?
+            }
+            (None, Some(high)) if high.users == 1 => {
+                let open = !is_decided(high.p(question));
+                open.then(|| self.go(1, Goal::Decide { holds: false }, end_s))?
+            }
+            (None, Some(high)) => self.go(high.users / 2, Goal::Side, elapsed_s + left_s / 3.0),
+            (Some(low), Some(high)) if !are_close(low.users, high.users) => {
+                let between = self.aim(low.users, high.users);
+                self.go(between, Goal::Side, elapsed_s + left_s / 3.0)
+            }
+            (Some(low), Some(high)) => self.decide(judged, [low, high], elapsed_s),
+        }
+    }
+
+    /// The bracket is as narrow as it has to be: its ends may be a tenth apart, and those that are further from the limit
+    /// are decided sooner.
+    fn decide(
+        &mut self,
+        judged: &[Judged],
+        [low, high]: [&Judged; 2],
+        elapsed_s: f64,
+    ) -> Option<Step> {
+        let question = self.question;
+        let end_s = self.plan.within_s;
+        let half_s = f64::midpoint(elapsed_s, end_s);
+        let held = judged.iter().rfind(|level| level.p(question) >= HOLDS);
+        let failed = judged.iter().find(|level| level.p(question) <= 1.0 - HOLDS);
+        let furthest_below = |high: u32| (1..high).find(|low| are_close(*low, high));
+        let furthest_above = |low: u32| {
+            let tenth = crate::text::numbers::floor_u64(f64::from(low) * CLOSE);
+            u32::try_from(tenth).unwrap_or(low).max(low + 1)
+        };
+        let (held, failed) = (held.map(|l| l.users), failed.map(|l| l.users));
+        if held
+            .zip(failed)
+            .is_some_and(|(low, high)| are_close(low, high))
+        {
+            return None;
+        }
+        if let Some(held) = held.filter(|held| are_close(*held, high.users)) {
+            let above = furthest_above(held);
+            return self.go(above, Goal::Decide { holds: false }, end_s);
+        }
+        let decides_below = failed.filter(|failed| are_close(low.users, *failed));
+        let until_s = if decides_below.is_some() {
+            end_s
+        } else {
+            half_s
+        };
+        let below = furthest_below(decides_below.unwrap_or(high.users)).unwrap_or(low.users);
+        if decides_below.is_some() || below < low.users {
+            return self.go(below, Goal::Decide { holds: true }, until_s);
+        }
+        let sureness = |level: &Judged| (level.p(question) - 0.5).abs();
+        if sureness(low) <= sureness(high) {
+            self.go(low.users, Goal::Decide { holds: true }, half_s)
+        } else {
+            self.go(high.users, Goal::Decide { holds: false }, half_s)
+        }
+    }
+
+    /// A level between two, where the margins of both tell that the answer lies; every third one in the middle.
+    fn aim(&mut self, low: u32, high: u32) -> u32 {
+        self.aims += 1;
+        let (least, most) = (low + 1, high - 1);
+        let (l, h) = (f64::from(low), f64::from(high));
+        let middle = if h > 4.0 * l {
+            (l * h).sqrt()
+        } else {
+            f64::midpoint(l, h)
+        };
+        let margins = self.margin(low).zip(self.margin(high));
+        let aimed = margins.filter(|(a, b)| *a > 0.0 && *b < 0.0 && self.aims % 3 != 0);
+        let at = aimed.map_or(middle, |(a, b)| {
+            let at = (l.ln() + (h.ln() - l.ln()) * a / (a - b)).exp();
+            // A step to the far side, so that the next one closes the bracket.
+            if at / l > h / at {
+                (at / 1.04).min(at - 0.5)
+            } else {
+                (at * 1.04).max(at + 0.5).ceil()
+            }
+        });
+        let at = crate::text::numbers::floor_u64(at);
+        u32::try_from(at).unwrap_or(most).clamp(least, most)
+    }
+
+    /// By how much all but the worst requests of a level keep the limits: the logarithm of the ratio.
+    fn margin(&self, users: u32) -> Option<f64> {
+        let samples = self.levels.get(&users)?.level.samples();
+        let mut margins: Vec<f64> = samples.filter_map(|s| self.margin_of(s)).collect();
+        margins.sort_unstable_by(f64::total_cmp);
+        let worst = (1.0 - self.limits.share) * margins.len() as f64;
+        let at = usize::try_from(crate::text::numbers::floor_u64(worst)).ok()?;
+        margins.get(at.min(margins.len().checked_sub(1)?)).copied()
+    }
+
+    fn margin_of(&self, sample: &Sample) -> Option<f64> {
+        if sample.failed {
+            return Some(FAILED);
+        }
+        let wait = sample
+            .wait_s
+            .map(|s| (self.limits.wait_s / s.max(1e-6)).ln());
+        let speed = sample
+            .speed_tok_s
+            .map(|v| (v / self.limits.speed_tok_s).ln());
+        match self.question {
+            Question::Wait => wait,
+            Question::Speed => speed,
+            Question::Both => wait.zip(speed).map(|(wait, speed)| wait.min(speed)),
+        }
+    }
+}
+
+fn is_decided(p: f64) -> bool {
+    p >= HOLDS || p <= 1.0 - HOLDS
+}
+
+/// Whether two levels decide the answer together: neighbors, or at most a tenth apart.
+fn are_close(low: u32, high: u32) -> bool {
+    high <= low + 1 || f64::from(high) <= CLOSE * f64::from(low)
+}
