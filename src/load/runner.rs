@@ -412,7 +412,11 @@ impl<W: MachineWatch> Runner<W> {
         let Some(next_users) = self.upcoming.front().copied() else {
             return;
         };
-        let seconds = self.plan.rest_s;
+        let seconds = if self.plan.settle.is_some() {
+            self.plan.rest_s / self.plan.time_scale
+        } else {
+            self.plan.rest_s
+        };
         self.load.reporter.fact(EventKind::RestStarted {
             seconds,
             next_users,
