@@ -24,10 +24,7 @@ fn reasons_of(cases: &[Case], change: impl Fn(&mut LevelSummary)) -> Vec<Reason>
             wait_s: Some(*wait),
             speed_tok_s: Some(*speed),
         };
-        judged.push(Level {
-            users: *users,
-            samples: (0..40).map(sample).collect(),
-        });
+        judged.push(Level::from_samples(*users, (0..40).map(sample)));
         let mut level = LevelSummary {
             users: *users,
             figures,
@@ -36,7 +33,7 @@ fn reasons_of(cases: &[Case], change: impl Fn(&mut LevelSummary)) -> Vec<Reason>
         change(&mut level);
         levels.push(level);
     }
-    let verdict = Verdict::of(&judged, &crate::plan::Limits::default());
+    let verdict = Verdict::new(&judged, &crate::plan::Limits::default());
     why(&RunState::default(), &levels, &verdict)
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::metrics::wilson::wilson;
 use proptest::prelude::*;
 
 fn near(value: f64, expected: f64) {
@@ -6,17 +7,12 @@ fn near(value: f64, expected: f64) {
 }
 
 fn level(users: u32, waits_and_speeds: &[(f64, f64)]) -> Level {
-    Level {
-        users,
-        samples: waits_and_speeds
-            .iter()
-            .map(|(wait, speed)| Sample {
-                failed: false,
-                wait_s: Some(*wait),
-                speed_tok_s: Some(*speed),
-            })
-            .collect(),
-    }
+    let sample = |(wait, speed): &(f64, f64)| Sample {
+        failed: false,
+        wait_s: Some(*wait),
+        speed_tok_s: Some(*speed),
+    };
+    Level::from_samples(users, waits_and_speeds.iter().map(sample))
 }
 
 const FAILED: Sample = Sample {
@@ -50,23 +46,32 @@ fn five_of_eight_is_31_to_86_percent() {
     );
 }
 
-#[test]
-fn the_four_states() {
-    assert_eq!(State::of(35, 35, 0.9), Some(State::Holds));
-    assert_eq!(State::of(34, 34, 0.9), Some(State::Likely));
-    assert_eq!(State::of(9, 10, 0.9), Some(State::Likely));
-    assert_eq!(State::of(5, 8, 0.9), Some(State::Fails)); // upper end 0.863
-    assert_eq!(State::of(7, 8, 0.9), Some(State::Unsure));
-    assert_eq!(State::of(0, 1, 0.9), Some(State::Fails)); // upper end 0.793
-    assert_eq!(State::of(0, 0, 0.9), None);
+/// What so many good requests of so many, each independent, say of 90 %.
+fn state(met: u64, of: u64) -> State {
+    let judged = judgment(met, of, 1, 0.9);
+    judged.state.unwrap()
 }
 
 #[test]
-fn ninety_percent_needs_35_good_requests() {
-    assert_eq!(more_to_hold(0, 0, 0.9), Some(35));
-    assert_eq!(more_to_hold(30, 30, 0.9), Some(5));
-    assert_eq!(more_to_hold(35, 35, 0.9), Some(0));
-    assert_eq!(more_to_hold(35, 35, 1.0), None);
+fn the_five_states() {
+    assert_eq!(state(1, 1), State::Unsure);
+    assert_eq!(state(15, 15), State::Likely);
+    assert_eq!(state(33, 33), State::Likely);
+    assert_eq!(state(34, 34), State::Holds);
+    assert_eq!(state(9, 10), State::Unsure);
+    assert_eq!(state(0, 1), State::Unlikely);
+    assert_eq!(state(5, 8), State::Unlikely); // 8 are too few to fail
+    assert_eq!(state(5, 10), State::Fails);
+    assert_eq!(judgment(0, 0, 1, 0.9).state, None);
+}
+
+#[test]
+fn what_would_decide_it_is_at_the_share_seen() {
+    let more = |met, of| judgment(met, of, 1, 0.9).more_to_decide;
+    assert_eq!(more(30, 30), Some(4));
+    assert_eq!(more(34, 34), Some(0));
+    assert_eq!(more(0, 1), Some(9));
+    assert_eq!(more(9, 10), None, "90 % for ever decides nothing");
 }
 
 #[test]
@@ -75,7 +80,7 @@ fn the_means_and_the_shares_may_disagree() {
     let mut four = vec![(0.9, 26.0); 5];
     four.extend([(0.9, 11.866_666); 3]);
     let levels = [level(1, &[(0.4, 54.2); 40]), level(4, &four)];
-    let verdict = Verdict::of(&levels, &Limits::default());
+    let verdict = Verdict::new(&levels, &Limits::default());
     assert_eq!(verdict.by_mean.both_users, Some(4));
     assert_eq!(verdict.by_mean.wait_users, Some(4));
     assert_eq!(verdict.by_share.wait_users, Some(4));
@@ -93,7 +98,7 @@ fn a_level_counts_only_if_all_smaller_ones_do() {
     let good = [(1.0, 30.0); 40];
     let bad = [(20.0, 5.0); 40];
     let levels = [level(8, &good), level(1, &good), level(4, &bad)];
-    let verdict = Verdict::of(&levels, &Limits::default());
+    let verdict = Verdict::new(&levels, &Limits::default());
     assert_eq!(verdict.by_share.both_users, Some(1));
     assert_eq!(verdict.by_mean.both_users, Some(1));
     assert_eq!(
@@ -104,10 +109,16 @@ fn a_level_counts_only_if_all_smaller_ones_do() {
 
 #[test]
 fn failures_meet_nothing_but_no_mean_knows_them() {
-    let mut one = level(2, &[(1.0, 30.0); 10]);
-    one.samples.extend([FAILED; 10]);
-    let verdict = Verdict::of(&[one], &Limits::default());
-    assert_eq!(verdict.by_mean.both_users, Some(2));
+    let good = Sample {
+        failed: false,
+        wait_s: Some(1.0),
+        speed_tok_s: Some(30.0),
+    };
+    let one = Level::from_samples(2, [[good; 10], [FAILED; 10]].concat());
+    let verdict = Verdict::new(&[one], &Limits::default());
+    // Half of them failed: what the others waited is no mean of the level.
+    assert_eq!(verdict.by_mean.both_users, None);
+    assert_eq!(verdict.levels[0].wait.mean, Some(1.0));
     assert_eq!(verdict.by_share.both_users, None);
     assert_eq!(verdict.by_share.state, Some(State::Fails));
     assert_eq!(
@@ -115,23 +126,22 @@ fn failures_meet_nothing_but_no_mean_knows_them() {
         (10, 20)
     );
 
-    let only_failures = Level {
-        users: 2,
-        samples: vec![FAILED; 4],
-    };
-    let verdict = Verdict::of(&[only_failures], &Limits::default());
-    assert_eq!(verdict.by_mean, ByMean::default());
+    let only_failures = Level::from_samples(2, [FAILED; 4]);
+    let verdict = Verdict::new(&[only_failures], &Limits::default());
+    assert_eq!(verdict.by_mean, Capacity::default());
 }
 
 #[test]
 fn what_is_not_known_is_not_judged() {
-    let mut one = level(1, &[(1.0, 30.0); 40]);
-    one.samples.push(Sample {
+    let sample = |speed_tok_s| Sample {
         failed: false,
         wait_s: Some(1.0),
-        speed_tok_s: None,
-    });
-    let verdict = Verdict::of(&[one], &Limits::default());
+        speed_tok_s,
+    };
+    let mut all = vec![sample(Some(30.0)); 40];
+    all.push(sample(None));
+    let one = Level::from_samples(1, all);
+    let verdict = Verdict::new(&[one], &Limits::default());
     assert_eq!(verdict.levels[0].wait.of, 41);
     assert_eq!(verdict.levels[0].speed.of, 40);
     assert_eq!(verdict.levels[0].both.of, 40);
@@ -139,12 +149,9 @@ fn what_is_not_known_is_not_judged() {
 
 #[test]
 fn no_level_no_verdict() {
-    let empty = Level {
-        users: 4,
-        samples: vec![],
-    };
-    let verdict = Verdict::of(&[empty], &Limits::default());
-    assert_eq!(verdict.by_share, ByShare::default());
+    let empty = Level::from_samples(4, []);
+    let verdict = Verdict::new(&[empty], &Limits::default());
+    assert_eq!(verdict.by_share, Capacity::default());
     assert!(verdict.levels.is_empty());
     assert_eq!(verdict.sentence, "No verdict: no cycle is complete.");
 }
@@ -152,7 +159,7 @@ fn no_level_no_verdict() {
 #[test]
 fn headlines() {
     let limits = Limits::default();
-    let verdict = Verdict::of(
+    let verdict = Verdict::new(
         &[level(1, &[(1.0, 30.0); 40]), level(4, &[(1.0, 25.0); 8])],
         &limits,
     );
@@ -160,12 +167,12 @@ fn headlines() {
         verdict.sentence,
         "4 users or more (likely): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 27 more good requests would confirm 4 users."
     );
-    let verdict = Verdict::of(&[level(1, &[(1.0, 3.0)])], &limits);
+    let verdict = Verdict::new(&[level(1, &[(1.0, 3.0)])], &limits);
     assert_eq!(
         verdict.sentence,
         "Not even 1 user, the smallest level (fails): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: none."
     );
-    let verdict = Verdict::of(
+    let verdict = Verdict::new(
         &[level(2, &[(1.0, 30.0); 40]), level(4, &[(11.0, 9.0); 40])],
         &limits,
     );
@@ -177,14 +184,14 @@ fn headlines() {
     let mut unsure = vec![(1.0, 30.0); 7];
     unsure.push((1.0, 3.0));
     let of_unsure = |users| level(users, &unsure);
-    let verdict = Verdict::of(&[level(1, &[(1.0, 30.0); 40]), of_unsure(4)], &limits);
+    let verdict = Verdict::new(&[level(1, &[(1.0, 30.0); 40]), of_unsure(4)], &limits);
     assert_eq!(
         verdict.sentence,
         "1 user (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 45 more good requests would confirm it."
     );
     assert_eq!(verdict.headline().unwrap().users, 1);
     assert_eq!(verdict.beyond().unwrap().users, 4);
-    let verdict = Verdict::of(&[of_unsure(2)], &limits);
+    let verdict = Verdict::new(&[of_unsure(2)], &limits);
     assert_eq!(
         verdict.sentence,
         "Not even 2 users, the smallest level (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 users: unsure; 45 more good requests would confirm it."
@@ -198,16 +205,16 @@ fn headlines() {
 #[test]
 fn one_request_says_little_either_way() {
     let limits = Limits::default();
-    let good = Verdict::of(&[level(1, &[(1.0, 30.0)])], &limits);
+    let good = Verdict::new(&[level(1, &[(1.0, 30.0)])], &limits);
     let judged = good.levels[0].both;
     // Wilson for 1 of 1: 20.7–100 %; for 0 of 1: 0–79.3 %.
     near(judged.low.unwrap(), 0.2065);
     assert_eq!(
-        (good.by_share.both_users, judged.more_to_hold),
+        (good.by_share.both_users, judged.more_to_decide),
         (Some(1), Some(34))
     );
     assert_eq!(good.by_share.state, Some(State::Likely));
-    let bad = Verdict::of(&[level(1, &[(1.0, 3.0)])], &limits);
+    let bad = Verdict::new(&[level(1, &[(1.0, 3.0)])], &limits);
     near(bad.levels[0].both.high.unwrap(), 0.7935);
     assert_eq!(bad.by_share.both_users, None);
     assert_eq!(bad.by_share.state, Some(State::Fails));
@@ -215,13 +222,10 @@ fn one_request_says_little_either_way() {
 
 #[test]
 fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
-    let dead = Level {
-        users: 4,
-        samples: vec![FAILED; 4],
-    };
+    let dead = Level::from_samples(4, [FAILED; 4]);
     let good = [(1.0, 30.0); 40];
     let levels = [level(1, &good), dead, level(8, &good)];
-    let verdict = Verdict::of(&levels, &Limits::default());
+    let verdict = Verdict::new(&levels, &Limits::default());
     assert_eq!(verdict.by_share.both_users, Some(1));
     assert_eq!(verdict.by_mean.both_users, Some(1));
     assert_eq!(verdict.by_mean.wait_users, Some(1));
@@ -233,11 +237,11 @@ fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
 
 #[test]
 fn a_wait_or_a_speed_on_the_limit_meets_it() {
-    let verdict = Verdict::of(&[level(3, &[(10.0, 19.9); 35])], &Limits::default());
+    let verdict = Verdict::new(&[level(3, &[(10.0, 19.9); 35])], &Limits::default());
     assert_eq!(verdict.by_share.both_users, Some(3));
     assert_eq!(verdict.by_share.state, Some(State::Holds));
     assert_eq!(verdict.by_mean.both_users, Some(3));
-    let verdict = Verdict::of(&[level(3, &[(10.001, 19.9); 35])], &Limits::default());
+    let verdict = Verdict::new(&[level(3, &[(10.001, 19.9); 35])], &Limits::default());
     assert_eq!(
         (verdict.by_share.wait_users, verdict.by_share.speed_users),
         (None, Some(3))
@@ -250,10 +254,10 @@ fn all_of_the_requests_can_be_asked_for_but_never_be_sure() {
         share: 1.0,
         ..Limits::default()
     };
-    let verdict = Verdict::of(&[level(1, &[(1.0, 30.0); 500])], &limits);
+    let verdict = Verdict::new(&[level(1, &[(1.0, 30.0); 500])], &limits);
     assert_eq!(verdict.by_share.both_users, Some(1));
     assert_eq!(verdict.by_share.state, Some(State::Likely));
-    assert_eq!(verdict.levels[0].both.more_to_hold, None);
+    assert_eq!(verdict.levels[0].both.more_to_decide, None);
     assert!(
         !verdict.sentence.contains("To be sure"),
         "{}",
@@ -271,30 +275,40 @@ proptest! {
     }
 
     #[test]
-    fn more_is_the_smallest_that_holds(met in 0..60_u64, bad in 0..20_u64, share in 0.1..0.97_f64) {
+    fn more_is_the_smallest_that_decides(met in 0..60_u64, bad in 0..20_u64, share in 0.1..0.97_f64) {
         let of = met + bad;
-        let more = more_to_hold(met, of, share).unwrap();
-        prop_assert!(wilson(met + more, of + more).is_some_and(|(low, _)| low >= share));
-        if let Some(fewer) = more.checked_sub(1) {
-            prop_assert!(!wilson(met + fewer, of + fewer).is_some_and(|(low, _)| low >= share));
+        let Some(more) = judgment(met, of, 1, share).more_to_decide else { return Ok(()) };
+        let count = |more: u64| Count { met: met + more, of: of + more, design_effect: 1.0, ..Count::default() };
+        if bad == 0 && of > 0 && more > 0 {
+            let p = |more| evidence::pool(&[count(more)], share)[0];
+            prop_assert!(p(more) >= HOLDS && p(more - 1) < HOLDS);
         }
     }
 
     #[test]
-    fn agrees_with_a_count_by_hand(
-        runs in prop::collection::vec(prop::collection::vec((0.0..20.0_f64, 5.0..40.0_f64), 1..40), 1..6),
+    fn no_level_is_surer_than_a_smaller_one(
+        counts in prop::collection::vec((0..60_u64, 0..60_u64, 1.0..4.0_f64), 1..9),
+        share in 0.5..0.99_f64,
+    ) {
+        let count = |&(met, missed, design_effect): &(u64, u64, f64)| {
+            Count { met, of: met + missed, design_effect, ..Count::default() }
+        };
+        let counts: Vec<Count> = counts.iter().map(count).collect();
+        let pooled = evidence::pool(&counts, share);
+        for pair in pooled.windows(2) {
+            prop_assert!(pair[0] >= pair[1] - 1e-9, "{pooled:?}");
+        }
+    }
+
+    #[test]
+    fn a_single_level_counts_as_carried_where_it_is_more_likely_than_not(
+        run in prop::collection::vec((0.0..20.0_f64, 5.0..40.0_f64), 1..40),
     ) {
         let limits = Limits::default();
-        let levels: Vec<Level> = (1..).zip(&runs).map(|(users, run)| level(users, run)).collect();
-        let verdict = Verdict::of(&levels, &limits);
-        let mut expected = None;
-        for (users, run) in (1..).zip(&runs) {
-            let good = run.iter().filter(|(wait, speed)| *wait <= 10.0 && *speed >= 19.9).count();
-            if (good as f64) < 0.9 * run.len() as f64 {
-                break;
-            }
-            expected = Some(users);
-        }
-        prop_assert_eq!(verdict.by_share.both_users, expected);
+        let verdict = Verdict::new(&[level(3, &run)], &limits);
+        let good = run.iter().filter(|(wait, speed)| *wait <= 10.0 && *speed >= 19.9).count();
+        let judged = verdict.levels[0].both;
+        prop_assert_eq!((judged.met, judged.of), (good as u64, run.len() as u64));
+        prop_assert_eq!(verdict.by_share.both_users.is_some(), judged.probability.unwrap() >= 0.5);
     }
 }
