@@ -105,7 +105,7 @@ impl Level {
     }
 
     fn samples(&self) -> impl Iterator<Item = &Sample> {
-        let trials = self.visits.iter().flat_map(|visit| &visit.trials);
+        let trials = self.visits.iter().flat_map(|visit| visit.fair(self.users));
         trials.map(|trial| &trial.sample)
     }
 

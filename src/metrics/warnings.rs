@@ -172,14 +172,15 @@ fn other_processes(run: &RunState) -> Option<Warning> {
     })
 }
 
-/// The cycles that ended before all their requests had, or go on: the verdict leaves them out.
+/// The cycles that ended before all their requests had, or go on: the verdict knows only a part of them.
 fn cut_short(run: &RunState) -> Option<Warning> {
     let cut = run.cycles.iter().filter(|cycle| !cycle.is_whole());
     let users: Vec<String> = cut.map(|cycle| cycle.users.to_string()).collect();
     (!users.is_empty()).then(|| Warning {
         kind: WarningKind::CutShort,
         text: format!(
-            "The cycle with {} {} is incomplete and excluded from the verdict (fast requests finish first).",
+            "The cycle with {} {} is incomplete: of its requests only those count in the verdict that were sent before the first \
+             one that never ended (fast requests finish first).",
             users.join(", "),
             if *users == ["1"] { "user" } else { "users" }
         ),

@@ -49,8 +49,8 @@ pub(crate) struct Visit {
     pub(crate) full_until: Stamp,
     /// When the oldest request was sent of which nothing was known by then.
     pub(crate) oldest_pending: Stamp,
-    /// When the oldest request was sent of which nothing became known at all.
-    pub(crate) oldest_lost: Stamp,
+    /// Whether all its requests came to an end.
+    pub(crate) is_whole: bool,
 }
 
 impl Default for Visit {
@@ -61,7 +61,7 @@ impl Default for Visit {
             full_from: Stamp(0),
             full_until: never,
             oldest_pending: never,
-            oldest_lost: never,
+            is_whole: true,
         }
     }
 }
@@ -109,7 +109,7 @@ impl Visit {
             trials,
             full_until,
             oldest_pending: oldest_pending.map_or(oldest_lost, |sent| sent.min(oldest_lost)),
-            oldest_lost,
+            is_whole: cycle.is_whole(),
         }
     }
 
@@ -123,10 +123,12 @@ impl Visit {
         })
     }
 
-    /// All that are not quick ones of a cycle that was cut short.
-    fn all(&self) -> impl Iterator<Item = &Trial> {
-        let lost = self.oldest_lost;
-        self.trials.iter().filter(move |trial| trial.sent < lost)
+    /// All requests of a cycle that came to its end; of any other, those that show the level as it is: the rest ended
+    /// early because they were quick.
+    pub(crate) fn fair(&self, users: u32) -> impl Iterator<Item = &Trial> {
+        let whole = self.is_whole.then_some(&self.trials);
+        let cut = (!self.is_whole).then(|| self.steady(users));
+        whole.into_iter().flatten().chain(cut.into_iter().flatten())
     }
 }
 
@@ -136,6 +138,10 @@ fn last_full(cycle: &CycleState) -> Stamp {
     for request in &cycle.requests {
         let ended: &mut Stamp = last.entry(request.user).or_default();
         *ended = (*ended).max(request.ended);
+    }
+    if last.len() < usize::try_from(cycle.users).unwrap_or(usize::MAX) {
+        // One of them never got an answer: who knows whether they all asked.
+        return Stamp(0);
     }
     last.into_values().min().unwrap_or_default()
 }
@@ -182,7 +188,7 @@ pub(crate) fn outcomes(
             if steady {
                 visit.steady(users).for_each(&mut take);
             } else {
-                visit.all().for_each(&mut take);
+                visit.fair(users).for_each(&mut take);
             }
         }
         all
