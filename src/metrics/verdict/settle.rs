@@ -98,6 +98,11 @@ impl Judged {
         State::from_probability(self.p(Question::Both))
     }
 
+    /// Whether both limits are more likely met than not.
+    pub fn is_carried(&self) -> bool {
+        self.p(Question::Both) >= 0.5
+    }
+
     /// Requests that count, of both limits.
     pub fn requests(&self) -> u64 {
         self.count(Question::Both).of

@@ -189,14 +189,14 @@ fn headlines() {
     let verdict = Verdict::new(&[level(1, &[(1.0, 30.0); 40]), of_unsure(4)], &limits);
     assert_eq!(
         verdict.sentence,
-        "1 user (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 45 more good requests would confirm it."
+        "1 user (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 44 more requests, 75 % of them good, would decide it."
     );
     assert_eq!(verdict.headline().unwrap().users, 1);
     assert_eq!(verdict.beyond().unwrap().users, 4);
     let verdict = Verdict::new(&[of_unsure(2)], &limits);
     assert_eq!(
         verdict.sentence,
-        "Not even 2 users, the smallest level (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 users: unsure; 45 more good requests would confirm it."
+        "Not even 2 users, the smallest level (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 users: unsure; 44 more requests, 75 % of them good, would decide it."
     );
     assert_eq!(
         (verdict.headline().unwrap().users, verdict.beyond()),
