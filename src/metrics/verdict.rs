@@ -104,8 +104,14 @@ impl Level {
         }
     }
 
+    /// What its means are made of: its whole cycles, where there is one.
     fn samples(&self) -> impl Iterator<Item = &Sample> {
-        let trials = self.visits.iter().flat_map(|visit| visit.fair(self.users));
+        let is_whole = self.visits.iter().any(|visit| visit.is_whole);
+        let visits = self
+            .visits
+            .iter()
+            .filter(move |visit| !is_whole || visit.is_whole);
+        let trials = visits.flat_map(|visit| visit.fair(self.users));
         trials.map(|trial| &trial.sample)
     }
 

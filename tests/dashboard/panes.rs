@@ -260,7 +260,7 @@ fn the_verdict_counts_whole_cycles_only() {
     story.running(&[]);
     assert_eq!(
         told(&Screen::new(story.state())),
-        "so far: 2+ users (likely, 33 more to confirm), by mean 2+ · ≥ 19.9 tok/s: 2+, mean 2+ · ≤ 10 s wait: 2+, mean 2+ · ✘ 2 failed · measuring 8"
+        "so far: 2+ users (unsure, 32 more to decide), by mean 2+ · ≥ 19.9 tok/s: 2+, mean 2+ · ≤ 10 s wait: 2+, mean 2+ · ✘ 2 failed · measuring 8"
     );
     let mut story = loaded(&[1, 2]);
     story.cycle(1, &[2], 9.0, 0.5, 0);
@@ -268,7 +268,7 @@ fn the_verdict_counts_whole_cycles_only() {
     story.end(RunEnd::Done);
     assert_eq!(
         told(&Screen::new(story.state())),
-        "verdict: nobody (fails), by mean nobody · ≥ 19.9 tok/s: nobody, mean nobody · ≤ 10 s wait: 1, mean 1 · ✘ 2 failed"
+        "verdict: nobody (unlikely, 9 more to decide), by mean nobody · ≥ 19.9 tok/s: nobody, mean nobody · ≤ 10 s wait: 1, mean 1 · ✘ 2 failed"
     );
 }
 

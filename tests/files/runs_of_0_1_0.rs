@@ -80,6 +80,14 @@ const MENDS: &[(&str, &str, Mend)] = &[
     ("resumed", "cycles[1]", Mend::Changed),
     ("resumed", "findings", Mend::Changed),
     ("killed", "findings", Mend::Changed),
+    // Only requests that all users were asking beside count, and how sure a level is comes from evidence that may be
+    // looked at at any time; where too many requests failed there is no mean.
+    ("*", "verdict.by_share", Mend::Changed),
+    ("*", "verdict.by_mean", Mend::Changed),
+    ("*", "verdict.levels[].wait", Mend::Changed),
+    ("*", "verdict.levels[].speed", Mend::Changed),
+    ("*", "verdict.levels[].both", Mend::Changed),
+    ("*", "why", Mend::Changed),
 ];
 
 /// A value of 0.1.0 that today's summary does not have.

@@ -90,7 +90,7 @@ fn what_the_study_has_right() {
     assert!(
         evidence.starts_with(
             "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did \
-             (62 %, 95 % CI 31–86 %)"
+             (62 %, 95 % CI 22–91 %)"
         ),
         "{evidence}"
     );
