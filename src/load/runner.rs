@@ -304,20 +304,20 @@ impl<W: MachineWatch> Runner<W> {
         settling: Option<(&'a mut Settling, Step)>,
         paused_before: Duration,
     ) -> (Option<Feed>, impl Future<Output = ()> + 'a) {
-        let fed = settling.map(|(settling, step)| {
+        let asked = settling.map(|(settling, step)| {
             settling.begin(paused_before);
-            let (feed, told) = settling.feed(&step);
-            (settling, feed, told)
+            let (feed, finished) = settling.feed(&step);
+            (settling, feed, finished)
         });
-        let feed = fed.as_ref().map(|(_, feed, _)| feed.clone());
+        let feed = asked.as_ref().map(|(_, feed, _)| feed.clone());
         let paused = self.paused.subscribe();
         let decided = async move {
-            if let Some((settling, feed, told)) = fed {
+            if let Some((settling, feed, finished)) = asked {
                 let Feed { enough, .. } = feed;
                 let spent = move || paused.borrow().spent(Instant::now());
-                settling.watch(told, enough, spent).await;
+                settling.watch(finished, enough, spent).await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         (feed, decided)
     }

@@ -2,7 +2,7 @@
 //!
 //! Two mixture likelihood ratios, each against the limit itself: of all larger shares, and of all smaller ones.
 //! Whatever the true share is, the wrong one of them ever exceeds `1 / a` with a probability of at most `a`
-//! (Ville's inequality), so looking after every request costs nothing. See Howard, Ramdas, McAuliffe and Sekhon,
+//! (Ville's inequality), so looking after every request costs nothing. See Howard, Ramdas and others,
 //! "Time-uniform, nonparametric, nonasymptotic confidence sequences", 2021.
 
 use statrs::function::beta::{beta_reg, ln_beta};

@@ -53,6 +53,9 @@ enum Goal {
     Decide { holds: bool },
 }
 
+/// A level, what it is asked for, and until when, seconds.
+type Visiting = (u32, Goal, f64);
+
 /// The next level.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
@@ -154,38 +157,37 @@ impl Settle {
         let judged = self.judged();
         if !self.is_sketched {
             let Some(last) = judged.last() else {
-                return self.go(self.plan.first, Goal::Sketch, f64::INFINITY);
+                return Some(self.go(self.plan.first, Goal::Sketch, f64::INFINITY));
             };
             let is_last = last.users >= self.plan.most || self.nearly_all_miss(last);
             if !is_last && (elapsed_s < self.plan.within_s || self.plan.within_s <= 0.0) {
                 let next = last.users.saturating_mul(2).min(self.plan.most);
-                return self.go(next, Goal::Sketch, f64::INFINITY);
+                return Some(self.go(next, Goal::Sketch, f64::INFINITY));
             }
             self.is_sketched = true;
         }
         if elapsed_s >= self.plan.within_s {
             return None;
         }
-        let step = self.settle(&judged, elapsed_s);
-        if step.is_some() || self.question != Question::Both {
-            return step;
+        if let Some((users, goal, until_s)) = self.settle(&judged, elapsed_s) {
+            return Some(self.go(users, goal, until_s));
+        }
+        if self.question != Question::Both {
+            return None;
         }
         // The limit that still holds where both together no longer do.
         let beyond = judged.iter().find(|level| level.p(Question::Both) < 0.5)?;
         let open = [Question::Wait, Question::Speed].into_iter();
         let mut open = open.filter(|limit| beyond.p(*limit) >= 0.5);
         self.question = open.next()?;
-        self.settle(&judged, elapsed_s)
+        let (users, goal, until_s) = self.settle(&judged, elapsed_s)?;
+        Some(self.go(users, goal, until_s))
     }
 
     /// A level that the user wants, next.
     pub fn ask_for(&mut self, users: u32) -> Step {
         let until_s = self.until_s;
-        self.go(users, Goal::Side, until_s).unwrap_or(Step {
-            users,
-            single_wave: true,
-            begin_over_s: 0.0,
-        })
+        self.go(users, Goal::Side, until_s)
     }
 
     /// Goes on from what is known of these levels.
@@ -342,7 +344,7 @@ impl Settle {
         of > 0 && met as f64 <= few * of as f64 || level.p(Question::Both) <= 1.0 - HOLDS
     }
 
-    fn go(&mut self, users: u32, goal: Goal, until_s: f64) -> Option<Step> {
+    fn go(&mut self, users: u32, goal: Goal, until_s: f64) -> Step {
         let begin_over_s = match goal {
             Goal::Sketch => 0.0,
             Goal::Side | Goal::Decide { .. } if users == 1 => 0.0,
@@ -366,12 +368,12 @@ impl Settle {
             oldest_pending: Stamp(0),
             ..Visit::default()
         });
-        Some(Step {
+        Step {
             users,
             single_wave: goal == Goal::Sketch
                 && usize::try_from(users).is_ok_and(|users| users >= SKETCHED),
             begin_over_s,
-        })
+        }
     }
 
     /// How long a request takes with so many users, as the level nearest to them tells: seconds of the server.
@@ -389,7 +391,7 @@ impl Settle {
     }
 
     /// What would decide the question next; None where it is decided.
-    fn settle(&mut self, judged: &[Judged], elapsed_s: f64) -> Option<Step> {
+    fn settle(&mut self, judged: &[Judged], elapsed_s: f64) -> Option<Visiting> {
         let question = self.question;
         let carried = judged.iter().take_while(|level| level.p(question) >= 0.5);
         let carried = carried.last();
@@ -400,20 +402,20 @@ impl Settle {
             (None, None) => None,
             (Some(low), None) if low.users < self.plan.most => {
                 let next = low.users.saturating_mul(2).min(self.plan.most);
-                self.go(next, Goal::Sketch, end_s)
+                Some((next, Goal::Sketch, end_s))
             }
             (Some(low), None) => {
                 let open = !is_decided(low.p(question));
-                open.then(|| self.go(low.users, Goal::Decide { holds: true }, end_s))?
+                open.then_some((low.users, Goal::Decide { holds: true }, end_s))
             }
             (None, Some(high)) if high.users == 1 => {
                 let open = !is_decided(high.p(question));
-                open.then(|| self.go(1, Goal::Decide { holds: false }, end_s))?
+                open.then_some((1, Goal::Decide { holds: false }, end_s))
             }
-            (None, Some(high)) => self.go(high.users / 2, Goal::Side, elapsed_s + left_s / 3.0),
+            (None, Some(high)) => Some((high.users / 2, Goal::Side, elapsed_s + left_s / 3.0)),
             (Some(low), Some(high)) if !are_close(low.users, high.users) => {
                 let between = self.aim(low.users, high.users);
-                self.go(between, Goal::Side, elapsed_s + left_s / 3.0)
+                Some((between, Goal::Side, elapsed_s + left_s / 3.0))
             }
             (Some(low), Some(high)) => self.decide(judged, [low, high], elapsed_s),
         }
@@ -422,11 +424,11 @@ impl Settle {
     /// The bracket is as narrow as it has to be: its ends may be a tenth apart, and those that are further from the limit
     /// are decided sooner.
     fn decide(
-        &mut self,
+        &self,
         judged: &[Judged],
         [low, high]: [&Judged; 2],
         elapsed_s: f64,
-    ) -> Option<Step> {
+    ) -> Option<Visiting> {
         let question = self.question;
         let end_s = self.plan.within_s;
         let half_s = f64::midpoint(elapsed_s, end_s);
@@ -446,7 +448,7 @@ impl Settle {
         }
         if let Some(held) = held.filter(|held| are_close(*held, high.users)) {
             let above = furthest_above(held);
-            return self.go(above, Goal::Decide { holds: false }, end_s);
+            return Some((above, Goal::Decide { holds: false }, end_s));
         }
         let decides_below = failed.filter(|failed| are_close(low.users, *failed));
         let until_s = if decides_below.is_some() {
@@ -456,13 +458,13 @@ impl Settle {
         };
         let below = furthest_below(decides_below.unwrap_or(high.users)).unwrap_or(low.users);
         if decides_below.is_some() || below < low.users {
-            return self.go(below, Goal::Decide { holds: true }, until_s);
+            return Some((below, Goal::Decide { holds: true }, until_s));
         }
         let sureness = |level: &Judged| (level.p(question) - 0.5).abs();
         if sureness(low) <= sureness(high) {
-            self.go(low.users, Goal::Decide { holds: true }, half_s)
+            Some((low.users, Goal::Decide { holds: true }, half_s))
         } else {
-            self.go(high.users, Goal::Decide { holds: false }, half_s)
+            Some((high.users, Goal::Decide { holds: false }, half_s))
         }
     }
 
@@ -477,7 +479,7 @@ impl Settle {
             f64::midpoint(l, h)
         };
         let margins = self.margin(low).zip(self.margin(high));
-        let aimed = margins.filter(|(a, b)| *a > 0.0 && *b < 0.0 && self.aims % 3 != 0);
+        let aimed = margins.filter(|(a, b)| *a > 0.0 && *b < 0.0 && !self.aims.is_multiple_of(3));
         let at = aimed.map_or(middle, |(a, b)| {
             let at = (l.ln() + (h.ln() - l.ln()) * a / (a - b)).exp();
             // A step to the far side, so that the next one closes the bracket.

@@ -7,6 +7,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::indexing_slicing,
     reason = "a bench stops where it cannot measure, and prints what it measured"
 )]
@@ -115,7 +117,10 @@ impl Seen {
             held: held.map(|level| level.users),
             failed: failed.map(|level| level.users),
             requests,
-            asked_at_held: deciding.map(|level| level.requests()).max().unwrap_or(0),
+            asked_at_held: deciding
+                .map(tokometer::metrics::verdict::settle::Judged::requests)
+                .max()
+                .unwrap_or(0),
         }
     }
 

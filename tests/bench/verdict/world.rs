@@ -101,7 +101,7 @@ pub(crate) struct Ended {
     pub(crate) user: u32,
     pub(crate) is_first: bool,
     pub(crate) sent_s: f64,
-    pub(crate) ended_s: f64,
+    pub(crate) at_s: f64,
     pub(crate) sample: Sample,
 }
 
@@ -293,7 +293,7 @@ impl<'a> World<'a> {
             user: request.user,
             is_first: request.is_first,
             sent_s: request.sent_s,
-            ended_s: self.now_s,
+            at_s: self.now_s,
             sample: Sample {
                 failed: request.fails,
                 wait_s: Some(request.first_token_s - request.sent_s),
@@ -342,8 +342,8 @@ pub(crate) fn run(server: &Server, seed: u64, within_s: f64, settle: &mut Settle
             } else {
                 within_s - clock_s
             };
-            let start_s = starts.front().map_or(f64::INFINITY, |(at_s, _)| *at_s);
-            let Some(ended) = world.step(end_s.min(start_s)) else {
+            let begins_s = starts.front().map_or(f64::INFINITY, |(at_s, _)| *at_s);
+            let Some(ended) = world.step(end_s.min(begins_s)) else {
                 if world.now_s >= end_s {
                     is_enough = true;
                     starts.clear();
@@ -358,8 +358,8 @@ pub(crate) fn run(server: &Server, seed: u64, within_s: f64, settle: &mut Settle
             if is_enough {
                 continue;
             }
-            let (sent, at) = (stamp(ended.sent_s), stamp(ended.ended_s));
-            settle.observe(ended.user, ended.is_first, sent, at, ended.sample);
+            let times = (stamp(ended.sent_s), stamp(ended.at_s));
+            settle.observe(ended.user, ended.is_first, times.0, times.1, ended.sample);
             since += 4;
             if since >= step.users {
                 since = 0;
