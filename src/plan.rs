@@ -39,12 +39,19 @@ pub struct Plan {
     pub stop_when_hopeless: bool,
     /// How much faster than real the simulated server runs; 1 for real servers.
     pub time_scale: f64,
+    /// How long a server that went away is waited for, seconds.
+    #[serde(default = "patience_s")]
+    pub patience_s: f64,
     /// What is asked about energy.
     #[serde(default)]
     pub energy: EnergyPlan,
     /// How the run finds its levels by itself; None where they are as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle: Option<SettlePlan>,
+}
+
+fn patience_s() -> f64 {
+    120.0
 }
 
 /// How a run finds its levels by itself: a sketch that doubles the users, then the levels between which the answer lies.
@@ -119,6 +126,7 @@ impl Default for Plan {
             limits: Limits::default(),
             stop_when_hopeless: true,
             time_scale: 1.0,
+            patience_s: patience_s(),
             energy: EnergyPlan::default(),
             settle: None,
         }

@@ -36,6 +36,9 @@ pub struct RunArgs {
     /// Look for the answer for this long at most; 0 for a sketch only [default: 5m unless the levels are planned]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
     pub within: Option<f64>,
+    /// How long to wait for a server that went away during the run [default: 2m]
+    #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Timeouts")]
+    pub patience: Option<f64>,
     /// Requests of each user in a row, without waiting for the others [default: 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "duration", help_heading = "Load")]
     pub waves: Option<u32>,
@@ -213,6 +216,7 @@ impl RunArgs {
                 share: self.share,
             },
             stop_when_hopeless: self.stop_when_hopeless.unwrap_or(base.stop_when_hopeless),
+            patience_s: self.patience.unwrap_or(base.patience_s),
             time_scale: self.time_scale,
             energy: self.monitors.energy(),
             settle,

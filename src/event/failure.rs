@@ -41,6 +41,11 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether nobody was there: not a server that was slow, or answered with an error.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Refused | Self::Connect | Self::Reset)
+    }
+
     /// What happened, as a user says it: `connection refused`, `HTTP 503`, `stream cut off`…
     pub fn words(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {

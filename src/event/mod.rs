@@ -133,6 +133,13 @@ pub enum EventKind {
     Warning(Warning),
     /// What the client itself spent; one a cycle and one at the end of the run.
     Client(ClientCost),
+    /// The server went away: all users were refused, reset or could not connect. The run waits for it.
+    ServerGone {
+        /// How long at most, seconds.
+        patience_s: f64,
+    },
+    /// It is back, and has the model in memory again.
+    ServerBack,
     /// The last event of a run.
     RunEnded {
         /// Why.
@@ -206,6 +213,8 @@ pub enum CycleEnd {
     Skipped,
     /// The run was stopped.
     Stopped,
+    /// The server went away: what failed for that is no part of the level.
+    ServerGone,
 }
 
 /// Why a run is over.
@@ -218,8 +227,23 @@ pub enum RunEnd {
     Stopped,
     /// A signal stopped it.
     Signal(i32),
+    /// The server went away and did not come back in time.
+    ServerGone,
     /// It could not go on.
     Failed(String),
+}
+
+impl RunEnd {
+    /// Its stable name, without details.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Signal(_) => "signal",
+            Self::ServerGone => "server_gone",
+            Self::Failed(_) => "failed",
+        }
+    }
 }
 
 /// Something a reader of the numbers should know, with a stable kind.
@@ -283,6 +307,8 @@ pub enum WarningKind {
     OtherProcess,
     /// Repeats of a level disagree.
     Repeats,
+    /// The server went away in a cycle.
+    ServerGone,
     /// A cycle ended before all its requests had.
     CutShort,
     /// Anything else.

@@ -283,6 +283,9 @@ impl<'a> Headless<'a> {
         }
         let failed = match &self.state.stage {
             Stage::Ended(RunEnd::Failed(why)) => Some(why.clone()),
+            Stage::Ended(RunEnd::ServerGone) => {
+                Some("the server went away and did not come back".to_owned())
+            }
             _ => None,
         };
         let why = error.or(failed);

@@ -201,8 +201,14 @@ fn once(what: &EventKind) -> Option<String> {
             RunEnd::Done => "done".to_owned(),
             RunEnd::Stopped => "stopped".to_owned(),
             RunEnd::Signal(number) => format!("stopped by signal {number}"),
+            RunEnd::ServerGone => "the server did not come back".to_owned(),
             RunEnd::Failed(why) => format!("could not continue: {}", plain(why)),
         },
+        EventKind::ServerGone { patience_s } => format!(
+            "the server went away: waiting for it up to {}",
+            crate::text::numbers::seconds(Some(*patience_s))
+        ),
+        EventKind::ServerBack => "the server is back".to_owned(),
         _ => return None,
     })
 }
@@ -235,6 +241,7 @@ fn ended(cycle: &CycleState, why: CycleEnd) -> String {
         CycleEnd::Done => "over",
         CycleEnd::Skipped => "skipped",
         CycleEnd::Stopped => "stopped",
+        CycleEnd::ServerGone => "cut short: the server went away",
     };
     let speed = crate::text::numbers::number(speed, 1, "");
     let wait = crate::text::numbers::seconds(wait);

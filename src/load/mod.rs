@@ -7,6 +7,7 @@
 //! - `in_flight`: where the requests in flight are, for progress
 //! - `timeline`: the one stream of events, from its makers to its readers
 
+mod absence;
 mod connections;
 pub mod descriptors;
 mod failures;

@@ -21,6 +21,7 @@ use crate::metrics::verdict::settle::{Settle, Step};
 use crate::plan::{CycleShape, Plan};
 
 use crate::load::Command;
+use crate::load::absence::{Absence, server_is_back};
 use crate::load::descriptors::make_room;
 use crate::load::in_flight::InFlightRequests;
 use crate::load::pause::Pause;
@@ -154,6 +155,11 @@ impl<W: MachineWatch> Runner<W> {
                 break;
             };
             let (end, score) = self.run_cycle(users, None).await;
+            if end == CycleEnd::ServerGone {
+                self.upcoming.push_front(users);
+                self.await_server().await;
+                continue;
+            }
             if end == CycleEnd::Done && self.plan.stop_when_hopeless {
                 self.drop_hopeless(users, &score);
             }
@@ -223,15 +229,18 @@ impl<W: MachineWatch> Runner<W> {
         let cancel = CancellationToken::new();
         let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
         let mut score = Score::default();
+        let absence = Arc::new(Absence::new(users));
         if let Some(connections) = self.obey_while(&cancel, opening).await {
             let settling = settling
                 .as_mut()
                 .map(|(settling, step)| (&mut **settling, *step));
-            self.ask_all(cycle, connections, &cancel, &mut score, settling)
+            let asked = (connections, Arc::clone(&absence));
+            self.ask_all(cycle, asked, &cancel, &mut score, settling)
                 .await;
         }
         let why = match (&self.stop, cancel.is_cancelled()) {
             (Some(_), _) => CycleEnd::Stopped,
+            (None, _) if absence.is_seen() => CycleEnd::ServerGone,
             (None, true) => CycleEnd::Skipped,
             (None, false) => CycleEnd::Done,
         };
@@ -247,7 +256,7 @@ impl<W: MachineWatch> Runner<W> {
     async fn ask_all(
         &mut self,
         cycle: u32,
-        connections: Vec<Option<Connection>>,
+        (connections, absence): (Vec<Option<Connection>>, Arc<Absence>),
         cancel: &CancellationToken,
         score: &mut Score,
         settling: Option<(&mut Settling, Step)>,
@@ -277,6 +286,7 @@ impl<W: MachineWatch> Runner<W> {
                 limits,
                 paused: self.paused.subscribe(),
                 cancel: cancel.clone(),
+                absence: Arc::clone(&absence),
                 feed: feed.clone(),
             };
             tasks.spawn(user.ask(slot, connection, self.plan.max_tokens));
@@ -289,12 +299,48 @@ impl<W: MachineWatch> Runner<W> {
                 broken = gather(&mut tasks, score) => broken,
                 () = progress => Ok(()),
                 () = decided => Ok(()),
+                () = absence.seen() => Ok(()),
             }
         };
         if let Some(Err(why)) = self.obey_while(cancel, all).await {
             // Facts are lost: nothing that followed could be trusted.
             self.stop_because(RunEnd::Failed(why), cancel);
             let _rest = gather(&mut tasks, score).await;
+        } else if absence.is_seen() {
+            cancel.cancel();
+            let _rest = gather(&mut tasks, score).await;
+        }
+    }
+
+    /// Waits for a server that went away, until it is back and warm, the patience is over or the user stops the run.
+    async fn await_server(&mut self) {
+        let patience_s = self.plan.patience_s;
+        let load = Arc::clone(&self.load);
+        load.reporter.fact(EventKind::ServerGone { patience_s });
+        let given_up = CancellationToken::new();
+        let warmup = self.plan.warmup;
+        let paused = self.paused.subscribe();
+        let stopped = given_up.clone();
+        let back = async move {
+            loop {
+                tokio::select! {
+                    () = server_is_back(&load) => {}
+                    () = stopped.cancelled() => return,
+                }
+                let paused = paused.clone();
+                let warm = warmup::warm_up(Arc::clone(&load), warmup, paused, stopped.clone());
+                if warm.await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let patience = Duration::try_from_secs_f64(patience_s).unwrap_or(Duration::MAX);
+        let waiting = tokio::time::timeout(patience, back);
+        match self.obey_while(&given_up, waiting).await {
+            Some(Ok(())) if self.stop.is_none() => self.load.reporter.fact(EventKind::ServerBack),
+            Some(Ok(())) => {}
+            Some(Err(_)) => self.stop_because(RunEnd::ServerGone, &given_up),
+            None => {}
         }
     }
 

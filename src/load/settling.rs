@@ -107,7 +107,8 @@ impl Settling {
                 record = told.recv() => match record {
                     Some(record) => {
                         is_new = true;
-                        if !enough.is_cancelled() && let Some(sample) = Sample::from_request(&record) {
+                        let absent = record.failure().is_some_and(|(kind, _)| kind.is_absence());
+                        if !absent && !enough.is_cancelled() && let Some(sample) = Sample::from_request(&record) {
                             let first = record.round == 0;
                             self.settle.observe(record.user, first, record.sent, record.ended, sample);
                         }

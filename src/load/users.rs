@@ -13,6 +13,7 @@ use crate::metrics::sample::Sample;
 use crate::plan::{CycleShape, Limits};
 use crate::text::numbers::u32_of;
 
+use crate::load::absence::Absence;
 use crate::load::in_flight::Slot;
 use crate::load::pause::Pause;
 use crate::load::request::{RequestContext, RequestSpec, UserSlot};
@@ -42,6 +43,8 @@ pub(crate) struct User {
     pub(crate) limits: Limits,
     pub(crate) paused: watch::Receiver<Pause>,
     pub(crate) cancel: CancellationToken,
+    /// Who finds nobody there.
+    pub(crate) absence: Arc<Absence>,
     /// Where the level is asked until enough is known of it.
     pub(crate) feed: Option<Feed>,
 }
@@ -78,6 +81,7 @@ impl User {
             let record = self.load.ask(&mut user_slot, spec, &self.cancel).await;
             score.count(&record, self.limits);
             failures = record.failure().map_or(0, |_| failures + 1);
+            self.absence.take(&record);
             if let Some(feed) = &self.feed {
                 feed.tell(&record);
             }

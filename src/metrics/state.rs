@@ -69,6 +69,11 @@ pub enum Stage {
         /// The level that comes next.
         next_users: u32,
     },
+    /// The server went away; the run waits for it.
+    ServerGone {
+        /// Until when, at the latest.
+        until: Stamp,
+    },
     /// Over.
     Ended(RunEnd),
 }
@@ -142,6 +147,15 @@ impl RunState {
             EventKind::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
             EventKind::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             EventKind::Client(cost) => self.client = Some(*cost),
+            EventKind::ServerGone { patience_s } => {
+                let until = after(event.at, *patience_s);
+                self.stage = Stage::ServerGone { until };
+                let text = "The server went away: nobody listens at its address, or it closed every connection. \
+                            What failed for that is no part of the verdict.";
+                let warning = Warning::new(WarningKind::ServerGone, text);
+                self.warnings.push((event.at, warning));
+            }
+            EventKind::ServerBack => self.stage = Stage::Connecting,
             EventKind::Continued { gap_s, levels } => self.resume(event.at, before, *gap_s, levels),
             EventKind::RunEnded { why } => {
                 self.stage = Stage::Ended(why.clone());

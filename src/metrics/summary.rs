@@ -50,6 +50,9 @@ pub struct Summary {
     pub verdict: Option<Verdict>,
     /// Why it stops there; empty where every level meets the limits.
     pub why: Vec<Reason>,
+    /// Why it ended: `done`, `stopped`, `signal`, `server_gone` or `failed`; absent where it has no end.
+    #[serde(default)]
+    pub ended: Option<String>,
     /// What stands out.
     pub findings: Findings,
     /// What the client itself spent.
@@ -141,6 +144,7 @@ impl Summary {
             why: verdict
                 .as_ref()
                 .map_or_else(Vec::new, |verdict| bottleneck::why(run, &levels, verdict)),
+            ended: ended(run),
             findings: Findings::from_levels(&levels),
             cycles: levels,
             energy: EnergySummary::from_run(run),
@@ -220,6 +224,14 @@ fn warnings(run: &RunState) -> Vec<WarningSummary> {
     all
 }
 
+/// Why the run ended.
+fn ended(run: &RunState) -> Option<String> {
+    match &run.stage {
+        Stage::Ended(why) => Some(why.code().to_owned()),
+        _ => None,
+    }
+}
+
 /// Why the run is not whole; None if it is.
 fn unfinished(run: &RunState) -> Option<String> {
     let text = match &run.stage {
@@ -228,6 +240,9 @@ fn unfinished(run: &RunState) -> Option<String> {
             "The run was stopped before its last cycle ended.".to_owned()
         }
         Stage::Ended(RunEnd::Signal(number)) => format!("Signal {number} stopped the run."),
+        Stage::Ended(RunEnd::ServerGone) => {
+            "The server went away and did not come back in time.".to_owned()
+        }
         Stage::Ended(RunEnd::Failed(why)) => format!("The run could not continue: {why}"),
         _ => "The run has no end: it is in progress, or its log is incomplete.".to_owned(),
     };

@@ -130,6 +130,7 @@ pub(super) fn test(report: &Report) -> Table {
         Stage::Ended(RunEnd::Done) => "every cycle ran".to_owned(),
         Stage::Ended(RunEnd::Stopped) => "stopped by the user".to_owned(),
         Stage::Ended(RunEnd::Signal(signal)) => format!("stopped by signal {signal}"),
+        Stage::Ended(RunEnd::ServerGone) => "the server went away".to_owned(),
         Stage::Ended(RunEnd::Failed(why)) => format!("could not continue: {}", clean(why)),
         _ => "the log has no end".to_owned(),
     };

@@ -126,6 +126,10 @@ pub(crate) async fn start(
         }
         let error = match ended {
             Ok(RunEnd::Failed(why)) => Some(why),
+            Ok(RunEnd::ServerGone) => Some(
+                "the server went away and did not come back; `tokometer resume` continues the run"
+                    .to_owned(),
+            ),
             Ok(_) => None,
             Err(error) => {
                 let why = format!("a load worker crashed: {error}");

@@ -100,7 +100,7 @@ fn left(state: &RunState) -> Vec<u32> {
         return Vec::new();
     }
     let broken_off = state.cycles.last().filter(|cycle| match cycle.end {
-        None | Some(CycleEnd::Stopped) => true,
+        None | Some(CycleEnd::Stopped | CycleEnd::ServerGone) => true,
         Some(CycleEnd::Done | CycleEnd::Skipped) => false,
     });
     let first = broken_off.map(|cycle| cycle.users);

@@ -103,7 +103,7 @@ pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, S
         Some(CycleEnd::Done) if finished > 0 && cycle.failed() == finished => ("✘", theme.bad),
         Some(CycleEnd::Done) => ("✔", theme.good),
         Some(CycleEnd::Skipped) => ("»", theme.warn),
-        Some(CycleEnd::Stopped) | None => ("■", theme.warn),
+        Some(CycleEnd::Stopped | CycleEnd::ServerGone) | None => ("■", theme.warn),
     }
 }
 

@@ -142,6 +142,7 @@ fn marks(app: &App) -> Line<'static> {
             mark(format!("RESTING {left} s, then {next_users}"), theme.warn);
             mark(format!("{} REC {clock}", theme.dot()), theme.bad);
         }
+        Stage::ServerGone { .. } => mark("SERVER GONE".to_owned(), theme.bad),
         _ => mark(format!("{} REC {clock}", theme.dot()), theme.bad),
     }
     Line::from(marks)

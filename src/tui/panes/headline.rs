@@ -80,6 +80,11 @@ fn stage(cx: &PaneContext<'_>) -> String {
                 crate::text::numbers::users(*next_users)
             )
         }
+        Stage::ServerGone { until } => {
+            let left = until.since(cx.now).ceil();
+            format!("✘ the server went away, waiting {left:.0} s (x stops)")
+        }
+        Stage::Ended(RunEnd::ServerGone) => "✘ the server did not come back".to_owned(),
         Stage::Ended(RunEnd::Done) => "done".to_owned(),
         Stage::Ended(RunEnd::Stopped | RunEnd::Signal(_)) => "stopped".to_owned(),
         Stage::Ended(RunEnd::Failed(_)) => "✘ failed".to_owned(),

@@ -94,6 +94,7 @@ fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
         WarningKind::WarmupFailed
         | WarningKind::ConnectionsFailed
         | WarningKind::Failures
+        | WarningKind::ServerGone
         | WarningKind::Recorder
         | WarningKind::Impossible => ("✘", theme.bad),
         WarningKind::Simulated
