@@ -71,3 +71,51 @@ fn a_server_in_every_form_of_its_address(#[case] how: &str, #[case] address: &st
     assert_eq!(summary["simulated"], true);
     assert!(ended.err.contains("SIMULATED"), "{}", ended.err);
 }
+
+/// A run of two levels against a simulator that is stopped while the second runs; what was said.
+fn without_server_in_its_second_level(patience: &str, comes_back: bool) -> crate::process::Ended {
+    let config = || SimConfig {
+        time_scale: 100.0,
+        ..SimConfig::default()
+    };
+    let simulator = Simulator::start(config(), 0).unwrap();
+    let port = simulator.addr().port();
+    let url = format!("--url=http://127.0.0.1:{port}");
+    let place = Place::new();
+    let load = ["--json", "--users=1,2", "--waves=12", "--rest=0s"];
+    let process = place.start(&[&load[..], &[url.as_str(), patience]].concat());
+    process.says("cycle of 2 users");
+    simulator.stop();
+    process.says("the server went away");
+    let again = comes_back.then(|| Simulator::start(config(), port).unwrap());
+    let ended = process.end();
+    drop(again);
+    ended
+}
+
+#[test]
+fn a_server_that_went_away_is_waited_for() {
+    let ended = without_server_in_its_second_level("--patience=30s", true);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.err.contains("the server is back"), "{}", ended.err);
+    let summary = valid(&ended.out);
+    assert_eq!(summary["ended"], "done");
+    // The level ran once more; what failed when nobody was there is no part of the verdict.
+    assert_eq!(levels(&summary), [(1, 12, 0), (2, 24, 0)]);
+    let both = &summary["verdict"]["levels"][1]["both"];
+    assert_eq!(both["met"], both["of"]);
+}
+
+#[test]
+fn a_server_that_stays_away_ends_the_run() {
+    let ended = without_server_in_its_second_level("--patience=2s", false);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let summary = valid(&ended.out);
+    assert_eq!(summary["ended"], "server_gone");
+    let judged = summary["verdict"]["levels"].as_array().unwrap().iter();
+    let failed = judged.filter(|level| level["both"]["met"] != level["both"]["of"]);
+    assert_eq!(failed.count(), 0);
+    for part in ["went away", "resume"] {
+        assert!(ended.err.contains(part), "{part}: {}", ended.err);
+    }
+}
