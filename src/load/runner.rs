@@ -338,9 +338,8 @@ impl<W: MachineWatch> Runner<W> {
         let waiting = tokio::time::timeout(patience, back);
         match self.obey_while(&given_up, waiting).await {
             Some(Ok(())) if self.stop.is_none() => self.load.reporter.fact(EventKind::ServerBack),
-            Some(Ok(())) => {}
             Some(Err(_)) => self.stop_because(RunEnd::ServerGone, &given_up),
-            None => {}
+            Some(Ok(())) | None => {}
         }
     }
 

@@ -1,12 +1,14 @@
 //! Starting a run: everything it needs, from the address to the recorder.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use reqwest::Url;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::dialect::by_id;
 use crate::event::{EventKind, RunEnd, WarningKind};
@@ -20,11 +22,14 @@ use crate::load::descriptors::{make_room, warn};
 use crate::load::in_flight::AnswerCache;
 use crate::load::request::RequestContext;
 use crate::load::runner::Runner;
-use crate::load::timeline::{WeakReporter, timeline};
+use crate::load::timeline::{Reporter, WeakReporter, timeline};
 use crate::session::monitors::Monitors;
 use crate::session::run_setup::RunSetup;
 use crate::session::{SessionEvent, dispatcher};
 
+/// What is said of a run whose server did not come back.
+const GONE: &str =
+    "the server went away and did not come back; `tokometer resume` continues the run";
 /// Commands that wait for the runner.
 const COMMANDS: usize = 64;
 
@@ -119,42 +124,47 @@ pub(crate) async fn start(
         .beginning_at_cycle(cycle)
         .settling(settle);
     let runner = tokio::spawn(runner.run());
-    let over = async move {
-        let ended = runner.await;
-        if let Some(monitors) = monitors {
-            monitors.end().await;
-        }
-        let error = match ended {
-            Ok(RunEnd::Failed(why)) => Some(why),
-            Ok(RunEnd::ServerGone) => Some(
-                "the server went away and did not come back; `tokometer resume` continues the run"
-                    .to_owned(),
-            ),
-            Ok(_) => None,
-            Err(error) => {
-                let why = format!("a load worker crashed: {error}");
-                final_reporter.fact(EventKind::RunEnded {
-                    why: RunEnd::Failed(why.clone()),
-                });
-                Some(why)
-            }
-        };
-        // The last maker of events: now the timeline ends.
-        drop(final_reporter);
-        let directory = tokio::task::spawn_blocking(move || hub.join()).await;
-        let directory = directory.ok().and_then(Result::ok).flatten();
-        SessionEvent::Finished {
-            directory,
-            error,
-            report: None,
-        }
-    };
+    let over = until_over(runner, monitors, final_reporter, hub);
     let running = Running {
         commands,
         answers,
         reporter: weak,
     };
     Ok((running, over))
+}
+
+/// Waits for the end of the run, until everything is written.
+async fn until_over(
+    runner: JoinHandle<RunEnd>,
+    monitors: Option<Monitors>,
+    final_reporter: Reporter,
+    timeline: std::thread::JoinHandle<Option<PathBuf>>,
+) -> SessionEvent {
+    let ended = runner.await;
+    if let Some(monitors) = monitors {
+        monitors.end().await;
+    }
+    let error = match ended {
+        Ok(RunEnd::Failed(why)) => Some(why),
+        Ok(RunEnd::ServerGone) => Some(GONE.to_owned()),
+        Ok(_) => None,
+        Err(error) => {
+            let why = format!("a load worker crashed: {error}");
+            final_reporter.fact(EventKind::RunEnded {
+                why: RunEnd::Failed(why.clone()),
+            });
+            Some(why)
+        }
+    };
+    // The last maker of events: now the timeline ends.
+    drop(final_reporter);
+    let directory = tokio::task::spawn_blocking(move || timeline.join()).await;
+    let directory = directory.ok().and_then(Result::ok).flatten();
+    SessionEvent::Finished {
+        directory,
+        error,
+        report: None,
+    }
 }
 
 async fn resolve(url: &Url) -> Result<Vec<std::net::SocketAddr>, String> {
