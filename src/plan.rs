@@ -66,6 +66,23 @@ pub struct SettlePlan {
     pub most: u32,
 }
 
+impl SettlePlan {
+    /// What it is, in a sentence: `1, 2, 4 … users until the answer is known, at most 5:00`.
+    pub fn sentence(&self) -> String {
+        let doubled = (0..3).map(|times| self.first.saturating_mul(1 << times));
+        let users: Vec<String> = doubled
+            .filter(|users| *users <= self.most)
+            .map(|users| users.to_string())
+            .collect();
+        let users = users.join(", ");
+        if self.within_s <= 0.0 {
+            return format!("{users} … users, a sketch");
+        }
+        let most = crate::text::numbers::clock(self.within_s);
+        format!("{users} … users until the answer is known, at most {most}")
+    }
+}
+
 impl Default for SettlePlan {
     fn default() -> Self {
         Self {

@@ -36,7 +36,7 @@ pub struct RunArgs {
     /// Look for the answer for this long at most; 0 for a sketch only [default: 5m unless the levels are planned]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
     pub within: Option<f64>,
-    /// How long to wait for a server that went away during the run [default: 2m]
+    /// Wait this long for a server that went away [default: 2m]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Timeouts")]
     pub patience: Option<f64>,
     /// Requests of each user in a row, without waiting for the others [default: 1]

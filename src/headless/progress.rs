@@ -4,6 +4,7 @@ use crate::event::Target;
 use crate::event::{CycleEnd, Event, EventKind, RunEnd, Stamp};
 use crate::headless::plain;
 use crate::metrics::state::{CycleState, RunState};
+use crate::metrics::verdict::Verdict;
 use crate::plan::{CycleShape, Plan};
 use crate::text::numbers::users;
 
@@ -22,6 +23,7 @@ pub(super) struct ProgressLines {
 impl ProgressLines {
     /// The lines for one event, which `run` has taken in already.
     pub(super) fn lines(&mut self, run: &RunState, event: &Event) -> Vec<String> {
+        let line = |text: String| format!("{:>8.1} s  {text}", event.at.secs());
         let texts = match &event.what {
             EventKind::CycleStarted { .. } => {
                 self.last = event.at;
@@ -29,15 +31,18 @@ impl ProgressLines {
             }
             EventKind::CycleEnded { cycle, why } => {
                 let cycle = run.cycles.iter().rev().find(|state| state.cycle == *cycle);
-                cycle.map(|cycle| ended(cycle, *why))
+                let ended = cycle.map(|cycle| ended(cycle, *why));
+                let so_far = is_settling(run).then(|| so_far(run)).flatten();
+                return [ended, so_far].into_iter().flatten().map(line).collect();
             }
+            // What comes next follows at once.
+            EventKind::LevelsChanged { .. } if is_settling(run) => None,
             EventKind::Progress { .. } | EventKind::RequestEnded(_) if self.is_due(event.at) => {
                 self.last = event.at;
                 run.current().map(going)
             }
             other => once(other),
         };
-        let line = |text: String| format!("{:>8.1} s  {text}", event.at.secs());
         texts.map(line).into_iter().collect()
     }
 
@@ -91,7 +96,8 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn asked(plan: &Plan) -> String {
+/// Levels that are planned, and how long each is.
+fn planned(plan: &Plan) -> String {
     let load = match plan.levels.as_slice() {
         [level] => users(*level),
         levels => {
@@ -99,18 +105,24 @@ fn asked(plan: &Plan) -> String {
             format!("{} users", levels.join(", "))
         }
     };
-    let shape = match plan.shape {
-        CycleShape::Waves(1) => "each asks once".to_owned(),
-        CycleShape::Waves(times) => format!("each asks {times} times"),
-        CycleShape::DurationS(seconds) => format!("for {seconds} s"),
-    };
+    match plan.shape {
+        CycleShape::Waves(1) => format!("{load}, each asks once"),
+        CycleShape::Waves(times) => format!("{load}, each asks {times} times"),
+        CycleShape::DurationS(seconds) => format!("{load}, for {seconds} s"),
+    }
+}
+
+fn asked(plan: &Plan) -> String {
+    let load = plan
+        .settle
+        .map_or_else(|| planned(plan), |settle| settle.sentence());
     let tokens = plan.max_tokens.map_or_else(
         || "answers of any length".to_owned(),
         |n| format!("answers up to {n} tokens"),
     );
     let limits = &plan.limits;
     format!(
-        "{load}, {shape} · {tokens} · rest {} s · limits: wait {} s, speed {} tok/s, {:.0} % of requests",
+        "{load} · {tokens} · rest {} s · limits: wait {} s, speed {} tok/s, {:.0} % of requests",
         plan.rest_s,
         limits.wait_s,
         limits.speed_tok_s,
@@ -211,6 +223,29 @@ fn once(what: &EventKind) -> Option<String> {
         EventKind::ServerBack => "the server is back".to_owned(),
         _ => return None,
     })
+}
+
+/// Whether the run finds its levels by itself.
+fn is_settling(run: &RunState) -> bool {
+    let info = run.info.as_ref();
+    info.is_some_and(|info| info.plan.settle.is_some())
+}
+
+/// How far the answer is known: the levels around it.
+fn so_far(run: &RunState) -> Option<String> {
+    let verdict = Verdict::of_run(run)?;
+    let at = verdict.headline()?;
+    let around = [Some(at), verdict.beyond()].into_iter().flatten();
+    let said = around.filter_map(|level| {
+        let state = level.both.state?;
+        let (met, of) = (level.both.met, level.both.of);
+        Some(format!(
+            "{}: {state}, {met} of {of} good",
+            users(level.users)
+        ))
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| format!("so far: {}", said.join("; ")))
 }
 
 fn started(cycle: &CycleState) -> String {

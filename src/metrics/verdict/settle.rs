@@ -29,6 +29,8 @@ const SKETCH_ENDS: f64 = 0.5;
 const SKETCH_LEAST: u64 = 8;
 /// Requests of a sketched level, if that has fewer users.
 const SKETCHED: usize = 4;
+/// Rounds that a level takes to show anything: its users begin, all of them ask, and those requests end.
+const ROUNDS: f64 = 2.5;
 /// What a failed request is worth as a margin.
 const FAILED: f64 = -1.0;
 
@@ -169,19 +171,22 @@ impl Settle {
         if elapsed_s >= self.plan.within_s {
             return None;
         }
-        if let Some((users, goal, until_s)) = self.settle(&judged, elapsed_s) {
-            return Some(self.go(users, goal, until_s));
+        let mut visiting = self.settle(&judged, elapsed_s);
+        if visiting.is_none() && self.question == Question::Both {
+            // The limit that still holds where both together no longer do.
+            let beyond = judged.iter().find(|level| level.p(Question::Both) < 0.5)?;
+            let open = [Question::Wait, Question::Speed].into_iter();
+            let mut open = open.filter(|limit| beyond.p(*limit) >= 0.5);
+            self.question = open.next()?;
+            visiting = self.settle(&judged, elapsed_s);
         }
-        if self.question != Question::Both {
+        let (users, goal, until_s) = visiting?;
+        let least_s = elapsed_s + ROUNDS * self.time_of_a_round(users);
+        if goal != Goal::Sketch && least_s > self.plan.within_s {
+            // There is no time left in which anything could be learned of it.
             return None;
         }
-        // The limit that still holds where both together no longer do.
-        let beyond = judged.iter().find(|level| level.p(Question::Both) < 0.5)?;
-        let open = [Question::Wait, Question::Speed].into_iter();
-        let mut open = open.filter(|limit| beyond.p(*limit) >= 0.5);
-        self.question = open.next()?;
-        let (users, goal, until_s) = self.settle(&judged, elapsed_s)?;
-        Some(self.go(users, goal, until_s))
+        Some(self.go(users, goal, until_s.max(least_s)))
     }
 
     /// A level that the user wants, next.

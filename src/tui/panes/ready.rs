@@ -191,12 +191,16 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         .map_or(text::UNKNOWN, |found| found.dialect.path(plan.api));
     let levels: Vec<String> = plan.levels.iter().map(ToString::to_string).collect();
     let shape = match plan.shape {
+        _ if plan.settle.is_some() => "each user asks again until enough is known".to_owned(),
         CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
         CycleShape::Waves(times) => format!("each user asks {times} times in a row"),
         CycleShape::DurationS(seconds) => {
             format!("each user asks again for {} s", text::plain(seconds))
         }
     };
+    let users = plan
+        .settle
+        .map_or_else(|| levels.join(" "), |settle| settle.sentence());
     let tokens = match plan.max_tokens {
         Some(tokens) => format!("at most {tokens} tokens"),
         None => "as long as the model wants".to_owned(),
@@ -208,7 +212,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
     };
     let limits = plan.limits;
     let mut facts = vec![
-        ("users", levels.join(" ")),
+        ("users", users),
         ("cycle", shape),
         ("answer", tokens),
         (
