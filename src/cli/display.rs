@@ -97,8 +97,8 @@ async fn on_screen(
     let keys = terminal::input().wrap_err("cannot read the terminal")?;
     let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
     let recorded = screen.close();
-    if let Some(directory) = left.as_ref().ok().and_then(App::measured_directory) {
-        point_at(&directory);
+    if let Ok(app) = &left {
+        sum_up(app);
     }
     exit_code(left, recorded)
 }
@@ -125,7 +125,21 @@ pub(crate) fn shutdown() -> impl Future<Output = Shutdown> {
     }
 }
 
-/// Says where the files of the last run are, once the dashboard is gone from the screen.
+/// Says what the last run amounts to and where its files are, once the dashboard is gone from the screen.
+fn sum_up(app: &App) {
+    let Some(directory) = app.measured_directory() else {
+        return;
+    };
+    if let Some(run) = app.measured_run() {
+        let summary = crate::metrics::summary::Summary::of(run);
+        for line in crate::report::sum(&summary) {
+            // A closed output is nobody's loss.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    }
+    point_at(&directory);
+}
+
 fn point_at(directory: &Path) {
     let page = directory.join("report.html");
     let lines = [("run directory", directory), ("report", page.as_path())];

@@ -264,7 +264,9 @@ impl<'a> Headless<'a> {
                 Err(error) => self.printer.error(&error.to_string()),
             }
         } else if started {
-            self.printer.result(&table::text(&summary));
+            let sum = crate::report::sum(&summary).join("\n");
+            self.printer
+                .result(&format!("{sum}\n\n{}", table::text(&summary)));
         }
         if let Some(directory) = directory {
             let line = format!("run directory: {}", plain(&directory.display().to_string()));

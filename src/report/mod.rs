@@ -29,6 +29,7 @@ mod machine;
 mod markdown;
 mod series;
 pub mod share;
+mod sum;
 mod table;
 mod tables;
 mod text;
@@ -42,6 +43,7 @@ use charts::Chart;
 pub use files::{write, write_report};
 pub(crate) use gather::Gathered;
 pub use share::Show;
+pub use sum::sum;
 
 /// What can go wrong with a report.
 #[derive(Debug, thiserror::Error)]

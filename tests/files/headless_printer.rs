@@ -156,7 +156,7 @@ async fn says_simulated() {
         .lines()
         .filter(|l| l.contains("SIMULATED"))
         .collect();
-    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert_eq!(lines.len(), 4, "{lines:#?}");
 }
 
 #[tokio::test]

@@ -276,6 +276,15 @@ impl App {
         )
     }
 
+    /// The run that was measured, if any: never one that is only replayed.
+    pub fn measured_run(&self) -> Option<&RunState> {
+        let run = match &self.replay {
+            Some(replay) => &replay.live.run,
+            None => &self.current.run,
+        };
+        run.info.is_some().then_some(run)
+    }
+
     /// Where the session's run was written, if it was; behind a replay too.
     pub fn measured_directory(&self) -> Option<PathBuf> {
         let Some(replay) = &self.replay else {
