@@ -7,11 +7,13 @@ use clap::Args;
 use color_eyre::eyre::Result;
 
 use crate::cli::output::{RunsDir, complain, print, shown};
+use crate::cli::what_if::WhatIfArgs;
 pub(crate) use crate::metrics::compare::letter;
 use crate::metrics::compare::{Comparison, Row, RunHead, told, written};
 use crate::metrics::condition::Condition;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
+use crate::metrics::what_if::{WhatIf, sentence};
 use crate::report;
 use crate::store::StoreError;
 use crate::store::index::find;
@@ -37,6 +39,9 @@ pub struct CompareArgs {
     /// figures: speed, wait, total, throughput, errors, share, energy
     #[arg(long, value_name = "CONDITION", allow_hyphen_values = true)]
     pub fail_if: Vec<Condition>,
+    /// Limits and a price in the place of each run's own
+    #[command(flatten)]
+    pub what_if: WhatIfArgs,
     /// Where runs are kept
     #[command(flatten)]
     pub runs_dir: RunsDir,
@@ -45,10 +50,15 @@ pub struct CompareArgs {
 /// Compares, prints, and returns the exit code: 0 done, 1 not possible, 3 a condition is met.
 pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     let root = args.runs_dir.root()?;
-    let states = args.runs.iter().map(|name| open(&root, name));
-    let states: Vec<RunState> = states.collect::<Result<_, _>>()?;
+    let what_if = args.what_if.what_if();
+    let opened = args.runs.iter().map(|name| open(&root, name, &what_if));
+    let opened: Vec<(RunState, Option<String>)> = opened.collect::<Result<_, _>>()?;
+    let (states, rejudged): (Vec<RunState>, Vec<Option<String>>) = opened.into_iter().unzip();
     let summaries: Vec<Summary> = states.iter().map(Summary::of).collect();
-    let comparison = Comparison::with(&states.iter().collect::<Vec<_>>(), &summaries);
+    let mut comparison = Comparison::with(&states.iter().collect::<Vec<_>>(), &summaries);
+    let rejudged = rejudged.into_iter().enumerate();
+    let rejudged = rejudged.filter_map(|(run, text)| Some(format!("{}: {}", letter(run), text?)));
+    comparison.warnings.extend(rejudged);
     if args.json {
         print(&report::compare::json(&comparison)?);
     } else {
@@ -62,14 +72,23 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     Ok(check(&args.fail_if, &comparison))
 }
 
-fn open(root: &Path, name: &str) -> Result<RunState, StoreError> {
+/// A run as `what_if` judges it, and what that changes.
+fn open(
+    root: &Path,
+    name: &str,
+    what_if: &WhatIf,
+) -> Result<(RunState, Option<String>), StoreError> {
     let path = find(root, name)?;
     let mut state = RunState::default();
-    let (_, missing) = crate::store::replay(&path, |event| state.apply(&event))?;
-    for sentence in missing {
-        complain(&format!("warning: {}: {sentence}", shown(&path)));
+    let mut changed = Vec::new();
+    let (_, missing) = crate::store::replay(&path, |mut event| {
+        changed.extend(what_if.begin(&mut event));
+        state.apply(&event);
+    })?;
+    for missing in missing {
+        complain(&format!("warning: {}: {missing}", shown(&path)));
     }
-    Ok(state)
+    Ok((state, sentence(&changed)))
 }
 
 fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {

@@ -20,6 +20,7 @@ mod runs;
 mod screenshot;
 mod simulate;
 mod values;
+mod what_if;
 
 use std::ffi::OsString;
 use std::io::Write as _;

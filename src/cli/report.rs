@@ -6,6 +6,7 @@ use clap::Args;
 use color_eyre::eyre::Result;
 
 use crate::cli::output::{RunsDir, complain, print};
+use crate::cli::what_if::WhatIfArgs;
 use crate::report::share::{Show, write_card};
 use crate::report::{Report, write_report};
 use crate::store::index::find;
@@ -27,7 +28,7 @@ pub struct ReportArgs {
     /// Which run
     #[command(flatten)]
     pub which: WhichRun,
-    /// Where to write [default: the run's own directory]
+    /// Where to write [default: the run's own directory; its folder what-if with other limits]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print one form on standard output and write no files
@@ -36,6 +37,9 @@ pub struct ReportArgs {
     /// Print the summary as JSON; without --out nothing is written
     #[arg(long, conflicts_with = "print")]
     pub json: bool,
+    /// Limits and a price in the place of the run's own
+    #[command(flatten)]
+    pub what_if: WhatIfArgs,
 }
 
 /// A form of a report.
@@ -85,7 +89,7 @@ impl WhichRun {
 /// Writes a report's files and names them, or prints one form; returns the exit code.
 pub(crate) fn run_report(args: &ReportArgs) -> Result<u8> {
     let directory = args.which.directory()?;
-    let report = Report::open(&directory)?;
+    let report = Report::what_if(&directory, &args.what_if.what_if())?;
     let only_json = args.json && args.out.is_none();
     let form = args.print.or(only_json.then_some(Form::Json));
     if let Some(form) = form {
@@ -97,7 +101,13 @@ pub(crate) fn run_report(args: &ReportArgs) -> Result<u8> {
         });
         return Ok(0);
     }
-    let out = args.out.as_deref().unwrap_or(&directory);
+    // The files of the run stay its own.
+    let folder = if report.changed.is_empty() {
+        directory
+    } else {
+        directory.join("what-if")
+    };
+    let out = args.out.as_ref().unwrap_or(&folder);
     name(&report, &write_report(&report, out)?, args.json)
 }
 

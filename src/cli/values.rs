@@ -69,16 +69,18 @@ pub(crate) fn time_scale(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A share: in percent, or up to 1 as a fraction; 0.9, 90 and 90% are the same.
 pub(crate) fn share(text: &str) -> Result<f64, String> {
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(percent) => (percent.trim(), 100.0),
-        None => (text, 1.0),
-    };
-    let share = number.parse::<f64>().map_err(|error| error.to_string())? / unit;
+    let text = text.trim();
+    let number = text.strip_suffix('%').map(str::trim);
+    let value = number.unwrap_or(text).parse::<f64>();
+    let value = value.map_err(|error| format!("{error} (write 90%, 90 or 0.9)"))?;
+    let is_percent = number.is_some() || value > 1.0;
+    let share = if is_percent { value / 100.0 } else { value };
     if share > 0.0 && share <= 1.0 {
         Ok(share)
     } else {
-        Err("must be between 0 % and 100 %".to_owned())
+        Err("must be between 0 % and 100 % (write 90%, 90 or 0.9)".to_owned())
     }
 }
 
@@ -117,6 +119,26 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_comes_in_percent_or_as_a_fraction() {
+        for (text, expected) in [
+            ("90%", 0.9),
+            ("90 %", 0.9),
+            ("90", 0.9),
+            ("0.9", 0.9),
+            ("99.5", 0.995),
+            ("1", 1.0),
+            ("100", 1.0),
+            ("1%", 0.01),
+        ] {
+            assert_eq!(share(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "0%", "-5", "101", "101%", "nan", "most"] {
+            let why = share(text).unwrap_err();
+            assert!(why.contains("write 90%, 90 or 0.9"), "{text}: {why}");
+        }
+    }
 
     #[test]
     fn sizes_come_with_and_without_units() {

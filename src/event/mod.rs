@@ -311,6 +311,8 @@ pub enum WarningKind {
     ServerGone,
     /// A cycle ended before all its requests had.
     CutShort,
+    /// The limits, or the price, are not those of the run.
+    WhatIf,
     /// Anything else.
     Other,
 }

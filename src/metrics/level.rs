@@ -144,7 +144,8 @@ impl LevelMetrics {
         metrics.count(&requests, done.len());
         metrics.distribute(&done);
         metrics.count_tokens(&done);
-        metrics.rate(cycles, limits);
+        metrics.rate(cycles);
+        metrics.judge(cycles, limits);
         metrics
     }
 
@@ -218,7 +219,7 @@ impl LevelMetrics {
         self.thinking_share = thinking.and_then(|thinking| ratio(thinking as f64, chunks as f64));
     }
 
-    fn rate(&mut self, cycles: &[&CycleState], limits: &Limits) {
+    fn rate(&mut self, cycles: &[&CycleState]) {
         self.duration_s = summed(cycles.iter().filter_map(|cycle| cycle.duration_s()));
         let to_final_chunk = summed(cycles.iter().filter_map(|cycle| cycle.to_final_chunk_s()));
         let tokens = Some(self.output_tokens as f64).filter(|tokens| *tokens > 0.0);
@@ -234,14 +235,18 @@ impl LevelMetrics {
         let tokens: f64 = steady_parts.iter().map(|(tokens, _)| tokens).sum();
         let seconds: f64 = steady_parts.iter().map(|(_, seconds)| seconds).sum();
         self.steady_tok_s = ratio(tokens, seconds).filter(|rate| *rate > 0.0);
+    }
+
+    /// The figures that the limits make.
+    fn judge(&mut self, cycles: &[&CycleState], limits: &Limits) {
         let (met, judged) = cycles.iter().fold((0, 0), |(met, judged), cycle| {
             let of_cycle = cycle.met(limits);
             (met + of_cycle.0, judged + of_cycle.1)
         });
         self.attainment = ratio(met as f64, judged as f64);
-        if self.attainment.is_some() {
-            self.goodput_req_s = self.duration_s.and_then(|s| ratio(met as f64, s));
-        }
+        let is_judged = self.attainment.is_some();
+        let seconds = self.duration_s.filter(|_| is_judged);
+        self.goodput_req_s = seconds.and_then(|s| ratio(met as f64, s));
     }
 }
 

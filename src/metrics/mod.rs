@@ -9,6 +9,7 @@
 //! - [`summary`]: the object of `summary.json`; [`findings`]: what stands out; `warnings`: what casts doubt on it
 //! - [`verdict`]: how many users the server carries, and how sure that is; [`bottleneck`]: why it stops there
 //! - [`compare`]: runs side by side; [`condition`]: when a comparison fails; `config_diff`: what else is different
+//! - [`what_if`]: limits and a price that are asked for after the fact
 //! - [`interval`], `wilson`: intervals of means, differences and shares
 //! - [`bandwidth`], [`bandwidth_limit`]: what the memory allows a single user
 //!
@@ -37,4 +38,5 @@ pub mod summary;
 mod tables;
 pub mod verdict;
 mod warnings;
+pub mod what_if;
 mod wilson;

@@ -16,6 +16,7 @@ pub use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::state::{RunState, Stage};
 use crate::metrics::verdict::Verdict;
 use crate::metrics::warnings;
+use crate::metrics::what_if;
 use crate::plan::Limits;
 use crate::text::sanitize::json_lines;
 
@@ -152,6 +153,15 @@ impl Summary {
             verdict,
             client: client(run),
             warnings,
+        }
+    }
+
+    /// Says first which limits, and which price, are not those of the run.
+    pub fn rejudged(&mut self, changed: &[String]) {
+        if let Some(text) = what_if::sentence(changed) {
+            let kind = WarningKind::WhatIf;
+            let warning = WarningSummary::new(Warning { kind, text }, None);
+            self.warnings.insert(0, warning);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::metrics::bottleneck::sentences;
 use crate::metrics::summary::Summary;
+use crate::metrics::what_if;
 use crate::report::table::Table;
 use crate::report::text::clean;
 use crate::report::{Report, definitions, details, machine, tables};
@@ -58,7 +59,7 @@ pub(super) fn from_report(report: &Report) -> Content {
         .as_ref()
         .map_or_else(|| UNKNOWN.to_owned(), |target| clean(&target.model));
     let mut sections = vec![
-        verdict(summary),
+        verdict(report),
         section("Key findings", vec![Block::List(findings(summary))]),
         results(summary),
         section(
@@ -183,16 +184,17 @@ fn served(summary: &Summary) -> Tile {
     }
 }
 
-fn verdict(summary: &Summary) -> Section {
+fn verdict(report: &Report) -> Section {
+    let summary = &report.summary;
     let Some(verdict) = &summary.verdict else {
         let none = "There is no verdict: the log does not contain the plan.";
         return section("Verdict", vec![Block::Text(none.to_owned())]);
     };
     let evidence = verdict.levels.iter().map(|level| clean(&level.evidence));
-    let mut blocks = vec![
-        Block::Text(clean(&verdict.sentence)),
-        Block::Table(tables::verdict(verdict)),
-    ];
+    let what_if = what_if::sentence(&report.changed).map(|text| Block::Text(clean(&text)));
+    let mut blocks: Vec<Block> = what_if.into_iter().collect();
+    blocks.push(Block::Text(clean(&verdict.sentence)));
+    blocks.push(Block::Table(tables::verdict(verdict)));
     if !summary.why.is_empty() {
         let why = sentences(&summary.why);
         blocks.push(Block::Text("What limits it:".to_owned()));

@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Event, RunInfo};
 use crate::metrics::summary::Summary;
+use crate::metrics::what_if::WhatIf;
 use crate::store::{StoreError, cycle_row, replay, write_rows};
 use charts::Chart;
 pub use files::{write, write_report};
@@ -78,15 +79,29 @@ pub struct Report {
     pub summary: Summary,
     /// What is missing of the run's log, in sentences.
     pub missing: Vec<String>,
+    /// Which limits, and which price, are not those of the run, in words.
+    pub changed: Vec<String>,
     pub(crate) gathered: Gathered,
 }
 
 impl Report {
     /// Reads a run directory, as a stream.
     pub fn open(directory: &Path) -> Result<Self, ReportError> {
+        Self::what_if(directory, &WhatIf::default())
+    }
+
+    /// The report that a run with the limits and the price of `what_if` would have, from the same requests.
+    pub fn what_if(directory: &Path, what_if: &WhatIf) -> Result<Self, ReportError> {
         let mut gathered = Gathered::default();
-        let (_, missing) = replay(directory, |event| gathered.apply(&event))?;
-        Ok(Self::from_gathered(gathered, missing))
+        let mut changed = Vec::new();
+        let (_, missing) = replay(directory, |mut event| {
+            changed.extend(what_if.begin(&mut event));
+            gathered.apply(&event);
+        })?;
+        let mut report = Self::from_gathered(gathered, missing);
+        report.summary.rejudged(&changed);
+        report.changed = changed;
+        Ok(report)
     }
 
     /// The report of these events.
@@ -102,6 +117,7 @@ impl Report {
         Self {
             summary: Summary::of(&gathered.state),
             missing,
+            changed: Vec::new(),
             gathered,
         }
     }

@@ -9,6 +9,7 @@ use crate::metrics::metric::{Metric, Outlet, Shown, Unit};
 use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::summary::{Summary, TargetSummary};
 use crate::metrics::verdict::{Judgment, LevelVerdict, Verdict};
+use crate::metrics::what_if::in_percent;
 use crate::plan::{CycleShape, Plan};
 use crate::platform::Machine;
 use crate::report::Report;
@@ -135,10 +136,16 @@ pub(super) fn test(report: &Report) -> Table {
         _ => "the log has no end".to_owned(),
     };
     let limits = limits.map(|limits| {
-        let share = percent(Some(limits.share), 0);
+        let share = format!("{} %", plain(in_percent(limits.share)));
         format!(
-            "wait ≤ {} s and speed ≥ {} tokens/s for {share} of the requests",
-            limits.wait_s, limits.speed_tok_s
+            "wait ≤ {} s and speed ≥ {} tokens/s for {share} of the requests{}",
+            limits.wait_s,
+            limits.speed_tok_s,
+            if report.changed.is_empty() {
+                ""
+            } else {
+                "; asked for after the run"
+            }
         )
     });
     let started = report.summary.started_at;

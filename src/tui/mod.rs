@@ -133,6 +133,8 @@ pub struct PaneContext<'a> {
     pub run: &'a RunState,
     /// What a person would accept.
     pub limits: Limits,
+    /// Whether these limits were asked for after the fact.
+    pub asked_after: bool,
     /// The verdict on its whole cycles.
     pub verdict: &'a Verdict,
     /// The styles.

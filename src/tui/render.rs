@@ -10,7 +10,7 @@ use crate::tui::layout::{Areas, Pane, Room, View};
 use crate::tui::panes::{
     answer, comparison, cycles, dialog, footer, header, headline, help, log, machine,
     machine_by_level, processes, ready, request_detail, requests, requests_view, results, runs,
-    searching, too_small, ttft, verdict,
+    searching, sliders, too_small, ttft, verdict,
 };
 use crate::tui::widgets::frame::asciify;
 
@@ -58,6 +58,7 @@ fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
     if app.dialog().is_some() {
         dialog::render(frame, areas.body, app);
     }
+    sliders::render(frame, areas.body, app);
     if app.help().is_some() {
         help::render(frame, area, app);
     }

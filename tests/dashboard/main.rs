@@ -29,5 +29,6 @@ mod replay;
 mod runs;
 mod same_numbers;
 mod screens;
+mod sliders;
 #[path = "../support/story.rs"]
 mod story;

@@ -162,6 +162,7 @@ fn pane(events: &[Event], which: &str) -> String {
     let cx = PaneContext {
         run: &run,
         limits: Limits::default(),
+        asked_after: false,
         verdict: &Verdict::of_cycles(&run, &Limits::default()),
         theme: &theme,
         now: run.now,

@@ -301,13 +301,12 @@ impl CycleState {
     /// Its figures so far: once it has ended those of its record; before that the waits of the requests in flight
     /// are among them.
     pub fn metrics(&self, limits: &Limits) -> LevelMetrics {
-        let fold = || LevelMetrics::so_far(self, limits);
-        let kept = self.figures.get_or_init(|| Box::new((*limits, fold())));
-        let mut metrics = if kept.0 == *limits {
-            kept.1.clone()
-        } else {
-            fold()
-        };
+        let fold = || Box::new((*limits, LevelMetrics::so_far(self, limits)));
+        let kept = self.figures.get_or_init(fold);
+        let mut metrics = kept.1.clone();
+        if kept.0 != *limits {
+            metrics.judge(&[self], limits);
+        }
         metrics.measure(&[self]);
         metrics
     }

@@ -290,10 +290,13 @@ fn design_effect(outcomes: &[Outcome], users: u32) -> f64 {
 /// How many groups there are, and the variance of a request as their means show it. None for fewer than four.
 fn between(outcomes: &[Outcome], group: impl Fn(&Outcome) -> u64) -> Option<(f64, f64)> {
     let mut groups = std::collections::BTreeMap::new();
-    for outcome in outcomes {
-        let (good, all): &mut (f64, f64) = groups.entry(group(outcome)).or_default();
-        *good += f64::from(u8::from(outcome.good));
-        *all += 1.0;
+    // Those of a stretch of time follow each other: one look at the map for each run of them.
+    for run in outcomes.chunk_by(|a, b| group(a) == group(b)) {
+        if let Some(first) = run.first() {
+            let (good, all): &mut (f64, f64) = groups.entry(group(first)).or_default();
+            *good += run.iter().filter(|outcome| outcome.good).count() as f64;
+            *all += run.len() as f64;
+        }
     }
     if groups.len() < 4 {
         return None;

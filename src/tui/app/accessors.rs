@@ -6,7 +6,7 @@ use crate::dialect::Discovery;
 use crate::event::{Model, Target};
 use crate::metrics::state::RunState;
 use crate::plan::Plan;
-use crate::tui::app::{App, Dialog, Download, Screen, is_model};
+use crate::tui::app::{App, Dialog, Download, Screen, Sliders, is_model};
 use crate::tui::keys::Scope;
 use crate::tui::layout::{Pane, View};
 use crate::tui::panes::processes;
@@ -65,6 +65,11 @@ impl App {
     /// The pane with the focus.
     pub const fn focus(&self) -> Pane {
         self.focus
+    }
+
+    /// The sliders of the limits, while they are open.
+    pub const fn sliders(&self) -> Option<&Sliders> {
+        self.sliders.as_ref()
     }
 
     /// The open question.

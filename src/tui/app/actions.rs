@@ -28,6 +28,7 @@ impl App {
         match (action, mode) {
             (Action::Interrupt, _) => self.leave(Exit::Signal(SIGINT)),
             (_, Mode::Help) => self.scroll_help(action),
+            (_, Mode::Sliders) => self.slide(action),
             (_, Mode::Confirm | Mode::Level) => self.answer_dialog(action, key),
             (Action::Runs(what), _) => {
                 self.act_on_runs(what, key);
@@ -142,6 +143,7 @@ impl App {
             Action::FirstByte => self.waited_for = self.waited_for.other(),
             Action::Sort => self.sort = self.sort.next(),
             Action::SortOtherWay => self.sort = self.sort.reversed(),
+            Action::Limits => self.open_sliders(),
             Action::Help => self.help = Some(0),
             Action::Follow => self.follow(),
             _ => self.navigate(action),

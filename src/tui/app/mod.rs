@@ -6,6 +6,7 @@
 //! - `preview`: the lanes of the preview and their time
 //! - `navigation`: which cycle, which request, how far panes are scrolled
 //! - `verdict_cache`: the verdict
+//! - `sliders`: limits after the fact
 //! - `dialog`: questions; `accessors`: what panes may ask
 //! - `runs`: the runs that were recorded, `run_list`: what keys do with them; `replay`: one of them on the screen
 //! - `screen`: what is shown besides panes
@@ -31,6 +32,7 @@ mod run_view;
 mod runs;
 mod screen;
 mod session_events;
+mod sliders;
 mod verdict_cache;
 
 use std::path::PathBuf;
@@ -61,6 +63,7 @@ pub use replay::ReplayView;
 use run_view::RunView;
 pub use runs::Runs;
 pub use screen::{Download, RunProgress, Screen};
+pub use sliders::{Slider, Sliders};
 
 /// What happens to the dashboard.
 #[derive(Debug, Clone)]
@@ -121,6 +124,7 @@ pub struct App {
     process_sort: processes::ProcessSorting,
     waited_for: WaitedFor,
     dialog: Option<Dialog>,
+    sliders: Option<Sliders>,
     /// How far the help is scrolled, while it is open.
     help: Option<usize>,
     notice: Option<String>,
@@ -163,6 +167,7 @@ impl App {
             process_sort: processes::ProcessSorting::default(),
             waited_for: WaitedFor::default(),
             dialog: None,
+            sliders: None,
             help: None,
             notice: None,
             exit: None,
@@ -255,6 +260,7 @@ impl App {
         }
         match (&self.dialog, &self.current.screen) {
             (Some(_), _) => self.dialog_mode(),
+            (None, _) if self.sliders.is_some() => Mode::Sliders,
             (None, _) if matches!(self.view, View::Runs) => self.runs_mode(),
             (None, _) if self.are_lanes_focused() => Mode::Lanes,
             (None, Screen::Run(RunProgress::Replay)) => Mode::Replay,
@@ -346,6 +352,7 @@ impl App {
         PaneContext {
             run: shown,
             limits: self.limits(),
+            asked_after: self.current.what_if.is_some(),
             verdict: &self.current.judged.verdict,
             theme: &self.theme,
             now: self.pane_now(),
@@ -358,9 +365,9 @@ impl App {
         }
     }
 
-    /// What a person would accept.
+    /// What a person would accept: as it was asked after the fact, else as the plan has it.
     pub fn limits(&self) -> Limits {
-        self.plan().limits
+        self.current.what_if.unwrap_or(self.plan().limits)
     }
 }
 

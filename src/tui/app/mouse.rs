@@ -25,7 +25,7 @@ impl App {
             _ => return Vec::new(),
         };
         match (self.mode(), step) {
-            (Mode::Confirm | Mode::Level | Mode::Help, _) => return Vec::new(),
+            (Mode::Confirm | Mode::Level | Mode::Sliders | Mode::Help, _) => return Vec::new(),
             (_, Some(step)) if self.has_panes() => self.wheel(at, step),
             (_, None) if self.has_panes() => self.click(at),
             (Mode::Ready, Some(step)) => self.navigate(match step {

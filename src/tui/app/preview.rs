@@ -179,6 +179,14 @@ impl App {
         }
     }
 
+    /// Lets the lanes be judged by the limits of the screen.
+    pub(super) fn pass_limits_to_lanes(&mut self) {
+        let limits = self.limits();
+        if let Some(lanes) = &mut self.current.preview.lanes {
+            lanes.set_limits(limits);
+        }
+    }
+
     /// Does what a key asks of the lanes.
     pub(super) fn act_on_lanes(&mut self, action: LaneAction) {
         let time = self.current.preview.time(self.now);

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::event::Stamp;
 use crate::metrics::state::{CycleState, RunState};
+use crate::plan::Limits;
 use crate::tui::AnswerView;
 use crate::tui::app::preview::Preview;
 use crate::tui::app::verdict_cache::CachedVerdict;
@@ -33,6 +34,8 @@ pub(super) struct RunView {
     pub(super) directory: Option<PathBuf>,
     pub(super) preview: Preview,
     pub(super) judged: CachedVerdict,
+    /// The limits that are asked for after the fact, where they are not the run's own.
+    pub(super) what_if: Option<Limits>,
 }
 
 /// A view that was stopped: a copy of what it showed.
@@ -59,6 +62,7 @@ impl RunView {
             directory: None,
             preview: Preview::new(now),
             judged: CachedVerdict::default(),
+            what_if: None,
         }
     }
 
@@ -71,6 +75,7 @@ impl RunView {
         self.cycle = None;
         self.request = None;
         self.directory = None;
+        self.what_if = None;
         self.scroll.clear();
         self.preview.forget_run();
     }

@@ -2,29 +2,43 @@
 //! than a frame should.
 
 use crate::event::CycleEnd;
-use crate::metrics::state::RunState;
+use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::verdict::Verdict;
 use crate::plan::Limits;
 use crate::tui::app::App;
 
-/// What a verdict rests on: the run, the limits, and of each whole cycle its number and its requests.
+/// So many rounds of a cycle are judged one by one, later ones a few at a time.
+const ROUNDS: usize = 32;
+
+/// What a verdict rests on: the run, the limits, and of each cycle its number, its requests and how it ended.
 #[derive(Debug, PartialEq)]
 struct Basis {
     run: String,
     limits: Limits,
-    whole: Vec<(u32, usize)>,
+    cycles: Vec<(u32, usize, Option<CycleEnd>)>,
 }
 
 impl Basis {
     fn new(run: &RunState, limits: Limits) -> Self {
-        let whole = run.cycles.iter();
-        let whole = whole.filter(|cycle| cycle.end == Some(CycleEnd::Done));
+        let cycles = run.cycles.iter();
+        let cycles = cycles.map(|cycle| (cycle.cycle, counted(cycle), cycle.end));
         Self {
             run: run.info.as_ref().map(|i| i.id.clone()).unwrap_or_default(),
             limits,
-            whole: whole.map(|c| (c.cycle, c.requests.len())).collect(),
+            cycles: cycles.collect(),
         }
     }
+}
+
+/// How much of a cycle is judged: all requests once it is over, before that whole rounds of its users.
+fn counted(cycle: &CycleState) -> usize {
+    let requests = cycle.requests.len();
+    if cycle.end.is_some() {
+        return requests;
+    }
+    let rounds = requests / usize::try_from(cycle.users).unwrap_or(usize::MAX).max(1);
+    let step = (rounds / ROUNDS).max(1).next_power_of_two();
+    rounds / step * step
 }
 
 /// A verdict with what it rests on.

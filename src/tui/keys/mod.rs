@@ -97,6 +97,10 @@ pub enum Action {
     SortOtherWay,
     /// Show the histogram of waits until the first byte, or until the first token.
     FirstByte,
+    /// Ask what the run says by other limits.
+    Limits,
+    /// The limits of the run again.
+    OwnLimits,
     /// Show the latest again: no zoom, no choice of cycle or request.
     Follow,
     /// Show or hide the help.
@@ -176,6 +180,9 @@ pub enum Scope {
     /// The question for a level.
     #[strum(to_string = "Adding or removing a level")]
     Level,
+    /// The sliders of the limits.
+    #[strum(to_string = "Limits after the fact")]
+    Sliders,
     /// The help.
     #[strum(to_string = "This help")]
     Help,
@@ -210,6 +217,8 @@ pub enum Mode {
     Confirm,
     /// The question for a level is open.
     Level,
+    /// The sliders of the limits are open.
+    Sliders,
     /// The help is open.
     Help,
 }
@@ -218,7 +227,7 @@ pub enum Mode {
 pub const fn scopes(mode: Mode, view: View) -> &'static [Scope] {
     use Scope::{
         Always, Comparison, Confirm, Ended, Filter, Global, Help, Lanes, Level, Live, NotFound,
-        Preview, Ready, Replay, Requests, Running, Runs, Tabs, Views,
+        Preview, Ready, Replay, Requests, Running, Runs, Sliders, Tabs, Views,
     };
     match (mode, view) {
         (Mode::Waiting, _) => &[Tabs, Global, Always],
@@ -243,6 +252,7 @@ pub const fn scopes(mode: Mode, view: View) -> &'static [Scope] {
         (Mode::Ended, _) => &[Ended, Tabs, Views, Global, Always],
         (Mode::Confirm, _) => &[Confirm, Always],
         (Mode::Level, _) => &[Level, Always],
+        (Mode::Sliders, _) => &[Sliders, Always],
         (Mode::Help, _) => &[Help, Always],
     }
 }

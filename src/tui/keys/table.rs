@@ -104,6 +104,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Views, &[c('z')], Action::Zoom, Some("zoom"), "Zoom the focused pane; again to restore"),
     bind(Scope::Views, &[c('f')], Action::Freeze, Some("freeze"), "Freeze the view; the run continues"),
     bind(Scope::Views, &[c('b')], Action::FirstByte, None, "Histogram: wait for the first byte (TTFB), or the first token (TTFT)"),
+    bind(Scope::Views, &[c('L')], Action::Limits, Some("limits"), "What if: judge the run by other limits; the verdict and the colors follow at once"),
     bind(Scope::Views, &[ESC], Action::Follow, None, "Follow the run again: no zoom, no chosen cycle or request"),
 
     bind(Scope::Preview, &[ENTER], Action::FocusLanes, Some("use lanes"), "Give the keys to the lanes"),
@@ -179,6 +180,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Level, &[DOWN, c('-')], Action::Less, Some("fewer"), "Half the users, or the next smaller level to come"),
     bind(Scope::Level, &DIGITS, Action::Digit, None, "Type the number of users"),
     bind(Scope::Level, &[BACKSPACE], Action::Erase, None, "Delete the last digit"),
+
+    bind(Scope::Sliders, &[LEFT, c('-'), c('h')], Action::Less, Some("less"), "Less of this limit"),
+    bind(Scope::Sliders, &[RIGHT, c('+'), c('=')], Action::More, Some("more"), "More of this limit"),
+    bind(Scope::Sliders, &[DOWN, c('j')], Action::Down, Some("limit"), "The limit below: wait, speed, share"),
+    bind(Scope::Sliders, &[UP, c('k')], Action::Up, None, "The limit above"),
+    bind(Scope::Sliders, &[c('r'), BACKSPACE], Action::OwnLimits, Some("the run's"), "The limits of the run again"),
+    bind(Scope::Sliders, &[ENTER, c('L')], Action::Accept, Some("keep"), "Keep these limits on the screen; files and the run itself stay as they are"),
+    bind(Scope::Sliders, &[ESC, c('q')], Action::Decline, Some("restore"), "Restore the limits from before"),
 
     bind(Scope::Help, &[c('?'), ESC, c('q'), ENTER, Key::new(KeyCode::F(1))], Action::Help, Some("close"), "Close the help"),
     bind(Scope::Help, &[UP, c('k')], Action::Up, Some("scroll"), "Scroll up"),

@@ -109,6 +109,7 @@ const TABLES: [(&str, &[Scope]); 4] = [
             Scope::Views,
             Scope::Live,
             Scope::Requests,
+            Scope::Sliders,
             Scope::Global,
         ],
     ),

@@ -251,6 +251,11 @@ impl Lanes {
         self.limits
     }
 
+    /// Others that are asked for.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// All lanes together, from the start.
     fn restart(&mut self, now: Stamp) {
         let paused = self.watch.is_paused();

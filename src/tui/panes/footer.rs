@@ -116,7 +116,7 @@ fn form(app: &App, width: u16) -> Tabs {
     };
     let is_run = matches!(app.screen(), Screen::Run(_));
     match app.mode() {
-        Mode::Confirm | Mode::Level | Mode::Help | Mode::Filter => Tabs::Hidden,
+        Mode::Confirm | Mode::Level | Mode::Sliders | Mode::Help | Mode::Filter => Tabs::Hidden,
         _ if fits(Tabs::Named) => Tabs::Named,
         Mode::Lanes => Tabs::Hidden,
         _ if width >= TABS_FROM || is_run && fits(Tabs::Short) => Tabs::Short,

@@ -108,7 +108,8 @@ fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
         | WarningKind::SamplerGap
         | WarningKind::OtherProcess
         | WarningKind::Repeats
-        | WarningKind::CutShort => ("!", theme.warn),
+        | WarningKind::CutShort
+        | WarningKind::WhatIf => ("!", theme.warn),
         WarningKind::Monitor | WarningKind::Imported | WarningKind::Other => ("·", theme.text),
     }
 }

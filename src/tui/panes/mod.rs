@@ -32,6 +32,7 @@ pub mod requests_view;
 pub mod results;
 pub mod runs;
 pub mod searching;
+pub mod sliders;
 pub mod too_small;
 pub mod ttft;
 pub mod verdict;

@@ -108,6 +108,7 @@ fn formed(
     let theme = cx.theme;
     let words = form.contains(&VerdictPart::Words);
     let start = match (words, cx.run.is_running()) {
+        _ if cx.asked_after => " what if: ",
         (false, _) => " ",
         (true, true) => " so far: ",
         (true, false) => " verdict: ",

@@ -103,6 +103,7 @@ impl Screen {
             run: &self.run,
             verdict: &Verdict::of_cycles(&self.run, &limits),
             limits,
+            asked_after: false,
             theme: &self.theme,
             now: Stamp(self.run.now.0 + 40_000),
             cycle: self.cycle,

@@ -8,3 +8,4 @@ mod forms;
 mod imported;
 mod large;
 mod share;
+mod what_if;
