@@ -64,6 +64,9 @@ pub struct SettlePlan {
     pub first: u32,
     /// The most users.
     pub most: u32,
+    /// Output tokens after which nothing new is asked; None for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_tokens: Option<u64>,
 }
 
 impl SettlePlan {
@@ -89,6 +92,7 @@ impl Default for SettlePlan {
             within_s: 300.0,
             first: 1,
             most: 256,
+            budget_tokens: None,
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct RunArgs {
     /// Wait this long for a server that went away [default: 2m]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Timeouts")]
     pub patience: Option<f64>,
+    /// End the run after this many output tokens, where it finds its levels by itself
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Load")]
+    pub budget_tokens: Option<u64>,
     /// Requests of each user in a row, without waiting for the others [default: 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "duration", help_heading = "Load")]
     pub waves: Option<u32>,
@@ -182,6 +185,12 @@ impl RunArgs {
             (None, None) => base.shape,
         };
         let settle = self.settle();
+        if settle.is_none() && self.budget_tokens.is_some() {
+            return Err(PlanError(
+                "--budget-tokens ends a run that finds its levels by itself: add --within, or leave out what plans the levels"
+                    .to_owned(),
+            ));
+        }
         // Nobody waits in line after a level that finds its own end.
         let rest_s = if settle.is_some() {
             SETTLE_REST_S
@@ -240,6 +249,7 @@ impl RunArgs {
             within_s: self.within.unwrap_or(base.within_s),
             first,
             most: base.most.max(asked().max().unwrap_or(first)),
+            budget_tokens: self.budget_tokens,
         })
     }
 }

@@ -99,11 +99,8 @@ impl<W: MachineWatch> Runner<W> {
 
     /// The same run, whose levels are found by `settle`.
     pub(crate) fn settling(self, settle: Option<Settle>) -> Self {
-        let time_scale = self.plan.time_scale;
-        Self {
-            settling: settle.map(|settle| Settling::new(settle, time_scale)),
-            ..self
-        }
+        let settling = settle.map(|settle| Settling::new(settle, &self.plan));
+        Self { settling, ..self }
     }
 
     /// Runs to the end; reports every event but the first, which its caller reports.

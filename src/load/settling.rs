@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::RequestRecord;
 use crate::metrics::sample::Sample;
 use crate::metrics::verdict::settle::{Settle, Step};
+use crate::plan::Plan;
 
 /// How often it is asked whether a level has been asked enough.
 const LOOK: Duration = Duration::from_millis(100);
@@ -42,13 +43,18 @@ pub(crate) struct Settling {
     time_scale: f64,
     began: Option<Instant>,
     paused_before: Duration,
+    /// Output tokens so far, and how many there may be.
+    tokens: u64,
+    budget_tokens: Option<u64>,
 }
 
 impl Settling {
-    pub(crate) fn new(settle: Settle, time_scale: f64) -> Self {
+    pub(crate) fn new(settle: Settle, plan: &Plan) -> Self {
         Self {
+            tokens: 0,
+            budget_tokens: plan.settle.and_then(|settle| settle.budget_tokens),
+            time_scale: plan.time_scale,
             settle,
-            time_scale,
             began: None,
             paused_before: Duration::ZERO,
         }
@@ -56,8 +62,17 @@ impl Settling {
 
     /// The next level; `paused` is how long the run has been paused so far.
     pub(crate) fn next(&mut self, paused: Duration) -> Option<Step> {
+        if self.is_spent() {
+            return None;
+        }
         let elapsed_s = self.elapsed_s(paused);
         self.settle.next(elapsed_s)
+    }
+
+    /// Whether the tokens are spent.
+    fn is_spent(&self) -> bool {
+        self.budget_tokens
+            .is_some_and(|budget| self.tokens >= budget)
     }
 
     /// A level that the user wants.
@@ -107,6 +122,10 @@ impl Settling {
                 record = told.recv() => match record {
                     Some(record) => {
                         is_new = true;
+                        self.tokens += record.output_tokens();
+                        if self.is_spent() {
+                            enough.cancel();
+                        }
                         let absent = record.failure().is_some_and(|(kind, _)| kind.is_absence());
                         if !absent && !enough.is_cancelled() && let Some(sample) = Sample::from_request(&record) {
                             let first = record.round == 0;

@@ -104,6 +104,7 @@ impl Seen {
             within_s,
             first: 1,
             most: MOST,
+            budget_tokens: None,
         };
         let mut settle = Settle::new(plan, server.limits, 1.0);
         let requests = run(server, seed, within_s, &mut settle);
