@@ -15,6 +15,7 @@ mod measured;
 mod report;
 mod run_directory;
 mod runs_of_0_1_0;
+#[cfg(target_os = "linux")]
 #[path = "../support/skip.rs"]
 mod skip;
 #[path = "../support/small_run.rs"]

@@ -18,6 +18,8 @@ mod commands;
 mod failures;
 #[cfg(target_os = "linux")]
 mod gpu_nvml;
+// The folders of RAPL have a colon in their names.
+#[cfg(unix)]
 mod gpu_sysfs;
 mod loops;
 mod measures;
@@ -45,6 +47,7 @@ mod script;
 #[path = "../support/server.rs"]
 mod server;
 mod simulator;
+#[cfg(unix)]
 #[path = "../support/tree.rs"]
 mod tree;
 #[path = "../support/until.rs"]

@@ -1,4 +1,4 @@
-//! The page in a real Chromium. Where there is none the test says so; in CI, and where
+//! The page in a real Chromium, on Linux. Where there is none the test says so; in CI, and where
 //! `TOKOMETER_REQUIRE_CHROMIUM` is set, it fails.
 
 use std::path::{Path, PathBuf};

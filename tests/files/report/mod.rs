@@ -1,6 +1,7 @@
 //! Reports, charts and the card to share.
 
 mod big;
+#[cfg(target_os = "linux")]
 mod browser;
 mod charts;
 mod files;
