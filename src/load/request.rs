@@ -107,44 +107,30 @@ impl RequestContext {
         let now = self.reporter.clock().now();
         let mut record = blank(id, spec, now);
         if spec.announce {
-            let RequestSpec {
-                cycle, user, round, ..
-            } = spec;
-            self.reporter.fact_at(
-                now,
-                EventKind::RequestStarted {
-                    id,
-                    cycle,
-                    user,
-                    round,
-                },
-            );
+            self.reporter.fact_at(now, started(id, spec));
         }
-        loop {
+        let result = loop {
             user_slot.tokens.clear();
             let result = self.attempt(user_slot, spec, cancel, &mut record).await;
             record.ended = record.ended.max(record.sent);
             match result {
                 Err(AttemptError::Stale(_)) if record.retries == Some(0) => {
                     record.retries = Some(1);
-                    continue;
                 }
-                Ok(finish) => {
-                    record.server = finish.figures;
-                    record.outcome = Outcome::Done {
-                        reason: finish.reason,
-                    };
-                }
-                Err(AttemptError::Failed(error) | AttemptError::Stale(error)) => {
-                    record.outcome = Outcome::Failed {
-                        kind: error.kind,
-                        message: error.message,
-                    };
-                }
-                Err(AttemptError::Cancelled) => record.outcome = Outcome::Cancelled,
+                result => break result,
             }
-            break;
-        }
+        };
+        record.outcome = match result {
+            Ok(Finish { figures, reason }) => {
+                record.server = figures;
+                Outcome::Done { reason }
+            }
+            Err(AttemptError::Failed(error) | AttemptError::Stale(error)) => Outcome::Failed {
+                kind: error.kind,
+                message: error.message,
+            },
+            Err(AttemptError::Cancelled) => Outcome::Cancelled,
+        };
         let answer = Arc::new(user_slot.slot.end());
         if spec.announce {
             self.answers.keep(id, Arc::clone(&answer));
@@ -460,6 +446,15 @@ impl Attempt<'_> {
                 },
             );
         }
+    }
+}
+
+fn started(id: u64, spec: RequestSpec) -> EventKind {
+    EventKind::RequestStarted {
+        id,
+        cycle: spec.cycle,
+        user: spec.user,
+        round: spec.round,
     }
 }
 

@@ -19,22 +19,9 @@ pub(crate) async fn warm_up(
     mut paused: watch::Receiver<Pause>,
     cancel: CancellationToken,
 ) -> Result<(), String> {
-    let patience = load.timeouts.first_s;
-    let patience = patience.and_then(|s| Duration::try_from_secs_f64(s).ok());
-    if let Some(loading) = load.dialect.load(&load.url, &load.model, patience) {
-        let began = load.reporter.clock().now();
-        let answer = tokio::select! {
-            answer = loading => answer,
-            () = cancel.cancelled() => return Ok(()),
-        };
-        match answer {
-            Ok(server_s) => {
-                let took_s = load.reporter.clock().now().since(began);
-                load.reporter
-                    .fact(EventKind::ModelLoaded { took_s, server_s });
-            }
-            Err(error) => return Err(format!("could not load the model: {error}")),
-        }
+    tokio::select! {
+        loaded = load_model(&load) => loaded?,
+        () = cancel.cancelled() => return Ok(()),
     }
     let mut user_slot = UserSlot {
         connection: None,
@@ -75,6 +62,23 @@ pub(crate) async fn warm_up(
     }
     // A paused run does not begin its first cycle.
     may_go_on(&mut paused, &cancel).await;
+    Ok(())
+}
+
+/// Brings the model into the server's memory, where the server can be asked to.
+async fn load_model(load: &RequestContext) -> Result<(), String> {
+    let patience = load.timeouts.first_s;
+    let patience = patience.and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let Some(loading) = load.dialect.load(&load.url, &load.model, patience) else {
+        return Ok(());
+    };
+    let began = load.reporter.clock().now();
+    let server_s = loading
+        .await
+        .map_err(|error| format!("could not load the model: {error}"))?;
+    let took_s = load.reporter.clock().now().since(began);
+    load.reporter
+        .fact(EventKind::ModelLoaded { took_s, server_s });
     Ok(())
 }
 

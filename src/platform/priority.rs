@@ -5,7 +5,7 @@
 #[cfg(target_os = "linux")]
 pub fn yield_to_the_load() {
     // On Linux the nice value belongs to the thread. Not allowed: then it stays as it is.
-    let _unchanged = rustix::process::setpriority_process(None, 10);
+    let _ = rustix::process::setpriority_process(None, 10);
 }
 
 /// Elsewhere the nice value belongs to the whole process, load and all.

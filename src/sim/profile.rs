@@ -173,67 +173,74 @@ impl Profile {
 
     /// Whether a server can be made of it; if not, everything that is wrong.
     pub fn check(&self) -> Result<(), ProfileError> {
+        let wrong = [
+            self.wrong_numbers(),
+            self.wrong_ranges(),
+            self.wrong_speeds(),
+            self.wrong_models(),
+        ];
+        let problems = wrong.concat();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ProfileError { problems })
+        }
+    }
+
+    fn wrong_numbers(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        let mut need = |ok: bool, text: String| {
-            if !ok {
-                wrong.push(text);
-            }
-        };
-        need(
-            (1..=MAX_SLOTS).contains(&self.slots),
-            format!("slots must be 1 to {MAX_SLOTS}, not {}", self.slots),
-        );
+        if !(1..=MAX_SLOTS).contains(&self.slots) {
+            wrong.push(format!(
+                "slots must be 1 to {MAX_SLOTS}, not {}",
+                self.slots
+            ));
+        }
         for (name, x) in [
             ("load_s", self.load_s),
             ("decode.spread", self.decode.spread),
             ("answer.sd", self.answer.sd),
         ] {
-            need(
-                x.is_finite() && x >= 0.0,
-                format!("{name} must be 0 or more, not {x}"),
-            );
+            if !(x.is_finite() && x >= 0.0) {
+                wrong.push(format!("{name} must be 0 or more, not {x}"));
+            }
         }
         for (name, x) in [
             ("pull_mb_s", self.pull_mb_s),
             ("prefill.tok_s", self.prefill.tok_s),
             ("answer.mean", self.answer.mean),
         ] {
-            need(
-                x.is_finite() && x > 0.0,
-                format!("{name} must be above 0, not {x}"),
-            );
+            if !(x.is_finite() && x > 0.0) {
+                wrong.push(format!("{name} must be above 0, not {x}"));
+            }
         }
+        wrong
+    }
+
+    fn wrong_ranges(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
         let [from, to] = self.prefill.base_s;
-        need(
-            0.0 <= from && from <= to && to.is_finite(),
-            format!("prefill.base_s must rise from 0 or more, not [{from}, {to}]"),
-        );
-        let [from, to] = self.thinking.share;
-        need(
-            0.0 <= from && from <= to && to < 1.0,
-            format!("thinking.share must rise within 0 to 1, not [{from}, {to}]"),
-        );
-        need(
-            1 <= self.answer.min && self.answer.min <= self.answer.max,
-            format!(
-                "answer.min and answer.max must rise from 1, not {} to {}",
-                self.answer.min, self.answer.max
-            ),
-        );
-        need(
-            self.decode.spread <= 0.3,
-            format!(
-                "decode.spread must be at most 0.3, not {}",
-                self.decode.spread
-            ),
-        );
-        wrong.extend(self.wrong_speeds());
-        wrong.extend(self.wrong_models());
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(ProfileError { problems: wrong })
+        if !(0.0 <= from && from <= to && to.is_finite()) {
+            wrong.push(format!(
+                "prefill.base_s must rise from 0 or more, not [{from}, {to}]"
+            ));
         }
+        let [from, to] = self.thinking.share;
+        if !(0.0 <= from && from <= to && to < 1.0) {
+            wrong.push(format!(
+                "thinking.share must rise within 0 to 1, not [{from}, {to}]"
+            ));
+        }
+        let Answer { min, max, .. } = self.answer;
+        if !(1 <= min && min <= max) {
+            wrong.push(format!(
+                "answer.min and answer.max must rise from 1, not {min} to {max}"
+            ));
+        }
+        let spread = self.decode.spread;
+        if spread.is_nan() || spread > 0.3 {
+            wrong.push(format!("decode.spread must be at most 0.3, not {spread}"));
+        }
+        wrong
     }
 
     fn wrong_speeds(&self) -> Vec<String> {
