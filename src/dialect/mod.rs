@@ -4,6 +4,7 @@
 //!
 //! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `json` and `think` serve it
+//! - `state`: the pages on which a server reports its own state, for the monitors
 //! - `address`: `OLLAMA_HOST` in all its forms
 //!
 //! It knows no run and no screen.
@@ -15,6 +16,7 @@ mod json;
 pub mod lines;
 mod ollama;
 mod openai;
+mod state;
 pub mod think;
 #[cfg(test)]
 mod toy_tests;
@@ -33,6 +35,7 @@ pub use discover::{DiscoverError, discover};
 pub(crate) use json::error_message;
 pub use ollama::Ollama;
 pub use openai::OpenAi;
+pub use state::{PageOwner, StatePage};
 
 /// Every dialect, in the order in which a server is tried. The command line's values come from here too.
 pub static DIALECTS: &[&dyn Dialect] = &[
@@ -108,6 +111,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// The command that downloads `model`, where a server has one.
     fn pull_command(&self, _model: &str) -> Option<String> {
         None
+    }
+
+    /// The pages with the server's state; none where it has no such page.
+    fn state_pages(&self) -> &'static [StatePage] {
+        &[]
     }
 
     /// How to have `users` requests answered at once, for a model of this `family`.

@@ -14,8 +14,9 @@ use crate::dialect::discover::{
 };
 use crate::dialect::json::{ErrorBody, error_message};
 use crate::dialect::lines::LONGEST_LINE;
+use crate::dialect::state::{PageOwner, StatePage, read_slots};
 use crate::dialect::{Dialect, Discovery, PullProgress};
-use crate::event::{DialectId, Model, ServerFigures};
+use crate::event::{DialectId, LoadedModel, Model, ServerFigures, ServerSample};
 use crate::plan::{Api, Plan};
 
 /// Models that are asked about one by one.
@@ -156,6 +157,21 @@ impl Dialect for Ollama {
         Some(format!("ollama pull {model}"))
     }
 
+    fn state_pages(&self) -> &'static [StatePage] {
+        &[
+            StatePage {
+                path: "/api/ps",
+                owner: PageOwner::Server,
+                read: read_loaded,
+            },
+            StatePage {
+                path: "/slots",
+                owner: PageOwner::Runner,
+                read: read_slots,
+            },
+        ]
+    }
+
     fn slots_hint(&self, users: u32, family: Option<&str>) -> Option<String> {
         let one_by_one = family.is_some_and(|family| SINGLE.contains(&family));
         Some(if one_by_one {
@@ -288,6 +304,28 @@ async fn show(http: reqwest::Client, url: String, model: String) -> Option<Show>
     read(&url, answer).await.ok()
 }
 
+/// `/api/ps`: without models it is another page, for example an error.
+#[derive(Deserialize)]
+struct Loaded {
+    models: Vec<Tag>,
+}
+
+/// The models in memory, from `/api/ps`.
+fn read_loaded(body: &[u8]) -> Option<ServerSample> {
+    let loaded: Loaded = serde_json::from_slice(body).ok()?;
+    let models = loaded.models.into_iter().map(|model| LoadedModel {
+        name: model.name,
+        size_bytes: model.size,
+        vram_bytes: model.size_vram,
+        context: model.context_length,
+    });
+    Some(ServerSample {
+        source: "/api/ps".to_owned(),
+        models: models.collect(),
+        ..ServerSample::default()
+    })
+}
+
 impl From<Tag> for Model {
     fn from(tag: Tag) -> Self {
         let told = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -394,6 +432,18 @@ async fn pull(url: &str, model: &str, progress: PullProgress<'_>) -> Result<(), 
 mod tests {
     use super::*;
     use crate::plan::Think;
+
+    #[test]
+    fn models_have_their_share_on_the_gpu() {
+        let body = br#"{"models":[{"name":"a:latest","size":37025217,"size_vram":2359296,"context_length":4096},
+            {"name":"b","size":100,"size_vram":100},{"name":"c","size":100,"size_vram":0},{"name":"d"}]}"#;
+        let models = read_loaded(body).unwrap().models;
+        let shares: Vec<Option<f64>> = models.iter().map(LoadedModel::gpu_share).collect();
+        assert!((shares[0].unwrap() - 0.0637).abs() < 1e-4);
+        assert_eq!(shares[1..], [Some(1.0), Some(0.0), None]);
+        assert_eq!(read_loaded(b"404 page not found"), None);
+        assert_eq!(read_loaded(br#"{"error":"not found"}"#), None);
+    }
 
     fn body(plan: &Plan) -> Value {
         serde_json::from_slice(&Ollama.body("m", "why \"?\"", plan)).unwrap()

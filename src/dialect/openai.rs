@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
 use crate::dialect::discover::{DiscoverError, Version, first_answer, get, read};
 use crate::dialect::json::{ErrorBody, First, error_message};
+use crate::dialect::state::{PageOwner, StatePage, read_slots};
 use crate::dialect::{Dialect, Discovery};
 use crate::event::{DialectId, FailureKind, Model};
 use crate::plan::{Api, Plan};
@@ -120,6 +121,15 @@ impl Dialect for OpenAi {
             figures.eval_s = timings.predicted_ms.map(seconds).or(figures.eval_s);
         }
         Ok(piece)
+    }
+
+    /// Ollama answers this API too; then its runner has the slots.
+    fn state_pages(&self) -> &'static [StatePage] {
+        &[StatePage {
+            path: "/slots",
+            owner: PageOwner::RunnerOrServer,
+            read: read_slots,
+        }]
     }
 
     fn slots_hint(&self, users: u32, _: Option<&str>) -> Option<String> {

@@ -183,8 +183,7 @@ pub struct EnergyBaseline {
 /// How a source of the monitors fares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceNote {
-    /// The source: `nvidia`, `processes`, an exporter's address; `machine` for all of this machine.
-    pub source: String,
+    pub source: SourceName,
     /// What it is up to.
     pub state: SourceState,
     /// What is wrong, if something is.
@@ -199,7 +198,7 @@ impl SourceNote {
     pub fn line(&self) -> Option<String> {
         let why = self.why.as_ref()?;
         // An address is named by what is wrong with it.
-        let named = if why.contains(&self.source) {
+        let named = if why.contains(self.source.as_str()) {
             why.clone()
         } else {
             format!("{}: {why}", self.source)
@@ -208,6 +207,50 @@ impl SourceNote {
             Some(fix) => format!("{named}: {fix}"),
             None => named,
         })
+    }
+}
+
+/// What a note of a source is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum SourceName {
+    /// A source by its name: `nvidia`, `processes`, an exporter's address.
+    Source(String),
+    /// All of this machine: none of its sources is read, since the server runs on another.
+    ThisMachine,
+}
+
+impl SourceName {
+    const THIS_MACHINE: &str = "this machine";
+
+    /// What files of runs and the screen call it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Source(name) => name,
+            Self::ThisMachine => Self::THIS_MACHINE,
+        }
+    }
+}
+
+impl From<String> for SourceName {
+    fn from(name: String) -> Self {
+        if name == Self::THIS_MACHINE {
+            Self::ThisMachine
+        } else {
+            Self::Source(name)
+        }
+    }
+}
+
+impl From<SourceName> for String {
+    fn from(name: SourceName) -> Self {
+        name.as_str().to_owned()
+    }
+}
+
+impl std::fmt::Display for SourceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

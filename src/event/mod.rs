@@ -18,8 +18,8 @@ use crate::platform::Machine;
 pub use clock::{RunClock, Stamp};
 pub use failure::{FailureKind, failures_in_words};
 pub use machine::{
-    EnergyBaseline, GpuSample, LoadedModel, PowerScope, ProcessSample, ServerSample, SourceNote,
-    SourceState, known_pid,
+    EnergyBaseline, GpuSample, LoadedModel, PowerScope, ProcessSample, ServerSample, SourceName,
+    SourceNote, SourceState, known_pid,
 };
 pub use request::{Answer, InFlight, Outcome, Phase, Piece, RequestRecord, ServerFigures};
 pub use target::{BadDialectId, DialectId, Model, Target};

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::RequestRecord;
+use crate::event::{RequestRecord, SourceName};
 use crate::metrics::bandwidth;
 use crate::metrics::gpus;
-use crate::metrics::level_energy::ELSEWHERE;
 use crate::metrics::state::{CycleState, RunState};
 use crate::text::numbers::{decimal, percent};
 
@@ -96,7 +95,7 @@ fn bandwidth_of(run: &RunState) -> Option<f64> {
         let gpus = run.machine.gpus.values();
         let names = gpus.filter_map(|(_, gpu)| gpu.name.as_deref());
         // The processor counts only where the server runs on it.
-        let here = !run.machine.sources.contains_key(ELSEWHERE);
+        let here = !run.machine.sources.contains_key(&SourceName::ThisMachine);
         let cpu = info.machine.cpu.as_deref().filter(|_| here);
         names.chain(cpu).find_map(bandwidth::of_apple_chip)
     };

@@ -103,6 +103,3 @@ impl EnergySummary {
         })
     }
 }
-
-/// The source that says that the server runs on another machine.
-pub const ELSEWHERE: &str = "this machine";

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::{
-    EnergyBaseline, Event, EventKind, GpuSample, ProcessSample, ServerSample, SourceNote, Stamp,
+    EnergyBaseline, Event, EventKind, GpuSample, ProcessSample, ServerSample, SourceName,
+    SourceNote, Stamp,
 };
 use crate::metrics::devices::{DeviceStats, Devices, Processes};
 use crate::metrics::energy::meter::{Meter, Metered};
@@ -28,7 +29,7 @@ pub struct MachineState {
     /// What the server reports of itself, by source.
     pub server: BTreeMap<String, (Stamp, ServerSample)>,
     /// The state of each source, where it is known.
-    pub sources: BTreeMap<String, SourceNote>,
+    pub sources: BTreeMap<SourceName, SourceNote>,
     /// The power of the idle machine.
     pub baseline: Option<EnergyBaseline>,
     /// All power that was measured.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use crate::event::SourceState;
-use crate::event::{RunClock, SourceNote, Stamp};
+use crate::event::{RunClock, SourceName, SourceNote, Stamp};
 use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 
 /// The most observations that wait for the timeline: about an hour of ten sources.
@@ -66,7 +66,7 @@ impl SourceStatus {
         let silent = self.state == SourceState::Late;
         let told = self.fault.as_ref().map(|fault| fault.why.clone());
         SourceNote {
-            source: self.name.clone(),
+            source: SourceName::Source(self.name.clone()),
             state: self.state,
             why: told.or_else(|| silent.then(|| "it does not answer".to_owned())),
             fix: self.fault.as_ref().and_then(|fault| fault.fix.clone()),

@@ -1,36 +1,36 @@
-//! What the server tells of itself: its slots and the models in its memory.
+//! What the server reports of itself, on the pages that its dialect has for it.
 
-use serde::Deserialize;
-
-use crate::dialect::Dialect;
-use crate::event::{LoadedModel, ServerSample};
+use crate::dialect::{Dialect, PageOwner, StatePage};
+use crate::event::ServerSample;
 use crate::probe::gpu::ServerPids;
 use crate::probe::http::Fetch;
-use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source};
-use crate::text::numbers::u32_of;
+use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source, short};
 
 /// Ticks between two questions: a server under load has better things to do.
 const EVERY: u32 = 5;
 
-/// A server that is asked for its state: Ollama's `/api/ps`, a llama-server's `/slots`.
+/// A server that is asked for its state, for example Ollama's `/api/ps`, a llama-server's `/slots`.
 #[derive(Debug)]
 pub struct ServerState {
     base: String,
+    pages: &'static [StatePage],
     processes: ServerPids,
     fetch: Option<Fetch>,
     round: u32,
 }
 
 impl ServerState {
-    /// The server at `base`, for example `http://127.0.0.1:11434`. The port of Ollama's model runner is
-    /// told by `processes`.
-    pub fn new(base: &str, processes: ServerPids) -> Self {
-        Self {
+    /// The server at `base`, for example `http://127.0.0.1:11434`; the port of its model runner comes from `processes`.
+    /// None where the dialect has no page to ask for.
+    pub fn new(base: &str, dialect: &dyn Dialect, processes: ServerPids) -> Option<Self> {
+        let pages = dialect.state_pages();
+        (!pages.is_empty()).then(|| Self {
             base: base.trim_end_matches('/').to_owned(),
+            pages,
             processes,
             fetch: None,
             round: 0,
-        }
+        })
     }
 
     fn ask(&mut self) -> Result<Vec<Observation>, Fault> {
@@ -39,28 +39,52 @@ impl ServerState {
             None => Fetch::new()?,
         };
         let runner = self.processes.runner_port();
-        let slots_at = match runner {
-            Some(port) => format!("http://127.0.0.1:{port}/slots"),
-            None => format!("{}/slots", self.base),
-        };
-        let body = |url: &str| {
-            let mut bytes = Vec::new();
-            fetch
-                .get(url, |piece| bytes.extend_from_slice(piece))
-                .map(|()| bytes)
-        };
-        let models = body(&format!("{}/api/ps", self.base));
-        let slots = body(&slots_at);
-        let mut seen = Vec::new();
-        seen.extend(models.as_deref().ok().and_then(parse_models));
-        seen.extend(slots.as_deref().ok().and_then(parse_slots));
+        let runner = runner.map(|port| format!("http://127.0.0.1:{port}"));
+        let asked = self.pages.iter().filter_map(|page| {
+            let owner = match page.owner {
+                PageOwner::Server => &self.base,
+                PageOwner::Runner => runner.as_ref()?,
+                PageOwner::RunnerOrServer => runner.as_ref().unwrap_or(&self.base),
+            };
+            Some((page, read(&fetch, owner, page)))
+        });
+        let (mut seen, mut missing, mut silent) = (Vec::new(), Vec::new(), None);
+        let mut answered = false;
+        for (page, result) in asked {
+            match result {
+                Ok(sample) => {
+                    answered = true;
+                    seen.extend(sample.map(Observation::Server));
+                }
+                Err(fault) => {
+                    missing.push(page.path);
+                    silent = silent.or((fault.kind == FaultKind::Silent).then_some(fault));
+                }
+            }
+        }
         self.fetch = Some(fetch);
-        match (models, slots) {
-            (Err(fault), Err(_)) if fault.kind == FaultKind::Silent => Err(fault),
-            (Err(_), Err(_)) => Err(Fault::absent("the server has neither /api/ps nor /slots")),
-            _ => Ok(seen.into_iter().map(Observation::Server).collect()),
+        match silent {
+            _ if answered => Ok(seen),
+            Some(fault) => Err(fault),
+            None => {
+                let missing = missing.join(" or ");
+                Err(Fault::absent(format!("the server has no {missing}")))
+            }
         }
     }
+}
+
+/// The state on `page` at `owner`; None where something else is there.
+fn read(fetch: &Fetch, owner: &str, page: &StatePage) -> Result<Option<ServerSample>, Fault> {
+    let mut body = Vec::new();
+    fetch.get(&format!("{owner}{}", page.path), |piece| {
+        body.extend_from_slice(piece);
+    })?;
+    let mut sample = (page.read)(&body);
+    for model in sample.iter_mut().flat_map(|sample| &mut sample.models) {
+        model.name = short(&model.name);
+    }
+    Ok(sample)
 }
 
 impl Source for ServerState {
@@ -73,60 +97,6 @@ impl Source for ServerState {
         self.round = self.round.wrapping_add(1);
         if due { self.ask() } else { Ok(Vec::new()) }
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct Slot {
-    n_ctx: Option<u64>,
-    is_processing: Option<bool>,
-}
-
-/// The answer of a llama-server's `/slots`.
-pub fn parse_slots(body: &[u8]) -> Option<ServerSample> {
-    let slots: Vec<Slot> = serde_json::from_slice(body).ok()?;
-    if slots.is_empty() {
-        return None;
-    }
-    let busy = slots
-        .iter()
-        .map(|slot| slot.is_processing.map(usize::from))
-        .sum::<Option<usize>>();
-    Some(ServerSample {
-        source: "/slots".to_owned(),
-        slots: Some(u32_of(slots.len())),
-        slots_busy: busy.map(u32_of),
-        context: slots.iter().map(|slot| slot.n_ctx).sum(),
-        ..ServerSample::default()
-    })
-}
-
-#[derive(Debug, Deserialize)]
-struct Running {
-    models: Option<Vec<RunningModel>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RunningModel {
-    name: String,
-    size: Option<u64>,
-    size_vram: Option<u64>,
-    context_length: Option<u64>,
-}
-
-/// The answer of Ollama's `/api/ps`.
-pub fn parse_models(body: &[u8]) -> Option<ServerSample> {
-    let running: Running = serde_json::from_slice(body).ok()?;
-    let models = running.models?.into_iter().map(|model| LoadedModel {
-        name: crate::probe::source::short(&model.name),
-        size_bytes: model.size,
-        vram_bytes: model.size_vram,
-        context: model.context_length,
-    });
-    Some(ServerSample {
-        source: "/api/ps".to_owned(),
-        models: models.collect(),
-        ..ServerSample::default()
-    })
 }
 
 /// What to say where a cycle has more users than the server has slots: the rest wait in line, and how
@@ -150,27 +120,6 @@ pub fn waiting_hint(
 mod tests {
     use super::*;
     use crate::dialect::{Ollama, OpenAi};
-
-    #[test]
-    fn models_tell_their_share_on_the_gpu() {
-        let body = br#"{"models":[{"name":"a:latest","size":37025217,"size_vram":2359296,"context_length":4096},
-            {"name":"b","size":100,"size_vram":100},{"name":"c","size":100,"size_vram":0},{"name":"d"}]}"#;
-        let models = parse_models(body).unwrap().models;
-        let shares: Vec<Option<f64>> = models.iter().map(LoadedModel::gpu_share).collect();
-        assert!((shares[0].unwrap() - 0.0637).abs() < 1e-4);
-        assert_eq!(shares[1..], [Some(1.0), Some(0.0), None]);
-        assert_eq!(parse_models(b"404 page not found"), None);
-    }
-
-    #[test]
-    fn slots_are_counted() {
-        let body = br#"[{"id":0,"n_ctx":4096,"is_processing":true},{"id":1,"n_ctx":4096,"is_processing":false}]"#;
-        let server = parse_slots(body).unwrap();
-        assert_eq!((server.slots, server.slots_busy), (Some(2), Some(1)));
-        assert_eq!(server.context, Some(8192));
-        assert_eq!(parse_slots(br#"{"error":"disabled"}"#), None);
-        assert_eq!(parse_slots(b"[]"), None);
-    }
 
     #[test]
     fn who_waits_is_told_how_to_change_it() {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use regex::Regex;
 
+use crate::dialect::Dialect;
 use crate::event::RunClock;
 use crate::probe::exporter::Exporter;
 use crate::probe::gpu;
@@ -18,6 +19,8 @@ use crate::probe::source::Source;
 pub struct Setup {
     /// The base address of the target.
     pub target: String,
+    /// How the target is spoken to; None leaves its own state out.
+    pub dialect: Option<&'static dyn Dialect>,
     /// The load of the simulated server, if the target is that.
     pub simulated: Option<Load>,
     /// Addresses of Prometheus pages (`--exporter`).
@@ -54,7 +57,12 @@ impl Setup {
             };
         }
         let processes = ServerPids::default();
-        sources.push(Box::new(ServerState::new(&self.target, processes.clone())));
+        let state = self
+            .dialect
+            .and_then(|dialect| ServerState::new(&self.target, dialect, processes.clone()));
+        if let Some(state) = state {
+            sources.push(Box::new(state));
+        }
         if self.remote || !is_here(&self.target) {
             let advice = if self.exporters.is_empty() {
                 " (--exporter URL reads the other's)"
@@ -111,6 +119,7 @@ fn host_and_port(url: &str) -> Option<(String, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Ollama;
 
     fn names(setup: Setup) -> (Vec<String>, Option<String>) {
         let made = setup.sources(RunClock::start());
@@ -123,6 +132,7 @@ mod tests {
     fn setup(target: &str) -> Setup {
         Setup {
             target: target.to_owned(),
+            dialect: Some(&Ollama),
             ..Setup::default()
         }
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::metrics::level_energy::ELSEWHERE;
+use crate::event::SourceName;
 use crate::plan::CycleShape;
 use crate::report::charts;
 use crate::report::charts::Space;
@@ -196,7 +196,7 @@ fn machine(report: &Report) -> String {
     parts.dedup();
     let parts = joined(parts.into_iter());
     let elsewhere = &report.gathered.state.machine.sources;
-    match is_here(&info.target.url) && !elsewhere.contains_key(ELSEWHERE) {
+    match is_here(&info.target.url) && !elsewhere.contains_key(&SourceName::ThisMachine) {
         _ if parts.is_empty() => "unknown machine".to_owned(),
         true => parts,
         false => format!("accessed over the network from {parts}"),

@@ -134,7 +134,7 @@ impl Hub {
         self.tell(warning);
         if !self.waiting.is_empty() {
             // Nobody reads any more: then nothing is missed.
-            let _gone = self.news.send(SessionEvent::Events(self.waiting)).await;
+            let _ = self.news.send(SessionEvent::Events(self.waiting)).await;
         }
         directory
     }

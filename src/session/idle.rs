@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::event::{Event, EventKind, RunClock, SourceNote, SourceState};
-use crate::metrics::level_energy::ELSEWHERE;
+use crate::dialect::Discovery;
+use crate::event::{Event, EventKind, RunClock, SourceName, SourceNote, SourceState};
 use crate::probe::gpu::simulated::Load;
 use crate::probe::sampler::Sampler;
 use crate::probe::setup::Setup;
@@ -34,22 +34,22 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Starts the thread for the server at `url`. Without a thread nothing is told.
+    /// Starts the thread for the server that was found. Without a thread nothing is seen.
     pub(crate) fn start(
         mut setup: Setup,
-        url: &str,
-        simulated: bool,
+        server: &Discovery,
         news: mpsc::Sender<SessionEvent>,
     ) -> Self {
-        url.clone_into(&mut setup.target);
-        setup.simulated = simulated.then(Load::default);
+        setup.target.clone_from(&server.url);
+        setup.dialect = Some(server.dialect);
+        setup.simulated = server.simulated.then(Load::default);
         let pace = Pace::new(LOOK);
         let until = pace.clone();
         let thread = std::thread::Builder::new()
             .name("idle".to_owned())
             .spawn(move || look_after(setup, &until, &news));
         Self {
-            url: url.to_owned(),
+            url: server.url.clone(),
             pace,
             thread: thread.ok(),
         }
@@ -60,7 +60,7 @@ impl Idle {
         self.pace.stop();
         if let Some(thread) = self.thread.take() {
             let joined = tokio::task::spawn_blocking(move || thread.join());
-            let _late = tokio::time::timeout(PATIENCE, joined).await;
+            let _ = tokio::time::timeout(PATIENCE, joined).await;
         }
     }
 }
@@ -84,7 +84,7 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
     };
     if let Some(why) = made.not_here {
         teller.note(SourceNote {
-            source: ELSEWHERE.to_owned(),
+            source: SourceName::ThisMachine,
             state: SourceState::Unusable,
             why: Some(why),
             fix: None,
@@ -109,7 +109,7 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
 struct Teller {
     url: String,
     clock: RunClock,
-    notes: BTreeMap<String, SourceNote>,
+    notes: BTreeMap<SourceName, SourceNote>,
     waiting: Vec<Event>,
 }
 

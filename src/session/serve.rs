@@ -75,7 +75,7 @@ impl Work {
     /// gone: that is what stops it. Not longer than [`LAST_WORDS`].
     pub async fn finish(mut self) {
         // A worker that broke down has nothing left to write.
-        let _late = tokio::time::timeout(LAST_WORDS, &mut self.worker).await;
+        let _ = tokio::time::timeout(LAST_WORDS, &mut self.worker).await;
     }
 }
 
@@ -177,7 +177,7 @@ impl Worker {
     async fn end(mut self, mut came: mpsc::Receiver<Inner>) {
         self.rest().await;
         if let Some(running) = self.running.take() {
-            let _over = running.commands.send(Command::Stop).await;
+            let _ = running.commands.send(Command::Stop).await;
             while let Some(inner) = came.recv().await {
                 if matches!(inner, Inner::Over) {
                     break;
@@ -204,7 +204,7 @@ impl Worker {
             SessionCommand::Run(command) => {
                 if let Some(running) = &self.running {
                     // A run that is over needs no more commands.
-                    let _over = running.commands.send(command).await;
+                    let _ = running.commands.send(command).await;
                 }
             }
             SessionCommand::Pull(model) => self.pull(model),
@@ -254,7 +254,7 @@ impl Worker {
                 tokio::spawn(async move {
                     let finished = reported(over.await, reports).await;
                     // The session learns it before the screen, which may ask for another run at once.
-                    let _gone = inner.send(Inner::Over).await;
+                    let _ = inner.send(Inner::Over).await;
                     tell(&news, finished).await;
                 });
             }
@@ -271,7 +271,7 @@ impl Worker {
             return;
         }
         let (setup, news) = (setup.clone(), self.news.clone());
-        let idle = Idle::start(setup, &found.url, found.simulated, news);
+        let idle = Idle::start(setup, found, news);
         if let Some(before) = self.idle.replace(idle) {
             before.end().await;
         }
@@ -312,7 +312,7 @@ impl Worker {
             let mut progress = |status: &str, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());
                 // The next line tells the same, a little later.
-                let _full = news.try_send(SessionEvent::Pulling {
+                let _ = news.try_send(SessionEvent::Pulling {
                     model,
                     status,
                     bytes,
@@ -359,7 +359,7 @@ fn not_started(error: String) -> SessionEvent {
 
 /// Sends news; a screen that is gone needs none.
 async fn tell(news: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
-    let _gone = news.send(what).await;
+    let _ = news.send(what).await;
 }
 
 async fn search(
@@ -369,7 +369,7 @@ async fn search(
 ) -> SessionEvent {
     match crate::dialect::discover(url, dialect).await {
         Ok(discovery) => {
-            let _gone = inner.send(Inner::Found(discovery.clone())).await;
+            let _ = inner.send(Inner::Found(discovery.clone())).await;
             SessionEvent::Found(discovery)
         }
         Err(error) => {

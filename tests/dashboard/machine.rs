@@ -3,7 +3,8 @@
 use insta::assert_snapshot;
 use rstest::rstest;
 use tokometer::event::{
-    Event, EventKind, GpuSample, PowerScope, ProcessSample, ServerSample, SourceNote, SourceState,
+    Event, EventKind, GpuSample, PowerScope, ProcessSample, ServerSample, SourceName, SourceNote,
+    SourceState,
 };
 use tokometer::load::Command;
 use tokometer::session::{SessionCommand, SessionEvent};
@@ -124,7 +125,7 @@ async fn an_old_reading_and_its_reason_are_told() {
     dash.tell(SessionEvent::Events(more.to_vec())).await;
     assert!(dash.screen().contains("J/token"), "{}", dash.screen());
     let note = SourceNote {
-        source: "apple".to_owned(),
+        source: SourceName::Source("apple".to_owned()),
         state: SourceState::Late,
         why: Some("it does not answer".to_owned()),
         fix: None,

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use tokometer::dialect::{Dialect, Ollama, OpenAi};
 use tokometer::event::{GpuSample, PowerScope, ProcessSample, ServerSample};
 use tokometer::probe::exporter::{Exporter, ExporterKind, Page, kinds};
 use tokometer::probe::gpu::ServerPids;
@@ -297,34 +298,68 @@ fn errors_and_rubbish_are_told() {
     assert_eq!(fault.kind, FaultKind::Refused);
 }
 
-#[test]
-fn the_server_tells_its_models_and_slots() {
-    let address = Server::of_pages(|asked| {
-        let body = if asked.head.starts_with("GET /api/ps ") {
-            r#"{"models":[{"name":"a:7b","size":200,"size_vram":150}]}"#
-        } else {
-            r#"[{"id":0,"n_ctx":4096,"is_processing":true}]"#
+/// The pages of a server, and of the port of its runner; every other is missing.
+fn state_pages() -> String {
+    Server::of_pages(|asked| {
+        let (status, body) = match asked.head.split(' ').nth(1) {
+            Some("/api/ps") => (
+                200,
+                r#"{"models":[{"name":"a:7b","size":200,"size_vram":150}]}"#,
+            ),
+            Some("/slots") => (200, r#"[{"id":0,"n_ctx":4096,"is_processing":true}]"#),
+            _ => (404, "{}"),
         };
         // Said, lest the next question goes out on a connection that is about to close.
-        let answer = String::from_utf8(json(200, body)).unwrap();
+        let answer = String::from_utf8(json(status, body)).unwrap();
         let answer = answer.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
         vec![Step::Say(answer.into_bytes()), Step::Close]
+    })
+}
+
+fn server_samples(source: &mut ServerState) -> Result<Vec<ServerSample>, Fault> {
+    let seen = source.read(&Pace::new(Duration::from_millis(10)))?;
+    let samples = seen.into_iter().filter_map(|seen| match seen {
+        Observation::Server(server) => Some(server),
+        _ => None,
     });
-    let mut source = ServerState::new(&format!("http://{address}/"), ServerPids::default());
-    let pace = Pace::new(Duration::from_millis(10));
-    let seen = source.read(&pace).unwrap();
-    let told: Vec<ServerSample> = seen
-        .into_iter()
-        .filter_map(|seen| match seen {
-            Observation::Server(server) => Some(server),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(told[0].models[0].gpu_share(), Some(0.75));
-    assert_eq!((told[1].slots, told[1].slots_busy), (Some(1), Some(1)));
+    Ok(samples.collect())
+}
+
+#[test]
+fn a_server_is_asked_for_the_pages_of_its_dialect() {
+    let address = state_pages();
+    let url = format!("http://{address}/");
+    let processes = ServerPids::default();
+    let runner_port = address.rsplit(':').next().unwrap().parse().unwrap();
+    processes.set_runner_port(Some(runner_port));
+    let mut ollama = ServerState::new(&url, &Ollama, processes).unwrap();
+    let seen = server_samples(&mut ollama).unwrap();
+    assert_eq!(seen[0].models[0].gpu_share(), Some(0.75));
+    assert_eq!((seen[1].slots, seen[1].slots_busy), (Some(1), Some(1)));
     assert_eq!(
-        source.read(&pace).unwrap(),
+        server_samples(&mut ollama).unwrap(),
         [],
         "a server under load is asked seldom"
     );
+    let sources = |dialect: &dyn Dialect| -> Vec<String> {
+        let mut state = ServerState::new(&url, dialect, ServerPids::default()).unwrap();
+        let seen = server_samples(&mut state).unwrap();
+        seen.into_iter().map(|sample| sample.source).collect()
+    };
+    assert_eq!(sources(&Ollama), ["/api/ps"], "no runner is known");
+    assert_eq!(sources(&OpenAi), ["/slots"]);
+}
+
+#[test]
+fn a_server_without_its_pages_is_named_by_them() {
+    let address = Server::of_pages(|_| vec![Step::Say(json(404, "{}")), Step::Close]);
+    for (dialect, why) in [
+        (&Ollama as &dyn Dialect, "the server has no /api/ps"),
+        (&OpenAi, "the server has no /slots"),
+    ] {
+        let url = format!("http://{address}");
+        let mut state = ServerState::new(&url, dialect, ServerPids::default()).unwrap();
+        let fault = server_samples(&mut state).unwrap_err();
+        assert_eq!((fault.kind, fault.why.as_str()), (FaultKind::Absent, why));
+    }
 }

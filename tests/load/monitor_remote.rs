@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::ordinary::Ordinary;
 use crate::server::{Server, Step, json};
@@ -14,7 +14,7 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokometer::event::{Event, EventKind, SourceState};
+use tokometer::event::{Event, EventKind};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::verdict::Verdict;
 use tokometer::plan::Limits;
@@ -62,9 +62,6 @@ fn node() -> String {
         )
     })
 }
-
-/// macmon: a reading that is from long ago, as its stamp tells.
-const OLD: &str = "macmon_gpu_power_watts 19.3 1000000000000\n";
 
 const LLAMA: &str = "llamacpp:requests_processing 2\nllamacpp:requests_deferred 5\n\
     llamacpp:tokens_predicted_total 2461\n";
@@ -274,6 +271,12 @@ fn what_exporters_tell_reaches_files_and_panes() {
 #[cfg(unix)]
 #[test]
 fn slow_broken_and_huge_exporters_delay_nothing() {
+    use std::time::Duration;
+    use tokometer::event::SourceState;
+
+    /// macmon: a reading that is from long ago, as its stamp tells.
+    const OLD: &str = "macmon_gpu_power_watts 19.3 1000000000000\n";
+
     let silent = Server::of_pages(|_| vec![Step::Hang]);
     let broken = Server::of_pages(|_| vec![Step::Say(json(500, "")), Step::Close]);
     let huge = Server::of_pages(|_| {
@@ -293,7 +296,7 @@ fn slow_broken_and_huge_exporters_delay_nothing() {
     ];
     // Who does not answer is told of, and neither the load nor the other readings wait for it.
     let told_of = |events: &[Event], address: &str| {
-        let note = |event: &Event| matches!(&event.what, EventKind::Source(note) if note.source.contains(address));
+        let note = |event: &Event| matches!(&event.what, EventKind::Source(note) if note.source.as_str().contains(address));
         let at = events.iter().position(note)?;
         let is_end = |event: &Event| matches!(event.what, EventKind::RequestEnded(_));
         let is_reading = |event: &Event| matches!(&event.what, EventKind::Gpu(gpu) if gpu.source.ends_with("#GPU-a"));

@@ -17,9 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dialect::Dialect;
 use crate::event::Target;
-use crate::event::{EventKind, SourceNote, SourceState, Stamp, Warning, WarningKind};
+use crate::event::{EventKind, SourceName, SourceNote, SourceState, Stamp, Warning, WarningKind};
 use crate::metrics::energy::meter::Meter;
-use crate::metrics::level_energy::ELSEWHERE;
 use crate::probe::gpu::simulated::Load;
 use crate::probe::sampler::{Sampler, SourceStatus};
 use crate::probe::server::waiting_hint;
@@ -90,8 +89,8 @@ struct State {
     slots_told: bool,
     family: Option<String>,
     dialect: &'static dyn Dialect,
-    notes: BTreeMap<String, SourceNote>,
-    warned: BTreeSet<String>,
+    notes: BTreeMap<SourceName, SourceNote>,
+    warned: BTreeSet<SourceName>,
 }
 
 impl Monitors {
@@ -105,6 +104,7 @@ impl Monitors {
     ) -> Self {
         let load = Load::default();
         setup.target.clone_from(&target.url);
+        setup.dialect = Some(dialect);
         setup.simulated = target.simulated.then(|| load.clone());
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(dialect, target, reporter.clone())),
@@ -214,11 +214,11 @@ impl State {
         }
         let worth_a_word = matches!(note.state, SourceState::Failing | SourceState::Unusable);
         if worth_a_word && self.warned.insert(note.source.clone()) {
-            let line = match note.source.as_str() {
-                ELSEWHERE => note.why.clone(),
-                _ => note.line(),
+            let line = match note.source {
+                SourceName::ThisMachine => note.why.clone(),
+                SourceName::Source(_) => note.line(),
             };
-            let text = line.unwrap_or_else(|| note.source.clone());
+            let text = line.unwrap_or_else(|| note.source.to_string());
             self.warn(WarningKind::Monitor, text);
         }
         self.notes.insert(note.source.clone(), note.clone());
@@ -265,7 +265,7 @@ impl Shared {
         let made = setup.sources(clock);
         if let Some(why) = made.not_here {
             self.lock().note(SourceNote {
-                source: ELSEWHERE.to_owned(),
+                source: SourceName::ThisMachine,
                 state: SourceState::Unusable,
                 why: Some(why),
                 fix: None,

@@ -196,7 +196,7 @@ async fn who_waits_in_line_is_told_once_whatever_is_known_first() {
 async fn a_change_of_a_source_is_told_and_its_fault_warned_of_once() {
     let (watching, timeline, _) = watching(false);
     let note = |state, why: Option<&str>| SourceNote {
-        source: "rapl".to_owned(),
+        source: SourceName::Source("rapl".to_owned()),
         state,
         why: why.map(str::to_owned),
         fix: Some("run as root".to_owned()),

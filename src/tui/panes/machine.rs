@@ -7,11 +7,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::event::{GpuSample, PowerScope, SourceState, Stamp};
+use crate::event::{GpuSample, PowerScope, SourceName, SourceState, Stamp};
 use crate::metrics::energy::{LEAST_COVERAGE, LEAST_SPAN_S};
 use crate::metrics::gpus;
 use crate::metrics::level::machine::{of_cycles, scope_words};
-use crate::metrics::level_energy::ELSEWHERE;
 use crate::metrics::machine::{Series, Track};
 use crate::metrics::state::{CycleState, RunState};
 use crate::tui::MachineContext;
@@ -335,9 +334,9 @@ pub(super) fn troubles(
     measured: bool,
 ) -> Vec<Line<'static>> {
     let sources = &cx.machine.sources;
-    let wanted = |name: &str| match of {
-        [] => !["processes", "server"].contains(&name),
-        names => names.contains(&name) || name == ELSEWHERE,
+    let wanted = |name: &SourceName| match of {
+        [] => !["processes", "server"].contains(&name.as_str()),
+        names => names.contains(&name.as_str()) || *name == SourceName::ThisMachine,
     };
     let notes: Vec<_> = sources.values().filter(|n| wanted(&n.source)).collect();
     let wrong = notes.iter().filter(|note| {
@@ -346,9 +345,9 @@ pub(super) fn troubles(
     });
     let mut lines = Vec::new();
     for note in wrong {
-        let words = match note.source.as_str() {
-            ELSEWHERE => note.why.clone().unwrap_or_default(),
-            _ => note.line().unwrap_or_else(|| note.source.clone()),
+        let words = match note.source {
+            SourceName::ThisMachine => note.why.clone().unwrap_or_default(),
+            SourceName::Source(_) => note.line().unwrap_or_else(|| note.source.to_string()),
         };
         let wrapped = text::wrap(&words, width);
         lines.extend(

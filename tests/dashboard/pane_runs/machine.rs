@@ -2,7 +2,7 @@
 
 use tokometer::event::{
     EnergyBaseline, Event, EventKind, GpuSample, LoadedModel, PowerScope, ProcessSample, RunEnd,
-    ServerSample, SourceNote, SourceState, Stamp,
+    ServerSample, SourceName, SourceNote, SourceState, Stamp,
 };
 
 use super::loaded;
@@ -169,7 +169,7 @@ pub(crate) fn partly_measured() -> Story {
 /// A note of a source.
 pub(crate) fn note(source: &str, state: SourceState, why: &str, fix: Option<&str>) -> EventKind {
     EventKind::Source(SourceNote {
-        source: source.to_owned(),
+        source: SourceName::Source(source.to_owned()),
         state,
         why: Some(why.to_owned()),
         fix: fix.map(str::to_owned),
