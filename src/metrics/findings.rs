@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::interval::{Moments, t_point, welch};
 use crate::metrics::level::{CountedBy, LevelSummary};
 use crate::text::numbers::{decimal, short, users};
 
@@ -12,14 +13,14 @@ const STANDS_OUT: f64 = 0.1;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Findings {
-    /// The best total throughput, all users of a level together.
+    /// The best steady throughput, all users of a level together.
     pub best_total: Option<AtLevel>,
     /// The best mean speed of one answer.
     pub best_speed: Option<AtLevel>,
-    /// How the total grows from the smallest level to its best.
+    /// How the total grows from the smallest level to its best; absent where that can be noise.
     pub scaling: Option<Scaling>,
     /// The level after which the total gains little: the point of its curve farthest above the straight line
-    /// between its ends. Absent for fewer than three levels, and where nothing stands out.
+    /// between its ends. Absent for fewer than three levels, and where nothing stands out of the noise.
     pub knee: Option<AtLevel>,
     /// The slow end of each level's speeds that its sample can carry.
     pub slow_tails: Vec<SlowTail>,
@@ -65,19 +66,14 @@ impl Findings {
     /// What stands out in these levels, smallest first. One without a whole cycle is left out.
     pub fn from_levels(levels: &[LevelSummary]) -> Self {
         let levels = || levels.iter().filter(|level| level.figures.is_whole());
-        let pick = |rate: fn(&LevelSummary) -> Option<f64>| -> Vec<AtLevel> {
-            let known = levels().filter_map(|level| {
-                let tok_s = rate(level).filter(|rate| rate.is_finite() && *rate > 0.0)?;
-                let users = level.users;
-                Some(AtLevel { users, tok_s })
-            });
-            known.collect()
-        };
-        let totals = pick(|level| level.figures.system_tok_s);
-        let best_total = best(&totals);
+        let totals: Vec<Total> = levels().filter_map(Total::from_level).collect();
+        let best_total = best(totals.iter().map(|total| total.at));
         let mut findings = Self {
             best_total,
-            best_speed: best(&pick(|level| level.figures.speed_tok_s.mean)),
+            best_speed: best(levels().filter_map(|level| {
+                let tok_s = level.figures.speed_tok_s.mean?;
+                AtLevel::new(level.users, tok_s)
+            })),
             scaling: scaling(&totals, best_total),
             knee: knee(&totals),
             slow_tails: levels().filter_map(slow_tail).collect(),
@@ -135,39 +131,88 @@ impl Findings {
     }
 }
 
-/// The highest rate; of equal ones that of the fewest users.
-fn best(rates: &[AtLevel]) -> Option<AtLevel> {
-    rates
-        .iter()
-        .copied()
-        .reduce(|best, next| if next.tok_s > best.tok_s { next } else { best })
+impl AtLevel {
+    fn new(users: u32, tok_s: f64) -> Option<Self> {
+        let is_usable = tok_s.is_finite() && tok_s > 0.0;
+        is_usable.then_some(Self { users, tok_s })
+    }
 }
 
-fn scaling(totals: &[AtLevel], best: Option<AtLevel>) -> Option<Scaling> {
+/// The steady throughput of a level, with its noise.
+#[derive(Debug, Clone, Copy)]
+struct Total {
+    at: AtLevel,
+    parts: Option<Moments>,
+}
+
+impl Total {
+    fn from_level(level: &LevelSummary) -> Option<Self> {
+        let figures = &level.figures;
+        Some(Self {
+            at: AtLevel::new(level.users, figures.steady_tok_s?)?,
+            parts: figures.steady_parts.moments(),
+        })
+    }
+
+    /// The variance of its mean.
+    fn variance(&self) -> Option<f64> {
+        let parts = self.parts?;
+        parts.variance.map(|variance| variance / parts.n as f64)
+    }
+
+    /// Whether another is more than this, beyond the noise of both.
+    fn is_less_than(&self, other: &Self) -> bool {
+        let difference = self.parts.zip(other.parts).map(|(a, b)| welch(&a, &b));
+        difference.is_some_and(|d| d.by > 0.0 && d.is_shown())
+    }
+}
+
+/// The highest rate; of equal ones that of the fewest users.
+fn best(rates: impl Iterator<Item = AtLevel>) -> Option<AtLevel> {
+    rates.reduce(|best, next| if next.tok_s > best.tok_s { next } else { best })
+}
+
+fn scaling(totals: &[Total], best: Option<AtLevel>) -> Option<Scaling> {
     let (first, best) = (totals.first()?, best?);
-    (best.users > first.users).then(|| Scaling {
-        from_users: first.users,
+    let best_total = totals.iter().find(|total| total.at.users == best.users)?;
+    let grows = best.users > first.at.users && first.is_less_than(best_total);
+    grows.then(|| Scaling {
+        from_users: first.at.users,
         to_users: best.users,
-        factor: best.tok_s / first.tok_s,
+        factor: best.tok_s / first.at.tok_s,
     })
 }
 
-/// V. Satopää and others, "Finding a kneedle in a haystack" (2011), on the levels themselves.
-fn knee(totals: &[AtLevel]) -> Option<AtLevel> {
-    let best = best(totals)?;
+/// V. Satopää and others, "Finding a kneedle in a haystack" (2011), on the levels themselves: the one farthest above the
+/// line, if it is above it by more than the noise of the three levels that make line and distance.
+fn knee(totals: &[Total]) -> Option<AtLevel> {
+    let highest = best(totals.iter().map(|total| total.at))?;
+    let highest = totals.iter().find(|t| t.at.users == highest.users)?;
     let (first, last) = (totals.first()?, totals.last()?);
-    let width = f64::from(last.users) - f64::from(first.users);
-    let height = best.tok_s - first.tok_s;
-    if totals.len() < 3 || width <= 0.0 || height <= 0.0 {
+    let width = f64::from(last.at.users) - f64::from(first.at.users);
+    let height = highest.at.tok_s - first.at.tok_s;
+    if totals.len() < 3 || width <= 0.0 || !first.is_less_than(highest) {
         return None;
     }
-    let above = |level: &AtLevel| {
-        let along = (f64::from(level.users) - f64::from(first.users)) / width;
-        (level.tok_s - first.tok_s) / height - along
+    let along = |level: &Total| (f64::from(level.at.users) - f64::from(first.at.users)) / width;
+    let above = |level: &Total| level.at.tok_s - first.at.tok_s - along(level) * height;
+    let inner = totals
+        .iter()
+        .filter(|level| level.at.users != last.at.users);
+    let level = inner.reduce(|a, b| if above(b) > above(a) { b } else { a })?;
+    // The distance is level − (1 − along) × first − along × highest.
+    let along = along(level);
+    let variance = if level.at.users == highest.at.users {
+        (1.0 - along).powi(2) * (level.variance()? + first.variance()?)
+    } else {
+        level.variance()?
+            + (1.0 - along).powi(2) * first.variance()?
+            + along.powi(2) * highest.variance()?
     };
-    let highest = totals.iter().copied().map(|level| (above(&level), level));
-    let (above, level) = highest.reduce(|a, b| if b.0 > a.0 { b } else { a })?;
-    (above > STANDS_OUT && level.users != last.users).then_some(level)
+    let parts = [first, level, highest].map(|total| total.parts.map_or(0, |parts| parts.n));
+    let freedom = parts.into_iter().min()?.saturating_sub(1);
+    let noise = t_point(freedom as f64)? * variance.sqrt();
+    (above(level) > (STANDS_OUT * height).max(noise)).then_some(level.at)
 }
 
 fn slow_tail(level: &LevelSummary) -> Option<SlowTail> {
@@ -182,13 +227,21 @@ fn slow_tail(level: &LevelSummary) -> Option<SlowTail> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::interval::mean_interval;
     use crate::metrics::level::LevelMetrics;
 
     fn levels(totals: &[(u32, f64)]) -> Vec<LevelSummary> {
+        noisy_levels(totals, 1.0)
+    }
+
+    /// Levels of ten parts whose throughput differs by `sd`.
+    fn noisy_levels(totals: &[(u32, f64)], sd: f64) -> Vec<LevelSummary> {
         let level = |(users, total): &(u32, f64)| {
+            let parts = (0..10).map(|n| total + if n % 2 == 0 { sd } else { -sd });
             let mut figures = LevelMetrics {
                 ended: Some(crate::event::CycleEnd::Done),
-                system_tok_s: Some(*total),
+                steady_tok_s: Some(*total),
+                steady_parts: mean_interval(parts),
                 ..LevelMetrics::default()
             };
             figures.speed_tok_s.mean = Some(total / f64::from(*users));
@@ -251,5 +304,27 @@ mod tests {
             None
         );
         assert_eq!(Findings::from_levels(&[]), Findings::default());
+    }
+
+    #[test]
+    fn noise_makes_neither_a_knee_nor_a_growth() {
+        let curve = [(1, 50.0), (4, 180.0), (8, 195.0), (32, 190.0)];
+        // The knee is 116 above the line: with ten parts of ± 50 the distance is known to about ± 51,
+        // with parts of ± 200 to about ± 204.
+        let found = |sd| Findings::from_levels(&noisy_levels(&curve, sd));
+        assert_eq!(found(50.0).knee.unwrap().users, 4);
+        assert_eq!(found(200.0).knee, None);
+        assert_eq!(found(200.0).scaling, None, "145 more, known to about ± 200");
+        let alone = |sd| found(sd).sentences.len();
+        assert_eq!((alone(50.0), alone(200.0)), (4, 2));
+    }
+
+    #[test]
+    fn a_level_that_never_stood_has_no_throughput() {
+        let mut two = levels(&[(1, 50.0), (8, 195.0)]);
+        two[1].figures.steady_tok_s = None;
+        two[1].figures.system_tok_s = Some(400.0);
+        let best = Findings::from_levels(&two).best_total.unwrap();
+        assert_eq!((best.users, best.tok_s), (1, 50.0));
     }
 }

@@ -45,6 +45,17 @@ impl Difference {
     }
 }
 
+impl MeanInterval {
+    /// The sample behind it; None for none.
+    pub(crate) fn moments(&self) -> Option<Moments> {
+        Some(Moments {
+            n: self.n,
+            mean: self.mean?,
+            variance: self.sd.map(|sd| sd.powi(2)),
+        })
+    }
+}
+
 /// Count, mean and variance of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moments {
@@ -134,6 +145,48 @@ pub fn relative(a: &Moments, b: &Moments) -> Option<Difference> {
     // Nothing can be less by more than all of it.
     let low = difference.low.map(|low| low.max(-1.0));
     Some(Difference { low, ..difference })
+}
+
+/// [`relative`] of two levels of one run: where only one of them shows its noise, that of the other is taken for as large
+/// a share of its mean. Without an interval where neither does.
+pub(crate) fn relative_alike(a: &Moments, b: &Moments) -> Option<Difference> {
+    let borrow = |of: &Moments, from: &Moments| {
+        let share = from.variance? / from.mean.powi(2);
+        let mean = of.mean;
+        let variance = Some(share * mean.powi(2));
+        Some(Moments {
+            n: of.n,
+            mean,
+            variance,
+        })
+    };
+    match (a.variance, b.variance) {
+        (None, Some(_)) => {
+            let a = borrow(a, b)?;
+            Some(with_freedom_of(&a, b, b))
+        }
+        (Some(_), None) => {
+            let b = borrow(b, a)?;
+            Some(with_freedom_of(a, &b, a))
+        }
+        _ => relative(a, b),
+    }
+    .filter(|_| a.mean > 0.0)
+}
+
+/// [`relative`], with the degrees of freedom of `known` alone.
+fn with_freedom_of(a: &Moments, b: &Moments, known: &Moments) -> Difference {
+    let ratio = b.mean / a.mean;
+    let scale = a.mean.powi(2);
+    let of_a = a.of_mean().unwrap_or_default() * ratio.powi(2) / scale;
+    let of_b = b.of_mean().unwrap_or_default() / scale;
+    let half = t_point(known.n as f64 - 1.0).map(|t| t * (of_a + of_b).sqrt());
+    let by = ratio - 1.0;
+    Difference {
+        by,
+        low: half.map(|half| (by - half).max(-1.0)),
+        high: half.map(|half| by + half),
+    }
 }
 
 /// An estimate whose variance is the sum of two, each with n − 1 degrees of freedom.

@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::event::{CycleEnd, RequestRecord};
 use crate::metrics::devices::{DeviceStats, ProcessStats};
 use crate::metrics::dist::Dist;
+use crate::metrics::interval::{MeanInterval, mean_interval};
 use crate::metrics::level::cycle::CycleState;
 use crate::metrics::level::machine::MachineFigures;
-use crate::metrics::level::steady::steady;
+use crate::metrics::level::steady::{parts, steady};
 use crate::plan::Limits;
+
+/// Parts into which the time of full load of a level is cut.
+const PARTS: f64 = 10.0;
 
 /// The figures of a level. Distributions are over the requests that ended as they should; a request
 /// that failed counts in `failed` and `errors`, one that the user cancelled counts in `cancelled` alone.
@@ -66,6 +70,9 @@ pub struct LevelMetrics {
     pub system_tok_s: Option<f64>,
     /// Tokens a second while at least 95 % of the users were in flight.
     pub steady_tok_s: Option<f64>,
+    /// The same in ten parts of that time: how much it varies, and so how far it can be from what the level gives.
+    #[serde(default)]
+    pub steady_parts: MeanInterval,
     /// Requests that met every limit / `duration_s`, requests a second.
     pub goodput_req_s: Option<f64>,
     /// The share of the requests that met every limit, 0–1.
@@ -224,17 +231,20 @@ impl LevelMetrics {
         let to_final_chunk = summed(cycles.iter().filter_map(|cycle| cycle.to_final_chunk_s()));
         let tokens = Some(self.output_tokens as f64).filter(|tokens| *tokens > 0.0);
         self.system_tok_s = tokens.zip(to_final_chunk).and_then(|(t, s)| ratio(t, s));
-        let steady_parts: Vec<(f64, f64)> = cycles
+        let full: Vec<(f64, f64)> = cycles
             .iter()
-            .filter_map(|cycle| {
-                let mut requests: Vec<&RequestRecord> = cycle.requests.iter().collect();
-                requests.sort_by_key(|request| request.id);
-                steady(&requests, cycle.users)
-            })
+            .filter_map(|cycle| steady(&in_order(cycle), cycle.users))
             .collect();
-        let tokens: f64 = steady_parts.iter().map(|(tokens, _)| tokens).sum();
-        let seconds: f64 = steady_parts.iter().map(|(_, seconds)| seconds).sum();
+        let tokens: f64 = full.iter().map(|(tokens, _)| tokens).sum();
+        let seconds: f64 = full.iter().map(|(_, seconds)| seconds).sum();
         self.steady_tok_s = ratio(tokens, seconds).filter(|rate| *rate > 0.0);
+        if self.steady_tok_s.is_some() {
+            let part_s = seconds / PARTS;
+            let rates = cycles
+                .iter()
+                .flat_map(|cycle| parts(&in_order(cycle), cycle.users, part_s));
+            self.steady_parts = mean_interval(rates);
+        }
     }
 
     /// The figures that the limits make.
@@ -293,6 +303,12 @@ pub fn levels(cycles: &[CycleState], limits: &Limits) -> Vec<LevelSummary> {
         }
     };
     counted(cycles).into_iter().map(summary).collect()
+}
+
+fn in_order(cycle: &CycleState) -> Vec<&RequestRecord> {
+    let mut requests: Vec<&RequestRecord> = cycle.requests.iter().collect();
+    requests.sort_by_key(|request| request.id);
+    requests
 }
 
 fn connects(cycles: &[&CycleState], requests: &[&RequestRecord]) -> Dist {

@@ -6,7 +6,7 @@ use crate::event::{
     EnergyBaseline, Event, EventKind, GpuSample, ProcessSample, ServerSample, SourceName,
     SourceNote, Stamp,
 };
-use crate::metrics::devices::{DeviceStats, Devices, Processes};
+use crate::metrics::devices::{DeviceStats, Devices, Processes, Stat};
 use crate::metrics::energy::meter::{Meter, Metered};
 use crate::metrics::peak_sum::ProcessTotals;
 use crate::metrics::tables::Tables;
@@ -35,6 +35,9 @@ pub struct MachineState {
     /// All power that was measured.
     pub meter: Meter,
     pub(crate) metered: Option<Stamp>,
+    /// Processor time of the client's process until it last reported it, and when that was; before its first report when it
+    /// began.
+    pub(crate) client_since: (Option<f64>, Stamp),
     tables: Tables,
 }
 
@@ -155,6 +158,8 @@ pub struct CycleMachine {
     pub(crate) processes: Processes,
     /// The most that the server's processes took together.
     pub together: ProcessTotals,
+    /// How full the server's cache of keys and values was, percent.
+    pub(crate) kv_cache_percent: Stat,
 }
 
 impl CycleMachine {

@@ -2,6 +2,7 @@
 
 use crate::event::{ClientCost, Event, EventKind, RunEnd, RunInfo, Stamp, Warning, WarningKind};
 use crate::metrics::energy::meter::Metered;
+use crate::metrics::level::cycle::ClientTime;
 pub use crate::metrics::level::cycle::{CycleState, Live};
 use crate::metrics::machine::{CycleMachine, MachineState, comparable};
 use crate::text::numbers::{floor_u64, seconds};
@@ -146,7 +147,7 @@ impl RunState {
             EventKind::Resumed => self.paused = false,
             EventKind::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
             EventKind::Warning(warning) => self.warnings.push((event.at, warning.clone())),
-            EventKind::Client(cost) => self.client = Some(*cost),
+            EventKind::Client(cost) => self.take_cost(event.at, *cost),
             EventKind::ServerGone { patience_s } => {
                 let until = after(event.at, *patience_s);
                 self.stage = Stage::ServerGone { until };
@@ -186,6 +187,7 @@ impl RunState {
             lost += cycle.break_off(before);
         }
         self.machine.meter.interrupt(at);
+        self.machine.client_since = (None, at);
         self.upcoming = levels.to_vec();
         self.paused = false;
         let of = self.info.as_ref().map_or(0, |info| info.plan.warmup);
@@ -202,6 +204,25 @@ impl RunState {
         );
         let kind = WarningKind::Other;
         self.warnings.push((at, Warning { kind, text }));
+    }
+
+    /// The client reports its processor time at the end of each cycle, before the cycle ends.
+    fn take_cost(&mut self, at: Stamp, cost: ClientCost) {
+        self.client = Some(cost);
+        let (before, since) = self.machine.client_since;
+        let running = self.cycles.last_mut().filter(|cycle| cycle.ended.is_none());
+        if let (Some(cycle), Some(cpu_s)) = (running, cost.cpu_s) {
+            let since = if before.is_some() {
+                cycle.started
+            } else {
+                since
+            };
+            cycle.client = Some(ClientTime {
+                cpu_s: (cpu_s - before.unwrap_or_default()).max(0.0),
+                seconds: at.since(since),
+            });
+        }
+        self.machine.client_since = (cost.cpu_s, at);
     }
 
     /// Whether another tool made the run.
@@ -271,6 +292,11 @@ impl RunState {
             EventKind::Processes(table) => {
                 for cycle in self.loaded_cycles() {
                     cycle.take_processes(table);
+                }
+            }
+            EventKind::Server(sample) => {
+                for cycle in self.loaded_cycles() {
+                    cycle.kv_cache_percent.push(sample.kv_cache_percent);
                 }
             }
             _ => {}

@@ -1,20 +1,17 @@
 //! What casts doubt on the numbers of a run, and what to do about it, as far as its events show.
 
 use crate::event::{RequestRecord, Warning, WarningKind};
+use crate::metrics::bottleneck::{CLIENT_CORES, LOADED_S, PART_OF_WAIT};
 use crate::metrics::dist::percentile;
 use crate::metrics::state::{CycleState, RunState};
 use crate::text::numbers::{counted, percent, seconds, users};
 
-/// A load time above this, seconds, means that the model was not in memory.
-const COLD_S: f64 = 1.0;
 /// The first request is slow if it waited this many times as long as the median of the others…
 const SLOW_TIMES: f64 = 3.0;
 /// …and this much longer, seconds.
 const SLOW_S: f64 = 0.5;
 /// Others that the first request can be compared with.
 const FEWEST_OTHERS: usize = 3;
-/// The client's own work may take this share of the gap between tokens.
-const CLIENT_SHARE: f64 = 0.01;
 /// Server and client may count this share of the tokens differently.
 const COUNT_SHARE: f64 = 0.02;
 
@@ -47,8 +44,11 @@ fn done(run: &RunState) -> impl Iterator<Item = &RequestRecord> {
 }
 
 fn cold_load(run: &RunState) -> Option<Warning> {
-    let loads = done(run).filter_map(|request| request.server.load_s);
-    let cold: Vec<f64> = loads.filter(|load| *load > COLD_S).collect();
+    let loads = done(run).filter_map(|request| {
+        let load = request.server.load_s.filter(|load| *load >= LOADED_S)?;
+        (load > PART_OF_WAIT * request.ttft_s()?).then_some(load)
+    });
+    let cold: Vec<f64> = loads.collect();
     let longest = cold.iter().copied().reduce(f64::max)?;
     Some(Warning {
         kind: WarningKind::ColdLoad,
@@ -87,28 +87,22 @@ fn slow_first(cycle: &CycleState) -> Option<Warning> {
     })
 }
 
+/// The client asks and reads on one thread: once that has no time left, waits and speeds are its own. In one process with a
+/// simulated server nobody knows which of both took it.
 fn client_late(run: &RunState) -> Option<Warning> {
-    let spent = run.client?.cpu_s?;
-    let (mut gaps, mut micros_sum) = (0_u64, 0_u64);
-    for pair in done(run).flat_map(|request| request.itl_us.chunks_exact(2)) {
-        if let &[micros, count] = pair {
-            gaps = gaps.saturating_add(count);
-            micros_sum = micros_sum.saturating_add(micros.saturating_mul(count));
-        }
-    }
-    let chunks: u64 = run.cycles.iter().map(|cycle| cycle.chunks).sum();
-    if gaps == 0 || chunks == 0 {
-        return None;
-    }
-    let mean_s = micros_sum as f64 / 1e6 / gaps as f64;
-    let own_s = spent / chunks as f64;
-    (own_s > mean_s * CLIENT_SHARE).then(|| Warning {
+    let of_cycle = |cycle: &CycleState| {
+        let client = cycle.client.filter(|client| client.seconds > 0.0)?;
+        Some((client.cpu_s / client.seconds, cycle.users))
+    };
+    let cores = run.cycles.iter().filter_map(of_cycle);
+    let (cores, at) = cores.reduce(|a, b| if b.0 > a.0 { b } else { a })?;
+    (cores >= CLIENT_CORES && !run.is_simulated()).then(|| Warning {
         kind: WarningKind::ClientLate,
         text: format!(
-            "The client spent {} of CPU time per token, {} of the gap between tokens: \
-             the client may limit the speed. Use fewer users, or run it on another machine.",
-            seconds(Some(own_s)),
-            percent(Some(own_s / mean_s), 1)
+            "The client took {} of a core at {}: \
+             it may limit the speed. Use fewer users, or run it on another machine.",
+            percent(Some(cores), 0),
+            users(at)
         ),
     })
 }

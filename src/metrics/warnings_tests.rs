@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::CycleEnd;
-use crate::event::{ClientCost, GpuSample, Imported, RunInfo, Stamp};
+use crate::event::{ClientCost, Event, EventKind, GpuSample, Imported, RunInfo, Stamp};
+use crate::metrics::level::cycle::ClientTime;
 use crate::metrics::level::tests::{answered, at};
 use crate::metrics::verdict::Verdict;
 
@@ -66,7 +67,10 @@ fn a_cycle_that_was_cut_short() {
 fn a_model_that_was_loaded_within_a_cycle() {
     let mut cold = requests(&[0.4, 0.5]);
     cold[0].server.load_s = Some(4.2);
-    cold[1].server.load_s = Some(0.03);
+    // A look at a model that is in memory is most of a short wait, and a second is little of a long one.
+    cold[1].server.load_s = Some(0.3);
+    cold.push(answered(3, 2, 0.0, 12.0, 20.0, 200));
+    cold[2].server.load_s = Some(1.0);
     let found = from_run(&run(cold));
     assert_eq!(found[0].kind, WarningKind::ColdLoad);
     assert!(
@@ -109,20 +113,70 @@ fn a_first_request_that_waits_for_a_slot_is_not_cold() {
 }
 
 #[test]
-fn a_client_that_takes_a_part_of_the_gap() {
-    let mut requests = requests(&[0.4, 0.5]);
-    for request in &mut requests {
-        request.itl_us = vec![50_000, 199];
-    }
-    let mut late = run(requests);
-    let cost = |cpu_s| ClientCost {
-        cpu_s: Some(cpu_s),
-        ..ClientCost::default()
+fn a_client_that_takes_nearly_a_core() {
+    let took = |cpu_s| {
+        let mut late = run(requests(&[0.4, 0.5]));
+        let seconds = 10.0;
+        late.cycles[0].client = Some(ClientTime { cpu_s, seconds });
+        late
     };
-    late.client = Some(cost(0.19)); // 475 µs a token
-    assert_eq!(kinds(&late), []);
-    late.client = Some(cost(0.21)); // 525 µs: over 1 % of 50 ms
-    assert_eq!(kinds(&late), [WarningKind::ClientLate]);
+    assert_eq!(kinds(&took(7.9)), []);
+    assert_eq!(kinds(&took(8.0)), [WarningKind::ClientLate]);
+    let text = from_run(&took(9.0)).remove(0).text;
+    assert!(text.starts_with("The client took 90 % of a core at 4 users"));
+    let mut simulated = took(9.0);
+    simulated.info.as_mut().unwrap().simulated = true;
+    assert_eq!(kinds(&simulated), [], "the server is in it");
+    let mut failing = took(9.0);
+    failing.cycles[0].client = None;
+    failing.cycles[0].requests.clear();
+    assert_eq!(kinds(&failing), []);
+}
+
+/// The process reports its time at the end of each cycle; one that resumes the run begins anew.
+#[test]
+fn the_clients_time_is_that_of_each_cycle() {
+    let mut state = RunState::default();
+    let mut apply = |second: f64, what: EventKind| {
+        state.apply(&Event {
+            at: at(second),
+            what,
+        });
+    };
+    let started = |cycle| EventKind::CycleStarted { cycle, users: 2 };
+    let ended = |cycle| EventKind::CycleEnded {
+        cycle,
+        why: CycleEnd::Done,
+    };
+    let cost = |cpu_s| {
+        EventKind::Client(ClientCost {
+            cpu_s: Some(cpu_s),
+            ..ClientCost::default()
+        })
+    };
+    apply(2.0, started(0));
+    apply(10.0, cost(1.0));
+    apply(10.0, ended(0));
+    apply(13.0, started(1));
+    apply(23.0, cost(3.5));
+    apply(23.0, ended(1));
+    apply(23.0, cost(3.6));
+    let levels = vec![2];
+    apply(
+        100.0,
+        EventKind::Continued {
+            gap_s: 77.0,
+            levels,
+        },
+    );
+    apply(101.0, started(2));
+    apply(110.0, cost(0.5));
+    let of_cycle = |cycle: &CycleState| cycle.client.map(|client| (client.cpu_s, client.seconds));
+    let all: Vec<_> = state.cycles.iter().map(of_cycle).collect();
+    assert_eq!(
+        all,
+        [Some((1.0, 10.0)), Some((2.5, 10.0)), Some((0.5, 10.0))]
+    );
 }
 
 #[test]

@@ -300,7 +300,8 @@ async fn hopeless_levels_are_left_out_where_that_is_wanted(
     assert_eq!(warnings.len(), usize::from(stop_when_hopeless));
     if let Some(warning) = warnings.first() {
         assert!(
-            warning.starts_with("levels 4, 8 skipped: at 2 users 100 %"),
+            warning
+                .starts_with("levels 4, 8 skipped: at 2 users 2 of 2 requests failed (HTTP 503)"),
             "{warning}"
         );
         let none = EventKind::LevelsChanged { upcoming: vec![] };

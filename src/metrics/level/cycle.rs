@@ -39,6 +39,8 @@ pub struct CycleState {
     pub tokens_per_second: Vec<f64>,
     /// What the machine did in it.
     pub machine: CycleMachine,
+    /// What the client itself took, once it has ended.
+    pub(crate) client: Option<ClientTime>,
     /// Non-empty chunks so far, ended requests and those in flight.
     pub chunks: u64,
     /// Chunk counts at the latest progress, for the current speed: stamp and chunks.
@@ -47,6 +49,13 @@ pub struct CycleState {
     pub(crate) ended_chunks: u64,
     /// Its figures by these limits, until another request changes them: screens ask for them at every frame.
     pub(crate) figures: OnceLock<Box<(Limits, LevelMetrics)>>,
+}
+
+/// Processor time of the client, and the time in which it took that, seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ClientTime {
+    pub(crate) cpu_s: f64,
+    pub(crate) seconds: f64,
 }
 
 /// One request in flight.

@@ -5,6 +5,8 @@ use crate::text::numbers::floor_u64;
 
 /// The share of the users that must be in flight.
 const FULL: f64 = 0.95;
+/// The most parts of one cycle.
+const MOST_PARTS: f64 = 100.0;
 
 /// Tokens and seconds of the time in which at least 95 % of `users` were in flight; None where that
 /// never was. All requests make the load, the failed ones too; the tokens are those of the requests that succeeded,
@@ -18,6 +20,50 @@ pub(crate) fn steady(requests: &[&RequestRecord], users: u32) -> Option<(f64, f6
         .filter_map(|request| tokens_within(request, &window))
         .sum();
     (seconds > 0.0).then_some((tokens, seconds))
+}
+
+/// Throughput in parts of that time, tokens a second, each part about as long as `part_s`: how much it varies.
+pub(crate) fn parts(requests: &[&RequestRecord], users: u32, part_s: f64) -> Vec<f64> {
+    let window = Window::new(requests, users);
+    let length = window.length_us() as f64;
+    if length <= 0.0 || part_s <= 0.0 {
+        return Vec::new();
+    }
+    let count = (length / 1e6 / part_s).round().clamp(1.0, MOST_PARTS);
+    let part = length / count;
+    let index = |at: f64| usize::try_from(floor_u64(at / part)).unwrap_or(usize::MAX);
+    let mut tokens = vec![0.0; usize::try_from(floor_u64(count)).unwrap_or(1)];
+    let latest = tokens.len().saturating_sub(1);
+    for request in requests.iter().filter(|request| request.is_done()) {
+        let Some(first) = request.first_token else {
+            continue;
+        };
+        let last = request.last_token.unwrap_or(request.ended);
+        let (from, to) = (window.before_us(first), window.before_us(last));
+        let (from, to) = (from as f64, to as f64);
+        let all = request.output_tokens() as f64;
+        let at_first = if last <= first { all } else { 1.0 };
+        let begin = index(from).min(latest);
+        if window.contains(first)
+            && let Some(part) = tokens.get_mut(begin)
+        {
+            *part += at_first;
+        }
+        if last <= first {
+            continue;
+        }
+        let rate = (all - 1.0).max(0.0) / (last.0 - first.0) as f64;
+        let touched = begin..=index(to).min(latest);
+        for (number, sum) in tokens.iter_mut().enumerate() {
+            if touched.contains(&number) {
+                let start = number as f64 * part;
+                let inside = to.min(start + part) - from.max(start);
+                *sum += inside.max(0.0) * rate;
+            }
+        }
+    }
+    let rate = |tokens: f64| tokens / (part / 1e6);
+    tokens.into_iter().map(rate).collect()
 }
 
 fn tokens_within(request: &RequestRecord, window: &Window) -> Option<f64> {
@@ -111,6 +157,22 @@ mod tests {
         let b = answered(2, 0, 10.0, 10.0, 20.0, 100);
         let (tokens, seconds) = steady(&[&a, &b], 1).unwrap();
         assert!((seconds - 20.0).abs() < 1e-9 && (tokens - 200.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_parts_show_how_much_it_varies() {
+        // One user: 10 tokens a second for 10 s, then 30 a second for 10 s.
+        let slow = answered(1, 0, 0.0, 0.0, 10.0, 101);
+        let quick = answered(2, 0, 10.0, 10.0, 20.0, 301);
+        let halves = parts(&[&slow, &quick], 1, 10.0);
+        // The first token of each answer comes on top of those that are spread.
+        assert_eq!(halves.len(), 2);
+        assert!((halves[0] - 10.1).abs() < 1e-9 && (halves[1] - 30.1).abs() < 1e-9);
+        let quarters = parts(&[&slow, &quick], 1, 5.0);
+        let sum: f64 = quarters.iter().map(|rate| rate * 5.0).sum();
+        assert!((sum - 402.0).abs() < 1e-9, "no token is lost: {sum}");
+        assert!(parts(&[&slow], 2, 1.0).is_empty(), "two never asked");
+        assert!(parts(&[], 1, 1.0).is_empty());
     }
 
     proptest::proptest! {
