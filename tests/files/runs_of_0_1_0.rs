@@ -62,7 +62,6 @@ const MENDS: &[(&str, &str, Mend)] = &[
     ("*", "verdict.sentence", Mend::Reworded),
     // In plain English, and users where it said people.
     ("*", "verdict.levels[].evidence", Mend::Reworded),
-    ("*", "findings.sentences[]", Mend::Reworded),
     ("*", "warnings[].text", Mend::Reworded),
     // Tokens of failed requests are no throughput.
     ("faulty", "cycles[].steady_tok_s", Mend::Changed),
@@ -78,8 +77,10 @@ const MENDS: &[(&str, &str, Mend)] = &[
     ("stalled", "cycles[].gpu", Mend::Changed),
     // A level is its whole cycles; one that was cut short is no part of what was found.
     ("resumed", "cycles[1]", Mend::Changed),
-    ("resumed", "findings", Mend::Changed),
-    ("killed", "findings", Mend::Changed),
+    // Throughput is that of the time in which all users ask, and what the noise can explain is no finding.
+    ("*", "findings", Mend::Changed),
+    // The client is late where it has no time left, not where it spends a hundredth of a gap between tokens.
+    ("*", "warnings", Mend::Changed),
     // Only requests that all users were asking beside count, and how sure a level is comes from evidence that may be
     // looked at at any time; where too many requests failed there is no mean.
     ("*", "verdict.by_share", Mend::Changed),

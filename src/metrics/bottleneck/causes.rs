@@ -246,18 +246,18 @@ fn prompts(at: &Seen) -> Option<Cause> {
 
 /// Fewer slots than users, where the server reports them or the requests show them.
 fn slots(at: &Seen, before: Option<&Seen>, server: &Server) -> Option<Cause> {
-    let why = match (server.slots, at.at_once) {
+    // A server that answers more at once than it says is not limited by what it says.
+    let reported = server.slots.filter(|slots| at.most_at_once <= *slots);
+    let why = match (reported, at.at_once) {
         (Some(slots), _) if slots < at.at.users => {
             format!("more users than slots ({slots}), so the rest wait in the queue")
         }
-        (None, Some(most)) => format!(
-            "no more than {} answered at once, so the rest wait in the queue",
-            if most == 1 {
-                "1 was".to_owned()
-            } else {
-                format!("{most} were")
-            }
-        ),
+        (None, Some(1)) => {
+            "no more than 1 was answered at once, so the rest wait in the queue".to_owned()
+        }
+        (None, Some(most)) => {
+            format!("no more than {most} were answered at once, so the rest wait in the queue")
+        }
         _ => return None,
     };
     if at.late.is_empty() {
@@ -356,7 +356,8 @@ fn grown(limit: Limit, before: &Seen, at: &Seen) -> Option<Cause> {
         Some(ratio) if ratio > 1.0 / FELL && is_shown => {
             format!("gains only {}", percent(Some(ratio - 1.0), 0))
         }
-        Some(_) => "stays".to_owned(),
+        Some(ratio) if ratio >= FELL && ratio <= 1.0 / FELL => "stays".to_owned(),
+        Some(_) => "changes no more than its noise".to_owned(),
         None => "is not known".to_owned(),
     };
     let text = format!(

@@ -33,7 +33,9 @@ pub(super) struct Seen {
     pub(super) waits: Vec<Wait>,
     /// Of these, those that were too long.
     pub(super) late: Vec<Wait>,
-    /// The most requests that were answered at once, where most of the time it was just as many though more were asking.
+    /// The most requests that were answered at once.
+    pub(super) most_at_once: u32,
+    /// The same, where most of the time it was just as many though more were asking.
     pub(super) at_once: Option<u32>,
     /// Mean usage of the GPU, percent.
     pub(super) gpu_percent: Option<f64>,
@@ -79,6 +81,7 @@ impl Seen {
         let late = waits.iter().filter(|wait| wait.wait_s > limits.wait_s);
         let busy = figures.gpu.map(|gpu| gpu.usage_percent);
         let machines = cycles.iter().map(|cycle| &cycle.machine);
+        let (most_at_once, at_once) = at_once(cycles);
         let kv_cache = machines.filter_map(|machine| machine.kv_cache_percent.max);
         Self {
             at: Evidence::from_level(level),
@@ -90,7 +93,8 @@ impl Seen {
             unreached: cycles.iter().map(|cycle| unreached(cycle)).sum(),
             late: late.copied().collect(),
             waits,
-            at_once: at_once(cycles),
+            most_at_once,
+            at_once,
             gpu_percent: busy.filter(|busy| busy.n >= READINGS).and_then(|b| b.mean),
             client_cores: client_cores(cycles),
             kv_cache_percent: kv_cache.reduce(f64::max),
@@ -153,9 +157,9 @@ fn client_cores(cycles: &[&CycleState]) -> Option<f64> {
     (seconds > 0.0).then(|| cpu_s / seconds)
 }
 
-/// The most requests that were answered at once while all users were asking, if it was less than these and nearly all of
-/// the time just as many.
-fn at_once(cycles: &[&CycleState]) -> Option<u32> {
+/// The most requests that were answered at once while all users were asking; and the same if it was less than these and
+/// nearly all of the time just as many.
+fn at_once(cycles: &[&CycleState]) -> (u32, Option<u32>) {
     let mut at = BTreeMap::<i64, u64>::new();
     let mut users = 0;
     for cycle in cycles {
@@ -182,9 +186,11 @@ fn at_once(cycles: &[&CycleState]) -> Option<u32> {
         }
     }
     let all: u64 = at.values().sum();
-    let (most, time) = at.into_iter().rev().find(|(_, time)| *time > 0)?;
-    let most = u32::try_from(most).ok().filter(|most| *most > 0)?;
-    (most < users && time as f64 >= AT_ONCE * all as f64).then_some(most)
+    let most = at.into_iter().rev().find(|(_, time)| *time > 0);
+    let (most, time) = most.unwrap_or_default();
+    let most = u32::try_from(most).unwrap_or_default();
+    let holds = most > 0 && most < users && time as f64 >= AT_ONCE * all as f64;
+    (most, holds.then_some(most))
 }
 
 /// What is known of the server and its machine.
@@ -245,23 +251,23 @@ mod tests {
     #[test]
     fn slots_are_inferred_where_as_many_are_answered_all_the_time() {
         // 0.1 s without an answer, then 5 s with two.
-        assert_eq!(at_once(&[&queue(4, 2)]), Some(2));
-        assert_eq!(at_once(&[&queue(4, 4)]), None, "all at once");
-        assert_eq!(at_once(&[&queue(1, 1)]), None);
+        assert_eq!(at_once(&[&queue(4, 2)]), (2, Some(2)));
+        assert_eq!(at_once(&[&queue(4, 4)]), (4, None), "all at once");
+        assert_eq!(at_once(&[&queue(1, 1)]), (1, None));
         // First tokens at 1, 2, 3 and 4 s, the first end at 5 s: four are answered in the end.
         let one_by_one = (0..4).map(|user| {
             let first = f64::from(user) + 1.0;
             answered(u64::from(user), user, 0.0, first, first + 4.0, 100)
         });
-        assert_eq!(at_once(&[&cycle(4, one_by_one.collect())]), None);
+        assert_eq!(at_once(&[&cycle(4, one_by_one.collect())]), (4, None));
         // Up to three, but for a second each: no number holds.
         let changing = [(1.0, 2.0), (1.5, 2.5), (1.8, 9.0), (20.0, 21.0)].map(|(first, last)| {
             let mut record = answered(0, 0, 0.0, first, last, 100);
             record.ended = Stamp(25_000_000);
             record
         });
-        assert_eq!(at_once(&[&cycle(4, changing.to_vec())]), None);
-        assert_eq!(at_once(&[]), None);
+        assert_eq!(at_once(&[&cycle(4, changing.to_vec())]), (3, None));
+        assert_eq!(at_once(&[]), (0, None));
     }
 
     #[test]
