@@ -11,6 +11,7 @@ use crate::metrics::bottleneck::seen::{Seen, Server};
 use crate::metrics::level::{LevelSummary, counted};
 use crate::metrics::state::RunState;
 use crate::metrics::verdict::{LevelVerdict, State, Verdict};
+use crate::plan::Limits;
 
 /// Why a limit is missed.
 #[derive(
@@ -115,15 +116,17 @@ pub struct Reason {
 
 /// Why the limits are missed beyond the levels of the verdict; empty where every level meets them, and where nothing was
 /// seen that explains it.
-pub fn why(run: &RunState, levels: &[LevelSummary], verdict: &Verdict) -> Vec<Reason> {
-    let Some(limits) = run.info.as_ref().map(|info| info.plan.limits) else {
-        return Vec::new();
-    };
+pub fn why(
+    run: &RunState,
+    levels: &[LevelSummary],
+    verdict: &Verdict,
+    limits: &Limits,
+) -> Vec<Reason> {
     let cycles = counted(&run.cycles);
     let server = Server::from_run(run);
     let seen = |users: u32| {
         let level = levels.iter().find(|level| level.users == users)?;
-        Some(Seen::new(level, cycles.get(&users)?, &limits))
+        Some(Seen::new(level, cycles.get(&users)?, limits))
     };
     let mut reasons = Vec::new();
     for limit in [Limit::Wait, Limit::Speed] {

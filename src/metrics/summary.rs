@@ -49,7 +49,7 @@ pub struct Summary {
     pub physical_limit: Option<PhysicalLimit>,
     /// How many users the server carries.
     pub verdict: Option<Verdict>,
-    /// Why it stops there; empty where every level meets the limits.
+    /// Why it stops there; empty where every level meets the limits, and where nothing was seen that explains it.
     pub why: Vec<Reason>,
     /// Why it ended: `done`, `stopped`, `signal`, `server_gone` or `failed`; absent where it has no end.
     #[serde(default)]
@@ -142,9 +142,9 @@ impl Summary {
             target: info.map(|info| target(&info.target, run)),
             imported: info.and_then(|info| info.imported.clone()),
             limits,
-            why: verdict
-                .as_ref()
-                .map_or_else(Vec::new, |verdict| bottleneck::why(run, &levels, verdict)),
+            why: verdict.as_ref().map_or_else(Vec::new, |verdict| {
+                bottleneck::why(run, &levels, verdict, &limits.unwrap_or_default())
+            }),
             ended: ended(run),
             findings: Findings::from_levels(&levels),
             cycles: levels,

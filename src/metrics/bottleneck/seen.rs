@@ -118,19 +118,11 @@ fn words(cycles: &[&CycleState]) -> Option<(String, u64)> {
     Some((most.0.to_owned(), most.1))
 }
 
-/// Whether a failure means that the server is not there, or dropped the connection.
-fn is_unreached(kind: &FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::Refused | FailureKind::Connect | FailureKind::Reset
-    )
-}
-
-/// Such failures of a cycle, if nobody was answered between the first and the last of them, and every user met one.
+/// Requests of a cycle that found no server, or lost it, if nobody was answered between the first and the last of them, and every user met one.
 fn unreached(cycle: &CycleState) -> u64 {
     let failed = || {
         let failures = cycle.requests.iter();
-        failures.filter(|r| r.failure().is_some_and(|(kind, _)| is_unreached(kind)))
+        failures.filter(|r| r.failure().is_some_and(|(kind, _)| kind.is_absence()))
     };
     let (Some(from), Some(to)) = (
         failed().map(|r| r.ended).min(),

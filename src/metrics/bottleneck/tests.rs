@@ -62,7 +62,7 @@ fn run(cycles: Vec<CycleState>) -> RunState {
 fn reasons(run: &RunState) -> Vec<Reason> {
     let limits = run.info.as_ref().unwrap().plan.limits;
     let levels = levels(&run.cycles, &limits);
-    why(run, &levels, &Verdict::of_run(run).unwrap())
+    why(run, &levels, &Verdict::of_run(run).unwrap(), &limits)
 }
 
 fn kinds(run: &RunState) -> Vec<(ReasonKind, Limit, u32)> {

@@ -365,7 +365,7 @@ fn evidence(
     });
     items.extend(repeats);
     if !cx.run.is_running() {
-        let reasons = sentences(&why(cx.run, summaries, verdict)).into_iter();
+        let reasons = sentences(&why(cx.run, summaries, verdict, &cx.limits)).into_iter();
         items.extend(reasons.map(|text| (text, Style::new())));
     }
     let lines = items.into_iter();
