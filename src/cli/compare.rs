@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use color_eyre::eyre::Result;
 
+use crate::cli::gate::GateArgs;
 use crate::cli::output::{RunsDir, complain, print, shown};
 use crate::cli::what_if::WhatIfArgs;
 pub(crate) use crate::metrics::compare::letter;
 use crate::metrics::compare::{Comparison, Row, RunHead, told, written};
 use crate::metrics::condition::Condition;
+use crate::metrics::gate::changes;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
 use crate::metrics::what_if::{WhatIf, sentence};
@@ -19,9 +21,6 @@ use crate::store::StoreError;
 use crate::store::index::find;
 use crate::text::numbers::{UNKNOWN, carried, users};
 use crate::text::sanitize::one_line;
-
-/// A condition is met.
-const MET: u8 = 3;
 
 /// The flags of `compare`.
 #[derive(Debug, Args, Clone)]
@@ -35,19 +34,28 @@ pub struct CompareArgs {
     /// Write compare.md, compare.html, compare.json and a chart of all runs (models.svg, models.png) to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Exit with 3 if a level changed like this: 'speed < -5%', 'wait > 0.5', 'errors > 1%' (repeatable);
-    /// figures: speed, wait, total, throughput, errors, share, energy
-    #[arg(long, value_name = "CONDITION", allow_hyphen_values = true)]
+    /// Exit with 3 if a run changed like this against the first, and with 4 if the samples cannot tell: 'speed < -5%',
+    /// 'wait > 0.5s', 'errors > 1%', 'speed@8 < -5%' for one level (repeatable); any metric of the README's table,
+    /// for short speed, wait, total, throughput, errors, share, energy. A planned level that only one run has fails
+    #[arg(
+        long,
+        value_name = "CONDITION",
+        allow_hyphen_values = true,
+        value_parser = Condition::for_change
+    )]
     pub fail_if: Vec<Condition>,
     /// Limits and a price in the place of each run's own
     #[command(flatten)]
     pub what_if: WhatIfArgs,
+    /// What is written where
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// Where runs are kept
     #[command(flatten)]
     pub runs_dir: RunsDir,
 }
 
-/// Compares, prints, and returns the exit code: 0 done, 1 not possible, 3 a condition is met.
+/// Compares, prints, and returns the exit code: 0 done, 1 not possible, 3 a condition is met, 4 undecided.
 pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     let root = args.runs_dir.root()?;
     let what_if = args.what_if.what_if();
@@ -55,7 +63,8 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     let opened: Vec<(RunState, Option<String>)> = opened.collect::<Result<_, _>>()?;
     let (states, rejudged): (Vec<RunState>, Vec<Option<String>>) = opened.into_iter().unzip();
     let summaries: Vec<Summary> = states.iter().map(Summary::of).collect();
-    let mut comparison = Comparison::with(&states.iter().collect::<Vec<_>>(), &summaries);
+    let runs: Vec<&RunState> = states.iter().collect();
+    let mut comparison = Comparison::with(&runs, &summaries);
     let rejudged = rejudged.into_iter().enumerate();
     let rejudged = rejudged.filter_map(|(run, text)| Some(format!("{}: {}", letter(run), text?)));
     comparison.warnings.extend(rejudged);
@@ -69,7 +78,14 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
             complain(&format!("wrote {}", shown(&path)));
         }
     }
-    Ok(check(&args.fail_if, &comparison))
+    let rulings = changes(&args.fail_if, &runs);
+    let ids: Vec<&str> = comparison.runs.iter().map(|run| run.id.as_str()).collect();
+    let mut notes = comparison.warnings.clone();
+    if comparison.runs.iter().any(|run| run.simulated) {
+        notes.insert(0, "SIMULATED".to_owned());
+    }
+    let command = format!("tokometer compare {}", ids.join(" "));
+    args.gate.close(&command, &notes.join(". "), &rulings)
 }
 
 /// A run as `what_if` judges it, and what that changes.
@@ -89,29 +105,6 @@ fn open(
         complain(&format!("warning: {}: {missing}", shown(&path)));
     }
     Ok((state, sentence(&changed)))
-}
-
-fn check(conditions: &[Condition], comparison: &Comparison) -> u8 {
-    let mut code = 0;
-    for condition in conditions {
-        match condition.check(comparison) {
-            None => {
-                complain("error: cannot check a condition: no level has this figure in two runs");
-                code = code.max(1);
-            }
-            Some(met) => {
-                for place in &met {
-                    complain(&format!(
-                        "failed: {} (run {})",
-                        place.text,
-                        letter(place.run)
-                    ));
-                    code = MET;
-                }
-            }
-        }
-    }
-    code
 }
 
 /// The comparison as text.

@@ -1,9 +1,11 @@
 //! Commands and flags.
 
+mod check;
 mod compare;
 mod config;
 mod display;
 mod doctor;
+mod gate;
 mod import;
 mod look;
 mod monitor;
@@ -66,12 +68,14 @@ Examples:
   tokometer --users 1,4,16 --waves 3        three rounds at 1, 4 and 16 users
   tokometer --url http://box:8080 --dialect openai
   tokometer --json > run.json               no dashboard, the summary as JSON
+  tokometer check latest --fail-if 'users < 4'     a gate for CI
 
 Your own defaults: tokometer.toml in your settings folder (~/.config/tokometer), or the file named
 by TOKOMETER_CONFIG; its keys are the flags of `run`: users = [1, 4], limit-wait = \"5s\".
 
 Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not continue,
-2 wrong usage, 3 a condition of `compare --fail-if` is met, 128+n ended by signal n.";
+2 wrong usage, 3 a condition of `check` or `compare --fail-if` is met, 4 it is undecided, 128+n ended by
+signal n.";
 
 /// What tokometer can do.
 #[derive(Debug, Subcommand)]
@@ -100,6 +104,8 @@ pub enum CommandArgs {
     Replay(replay::ReplayArgs),
     /// Compare runs level by level
     Compare(compare::CompareArgs),
+    /// Check a run against conditions: a gate for CI
+    Check(check::CheckArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -139,6 +145,7 @@ fn execute(cli: Cli) -> Result<u8> {
         Some(CommandArgs::Runs(args)) => runs::run_runs(&args)?,
         Some(CommandArgs::Replay(args)) => replay::run_replay(&args)?,
         Some(CommandArgs::Compare(args)) => compare::run_compare(&args)?,
+        Some(CommandArgs::Check(args)) => check::run_check(&args)?,
         Some(CommandArgs::Completions { shell }) => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tokometer", &mut out);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::metrics::wilson::wilson;
+use crate::metrics::wilson::{wilson, wilson_worth};
 
 /// The upper tail that is left outside of a two-sided interval of 95 %.
 const UPPER: f64 = 0.975;
@@ -209,15 +209,31 @@ fn spread(by: f64, of_a: Option<f64>, of_b: Option<f64>, n_a: u64, n_b: u64) -> 
 /// The difference of two shares, `b` − `a`, by Newcombe's method 10 (1998): from the Wilson intervals of both.
 /// None where one of them has no request.
 pub fn newcombe((met_a, of_a): (u64, u64), (met_b, of_b): (u64, u64)) -> Option<Difference> {
-    let (low_a, high_a) = wilson(met_a, of_a)?;
-    let (low_b, high_b) = wilson(met_b, of_b)?;
-    let (a, b) = (met_a as f64 / of_a as f64, met_b as f64 / of_b as f64);
+    let share = |met: u64, of: u64| met as f64 / of as f64;
+    let (a, b) = (wilson(met_a, of_a)?, wilson(met_b, of_b)?);
+    Some(between_wilsons((share(met_a, of_a), a), (share(met_b, of_b), b)))
+}
+
+/// The same of requests that are worth so many independent ones, which may be fractions.
+pub(crate) fn newcombe_worth(
+    (met_a, of_a): (f64, f64),
+    (met_b, of_b): (f64, f64),
+) -> Option<Difference> {
+    let (a, b) = (wilson_worth(met_a, of_a)?, wilson_worth(met_b, of_b)?);
+    Some(between_wilsons((met_a / of_a, a), (met_b / of_b, b)))
+}
+
+/// The difference of two shares, each with its Wilson interval.
+fn between_wilsons(
+    (a, (low_a, high_a)): (f64, (f64, f64)),
+    (b, (low_b, high_b)): (f64, (f64, f64)),
+) -> Difference {
     let by = b - a;
-    Some(Difference {
+    Difference {
         by,
         low: Some(by - ((b - low_b).powi(2) + (high_a - a).powi(2)).sqrt()),
         high: Some(by + ((high_b - b).powi(2) + (a - low_a).powi(2)).sqrt()),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub enum Better {
 }
 
 /// How a metric is computed from the figures of a level.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum OfLevel {
     /// One number.
     Value(fn(&LevelMetrics) -> Option<f64>),
@@ -80,7 +80,8 @@ pub enum OfLevel {
 }
 
 /// Which number of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum Stat {
     /// The number, or the mean.
     Mean,
@@ -134,7 +135,7 @@ pub struct Shown {
 }
 
 /// A metric.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Metric {
     /// Its name in files.
     pub key: &'static str,

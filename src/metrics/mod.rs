@@ -8,8 +8,8 @@
 //! - [`machine`] and [`devices`]: what GPUs and processes did; [`energy`] and [`level_energy`]: what tokens cost
 //! - [`summary`]: the object of `summary.json`; [`findings`]: what stands out; `warnings`: what casts doubt on it
 //! - [`verdict`]: how many users the server carries, and how sure that is; [`bottleneck`]: why it stops there
-//! - [`compare`]: runs side by side; [`condition`]: when a comparison fails; `config_diff`: what else is different
-//! - [`what_if`]: limits and a price that are asked for after the fact
+//! - [`compare`]: runs side by side; [`condition`] and [`gate`]: when a run or a change fails; `config_diff`: what else is
+//!   different; [`what_if`]: limits and a price that are asked for after the fact
 //! - [`interval`], `wilson`: intervals of means, differences and shares
 //! - [`bandwidth`], [`bandwidth_limit`]: what the memory allows a single user
 //!
@@ -25,6 +25,7 @@ pub mod devices;
 pub mod dist;
 pub mod energy;
 pub mod findings;
+pub mod gate;
 pub mod gpus;
 pub mod interval;
 pub mod level;

@@ -9,7 +9,7 @@ mod evidence;
 mod repeats;
 pub mod settle;
 mod text;
-mod trials;
+pub(crate) mod trials;
 
 use serde::{Deserialize, Serialize};
 
@@ -201,7 +201,7 @@ pub struct Capacity {
 }
 
 /// How many users the server carries.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// By the study's rule.

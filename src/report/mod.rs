@@ -23,6 +23,7 @@ mod content;
 mod definitions;
 mod details;
 mod files;
+pub mod gate;
 mod gather;
 mod html;
 mod machine;

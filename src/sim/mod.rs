@@ -37,6 +37,9 @@ mod shared_state;
 mod wire;
 mod words;
 
+#[cfg(test)]
+mod gate_tests;
+
 pub use fault::{Fault, FaultError, FaultKind};
 pub use profile::{Answer, Decode, ModelSpec, Prefill, Profile, ProfileError, Speed, Thinking};
 pub use server::{SimError, Simulator};

@@ -6,7 +6,7 @@ use crate::metrics::interval::{MeanInterval, Moments, mean_interval, welch};
 use crate::metrics::sample::Sample;
 use crate::plan::Limits;
 
-/// Repeats whose mean speeds differ by more than this share, beyond chance, disagree.
+/// Repeats whose mean speeds or waits differ by more than this share, beyond chance, disagree.
 const FAR: f64 = 0.1;
 
 /// What the repeats of a level say together.
@@ -20,7 +20,7 @@ pub struct Repeats {
     /// Mean wait, seconds, in the same way.
     pub wait_s: MeanInterval,
     /// Whether they disagree: some meet a limit by their mean and others miss it, or two of them differ in
-    /// speed by more than 10 % and by more than chance.
+    /// speed or wait by more than 10 % and by more than chance.
     pub disagree: bool,
     /// That in a sentence.
     pub text: String,
@@ -47,7 +47,7 @@ impl Repeats {
         };
         let by_limit = split(&speeds, &|speed| speed >= limits.speed_tok_s)
             || split(&waits, &|wait| wait <= limits.wait_s);
-        let disagree = by_limit || any_far_apart(&speeds);
+        let disagree = by_limit || any_far_apart(&speeds) || any_far_apart(&waits);
         let (by_speed, by_wait) = (between(&speeds), between(&waits));
         let n = judged.len() as u64;
         Some(Self {
@@ -69,12 +69,11 @@ fn between(repeats: &[Moments]) -> MeanInterval {
     }
 }
 
-fn any_far_apart(speeds: &[Moments]) -> bool {
-    let pairs = speeds
+fn any_far_apart(repeats: &[Moments]) -> bool {
+    let mut pairs = repeats
         .iter()
         .enumerate()
-        .flat_map(|(i, a)| speeds.iter().skip(i + 1).map(move |b| (a, b)));
-    let mut pairs = pairs;
+        .flat_map(|(i, a)| repeats.iter().skip(i + 1).map(move |b| (a, b)));
     pairs.any(|(a, b)| {
         let far = (a.mean - b.mean).abs() > FAR * a.mean.max(b.mean);
         far && welch(a, b).is_shown()
@@ -144,6 +143,21 @@ mod tests {
             all.text
                 .starts_with("3 repeats agree: 31.00 tok/s, spread 1.00 (95 % CI 28.52–33.48); 1.50 s wait, spread 0.50 (95 % CI 0.26–2.74)")
         );
+    }
+
+    #[test]
+    fn they_disagree_in_waits_as_in_speeds() {
+        let waits = |waits: &[f64]| -> Vec<Sample> {
+            let sample = |wait: &f64| repeat(&[30.0], *wait);
+            waits.iter().flat_map(sample).collect()
+        };
+        let (short, long) = (waits(&[0.60, 0.62, 0.64]), waits(&[0.81, 0.83, 0.85]));
+        let apart = of(&[short.clone(), long]).unwrap();
+        assert!(apart.disagree);
+        assert!(apart.text.starts_with("2 repeats disagree: "), "{}", apart.text);
+        // 8 % apart is near enough, and so is what chance alone can do.
+        assert!(!of(&[short.clone(), waits(&[0.65, 0.67, 0.69])]).unwrap().disagree);
+        assert!(!of(&[short, waits(&[0.5, 0.83, 1.2])]).unwrap().disagree);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const STRETCHES: f64 = 10.0;
 /// An estimate from `n` stretches is weighted `n` to this.
 const PRIOR: f64 = 8.0;
 /// Nothing that was asked shows in a longer gap, seconds.
-const GAP_S: f64 = 8.0;
+pub(crate) const GAP_S: f64 = 8.0;
 /// What a burst alone is worth.
 pub(crate) const BURST_WORTH: f64 = 4.0;
 /// Fewer requests than this show no drift.
@@ -260,7 +260,7 @@ impl Count {
 }
 
 /// Requests to one independent request: those of the same stretch of time, or of the same user, are alike.
-fn design_effect(outcomes: &[Outcome], users: u32) -> f64 {
+pub(crate) fn design_effect(outcomes: &[Outcome], users: u32) -> f64 {
     let of = outcomes.len() as f64;
     let Some(last) = outcomes.last() else {
         return 1.0;

@@ -1,0 +1,49 @@
+//! `tokometer check RUN`: one run against conditions.
+
+use clap::Args;
+use color_eyre::eyre::Result;
+
+use crate::cli::gate::GateArgs;
+use crate::cli::output::{complain, shown};
+use crate::cli::report::WhichRun;
+use crate::metrics::condition::Condition;
+use crate::metrics::gate::of_run;
+use crate::metrics::state::RunState;
+use crate::metrics::verdict::Verdict;
+
+/// The flags of `check`.
+#[derive(Debug, Args, Clone)]
+pub struct CheckArgs {
+    /// Which run
+    #[command(flatten)]
+    pub which: WhichRun,
+    /// Exit with 3 if this is so and with 4 if the run cannot tell: 'users < 4', 'ttft_p95 > 2s', 'speed@8 < 20',
+    /// 'failed > 1%' (repeatable); any metric of the README's table. Without @USERS: over all levels, or the level
+    /// of the answer in a run that found its levels by itself
+    #[arg(
+        long,
+        value_name = "CONDITION",
+        required = true,
+        allow_hyphen_values = true,
+        value_parser = Condition::for_run
+    )]
+    pub fail_if: Vec<Condition>,
+    /// What is written where
+    #[command(flatten)]
+    pub gate: GateArgs,
+}
+
+/// Judges, reports, and returns the exit code: 0 passed, 1 not possible, 3 a condition is met, 4 undecided.
+pub(crate) fn run_check(args: &CheckArgs) -> Result<u8> {
+    let path = args.which.directory()?;
+    let mut run = RunState::default();
+    let (info, missing) = crate::store::replay(&path, |event| run.apply(&event))?;
+    for sentence in missing {
+        complain(&format!("warning: {}: {sentence}", shown(&path)));
+    }
+    let rulings = of_run(&args.fail_if, &run);
+    let verdict = Verdict::of_run(&run).map_or_else(String::new, |verdict| verdict.sentence);
+    let simulated = if run.is_simulated() { "SIMULATED: " } else { "" };
+    let note = format!("{simulated}{verdict}");
+    args.gate.close(&format!("tokometer check {}", info.id), &note, &rulings)
+}
