@@ -43,7 +43,12 @@ pub(crate) fn run_check(args: &CheckArgs) -> Result<u8> {
     }
     let rulings = of_run(&args.fail_if, &run);
     let verdict = Verdict::of_run(&run).map_or_else(String::new, |verdict| verdict.sentence);
-    let simulated = if run.is_simulated() { "SIMULATED: " } else { "" };
+    let simulated = if run.is_simulated() {
+        "SIMULATED: "
+    } else {
+        ""
+    };
     let note = format!("{simulated}{verdict}");
-    args.gate.close(&format!("tokometer check {}", info.id), &note, &rulings)
+    args.gate
+        .close(&format!("tokometer check {}", info.id), &note, &rulings)
 }

@@ -51,10 +51,14 @@ impl GateArgs {
         if let Some(path) = &self.junit {
             let fails = self.inconclusive == Some(Undecided::Fail);
             let xml = report::gate::junit(command, rulings, fails);
-            std::fs::write(path, xml).wrap_err_with(|| format!("could not write {}", shown(path)))?;
+            std::fs::write(path, xml)
+                .wrap_err_with(|| format!("could not write {}", shown(path)))?;
         }
         if let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) {
-            append(Path::new(&path), &report::gate::markdown(command, note, rulings))?;
+            append(
+                Path::new(&path),
+                &report::gate::markdown(command, note, rulings),
+            )?;
         }
         Ok(self.code(rulings))
     }
@@ -90,7 +94,10 @@ fn line(ruling: &Ruling) -> String {
 }
 
 fn append(path: &Path, text: &str) -> Result<()> {
-    let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .wrap_err_with(|| format!("could not write {} ({STEP_SUMMARY})", shown(path)))
 }

@@ -72,9 +72,9 @@ impl Condition {
             Figure::Users(_) if of_part => {
                 Err(format!("{text}: users are counted, write a whole number"))
             }
-            Figure::Users(_) if condition.level.is_some() => {
-                Err(format!("{text}: users are not asked of one level, leave out the @"))
-            }
+            Figure::Users(_) if condition.level.is_some() => Err(format!(
+                "{text}: users are not asked of one level, leave out the @"
+            )),
             Figure::Of(metric, _) if of_part && metric.unit != Unit::Share => Err(format!(
                 "{text}: one run has no change in percent; write {} or use `tokometer compare A B`",
                 unit_of(metric)
@@ -257,7 +257,10 @@ mod tests {
     #[test]
     fn every_metric_and_every_short_name_can_be_named() {
         for metric in METRICS {
-            assert_eq!(key(&format!("{} > 1", metric.key)), (metric.key, Stat::Mean));
+            assert_eq!(
+                key(&format!("{} > 1", metric.key)),
+                (metric.key, Stat::Mean)
+            );
         }
         for (short, name) in ALIASES {
             assert_eq!(key(&format!("{short} > 1")), (name, Stat::Mean));
@@ -282,7 +285,10 @@ mod tests {
         assert_eq!(of("rss_max > 8GB"), Threshold::Unit(8e9));
         assert_eq!(of("share < 90%"), Threshold::Part(0.9));
         assert_eq!(change("speed<-5%").threshold, Threshold::Part(-0.05));
-        assert_eq!(change("speed < \u{2212}5 %").threshold, Threshold::Part(-0.05));
+        assert_eq!(
+            change("speed < \u{2212}5 %").threshold,
+            Threshold::Part(-0.05)
+        );
         let one = change("speed@8 <= -1.5");
         assert_eq!((one.level, one.or_equal, one.below), (Some(8), true, true));
     }
@@ -292,7 +298,10 @@ mod tests {
         for (text, why) in [
             ("speed", "neither < nor >"),
             ("speed = 5%", "neither < nor >"),
-            ("pace < 5%", "pace: not one of users, speed, wait, total, throughput"),
+            (
+                "pace < 5%",
+                "pace: not one of users, speed, wait, total, throughput",
+            ),
             ("speed < five", "five: not a number"),
             ("speed < ", ": not a number"),
             ("< 5%", ": not one of users"),
@@ -301,7 +310,10 @@ mod tests {
             ("failed > 3 s", "3 s: a plain number is wanted"),
             ("speed@none < 5%", "@none: not a number of users"),
             ("speed@0 < 5%", "@0: not a number of users"),
-            ("throughput_p95 < 5%", "throughput_p95: system_tok_s has no p95"),
+            (
+                "throughput_p95 < 5%",
+                "throughput_p95: system_tok_s has no p95",
+            ),
         ] {
             let error = Condition::for_change(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
@@ -310,7 +322,10 @@ mod tests {
         let error = Condition::for_change("users < 4").unwrap_err();
         assert!(error.contains("tokometer check RUN"), "{error}");
         let error = Condition::for_run("speed < -5%").unwrap_err();
-        assert!(error.contains("it in tok/s") && error.contains("compare A B"), "{error}");
+        assert!(
+            error.contains("it in tok/s") && error.contains("compare A B"),
+            "{error}"
+        );
         let error = Condition::for_run("users < 50%").unwrap_err();
         assert!(error.contains("a whole number"), "{error}");
         let error = Condition::for_run("users@4 < 4").unwrap_err();

@@ -102,7 +102,10 @@ fn more(times: Option<f64>, requests: u64) -> String {
     };
     let more = floor_u64((requests as f64 * (times - 1.0)).ceil()).max(1);
     let more = counted(more, "more request", "more requests");
-    format!("about {more} would decide it, {} times as many", decimal(times, 1))
+    format!(
+        "about {more} would decide it, {} times as many",
+        decimal(times, 1)
+    )
 }
 
 /// The plan of a run, as far as the limits.
@@ -200,7 +203,10 @@ fn ends(difference: Difference) -> Option<(f64, f64)> {
 }
 
 /// Whether a metric counts requests, and which.
-fn counted_by(metric: &Metric, limits: Limits) -> Option<impl Fn(&RequestRecord, &Sample) -> Option<bool>> {
+fn counted_by(
+    metric: &Metric,
+    limits: Limits,
+) -> Option<impl Fn(&RequestRecord, &Sample) -> Option<bool>> {
     let failed = metric.key == "error_rate";
     (failed || metric.key == "attainment").then_some(move |_: &RequestRecord, sample: &Sample| {
         if failed {

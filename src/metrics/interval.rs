@@ -211,7 +211,10 @@ fn spread(by: f64, of_a: Option<f64>, of_b: Option<f64>, n_a: u64, n_b: u64) -> 
 pub fn newcombe((met_a, of_a): (u64, u64), (met_b, of_b): (u64, u64)) -> Option<Difference> {
     let share = |met: u64, of: u64| met as f64 / of as f64;
     let (a, b) = (wilson(met_a, of_a)?, wilson(met_b, of_b)?);
-    Some(between_wilsons((share(met_a, of_a), a), (share(met_b, of_b), b)))
+    Some(between_wilsons(
+        (share(met_a, of_a), a),
+        (share(met_b, of_b), b),
+    ))
 }
 
 /// The same of requests that are worth so many independent ones, which may be fractions.

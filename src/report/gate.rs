@@ -112,7 +112,12 @@ mod tests {
         let document = roxmltree::Document::parse(&xml).unwrap();
         let suite = document.descendants().find(|n| n.has_tag_name("testsuite"));
         let suite = suite.unwrap();
-        for (name, count) in [("tests", "4"), ("failures", "1"), ("errors", "1"), ("skipped", "1")] {
+        for (name, count) in [
+            ("tests", "4"),
+            ("failures", "1"),
+            ("errors", "1"),
+            ("skipped", "1"),
+        ] {
             assert_eq!(suite.attribute(name), Some(count), "{name}");
         }
         let elements: Vec<(&str, &str)> = suite
@@ -132,7 +137,10 @@ mod tests {
                 ("energy > 1", "error"),
             ]
         );
-        assert!(xml.contains("<skipped message=\"+4.0 %; 9 more\"/>"), "{xml}");
+        assert!(
+            xml.contains("<skipped message=\"+4.0 %; 9 more\"/>"),
+            "{xml}"
+        );
         let strict = junit("tokometer check a-run", &rulings(), true);
         assert!(strict.contains("failures=\"2\" errors=\"1\" skipped=\"0\""));
         assert!(strict.contains("<failure message=\"+4.0 %; 9 more\"/>"));
@@ -143,8 +151,15 @@ mod tests {
         let text = markdown("tokometer check a-run", "4 users (holds)", &rulings());
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
         assert_eq!(rows.len(), 5, "{text}");
-        assert!(text.starts_with("### tokometer check a-run\n\n4 users"), "{text}");
-        assert!(rows[3].starts_with("| ? inconclusive | wait"), "{}", rows[3]);
+        assert!(
+            text.starts_with("### tokometer check a-run\n\n4 users"),
+            "{text}"
+        );
+        assert!(
+            rows[3].starts_with("| ? inconclusive | wait"),
+            "{}",
+            rows[3]
+        );
         assert!(rows[2].contains("a \\| b"), "{}", rows[2]);
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod check;
 mod config;
 mod headless;
 #[cfg(unix)]

@@ -40,6 +40,7 @@ fn help_fits_its_columns(
         "runs",
         "replay",
         "compare",
+        "check",
         "completions"
     )]
     command: &str,

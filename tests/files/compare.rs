@@ -36,7 +36,8 @@ fn compare(root: &Path, more: &[&str]) -> assert_cmd::assert::Assert {
         .arg("compare")
         .args(more)
         .arg("--runs-dir")
-        .arg(root);
+        .arg(root)
+        .env_remove("GITHUB_STEP_SUMMARY");
     command.assert()
 }
 
@@ -170,19 +171,114 @@ fn more_than_two_runs_stand_side_by_side() {
 }
 
 #[test]
-fn fails_on_a_condition_with_3() {
+fn a_gate_fails_with_3_passes_with_0_and_does_not_know_with_4() {
     let root = tempfile::tempdir().unwrap();
     let (a, b) = (recorded(root.path(), 1.0), recorded(root.path(), 1.25));
-    let output = compare(root.path(), &[&a, &b, "--fail-if", "speed < -5%"]).code(3);
-    let told = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    let gate = |runs: [&str; 2], more: &[&str]| {
+        let words = [&runs, ["--fail-if"].as_slice(), more].concat();
+        let output = compare(root.path(), &words).get_output().clone();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), told)
+    };
+    // Seven requests over two levels: a fifth slower, but by how much they cannot say.
+    let (code, told) = gate([&a, &b], &["speed < -5%"]);
+    assert_eq!(code, 4, "{told}");
     assert!(
-        told.contains("failed: speed < -5%: speed changed by -20.0 %"),
+        told.contains("inconclusive: speed < -5%: -20.0 % ("),
         "{told}"
     );
-    compare(root.path(), &[&b, &a, "--fail-if", "speed < -5%"]).success();
-    compare(root.path(), &[&a, &b, "--fail-if", "speed < -5%", "--json"]).code(3);
-    compare(root.path(), &[&a, &b, "--fail-if", "energy > 500%"]).success();
-    compare(root.path(), &[&a, &b, "--fail-if", "pace < 5%"]).code(2);
+    assert!(told.contains("would decide it"), "{told}");
+    assert_eq!(gate([&a, &b], &["speed < -5%", "--json"]).0, 4);
+    let undecided = |worth: &str| gate([&a, &b], &["speed < -5%", "--inconclusive", worth]).0;
+    assert_eq!((undecided("pass"), undecided("fail")), (0, 3));
+    let (code, told) = gate([&a, &a], &["errors > 99%"]);
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        told.contains("passed: errors > 99%: +0.0 points ("),
+        "{told}"
+    );
+    let (code, told) = gate([&a, &a], &["errors < 99%"]);
+    assert_eq!(code, 3, "{told}");
+    assert!(
+        told.contains("failed: errors < 99%: +0.0 points ("),
+        "{told}"
+    );
+    let (code, told) = gate([&a, &b], &["speed@7 < -5%"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(
+        told.contains("error: cannot check: speed@7 < -5%: this figure is not known of 7 users"),
+        "{told}"
+    );
+    for (wrong, why) in [
+        ("pace < 5%", "not one of users, speed, wait"),
+        ("users < 4", "tokometer check RUN"),
+    ] {
+        let (code, told) = gate([&a, &b], &[wrong]);
+        assert_eq!(code, 2, "{told}");
+        assert!(told.contains(why), "{told}");
+    }
+    compare(root.path(), &[&a, &b, "--inconclusive", "pass"]).code(2);
     compare(root.path(), &[&a]).code(2);
     compare(root.path(), &[&a, "gone"]).code(1);
+}
+
+#[test]
+fn a_gate_writes_junit_and_the_summary_of_a_step() {
+    let root = tempfile::tempdir().unwrap();
+    let run = recorded(root.path(), 1.0);
+    let (junit, summary) = (root.path().join("junit.xml"), root.path().join("step.md"));
+    std::fs::write(&summary, "before\n").unwrap();
+    let command = |words: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
+        command
+            .args(words)
+            .arg("--runs-dir")
+            .arg(root.path())
+            .arg("--junit")
+            .arg(&junit)
+            .env("GITHUB_STEP_SUMMARY", &summary);
+        command.assert()
+    };
+    command(&[
+        "check",
+        &run,
+        "--fail-if",
+        "users < 64",
+        "--fail-if",
+        "requests < 1",
+    ])
+    .code(4);
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    let suite = format!("<testsuite name=\"tokometer check {run}\" tests=\"2\"");
+    assert!(
+        xml.contains(&suite) && xml.contains("skipped=\"1\""),
+        "{xml}"
+    );
+    assert!(
+        xml.contains("<skipped message=\"64 users were not asked; run with --users 64"),
+        "{xml}"
+    );
+    command(&["compare", &run, &run, "--fail-if", "errors > 99%"]).success();
+    let told = std::fs::read_to_string(&summary).unwrap();
+    assert!(told.starts_with("before\n### tokometer check"), "{told}");
+    for part in [
+        "| ? inconclusive | users \\< 64 |",
+        "| ✔ passed | requests \\< 1 |",
+        "### tokometer compare",
+        "| ✔ passed | errors \\> 99% (run B) |",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    let nowhere = root.path().join("no/folder/junit.xml");
+    let failed = assert_cmd::Command::cargo_bin("tokometer")
+        .unwrap()
+        .args(["check", &run, "--fail-if", "requests < 1", "--junit"])
+        .arg(&nowhere)
+        .arg("--runs-dir")
+        .arg(root.path())
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .assert()
+        .code(1);
+    let told = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
+    assert!(told.contains("error: could not write "), "{told}");
 }

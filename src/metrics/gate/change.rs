@@ -74,7 +74,10 @@ impl Pair<'_> {
             (None, Some(why)) => (self.number, why),
             _ => return None,
         };
-        Some((run, format!("{}: {why} in run {}", users(level), letter(run))))
+        Some((
+            run,
+            format!("{}: {why} in run {}", users(level), letter(run)),
+        ))
     }
 
     /// The levels that both have.
@@ -96,7 +99,8 @@ impl Pair<'_> {
         if counted_by(metric, limits(self.runs[0])).is_some() {
             return self.judge_share(condition, metric, &levels);
         }
-        let in_parts = metric.unit != Unit::Share && matches!(condition.threshold, Threshold::Part(_));
+        let in_parts =
+            metric.unit != Unit::Share && matches!(condition.threshold, Threshold::Part(_));
         let by_request = metric.request.filter(|_| stat == Stat::Mean);
         let pairs = levels.iter().filter_map(|users| {
             let pair = match by_request {
@@ -253,7 +257,12 @@ fn told(pooled: &Pooled, metric: &Metric, in_parts: bool) -> String {
         unit.to_owned()
     };
     match pooled.interval {
-        Some((low, high)) => format!("{}{unit} ({} to {})", one(pooled.value), one(low), one(high)),
+        Some((low, high)) => format!(
+            "{}{unit} ({} to {})",
+            one(pooled.value),
+            one(low),
+            one(high)
+        ),
         None => format!("{}{unit}", one(pooled.value)),
     }
 }

@@ -118,7 +118,9 @@ pub(super) fn change(users: u32, [a, b]: [&Values; 2], in_parts: bool) -> Option
         let squares = leanings.into_values().map(|x| (x / scale).powi(2));
         Some(vec![between(squares.sum(), groups)])
     } else {
-        let of_a = was.variance.map(|v| within(v * (times / scale).powi(2), a.worth()));
+        let of_a = was
+            .variance
+            .map(|v| within(v * (times / scale).powi(2), a.worth()));
         let of_b = is.variance.map(|v| within(v / scale.powi(2), b.worth()));
         of_a.zip(of_b).map(|(a, b)| vec![a, b])
     };
@@ -166,14 +168,19 @@ pub(super) fn pool(levels: &[Estimate]) -> Option<Pooled> {
     for level in levels {
         let scale = (level.weight / whole).powi(2);
         let own = level.parts.clone();
-        let borrowed = || of_others.map(|(square, freedom)| vec![(square * level.borrowed, freedom)]);
+        let borrowed =
+            || of_others.map(|(square, freedom)| vec![(square * level.borrowed, freedom)]);
         let Some(of_level) = own.or_else(borrowed) else {
             return Some(Pooled {
                 value,
                 interval: None,
             });
         };
-        parts.extend(of_level.into_iter().map(|(v, freedom)| (v * scale, freedom)));
+        parts.extend(
+            of_level
+                .into_iter()
+                .map(|(v, freedom)| (v * scale, freedom)),
+        );
     }
     Some(with_interval(value, &parts))
 }
@@ -204,7 +211,9 @@ fn weighted(levels: &[Estimate]) -> Option<(f64, f64)> {
 fn with_interval(value: f64, parts: &[Part]) -> Pooled {
     let variance: f64 = parts.iter().map(|(variance, _)| variance).sum();
     let half = if variance > 0.0 {
-        let squares = parts.iter().map(|(variance, freedom)| variance.powi(2) / freedom);
+        let squares = parts
+            .iter()
+            .map(|(variance, freedom)| variance.powi(2) / freedom);
         t_point(variance.powi(2) / squares.sum::<f64>()).map(|t| t * variance.sqrt())
     } else {
         Some(0.0)
@@ -321,7 +330,10 @@ mod tests {
         let pooled = pool_between(&[once(1, 0.1), once(2, 0.2), once(4, 0.3)]).unwrap();
         near(pooled.value, 0.2);
         // s = 0.1 of three: t(2) = 4.302653.
-        near(pooled.interval.unwrap().1, 0.2 + 4.302_653 * 0.1 / 3.0_f64.sqrt());
+        near(
+            pooled.interval.unwrap().1,
+            0.2 + 4.302_653 * 0.1 / 3.0_f64.sqrt(),
+        );
         assert_eq!(pool_between(&[once(1, 0.1)]).unwrap().interval, None);
     }
 

@@ -203,7 +203,9 @@ impl One<'_> {
 
     /// The share, its worth, and the requests behind it.
     fn pooled_share(self, levels: &[u32], counts: Counts<'_>) -> Option<(f64, f64, u64, u64)> {
-        let shares = levels.iter().filter_map(|users| share(self.run, *users, counts));
+        let shares = levels
+            .iter()
+            .filter_map(|users| share(self.run, *users, counts));
         let shares: Vec<(f64, Share)> = shares.map(|share| (share.of as f64, share)).collect();
         let (share, worth) = pool_shares(&shares)?;
         let (met, of) = shares.iter().fold((0, 0), |(met, of), (_, share)| {
@@ -267,9 +269,11 @@ impl One<'_> {
         let pooled = pool(&estimates)?;
         let asked = asked.into_iter().sum();
         let requests = counted(asked, "request", "requests");
-        Some(self.interval(metric, &pooled, levels, &format!(", {requests}"), || {
-            wanted(self.condition, &pooled, self.threshold(), asked)
-        }))
+        Some(
+            self.interval(metric, &pooled, levels, &format!(", {requests}"), || {
+                wanted(self.condition, &pooled, self.threshold(), asked)
+            }),
+        )
     }
 
     /// What a level knows once: counts and extremes are facts, rates want repeats.
@@ -286,7 +290,12 @@ impl One<'_> {
             }
         };
         let levels_values: Vec<Values> = levels.iter().map(of_level).collect();
-        let all = || levels_values.iter().flat_map(|values| &values.all).map(|(_, v)| *v);
+        let all = || {
+            levels_values
+                .iter()
+                .flat_map(|values| &values.all)
+                .map(|(_, v)| *v)
+        };
         all().next()?;
         let is_fact = metric.unit.is_whole()
             || matches!(metric.unit, Unit::Joules | Unit::Share)
@@ -336,7 +345,11 @@ impl One<'_> {
         let range = pooled.interval.map_or_else(String::new, |(low, high)| {
             // Nothing that is measured of a request can be below 0.
             let low = low.max(0.0);
-            format!(" (95 % CI {} to {})", written(metric, low), written(metric, high))
+            format!(
+                " (95 % CI {} to {})",
+                written(metric, low),
+                written(metric, high)
+            )
         });
         let value = written(metric, pooled.value);
         let seen = format!("{value}{range} at {}{of}", at_levels(levels));

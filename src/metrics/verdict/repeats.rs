@@ -154,9 +154,17 @@ mod tests {
         let (short, long) = (waits(&[0.60, 0.62, 0.64]), waits(&[0.81, 0.83, 0.85]));
         let apart = of(&[short.clone(), long]).unwrap();
         assert!(apart.disagree);
-        assert!(apart.text.starts_with("2 repeats disagree: "), "{}", apart.text);
+        assert!(
+            apart.text.starts_with("2 repeats disagree: "),
+            "{}",
+            apart.text
+        );
         // 8 % apart is near enough, and so is what chance alone can do.
-        assert!(!of(&[short.clone(), waits(&[0.65, 0.67, 0.69])]).unwrap().disagree);
+        assert!(
+            !of(&[short.clone(), waits(&[0.65, 0.67, 0.69])])
+                .unwrap()
+                .disagree
+        );
         assert!(!of(&[short, waits(&[0.5, 0.83, 1.2])]).unwrap().disagree);
     }
 
