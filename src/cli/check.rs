@@ -4,12 +4,15 @@ use clap::Args;
 use color_eyre::eyre::Result;
 
 use crate::cli::gate::GateArgs;
-use crate::cli::output::{complain, shown};
+use crate::cli::output::{complain, print, shown};
 use crate::cli::report::WhichRun;
+use crate::cli::what_if::WhatIfArgs;
 use crate::metrics::condition::Condition;
 use crate::metrics::gate::of_run;
 use crate::metrics::state::RunState;
 use crate::metrics::verdict::Verdict;
+use crate::metrics::what_if::sentence;
+use crate::report;
 
 /// The flags of `check`.
 #[derive(Debug, Args, Clone)]
@@ -17,8 +20,8 @@ pub struct CheckArgs {
     /// Which run
     #[command(flatten)]
     pub which: WhichRun,
-    /// Exit with 3 if this is so and with 4 if the run cannot tell: 'users < 4', 'ttft_p95 > 2s', 'speed@8 < 20',
-    /// 'failed > 1%' (repeatable); any metric of the README's table. Without @USERS: over all levels, or the level
+    /// Exit with 3 if this is so and with 4 if the run cannot tell: `users < 4`, `speed@8 < 20`, `ttft_p95 > 2s`,
+    /// `failed > 1%` (repeatable); any metric of the README's table. Without @USERS: over all levels, or at the level
     /// of the answer in a run that found its levels by itself
     #[arg(
         long,
@@ -28,6 +31,12 @@ pub struct CheckArgs {
         value_parser = Condition::for_run
     )]
     pub fail_if: Vec<Condition>,
+    /// Print what was decided as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Limits and a price in the place of the run's own
+    #[command(flatten)]
+    pub what_if: WhatIfArgs,
     /// What is written where
     #[command(flatten)]
     pub gate: GateArgs,
@@ -36,19 +45,28 @@ pub struct CheckArgs {
 /// Judges, reports, and returns the exit code: 0 passed, 1 not possible, 3 a condition is met, 4 undecided.
 pub(crate) fn run_check(args: &CheckArgs) -> Result<u8> {
     let path = args.which.directory()?;
+    let what_if = args.what_if.what_if();
     let mut run = RunState::default();
-    let (info, missing) = crate::store::replay(&path, |event| run.apply(&event))?;
+    let mut changed = Vec::new();
+    let (info, missing) = crate::store::replay(&path, |mut event| {
+        changed.extend(what_if.begin(&mut event));
+        run.apply(&event);
+    })?;
     for sentence in missing {
         complain(&format!("warning: {}: {sentence}", shown(&path)));
     }
     let rulings = of_run(&args.fail_if, &run);
+    if args.json {
+        print(&report::gate::json(&info.id, &rulings)?);
+    }
     let verdict = Verdict::of_run(&run).map_or_else(String::new, |verdict| verdict.sentence);
     let simulated = if run.is_simulated() {
         "SIMULATED: "
     } else {
         ""
     };
-    let note = format!("{simulated}{verdict}");
+    let changed = sentence(&changed).map_or_else(String::new, |changed| format!(" {changed}"));
+    let note = format!("{simulated}{verdict}{changed}");
     args.gate
         .close(&format!("tokometer check {}", info.id), &note, &rulings)
 }

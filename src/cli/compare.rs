@@ -34,8 +34,8 @@ pub struct CompareArgs {
     /// Write compare.md, compare.html, compare.json and a chart of all runs (models.svg, models.png) to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Exit with 3 if a run changed like this against the first, and with 4 if the samples cannot tell: 'speed < -5%',
-    /// 'wait > 0.5s', 'errors > 1%', 'speed@8 < -5%' for one level (repeatable); any metric of the README's table,
+    /// Exit with 3 if a run changed like this against the first, and with 4 if the samples cannot tell: `speed < -5%`,
+    /// `wait > 0.5s`, `errors > 1%`, `speed@8 < -5%` for one level (repeatable); any metric of the README's table,
     /// for short speed, wait, total, throughput, errors, share, energy. A planned level that only one run has fails
     #[arg(
         long,

@@ -68,14 +68,14 @@ Examples:
   tokometer --users 1,4,16 --waves 3        three rounds at 1, 4 and 16 users
   tokometer --url http://box:8080 --dialect openai
   tokometer --json > run.json               no dashboard, the summary as JSON
-  tokometer check latest --fail-if 'users < 4'     a gate for CI
+  tokometer check latest --fail-if 'users < 4'
 
 Your own defaults: tokometer.toml in your settings folder (~/.config/tokometer), or the file named
 by TOKOMETER_CONFIG; its keys are the flags of `run`: users = [1, 4], limit-wait = \"5s\".
 
-Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not continue,
-2 wrong usage, 3 a condition of `check` or `compare --fail-if` is met, 4 it is undecided, 128+n ended by
-signal n.";
+Exit codes: 0 done (failed requests are results), 1 no request succeeded or the run could not
+continue, 2 wrong usage, 3 a condition of `check` or `compare --fail-if` is met, 4 it is undecided,
+128+n ended by signal n.";
 
 /// What tokometer can do.
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,8 @@ mod change;
 mod estimate;
 mod run;
 
+use serde::Serialize;
+
 use crate::event::RequestRecord;
 use crate::metrics::condition::Condition;
 use crate::metrics::gate::estimate::{Pooled, Values, times_to_decide};
@@ -25,7 +27,8 @@ pub use run::of_run;
 const REPEATS: usize = 3;
 
 /// What became of a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::Display)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Decision {
     Passed,
@@ -33,16 +36,16 @@ pub enum Decision {
     Inconclusive,
     Failed,
     /// Nothing to judge it by.
-    #[strum(serialize = "cannot check")]
     Unknown,
 }
 
 /// A condition that was judged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ruling {
     /// The condition as it was written, or what else must be given.
     pub condition: String,
     /// The run that it is about, where there are several.
+    #[serde(skip)]
     pub run: Option<usize>,
     pub decision: Decision,
     /// What was seen.

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use crate::metrics::compare::letter;
 use crate::metrics::gate::{Decision, Ruling};
+use crate::report::ReportError;
 use crate::report::text::escape_markdown;
-use crate::text::sanitize::one_line;
+use crate::text::sanitize::{json_lines, one_line};
 use crate::text::xml::escape;
 
 /// The most of a text that is written.
@@ -33,14 +34,14 @@ pub fn junit(command: &str, rulings: &[Ruling], fails: bool) -> String {
     let _ = writeln!(out, "<testsuites name=\"tokometer\" {counts}>");
     let _ = writeln!(out, "  <testsuite name=\"{suite}\" {counts}>");
     for ruling in rulings {
-        let text = escape(&one_line(&ruling.text(), LONGEST)).to_string();
+        let text = escape(&one_line(&ruling.text(), LONGEST));
         let element = match ruling.decision {
             Decision::Passed => format!("<system-out>{text}</system-out>"),
             Decision::Unknown => format!("<error message=\"{text}\"/>"),
             _ if is_failure(&ruling) => format!("<failure message=\"{text}\"/>"),
             _ => format!("<skipped message=\"{text}\"/>"),
         };
-        let name = escape(&one_line(&name(ruling), LONGEST)).to_string();
+        let name = escape(&one_line(&name(ruling), LONGEST));
         let _ = writeln!(
             out,
             "    <testcase classname=\"{suite}\" name=\"{name}\">\n      {element}\n    </testcase>"
@@ -64,7 +65,10 @@ pub fn markdown(command: &str, note: &str, rulings: &[Ruling]) -> String {
             Decision::Failed => "✘",
             Decision::Unknown => "–",
         };
-        let decision = ruling.decision.to_string();
+        let decision = match ruling.decision {
+            Decision::Unknown => "cannot check".to_owned(),
+            decision => decision.to_string(),
+        };
         let (name, text) = (cell(&name(ruling)), cell(&ruling.text()));
         let _ = writeln!(out, "| {sign} {decision} | {name} | {text} |");
     }
@@ -72,8 +76,18 @@ pub fn markdown(command: &str, note: &str, rulings: &[Ruling]) -> String {
     out
 }
 
+/// What became of the conditions on one run, as JSON.
+pub fn json(run: &str, rulings: &[Ruling]) -> Result<String, ReportError> {
+    let checked = serde_json::json!({
+        "schema": "tokometer/check/1",
+        "run": run,
+        "conditions": rulings,
+    });
+    json_lines(&checked).map_err(|error| ReportError::Table(error.to_string()))
+}
+
 fn cell(text: &str) -> String {
-    escape_markdown(&one_line(text, LONGEST)).clone()
+    escape_markdown(&one_line(text, LONGEST))
 }
 
 fn name(ruling: &Ruling) -> String {

@@ -53,6 +53,17 @@ fn a_run_passes_fails_or_cannot_tell() {
         open.err,
         "inconclusive: users < 9: 9 users were not asked; run with --users 9 --duration 2m\n"
     );
+    let json = check(&place, &["--fail-if", "users < 9", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["schema"], "tokometer/check/1");
+    assert_eq!(json["conditions"][0]["condition"], "users < 9");
+    assert_eq!(json["conditions"][0]["decision"], "inconclusive");
+    assert_eq!(json["conditions"][0]["seen"], "9 users were not asked");
+    let stricter = check(
+        &place,
+        &["--fail-if", "share < 50%", "--limit-speed", "1000000"],
+    );
+    assert_eq!(stricter.code, 3, "{stricter:?}");
     let worth = |worth| check(&place, &["--fail-if", "users < 9", "--inconclusive", worth]).code;
     assert_eq!((worth("pass"), worth("fail")), (0, 3));
     let unknown = check(&place, &["--fail-if", "speed@5 < 9"]);
