@@ -101,11 +101,12 @@ fn an_undecided_run_is_no_failure_of_the_run() {
         "--time-scale=1000",
         "--max-tokens=40",
         "--rest=0s",
-        "--within=0",
+        "--users=1",
+        "--waves=1",
         "--json",
     ]);
     assert_eq!(run.code, 0, "{run:?}");
     let summary: serde_json::Value = serde_json::from_str(&run.out).unwrap();
     let state = summary["verdict"]["by_share"]["state"].as_str().unwrap();
-    assert!(!["holds", "fails"].contains(&state), "{state}");
+    assert!(["unsure", "unlikely"].contains(&state), "{state}");
 }
