@@ -110,6 +110,19 @@ pub struct ProcessSample {
     pub context: Option<u64>,
 }
 
+/// How busy the server's machine is; each field absent where not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct HostSample {
+    /// Processor cores.
+    pub cores: Option<u32>,
+    /// Processor use of all processes together, percent of one core.
+    pub cpu_percent: Option<f64>,
+    /// The part of it that is neither the server's nor the client's, percent of one core.
+    pub others_percent: Option<f64>,
+    /// Pages of memory written to and read from the disk, a second.
+    pub swapped_pages_s: Option<f64>,
+}
+
 /// A process id; None for the 0 of a group.
 pub fn known_pid(pid: u32) -> Option<u32> {
     (pid != 0).then_some(pid)

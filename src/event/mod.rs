@@ -18,8 +18,8 @@ use crate::platform::Machine;
 pub use clock::{RunClock, Stamp};
 pub use failure::{FailureKind, failures_in_words};
 pub use machine::{
-    EnergyBaseline, GpuSample, LoadedModel, PowerScope, ProcessSample, ServerSample, SourceName,
-    SourceNote, SourceState, known_pid,
+    EnergyBaseline, GpuSample, HostSample, LoadedModel, PowerScope, ProcessSample, ServerSample,
+    SourceName, SourceNote, SourceState, known_pid,
 };
 pub use request::{Answer, InFlight, Outcome, Phase, Piece, RequestRecord, ServerFigures};
 pub use target::{BadDialectId, DialectId, Model, Target};
@@ -158,6 +158,8 @@ pub enum EventKind {
     Processes(Vec<ProcessSample>),
     /// What the server tells of its own state.
     Server(ServerSample),
+    /// How busy the server's machine is.
+    Host(HostSample),
     /// How a source of the monitors fares; told whenever that changes.
     Source(SourceNote),
     /// Before the first cycle: nothing is asked, the power of the idle machine is measured.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::{
-    EnergyBaseline, Event, EventKind, GpuSample, ProcessSample, ServerSample, SourceName,
-    SourceNote, Stamp,
+    EnergyBaseline, Event, EventKind, GpuSample, HostSample, ProcessSample, ServerSample,
+    SourceName, SourceNote, Stamp,
 };
 use crate::metrics::devices::{DeviceStats, Devices, Processes, Stat};
 use crate::metrics::energy::meter::{Meter, Metered};
@@ -158,8 +158,63 @@ pub struct CycleMachine {
     pub(crate) processes: Processes,
     /// The most that the server's processes took together.
     pub together: ProcessTotals,
+    /// How busy the server's machine was.
+    pub(crate) host: HostStats,
     /// How full the server's cache of keys and values was, percent.
     pub(crate) kv_cache_percent: Stat,
+}
+
+/// How busy the server's machine was in a cycle.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HostStats {
+    /// Processor cores.
+    cores: Option<u32>,
+    /// The part of all cores that was in use, 0–1.
+    busy: Stat,
+    /// The part of all cores that was neither the server's nor the client's, 0–1.
+    others: Stat,
+    /// Pages to and from the disk, a second.
+    swapped: Stat,
+}
+
+/// A processor of which this part is in use has none left.
+const ALL_BUSY: f64 = 0.9;
+/// What others take of it counts from this part on.
+const OTHERS: f64 = 0.1;
+/// So many readings show it.
+const READINGS: u64 = 3;
+/// Swapping less than this is house-keeping, pages a second.
+const SWAPPING: f64 = 100.0;
+
+impl HostStats {
+    pub(crate) fn push(&mut self, sample: &HostSample) {
+        self.cores = sample.cores.or(self.cores);
+        let all = sample.cores.map(|cores| f64::from(cores.max(1)) * 100.0);
+        let part = |percent: Option<f64>| Some(percent? / all?);
+        self.busy.push(part(sample.cpu_percent));
+        self.others.push(part(sample.others_percent));
+        self.swapped.push(sample.swapped_pages_s);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.cores = other.cores.or(self.cores);
+        self.busy.merge(&other.busy);
+        self.others.merge(&other.others);
+        self.swapped.merge(&other.swapped);
+    }
+
+    /// The part of all cores that others took where none was left, and how many cores there are.
+    pub(crate) fn taken(&self) -> Option<(f64, u32)> {
+        let (busy, others) = (self.busy.mean?, self.others.mean?);
+        let is_taken = self.others.n >= READINGS && busy >= ALL_BUSY && others >= OTHERS;
+        Some((others, self.cores?)).filter(|_| is_taken)
+    }
+
+    /// Pages a second to and from the disk, where that is much.
+    pub(crate) fn swapping(&self) -> Option<f64> {
+        let pages = self.swapped.mean.filter(|pages| *pages >= SWAPPING);
+        pages.filter(|_| self.swapped.n >= READINGS)
+    }
 }
 
 impl CycleMachine {

@@ -169,6 +169,7 @@ impl RunState {
             EventKind::Gpu(_)
             | EventKind::Processes(_)
             | EventKind::Server(_)
+            | EventKind::Host(_)
             | EventKind::Source(_)
             | EventKind::Baseline(_) => self.observe(event),
             EventKind::ConnectionsOpened { .. }
@@ -292,6 +293,11 @@ impl RunState {
             EventKind::Processes(table) => {
                 for cycle in self.loaded_cycles() {
                     cycle.take_processes(table);
+                }
+            }
+            EventKind::Host(sample) => {
+                for cycle in self.loaded_cycles() {
+                    cycle.host.push(sample);
                 }
             }
             EventKind::Server(sample) => {

@@ -35,6 +35,7 @@ pub(crate) fn from_run(run: &RunState) -> Vec<Warning> {
     all.extend(token_counts(run));
     all.extend(sampler_gaps(run));
     all.extend(other_processes(run));
+    all.extend(processor_taken(run));
     all.extend(cut_short(run));
     all
 }
@@ -162,6 +163,22 @@ fn other_processes(run: &RunState) -> Option<Warning> {
                 "other process is active",
                 "other processes are active"
             )
+        ),
+    })
+}
+
+fn processor_taken(run: &RunState) -> Option<Warning> {
+    let cycles = run.cycles.iter();
+    let taken = cycles.filter_map(|cycle| Some((cycle.machine.host.taken()?, cycle.users)));
+    let ((others, cores), at) = taken.reduce(|a, b| if b.0.0 > a.0.0 { b } else { a })?;
+    Some(Warning {
+        kind: WarningKind::OtherProcess,
+        text: format!(
+            "Other processes took {} of the {} at {}, and none was left: waits and speeds include that. \
+             Stop them and repeat.",
+            percent(Some(others), 0),
+            counted(cores, "core", "cores"),
+            users(at)
         ),
     })
 }

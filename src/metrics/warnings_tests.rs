@@ -1,6 +1,6 @@
 use super::*;
 use crate::event::CycleEnd;
-use crate::event::{ClientCost, Event, EventKind, GpuSample, Imported, RunInfo, Stamp};
+use crate::event::{ClientCost, Event, EventKind, GpuSample, HostSample, Imported, RunInfo, Stamp};
 use crate::metrics::level::cycle::ClientTime;
 use crate::metrics::level::tests::{answered, at};
 use crate::metrics::verdict::Verdict;
@@ -216,5 +216,47 @@ fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
     assert_eq!(
         kinds(&gappy),
         [WarningKind::SamplerGap, WarningKind::OtherProcess]
+    );
+}
+
+#[test]
+fn others_that_leave_no_processor() {
+    let mut run = run(requests(&[0.4, 0.5]));
+    let mut read = |second: f64, others: f64| {
+        run.apply(&Event {
+            at: at(second),
+            what: EventKind::Host(HostSample {
+                cores: Some(2),
+                cpu_percent: Some(198.0),
+                others_percent: Some(others),
+                ..HostSample::default()
+            }),
+        });
+        kinds(&run)
+    };
+    assert_eq!(read(120.0, 150.0), [], "the cycle is over");
+    read(120.0, 150.0);
+    assert_eq!(read(120.0, 150.0), []);
+    run.cycles[0].ended = None;
+    let mut read = |others: f64| {
+        run.apply(&Event {
+            at: at(130.0),
+            what: EventKind::Host(HostSample {
+                cores: Some(2),
+                cpu_percent: Some(198.0),
+                others_percent: Some(others),
+                ..HostSample::default()
+            }),
+        });
+        from_run(&run)
+    };
+    read(140.0);
+    assert_eq!(read(150.0).len(), 0, "two readings");
+    let found = read(160.0);
+    assert_eq!(found[0].kind, WarningKind::OtherProcess);
+    assert!(
+        found[0]
+            .text
+            .starts_with("Other processes took 75 % of the 2 cores at 4 users, and none was left")
     );
 }

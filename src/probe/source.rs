@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::event::{EventKind, GpuSample, ProcessSample, ServerSample};
+use crate::event::{EventKind, GpuSample, HostSample, ProcessSample, ServerSample};
 use crate::text::sanitize::one_line;
 
 /// Something that can be measured, again and again. One thread asks it, so it may block; whoever
@@ -31,6 +31,8 @@ pub enum Observation {
     Processes(Vec<ProcessSample>),
     /// The server's own state.
     Server(ServerSample),
+    /// How busy the machine is.
+    Host(HostSample),
 }
 
 impl Observation {
@@ -62,6 +64,7 @@ impl Observation {
             Self::Gpu(sample) => EventKind::Gpu(sample),
             Self::Processes(table) => EventKind::Processes(table),
             Self::Server(sample) => EventKind::Server(sample),
+            Self::Host(sample) => EventKind::Host(sample),
         }
     }
 }

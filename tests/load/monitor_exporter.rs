@@ -48,6 +48,7 @@ fn sorted(observations: Vec<Observation>) -> Seen {
             Observation::Gpu(sample) => seen.gpus.push(sample),
             Observation::Processes(rows) => seen.processes.extend(rows),
             Observation::Server(server) => seen.server = Some(server),
+            Observation::Host(host) => panic!("an exporter reports no host: {host:?}"),
         }
     }
     seen

@@ -6,7 +6,7 @@ use crate::metrics::bottleneck::{Evidence, Limit, ReasonKind};
 use crate::metrics::interval::{Moments, relative_alike, welch};
 use crate::metrics::verdict::{Judgment, State};
 use crate::text::numbers::{
-    UNKNOWN, bytes, counted, decimal, grouped_count, percent, seconds, short, users,
+    UNKNOWN, bytes, counted, decimal, floor_u64, grouped_count, percent, seconds, short, users,
 };
 use crate::text::sanitize::one_line;
 
@@ -413,16 +413,32 @@ fn client(at: &Seen, server: &Server) -> Option<Cause> {
 }
 
 fn memory(at: &Seen) -> Option<Cause> {
-    let full = at.kv_cache_percent.filter(|p| *p >= CACHE_FULL)?;
-    let text = format!(
-        "the server's key-value cache was {} full at {}",
-        percent(Some(full / 100.0), 0),
-        users(at.at.users)
-    );
+    let users = users(at.at.users);
+    let full = at.kv_cache_percent.filter(|p| *p >= CACHE_FULL);
+    let text = match (full, at.host.swapping()) {
+        (Some(full), _) => format!(
+            "the server's key-value cache was {} full at {users}",
+            percent(Some(full / 100.0), 0)
+        ),
+        (None, Some(pages)) => format!(
+            "the server's machine swapped {} pages a second at {users}",
+            grouped_count(floor_u64(pages))
+        ),
+        (None, None) => return None,
+    };
     Some((ReasonKind::Memory, text))
 }
 
 fn other_process(at: &Seen, server: &Server) -> Option<Cause> {
+    if let Some((others, cores)) = at.host.taken() {
+        let text = format!(
+            "other processes took {} of the {} at {}, and none was left",
+            percent(Some(others), 0),
+            counted(cores, "core", "cores"),
+            users(at.at.users)
+        );
+        return Some((ReasonKind::OtherProcess, text));
+    }
     // Whether others take anything shows only where the GPU is busy.
     let is_busy = at.gpu_percent.is_some_and(|percent| percent >= BUSY);
     (server.others_on_gpu > 0 && is_busy).then(|| {

@@ -7,6 +7,7 @@ use crate::metrics::bottleneck::Evidence;
 use crate::metrics::gpus;
 use crate::metrics::interval::Moments;
 use crate::metrics::level::LevelSummary;
+use crate::metrics::machine::HostStats;
 use crate::metrics::state::{CycleState, RunState};
 use crate::plan::Limits;
 
@@ -41,6 +42,8 @@ pub(super) struct Seen {
     pub(super) gpu_percent: Option<f64>,
     /// Processor time of the client, cores.
     pub(super) client_cores: Option<f64>,
+    /// How busy the server's machine was.
+    pub(super) host: HostStats,
     /// The fullest that the server's cache of keys and values was, percent.
     pub(super) kv_cache_percent: Option<f64>,
 }
@@ -81,6 +84,10 @@ impl Seen {
         let late = waits.iter().filter(|wait| wait.wait_s > limits.wait_s);
         let busy = figures.gpu.map(|gpu| gpu.usage_percent);
         let machines = cycles.iter().map(|cycle| &cycle.machine);
+        let mut host = HostStats::default();
+        for cycle in cycles {
+            host.merge(&cycle.machine.host);
+        }
         let (most_at_once, at_once) = at_once(cycles);
         let kv_cache = machines.filter_map(|machine| machine.kv_cache_percent.max);
         Self {
@@ -97,6 +104,7 @@ impl Seen {
             at_once,
             gpu_percent: busy.filter(|busy| busy.n >= READINGS).and_then(|b| b.mean),
             client_cores: client_cores(cycles),
+            host,
             kv_cache_percent: kv_cache.reduce(f64::max),
         }
     }

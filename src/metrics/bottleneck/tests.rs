@@ -1,5 +1,7 @@
 use super::*;
-use crate::event::{FailureKind, GpuSample, Outcome, PowerScope, RequestRecord, RunInfo, Stamp};
+use crate::event::{
+    FailureKind, GpuSample, HostSample, Outcome, PowerScope, RequestRecord, RunInfo, Stamp,
+};
 use crate::metrics::level::cycle::ClientTime;
 use crate::metrics::level::levels;
 use crate::metrics::level::tests::{answered, at};
@@ -439,6 +441,28 @@ fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
     };
     assert_eq!(kinds_of(&cache(98.0)), [ReasonKind::Alone]);
     assert_eq!(kinds_of(&cache(100.0)), [ReasonKind::Memory]);
+    let host = |busy: f64, others: f64, pages: f64| {
+        move |run: &mut RunState| {
+            for _ in 0..3 {
+                run.cycles[0].machine.host.push(&HostSample {
+                    cores: Some(2),
+                    cpu_percent: Some(busy),
+                    others_percent: Some(others),
+                    swapped_pages_s: Some(pages),
+                });
+            }
+        }
+    };
+    let (alone, taken) = (ReasonKind::Alone, ReasonKind::OtherProcess);
+    assert_eq!(kinds_of(&host(200.0, 120.0, 0.0)), [taken]);
+    assert_eq!(
+        kinds_of(&host(200.0, 19.0, 0.0)),
+        [alone],
+        "the server's own"
+    );
+    assert_eq!(kinds_of(&host(150.0, 120.0, 0.0)), [alone], "some is left");
+    assert_eq!(kinds_of(&host(150.0, 0.0, 4000.0)), [ReasonKind::Memory]);
+    assert_eq!(kinds_of(&host(150.0, 0.0, 99.0)), [alone]);
     let others = |usage: &'static [f64]| {
         move |run: &mut RunState| {
             *run = with_gpu(std::mem::take(run), usage);

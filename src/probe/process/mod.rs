@@ -14,7 +14,7 @@ mod slots;
 
 use regex::Regex;
 
-use crate::event::{ProcessSample, ServerSample};
+use crate::event::{HostSample, ProcessSample, ServerSample};
 use crate::probe::gpu::{ServerPids, SysRoot};
 use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 pub use roles::{Choice, Role, choose};
@@ -88,6 +88,32 @@ trait Table: Send {
     fn details(&mut self, pids: &[u32]) -> Vec<Detail>;
     /// Main memory, bytes.
     fn memory(&self) -> Option<u64>;
+    /// How busy the machine is, and this process of it; nothing until it has been asked twice.
+    fn host(&mut self, own: u32) -> Host;
+}
+
+/// How busy a machine is since it was last asked.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Host {
+    cores: Option<u32>,
+    /// All processes, percent of one core.
+    cpu_percent: Option<f64>,
+    /// This process, percent of one core.
+    own_percent: Option<f64>,
+    swapped_pages_s: Option<f64>,
+}
+
+/// A machine without what the server and this process take of it; nothing where that is not known of all.
+fn host(host: Host, server: &[ProcessSample]) -> HostSample {
+    let is_server = |row: &&ProcessSample| row.role.as_deref() != Some("client");
+    let server = server.iter().filter(is_server).map(|row| row.cpu_percent);
+    let others = || Some(host.cpu_percent? - host.own_percent? - server.sum::<Option<f64>>()?);
+    HostSample {
+        cores: host.cores,
+        cpu_percent: host.cpu_percent,
+        others_percent: others().map(|percent: f64| percent.max(0.0)),
+        swapped_pages_s: host.swapped_pages_s,
+    }
 }
 
 /// What to look for.
@@ -181,7 +207,12 @@ impl Source for Processes {
                 "no process of the server is visible here (it may run in a container or elsewhere)";
             return Err(Fault::new(FaultKind::Silent, why).fix("--match REGEX names it"));
         }
+        let own = self.search.own_pid.unwrap_or_else(std::process::id);
+        let host = host(self.table.host(own), &table);
         let mut seen = vec![Observation::Processes(table)];
+        if host.cpu_percent.is_some() {
+            seen.push(Observation::Host(host));
+        }
         seen.extend(server.map(Observation::Server));
         Ok(seen)
     }
@@ -247,6 +278,28 @@ fn server(rows: &[(Choice, Process)]) -> Option<ServerSample> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn others_are_what_neither_server_nor_client_took() {
+        let row = |role: &str, cpu_percent| ProcessSample {
+            role: Some(role.to_owned()),
+            cpu_percent,
+            ..ProcessSample::default()
+        };
+        let all = Host {
+            cores: Some(2),
+            cpu_percent: Some(190.0),
+            own_percent: Some(10.0),
+            swapped_pages_s: None,
+        };
+        let others = |rows: &[ProcessSample]| host(all, rows).others_percent;
+        let server = row("server", Some(20.0));
+        let runner = row("runner", Some(50.0));
+        let client = row("client", Some(70.0));
+        assert_eq!(others(&[server.clone(), runner, client]), Some(110.0));
+        assert_eq!(others(&[server, row("runner", None)]), None, "not known");
+        assert_eq!(host(Host::default(), &[]).others_percent, None);
+    }
 
     fn shown(line: &str) -> String {
         let args = line.split(' ').map(str::to_owned).collect();

@@ -3,7 +3,7 @@
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use crate::probe::process::{Detail, Process, Table};
+use crate::probe::process::{Detail, Host, Process, Table};
 use crate::probe::source::{Fault, FaultKind};
 use crate::text::numbers::u32_of;
 
@@ -11,6 +11,8 @@ use crate::text::numbers::u32_of;
 pub(crate) struct Native {
     system: System,
     processes: Vec<Process>,
+    /// Whether it was asked how busy the machine is: only from the second time on is there a time to tell of.
+    is_asked: bool,
 }
 
 impl Native {
@@ -21,6 +23,7 @@ impl Native {
         Ok(Self {
             system,
             processes: Vec::new(),
+            is_asked: false,
         })
     }
 }
@@ -85,6 +88,24 @@ impl Table for Native {
             .collect()
     }
 
+    fn host(&mut self, own: u32) -> Host {
+        self.system.refresh_cpu_usage();
+        let cores = u32_of(self.system.cpus().len());
+        let own = Pid::from_u32(own);
+        let light = ProcessRefreshKind::nothing().with_cpu();
+        self.system
+            .refresh_processes_specifics(ProcessesToUpdate::Some(&[own]), false, light);
+        let is_known = std::mem::replace(&mut self.is_asked, true) && cores > 0;
+        let usage = f64::from(self.system.global_cpu_usage()) * f64::from(cores);
+        let of_process = |process: &sysinfo::Process| f64::from(process.cpu_usage());
+        Host {
+            cores: Some(cores),
+            cpu_percent: is_known.then_some(usage),
+            own_percent: self.system.process(own).map(of_process),
+            swapped_pages_s: None,
+        }
+    }
+
     fn memory(&self) -> Option<u64> {
         Some(self.system.total_memory()).filter(|bytes| *bytes > 0)
     }
@@ -109,5 +130,8 @@ mod tests {
         assert!(detail[0].rss_bytes.unwrap() > 1 << 20);
         assert_eq!(detail[1], Detail::default());
         assert!(table.memory().is_some());
+        assert_eq!(table.host(own).cpu_percent, None, "since when?");
+        let host = table.host(own);
+        assert!(host.cores.unwrap() > 0 && host.cpu_percent.is_some());
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::probe::gpu::SysRoot;
-use crate::probe::process::{Detail, Process, Table, listener};
+use crate::probe::process::{Detail, Host, Process, Table, listener};
 use crate::probe::source::{Fault, FaultKind};
 
 /// Clock ticks a second in `/proc/PID/stat`: part of the kernel's interface, the same on all of today's machines.
@@ -29,6 +29,16 @@ pub(crate) struct ProcFs {
     listening: Listening,
     ticks: BTreeMap<u32, (u64, u64, Instant)>,
     memory: Option<u64>,
+    before: Option<Machine>,
+}
+
+/// What all processes took since the machine's start, and when that was read.
+#[derive(Debug, Clone, Copy)]
+struct Machine {
+    at: Instant,
+    busy_ticks: u64,
+    own_ticks: Option<u64>,
+    swapped_pages: Option<u64>,
 }
 
 struct Known {
@@ -71,6 +81,7 @@ impl ProcFs {
             listening: Listening::default(),
             ticks: BTreeMap::new(),
             memory: root.memory().map(|(_, total)| total),
+            before: None,
         }
     }
 
@@ -219,6 +230,40 @@ impl Table for ProcFs {
     fn memory(&self) -> Option<u64> {
         self.memory
     }
+
+    fn host(&mut self, own: u32) -> Host {
+        let mut buffer = Vec::with_capacity(4096);
+        let Some((busy_ticks, cores)) =
+            read(&self.root.proc.join("stat"), &mut buffer).and_then(parse_machine)
+        else {
+            return Host::default();
+        };
+        let own_ticks = stat(&self.folder(own), &mut buffer).map(|stat| stat.cpu_ticks);
+        let pages = read(&self.root.proc.join("vmstat"), &mut buffer).and_then(parse_swapped);
+        let now = Machine {
+            at: Instant::now(),
+            busy_ticks,
+            own_ticks,
+            swapped_pages: pages,
+        };
+        let before = self.before.replace(now);
+        let since = before.map(|before| now.at.saturating_duration_since(before.at));
+        let Some((before, seconds)) = before.zip(since.map(|since| since.as_secs_f64())) else {
+            return Host::default();
+        };
+        if seconds <= 0.0 {
+            return Host::default();
+        }
+        let percent =
+            |now: u64, before: u64| now.saturating_sub(before) as f64 / USER_HZ / seconds * 100.0;
+        let pages = now.swapped_pages.zip(before.swapped_pages);
+        Host {
+            cores: Some(cores),
+            cpu_percent: Some(percent(busy_ticks, before.busy_ticks)),
+            own_percent: own_ticks.zip(before.own_ticks).map(|(a, b)| percent(a, b)),
+            swapped_pages_s: pages.map(|(a, b)| a.saturating_sub(b) as f64 / seconds),
+        }
+    }
 }
 
 /// Reads a small file into `buffer`.
@@ -258,6 +303,37 @@ fn parse_stat(text: &str) -> Option<Stat> {
         start: number(22)?,
         vsz_bytes: number(23)?,
     })
+}
+
+/// Ticks that all cores were busy, waiting for a disk left out, and how many cores there are.
+fn parse_machine(text: &str) -> Option<(u64, u32)> {
+    let all = text.lines().next()?.strip_prefix("cpu ")?;
+    // user nice system idle iowait irq softirq steal; guests are part of user and nice.
+    let ticks: Vec<u64> = all
+        .split_ascii_whitespace()
+        .take(8)
+        .map_while(|field| field.parse().ok())
+        .collect();
+    let is_idle = |field: usize| matches!(field, 3 | 4);
+    let busy = ticks
+        .iter()
+        .enumerate()
+        .filter(|(field, _)| !is_idle(*field));
+    let cores = text
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("cpu"));
+    let cores = crate::text::numbers::u32_of(cores.count());
+    (ticks.len() > 3 && cores > 0).then(|| (busy.map(|(_, ticks)| ticks).sum(), cores))
+}
+
+/// Pages that were written to and read from swap since the start.
+fn parse_swapped(text: &str) -> Option<u64> {
+    let count = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
+    };
+    count("pswpin ")?.checked_add(count("pswpout ")?)
 }
 
 fn args(folder: &Path) -> Vec<String> {
@@ -302,5 +378,19 @@ mod tests {
         assert_eq!(stat.vsz_bytes, 905_216_000);
         assert!(parse_stat("4242 (cut off").is_none());
         assert!(parse_stat(&line.replace(" S ", " Z ")).is_none(), "ended");
+    }
+
+    #[test]
+    fn a_machine_is_busy_where_it_is_neither_idle_nor_waits() {
+        let text = "cpu  100 10 50 800 40 5 3 2 60 6\n\
+                    cpu0 50 5 25 400 20 3 1 1 30 3\n\
+                    cpu1 50 5 25 400 20 2 2 1 30 3\n\
+                    intr 12 3\n";
+        assert_eq!(parse_machine(text), Some((170, 2)));
+        assert_eq!(parse_machine("cpu  1 2\ncpu0 1 2\n"), None);
+        assert_eq!(parse_machine(""), None);
+        let swapped = "nr_free_pages 9\npswpin 30\npswpout 12\n";
+        assert_eq!(parse_swapped(swapped), Some(42));
+        assert_eq!(parse_swapped("pswpin 30\n"), None);
     }
 }

@@ -202,7 +202,7 @@ impl State {
                 }
             }
             Observation::Server(sample) => self.slots = sample.slots.or(self.slots),
-            Observation::Processes(_) => {}
+            Observation::Processes(_) | Observation::Host(_) => {}
         }
         self.fact_at(at, seen.into_kind());
     }
