@@ -39,7 +39,7 @@ impl ProgressLines {
             EventKind::LevelsChanged { .. } if is_settling(run) => None,
             EventKind::Progress { .. } | EventKind::RequestEnded(_) if self.is_due(event.at) => {
                 self.last = event.at;
-                run.current().map(going)
+                run.current().map(|cycle| going(cycle, event.at))
             }
             other => once(other),
         };
@@ -252,7 +252,11 @@ fn started(cycle: &CycleState) -> String {
     format!("cycle of {}", users(cycle.users))
 }
 
-fn going(cycle: &CycleState) -> String {
+fn going(cycle: &CycleState, now: Stamp) -> String {
+    let so_far = cycle.wait_so_far(now);
+    let wait = so_far
+        .mean_s
+        .map_or_else(String::new, |_| format!(", wait {}", so_far.text()));
     let rate = cycle.current_system_tok_s();
     let rate = rate.map_or_else(String::new, |rate| {
         format!(", {} tok/s in all", crate::text::numbers::decimal(rate, 1))
@@ -263,7 +267,7 @@ fn going(cycle: &CycleState) -> String {
         .filter(|live| live.first_token.is_none())
         .count();
     format!(
-        "{}: {}, {} answering, {waiting} waiting{rate}",
+        "{}: {}, {} answering, {waiting} waiting{wait}{rate}",
         users(cycle.users),
         counts(cycle),
         cycle.in_flight.len().saturating_sub(waiting),

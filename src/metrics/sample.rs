@@ -1,6 +1,7 @@
 //! A finished request against the limits: the one place that says what meets them.
 
 use crate::event::RequestRecord;
+use crate::metrics::wilson::wilson;
 use crate::plan::Limits;
 
 /// What the limits want to know of a finished request.
@@ -50,9 +51,46 @@ impl Sample {
     }
 }
 
+/// How a share of requests stands to the one that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attained {
+    /// It is reached.
+    Yes,
+    /// It is not, but so few requests could still come from a server that reaches it.
+    Almost,
+    /// It is not.
+    No,
+}
+
+/// How `met` of `of` requests stand to the share that is wanted; None of none.
+pub fn attained(met: u64, of: u64, share: f64) -> Option<Attained> {
+    let (_, high) = wilson(met, of)?;
+    Some(if met as f64 >= share * of as f64 {
+        Attained::Yes
+    } else if high >= share {
+        Attained::Almost
+    } else {
+        Attained::No
+    })
+}
+
 /// How many of the samples met a limit, and how many can be judged at all.
 pub fn met(samples: impl Iterator<Item = Option<bool>>) -> (u64, u64) {
     samples.flatten().fold((0, 0), |(met, judged), is_met| {
         (met + u64::from(is_met), judged + 1)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_requests_do_not_show_that_a_share_is_missed() {
+        assert_eq!(attained(0, 0, 0.9), None);
+        assert_eq!(attained(9, 10, 0.9), Some(Attained::Yes));
+        assert_eq!(attained(3, 4, 0.9), Some(Attained::Almost));
+        assert_eq!(attained(0, 3, 0.9), Some(Attained::No));
+        assert_eq!(attained(70, 100, 0.9), Some(Attained::No));
+    }
 }

@@ -3,7 +3,7 @@
 use crate::event::{ClientCost, Event, EventKind, RunEnd, RunInfo, Stamp, Warning, WarningKind};
 use crate::metrics::energy::meter::Metered;
 use crate::metrics::level::cycle::ClientTime;
-pub use crate::metrics::level::cycle::{CycleState, Live};
+pub use crate::metrics::level::cycle::{CycleState, Live, WaitSoFar};
 use crate::metrics::machine::{CycleMachine, MachineState, comparable};
 use crate::text::numbers::{floor_u64, seconds};
 

@@ -221,7 +221,7 @@ async fn the_replay_of_the_command_needs_no_server() {
     let screen = dash.screen();
     assert!(screen.contains("▶ 20× 00:00:"), "{screen}");
     assert!(
-        screen.contains("✔     1"),
+        screen.contains("●     1"),
         "the first cycle is over: {screen}"
     );
     // Behind it there is nothing but the other runs.

@@ -77,6 +77,23 @@ pub struct Live {
     pub phase: Phase,
 }
 
+/// A wait that may not be over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WaitSoFar {
+    /// Its mean, seconds: at least this where some still wait.
+    pub mean_s: Option<f64>,
+    /// Requests that still wait, and already longer than the others did.
+    pub still_waiting: usize,
+}
+
+impl WaitSoFar {
+    /// In words: `600 ms`, or `≥ 5.13 s` while some still wait.
+    pub fn text(&self) -> String {
+        let least = if self.still_waiting > 0 { "≥ " } else { "" };
+        format!("{least}{}", crate::text::numbers::seconds(self.mean_s))
+    }
+}
+
 impl Live {
     /// Speed so far, tokens a second since the first token, at the instant `now`.
     pub fn speed_tok_s(&self, now: Stamp) -> Option<f64> {
@@ -208,6 +225,15 @@ impl CycleState {
         mean(live).or_else(|| self.mean_speed_tok_s())
     }
 
+    /// Mean speed of the requests that succeeded and of those that have streamed for a while, tokens a second each. What
+    /// ends first is quick: the ones in flight belong to it.
+    pub fn speed_so_far_tok_s(&self, now: Stamp) -> Option<f64> {
+        let live = self.in_flight.values();
+        let live = live.filter(|live| live.tokens >= STREAMED);
+        let ended = self.succeeded().filter_map(RequestRecord::speed_tok_s);
+        mean(ended.chain(live.filter_map(|live| live.speed_tok_s(now))))
+    }
+
     /// The log broke off at `at`, and what was in flight is lost. Returns how many requests.
     pub(crate) fn break_off(&mut self, at: Stamp) -> usize {
         self.figures.take();
@@ -268,6 +294,49 @@ impl CycleState {
         ended.chain(live.filter_map(|live| live.first_token.map(|t| t.since(live.sent))))
     }
 
+    /// The wait so far, at the instant `now`. A request that has no token yet and has already waited longer than the
+    /// others did counts with the wait it has had.
+    pub fn wait_so_far(&self, now: Stamp) -> WaitSoFar {
+        let known = self.mean_wait_s();
+        let live = self.in_flight.values();
+        let waiting = live.filter(|live| live.first_token.is_none());
+        let waited = waiting.map(|live| now.since(live.sent));
+        let longer: Vec<f64> = waited
+            .filter(|waited| known.is_none_or(|known| *waited > known))
+            .collect();
+        let all = self.waits_s().chain(longer.iter().copied());
+        WaitSoFar {
+            mean_s: mean(all),
+            still_waiting: longer.len(),
+        }
+    }
+
+    /// Whether the load stands: nearly all users are in flight, and what streams has streamed for a while. Neither the
+    /// start nor the tail of a cycle is like that.
+    pub fn is_steady(&self) -> bool {
+        let in_flight = self.in_flight.len() as f64;
+        let streaming = self.in_flight.values();
+        in_flight >= FULL * f64::from(self.users)
+            && streaming.map(|live| live.tokens).max() >= Some(STREAMED)
+    }
+
+    /// Of the wait, how many requests met its limit so far, and how many are known to have met or missed it: one in
+    /// flight that has waited longer has missed it.
+    pub fn met_wait(&self, limits: &Limits, now: Stamp) -> (u64, u64) {
+        let ended = self.samples().map(|sample| sample.meets_wait(limits));
+        let live = self.in_flight.values().map(|live| {
+            let waited = live.first_token.unwrap_or(now).since(live.sent);
+            (live.first_token.is_some() || waited > limits.wait_s)
+                .then_some(waited <= limits.wait_s)
+        });
+        sample::met(ended.chain(live))
+    }
+
+    /// The same of the speed, of the requests that ended.
+    pub fn met_speed(&self, limits: &Limits) -> (u64, u64) {
+        sample::met(self.samples().map(|sample| sample.meets_speed(limits)))
+    }
+
     /// Mean wait so far, seconds.
     pub fn mean_wait_s(&self) -> Option<f64> {
         mean(self.waits_s())
@@ -321,6 +390,10 @@ impl CycleState {
     }
 }
 
+/// The load stands while this share of the users is in flight.
+const FULL: f64 = 0.95;
+/// A request that streamed fewer tokens has no speed to go by.
+const STREAMED: u32 = 10;
 /// How far the current throughput looks back.
 const RECENT_US: u64 = 2_000_000;
 /// Answers of ended requests kept in a cycle.
@@ -331,4 +404,60 @@ const MAX_SECONDS: usize = 86_400;
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0_u64), |(sum, n), value| (sum + value, n + 1));
     (n > 0).then(|| sum / n as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Stamp {
+        Stamp(floor_u64(seconds * 1e6))
+    }
+
+    /// 32 users: 19 had their first token after 760 ms, 13 have none; `tokens` each since then.
+    fn crowd(tokens: u32) -> CycleState {
+        let mut cycle = CycleState {
+            users: 32,
+            ..CycleState::default()
+        };
+        for user in 0..32 {
+            let live = Live {
+                id: u64::from(user),
+                user,
+                round: 0,
+                sent: at(1.0),
+                first_token: (user < 19).then(|| at(1.76)),
+                tokens: if user < 19 { tokens } else { 0 },
+                phase: Phase::Queued,
+            };
+            cycle.in_flight.insert(live.id, live);
+        }
+        cycle
+    }
+
+    #[test]
+    fn a_request_that_still_waits_counts_with_the_wait_it_has_had() {
+        let cycle = crowd(50);
+        let so_far = cycle.wait_so_far(at(12.0));
+        assert_eq!(so_far.text(), "≥ 4.92 s");
+        assert_eq!(so_far.still_waiting, 13);
+        // As long as it has not waited longer than the others, nothing is known of it.
+        let so_far = cycle.wait_so_far(at(1.7));
+        assert_eq!(
+            (so_far.text().as_str(), so_far.still_waiting),
+            ("760 ms", 0)
+        );
+        let limits = Limits::default();
+        assert_eq!(cycle.met_wait(&limits, at(10.9)), (19, 19));
+        assert_eq!(cycle.met_wait(&limits, at(11.1)), (19, 32));
+    }
+
+    #[test]
+    fn the_load_stands_between_the_start_and_the_tail() {
+        assert!(!crowd(2).is_steady(), "the first tokens");
+        let mut cycle = crowd(50);
+        assert!(cycle.is_steady());
+        cycle.in_flight.retain(|id, _| *id >= 2);
+        assert!(!cycle.is_steady(), "30 of 32 users");
+    }
 }

@@ -61,7 +61,6 @@ fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'
     let theme = cx.theme;
     let running = figures::is_running(cx.run, cycle);
     let speed = figures::speed(cx.run, cycle, cx.now);
-    let wait = cycle.mean_wait_s();
     let failed = cycle.failed();
     let (mark, style) = mark(cx, cycle);
     // The second that is not over would always look like a fall.
@@ -79,7 +78,7 @@ fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'
         Span::raw(figures::finished(cx.run, cycle)),
         Span::styled(
             text::tok_s(speed),
-            Judged::speed(speed, &cx.limits).style(theme),
+            Judged::speed_of(cx.run, cycle, speed, &cx.limits).style(theme),
         ),
         Span::styled(
             format!("{:<room$}", sparkline(series, room)),
@@ -87,21 +86,21 @@ fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'
         ),
         Span::raw(text::tok_s(figures::throughput(cx.run, cycle))),
         Span::styled(
-            text::seconds(wait),
-            Judged::wait(wait, &cx.limits).style(theme),
+            figures::wait(cycle, cx.now),
+            Judged::wait_of(cycle, &cx.limits, cx.now).style(theme),
         ),
         errors,
     ]
 }
 
-/// How the cycle stands: running, done, failed, skipped or stopped.
+/// How the cycle stands: running, done, failed, skipped or stopped. That it is done says nothing of the limits.
 pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, Style) {
     let theme = cx.theme;
     let finished = cycle.finished();
     match cycle.end {
         _ if figures::is_running(cx.run, cycle) => ("▶", theme.headline),
         Some(CycleEnd::Done) if finished > 0 && cycle.failed() == finished => ("✘", theme.bad),
-        Some(CycleEnd::Done) => ("✔", theme.good),
+        Some(CycleEnd::Done) => ("●", theme.text),
         Some(CycleEnd::Skipped) => ("»", theme.warn),
         Some(CycleEnd::Stopped | CycleEnd::ServerGone) | None => ("■", theme.warn),
     }

@@ -3,6 +3,7 @@
 use ratatui::style::Style;
 
 use crate::event::{CycleEnd, Stamp};
+use crate::metrics::sample::{Attained, attained};
 use crate::metrics::state::{CycleState, RunState};
 use crate::plan::{CycleShape, Limits};
 use crate::tui::theme::Theme;
@@ -31,6 +32,42 @@ impl Judged {
     pub fn wait(wait_s: Option<f64>, limits: &Limits) -> Self {
         let share = wait_s.map(|wait| wait / limits.wait_s);
         Self::from_share(share.filter(|s| !s.is_nan()), 1.2)
+    }
+
+    /// The wait of a cycle so far: by its mean, and by how many requests met the limit. While some still wait it is not
+    /// known to be good.
+    pub fn wait_of(cycle: &CycleState, limits: &Limits, now: Stamp) -> Self {
+        let so_far = cycle.wait_so_far(now);
+        let by_mean = match Self::wait(so_far.mean_s, limits) {
+            Self::Good if so_far.still_waiting > 0 => Self::Unknown,
+            judged => judged,
+        };
+        let (met, of) = cycle.met_wait(limits, now);
+        by_mean.and(attained(met, of, limits.share))
+    }
+
+    /// The speed `speed_tok_s` of a cycle, by itself and by how many requests met the limit. While a cycle runs, it is
+    /// judged only as long as its load stands.
+    pub fn speed_of(
+        run: &RunState,
+        cycle: &CycleState,
+        speed_tok_s: Option<f64>,
+        limits: &Limits,
+    ) -> Self {
+        let (met, of) = cycle.met_speed(limits);
+        let by_share = attained(met, of, limits.share);
+        let is_known = of > 0 || !is_running(run, cycle) || cycle.is_steady();
+        let by_mean = Self::speed(speed_tok_s.filter(|_| is_known), limits);
+        by_mean.and(by_share)
+    }
+
+    /// This, made worse by a share that is not reached.
+    fn and(self, by_share: Option<Attained>) -> Self {
+        match (self, by_share) {
+            (Self::Bad, _) | (_, Some(Attained::No)) => Self::Bad,
+            (Self::Near, _) | (_, Some(Attained::Almost)) => Self::Near,
+            (judged, Some(Attained::Yes) | None) => judged,
+        }
     }
 
     fn from_share(share: Option<f64>, near: f64) -> Self {
@@ -76,13 +113,24 @@ pub fn finished(run: &RunState, cycle: &CycleState) -> String {
     }
 }
 
-/// The speed to show: that of now while the cycle runs, else its mean; tokens a second for each user.
+/// Whether the speed to show is that of now: while the load of a cycle stands, and before there is a mean.
+pub fn is_now(run: &RunState, cycle: &CycleState, now: Stamp) -> bool {
+    is_running(run, cycle) && (cycle.is_steady() || cycle.speed_so_far_tok_s(now).is_none())
+}
+
+/// The speed to show: that of now while the load of a cycle stands, else the mean; tokens a second for each user.
 pub fn speed(run: &RunState, cycle: &CycleState, now: Stamp) -> Option<f64> {
-    if is_running(run, cycle) {
+    if is_now(run, cycle, now) {
         cycle.current_speed_tok_s(now)
     } else {
-        cycle.mean_speed_tok_s()
+        cycle.speed_so_far_tok_s(now)
     }
+}
+
+/// The mean wait to show in a column: `600 ms`, or `≥5.13 s` while some still wait.
+pub fn wait(cycle: &CycleState, now: Stamp) -> String {
+    let so_far = cycle.wait_so_far(now);
+    so_far.text().replace("≥ ", "≥")
 }
 
 /// The throughput to show: that of now while the cycle runs, else output tokens / (last final
@@ -103,6 +151,18 @@ pub fn elapsed_s(cycle: &CycleState, now: Stamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_that_is_not_reached_makes_a_mean_worse_and_never_better() {
+        let all = [Judged::Unknown, Judged::Good, Judged::Near, Judged::Bad];
+        for judged in all {
+            assert_eq!(judged.and(None), judged);
+            assert_eq!(judged.and(Some(Attained::Yes)), judged);
+            assert_eq!(judged.and(Some(Attained::No)), Judged::Bad);
+        }
+        assert_eq!(Judged::Good.and(Some(Attained::Almost)), Judged::Near);
+        assert_eq!(Judged::Bad.and(Some(Attained::Almost)), Judged::Bad);
+    }
 
     #[test]
     fn a_figure_is_judged_against_its_limit() {

@@ -103,7 +103,9 @@ struct HeadlineFacts {
 impl HeadlineFacts {
     fn new(cx: &PaneContext<'_>, cycle: Option<&CycleState>) -> Self {
         let speed = cycle.and_then(|cycle| figures::speed(cx.run, cycle, cx.now));
-        let judged = Judged::speed(speed, &cx.limits);
+        let judged = cycle.map_or(Judged::Unknown, |cycle| {
+            Judged::speed_of(cx.run, cycle, speed, &cx.limits)
+        });
         let failure = match &cx.run.stage {
             Stage::Ended(RunEnd::Failed(why)) => Some(format!("✘ {why}")),
             _ => None,
@@ -112,7 +114,7 @@ impl HeadlineFacts {
         Self {
             number: text::tok_s(speed),
             speed: judged,
-            lines: cycle.map_or_else(none, |cycle| lines(cx, cycle, judged)),
+            lines: cycle.map_or_else(none, |cycle| lines(cx, cycle, speed, judged)),
             failure,
             series: cycle.map(|cycle| series(cx, cycle)).unwrap_or_default(),
         }
@@ -167,10 +169,14 @@ impl HeadlineFacts {
 fn lines(
     cx: &PaneContext<'_>,
     cycle: &CycleState,
+    speed: Option<f64>,
     judged: Judged,
 ) -> Vec<(&'static str, Vec<Span<'static>>)> {
-    let running = figures::is_running(cx.run, cycle);
-    let when = if running { "now" } else { "mean" };
+    let when = if figures::is_now(cx.run, cycle, cx.now) {
+        "now"
+    } else {
+        "mean"
+    };
     let per_user = Span::raw(format!("per user, {when}  "));
     let system = text::tok_s(figures::throughput(cx.run, cycle));
     let finished = figures::finished(cx.run, cycle);
@@ -181,7 +187,10 @@ fn lines(
     }
     let time = text::clock(figures::elapsed_s(cycle, cx.now));
     vec![
-        ("tok/s", vec![per_user, speed_verdict(cx, judged)]),
+        (
+            "tok/s",
+            vec![per_user, speed_verdict(cx, cycle, speed, judged)],
+        ),
         ("wait", wait(cx, cycle)),
         ("within", within(cx, cycle)),
         ("system", vec![Span::raw(format!("{system} tok/s"))]),
@@ -202,9 +211,22 @@ fn series(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<f64> {
         .collect()
 }
 
-fn speed_verdict(cx: &PaneContext<'_>, judged: Judged) -> Span<'static> {
+fn speed_verdict(
+    cx: &PaneContext<'_>,
+    cycle: &CycleState,
+    speed: Option<f64>,
+    judged: Judged,
+) -> Span<'static> {
     let limit = text::plain(cx.limits.speed_tok_s);
     let words = match judged {
+        Judged::Near | Judged::Bad if Judged::speed(speed, &cx.limits) != judged => {
+            let least = frame::at_least(cx.theme);
+            in_part(
+                judged,
+                cycle.met_speed(&cx.limits),
+                &format!("{least} {limit}"),
+            )
+        }
         Judged::Unknown => String::new(),
         Judged::Good => format!("✔ {} {limit}", frame::at_least(cx.theme)),
         Judged::Near => format!("! just below {limit}"),
@@ -213,12 +235,38 @@ fn speed_verdict(cx: &PaneContext<'_>, judged: Judged) -> Span<'static> {
     Span::styled(words, judged.style(cx.theme))
 }
 
+/// `✘ 3 of 8 ≥ 19.9`: the mean is good, but too few requests are.
+fn in_part(judged: Judged, (met, of): (u64, u64), limit: &str) -> String {
+    let sign = if judged == Judged::Bad { '✘' } else { '!' };
+    format!("{sign} {met} of {of} {limit}")
+}
+
 fn wait(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
-    let wait = cycle.mean_wait_s();
-    let judged = Judged::wait(wait, &cx.limits);
+    let so_far = cycle.wait_so_far(cx.now);
+    let judged = Judged::wait_of(cycle, &cx.limits, cx.now);
+    if so_far.still_waiting > 0 {
+        let sign = match judged {
+            Judged::Bad => "  ✘",
+            Judged::Near => "  !",
+            Judged::Good | Judged::Unknown => "",
+        };
+        let words = format!(
+            "{} {}, {} still waiting",
+            frame::at_least(cx.theme),
+            text::seconds(so_far.mean_s),
+            so_far.still_waiting
+        );
+        return vec![Span::raw(words), Span::styled(sign, judged.style(cx.theme))];
+    }
+    let wait = so_far.mean_s;
     let limit = text::plain(cx.limits.wait_s);
     let words = match judged {
-        Judged::Unknown if cycle.finished() > 0 => "no request succeeded".to_owned(),
+        _ if wait.is_none() && cycle.finished() > 0 => "no request succeeded".to_owned(),
+        Judged::Near | Judged::Bad if Judged::wait(wait, &cx.limits) != judged => {
+            let most = frame::at_most(cx.theme);
+            let met = cycle.met_wait(&cx.limits, cx.now);
+            in_part(judged, met, &format!("{most} {limit} s"))
+        }
         Judged::Unknown => "no token yet".to_owned(),
         Judged::Good => format!("✔ {} {limit} s", frame::at_most(cx.theme)),
         Judged::Near => format!("! just over {limit} s"),

@@ -13,7 +13,7 @@ use crate::metrics::bottleneck::{sentences, why};
 use crate::metrics::findings::Findings;
 use crate::metrics::level::{LevelMetrics, LevelSummary, levels};
 use crate::metrics::metric;
-use crate::metrics::metric::{Metric, Outlet, Unit};
+use crate::metrics::metric::{Metric, Outlet, Stat, Unit};
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures;
@@ -113,7 +113,7 @@ fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
             "system_tok_s" => figures::throughput(cx.run, cycle),
             _ => metric.of(&level, shown.stat),
         };
-        cell(cx, metric, value, &level)
+        cell(cx, cycle, (metric, shown.stat), value, &level)
     });
     let known = [
         Span::styled(mark, style),
@@ -124,7 +124,8 @@ fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
 
 fn cell(
     cx: &PaneContext<'_>,
-    metric: &Metric,
+    cycle: &CycleState,
+    (metric, stat): (&Metric, Stat),
     value: Option<f64>,
     level: &LevelMetrics,
 ) -> Span<'static> {
@@ -132,12 +133,21 @@ fn cell(
     let whole = value.map(crate::text::numbers::floor_u64);
     match (metric.key, metric.unit) {
         ("speed_tok_s", _) => {
-            let judged = Judged::speed(value, &cx.limits);
+            let judged = match stat {
+                Stat::Mean => Judged::speed_of(cx.run, cycle, value, &cx.limits),
+                _ => Judged::speed(value, &cx.limits),
+            };
             Span::styled(text::tok_s(value), judged.style(theme))
         }
         ("ttft_s", _) => {
-            let judged = Judged::wait(value, &cx.limits);
-            Span::styled(text::seconds(value), judged.style(theme))
+            let (words, judged) = match stat {
+                Stat::Mean => (
+                    figures::wait(cycle, cx.now),
+                    Judged::wait_of(cycle, &cx.limits, cx.now),
+                ),
+                _ => (text::seconds(value), Judged::wait(value, &cx.limits)),
+            };
+            Span::styled(words, judged.style(theme))
         }
         ("attainment", _) => within(cx, value),
         ("failed", _) => match level.failed {
@@ -181,7 +191,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
             users: cycle.users,
             value,
             text: text::tok_s(value),
-            style: Judged::speed(value, &cx.limits).style(cx.theme),
+            style: Judged::speed_of(cx.run, cycle, value, &cx.limits).style(cx.theme),
         }
     });
     let limit = cx.limits.speed_tok_s;
@@ -191,12 +201,12 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
 
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let points = cx.run.cycles.iter().map(|cycle| {
-        let value = cycle.mean_wait_s();
+        let value = cycle.wait_so_far(cx.now).mean_s;
         ChartPoint {
             users: cycle.users,
             value,
             text: crate::text::numbers::bare_seconds(value),
-            style: Judged::wait(value, &cx.limits).style(cx.theme),
+            style: Judged::wait_of(cycle, &cx.limits, cx.now).style(cx.theme),
         }
     });
     let limit = cx.limits.wait_s;

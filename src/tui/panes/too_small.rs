@@ -7,7 +7,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::tui::app::App;
 use crate::tui::layout::Pane;
-use crate::tui::panes::dialog;
+use crate::tui::panes::{dialog, figures};
 use crate::tui::widgets::text;
 
 /// Draws the card.
@@ -15,9 +15,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = app.theme();
     let cx = app.cx(Pane::Headline);
     let cycle = cx.shown_cycle();
-    let speed = cycle.and_then(|cycle| cycle.current_speed_tok_s(cx.now));
+    let speed = cycle.and_then(|cycle| figures::speed(cx.run, cycle, cx.now));
     let system = cycle.and_then(crate::metrics::state::CycleState::current_system_tok_s);
-    let wait = cycle.and_then(crate::metrics::state::CycleState::mean_wait_s);
+    let wait = cycle.map(|cycle| cycle.wait_so_far(cx.now).text());
     let number = |name: &'static str, value: String, unit: &'static str| {
         Line::from(vec![
             Span::styled(name, theme.dim),
@@ -32,7 +32,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let mut lines = vec![
         number("speed  ", text::tok_s(speed), " tok/s"),
         number("system ", text::tok_s(system), " tok/s"),
-        number("wait   ", text::seconds(wait), ""),
+        number(
+            "wait   ",
+            wait.unwrap_or_else(|| text::UNKNOWN.to_owned()),
+            "",
+        ),
         last,
     ];
     if app.is_simulated() {

@@ -17,12 +17,12 @@ use super::files::run_directory;
 use super::{big, large};
 
 /// The run, if it had been started with these limits and this price.
-fn run_with(limits: Limits, price: Option<Price>) -> Vec<Event> {
+fn run_with(limits: Limits, price: Option<&Price>) -> Vec<Event> {
     let mut events = big::run(false);
     for event in &mut events {
         if let EventKind::RunStarted(info) = &mut event.what {
             info.plan.limits = limits;
-            info.plan.energy.price.clone_from(&price);
+            info.plan.energy.price = price.cloned();
         }
     }
     events
@@ -88,7 +88,7 @@ fn a_report_by_other_limits_is_that_of_a_run_with_them() {
             "{}",
             first.text
         );
-        let run = RunState::from_events(&run_with(limits, Some(price.clone())));
+        let run = RunState::from_events(&run_with(limits, Some(&price)));
         let expected = Summary::of(&run);
         assert!(expected.energy.as_ref().unwrap().cost.is_some());
         assert_eq!(
@@ -147,7 +147,6 @@ fn a_hundred_thousand_requests_are_judged_again_at_once() {
     let begin = Instant::now();
     let verdict = Verdict::of_cycles(&run, &limits);
     let took = begin.elapsed().as_secs_f64();
-    println!("judged in {took:.3} s");
     assert_eq!(verdict.levels.first().map(|level| level.users), Some(256));
     assert!(verdict.levels.iter().any(|level| level.both.of > 90_000));
     // What is promised holds for a release build; this one may be not optimized.
