@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::capture::color_scheme::{ColorScheme, Ink};
 use crate::capture::palette::STEPS;
-use crate::capture::shapes;
-use crate::capture::shapes::{CELL, Part};
+use crate::capture::shapes::{self, CELL, Part};
+use crate::text::numbers::{round_u16, u16_of};
 
 /// Pixels of a cell, across.
 pub(crate) const WIDTH: usize = get_raster_width(FontWeight::Regular, RasterHeight::Size16);
@@ -136,9 +136,9 @@ fn frame(cells: usize) -> Vec<u8> {
 /// Pixels of drawn parts, each from several points.
 fn drawn(parts: &[Part], cells: usize) -> Vec<u8> {
     let place = |pixel: usize, point: u16, pixels: usize, units: f32| {
-        let pixel = f32::from(crate::text::numbers::u16_of(pixel));
+        let pixel = f32::from(u16_of(pixel));
         let inner = (f32::from(point) + 0.5) / f32::from(POINTS);
-        (pixel + inner) * units / f32::from(crate::text::numbers::u16_of(pixels))
+        (pixel + inner) * units / f32::from(u16_of(pixels))
     };
     let mut pixels = Vec::with_capacity(WIDTH * cells * HEIGHT);
     for y in 0..HEIGHT {
@@ -150,7 +150,7 @@ fn drawn(parts: &[Part], cells: usize) -> Vec<u8> {
                 sum += covered.fold(0.0, f32::max);
             }
             let coverage = f64::from(sum / f32::from(POINTS * POINTS)) * f64::from(STEPS);
-            let step = crate::text::numbers::round_u16(coverage);
+            let step = round_u16(coverage);
             pixels.push(u8::try_from(step).unwrap_or(STEPS).min(STEPS));
         }
     }

@@ -10,8 +10,7 @@ use crate::text::numbers::u16_of;
 use crate::text::xml;
 
 use crate::capture::color_scheme::{ColorScheme, Ink, Rgb};
-use crate::capture::shapes;
-use crate::capture::shapes::{CELL, Part};
+use crate::capture::shapes::{self, CELL, Part};
 
 /// Size of a cell, and of the font in it, whose letters are 0.6 em wide.
 const WIDTH: f32 = 9.0;

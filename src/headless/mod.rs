@@ -12,8 +12,7 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 use crate::dialect::Discovery;
-use crate::event::Model;
-use crate::event::RunEnd;
+use crate::event::{Model, RunEnd};
 use crate::load::Command;
 use crate::metrics::state::{RunState, Stage};
 use crate::metrics::summary::Summary;

@@ -1,12 +1,11 @@
 //! The lines that a run prints while it goes on.
 
-use crate::event::Target;
-use crate::event::{CycleEnd, Event, EventKind, RunEnd, Stamp};
+use crate::event::{CycleEnd, Event, EventKind, RunEnd, Stamp, Target};
 use crate::headless::plain;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::verdict::Verdict;
 use crate::plan::{CycleShape, Plan};
-use crate::text::numbers::users;
+use crate::text::numbers::{self, decimal, users};
 
 /// Time between two lines of a cycle, microseconds.
 const EVERY_US: u64 = 5_000_000;
@@ -85,9 +84,7 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
         Some(model.name.clone()),
         model.quantization.clone(),
         model.parameters.clone(),
-        model
-            .size_bytes
-            .map(|bytes| crate::text::numbers::bytes(Some(bytes))),
+        model.size_bytes.map(|bytes| numbers::bytes(Some(bytes))),
         model.context.map(|tokens| format!("context {tokens}")),
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
@@ -146,15 +143,11 @@ pub(super) fn resumed(run: &RunState) -> String {
 fn once(what: &EventKind) -> Option<String> {
     Some(match what {
         EventKind::ModelLoaded { took_s, server_s } => {
-            let server = server_s.map(|s| {
-                format!(
-                    " (the server says {})",
-                    crate::text::numbers::seconds(Some(s))
-                )
-            });
+            let server =
+                server_s.map(|s| format!(" (the server says {})", numbers::seconds(Some(s))));
             format!(
                 "model loaded in {}{}",
-                crate::text::numbers::seconds(Some(*took_s)),
+                numbers::seconds(Some(*took_s)),
                 server.unwrap_or_default()
             )
         }
@@ -166,10 +159,9 @@ fn once(what: &EventKind) -> Option<String> {
         } => {
             let how = match (error, ttft_s) {
                 (Some(error), _) => format!("failed: {}", plain(error)),
-                (None, Some(ttft)) => format!(
-                    "first token after {}",
-                    crate::text::numbers::seconds(Some(*ttft))
-                ),
+                (None, Some(ttft)) => {
+                    format!("first token after {}", numbers::seconds(Some(*ttft)))
+                }
                 (None, None) => "no token".to_owned(),
             };
             format!("warm-up {number} of {of}: {how}")
@@ -186,10 +178,7 @@ fn once(what: &EventKind) -> Option<String> {
         EventKind::Baseline(idle) => {
             let scope = idle.scope.map(|scope| format!(" ({scope})"));
             let scope = scope.unwrap_or_default();
-            format!(
-                "idle power {} W{scope}",
-                crate::text::numbers::decimal(idle.watts, 1)
-            )
+            format!("idle power {} W{scope}", decimal(idle.watts, 1))
         }
         EventKind::Continued { gap_s, levels } => {
             let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
@@ -259,7 +248,7 @@ fn going(cycle: &CycleState, now: Stamp) -> String {
         .map_or_else(String::new, |_| format!(", wait {}", so_far.text()));
     let rate = cycle.current_system_tok_s();
     let rate = rate.map_or_else(String::new, |rate| {
-        format!(", {} tok/s in all", crate::text::numbers::decimal(rate, 1))
+        format!(", {} tok/s in all", decimal(rate, 1))
     });
     let waiting = cycle
         .in_flight
@@ -282,8 +271,8 @@ fn ended(cycle: &CycleState, why: CycleEnd) -> String {
         CycleEnd::Stopped => "stopped",
         CycleEnd::ServerGone => "cut short: the server went away",
     };
-    let speed = crate::text::numbers::number(speed, 1, "");
-    let wait = crate::text::numbers::seconds(wait);
+    let speed = numbers::number(speed, 1, "");
+    let wait = numbers::seconds(wait);
     let seconds = cycle.ended.unwrap_or(cycle.started).since(cycle.started);
     format!(
         "{} {how} after {seconds:.1} s: {}, speed {speed} tok/s, wait {wait}",

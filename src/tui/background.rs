@@ -7,12 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::metrics::compare::Comparison;
 use crate::metrics::state::RunState;
-use crate::store;
-use crate::store::StoreError;
-use crate::store::index;
-use crate::store::index::Found;
-use crate::store::opened;
-use crate::store::opened::Opened;
+use crate::store::index::{self, Found};
+use crate::store::opened::{self, Opened};
+use crate::store::{self, StoreError};
 
 /// Something to be done with the runs that were recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@
 //! verdict, footer                        verdict, footer                verdict, footer
 //! ```
 
+use crate::text::numbers::u16_of;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
 /// A view, on a number key.
@@ -244,7 +245,7 @@ fn live_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
     let [left, right] = columns(body);
     let spare = left.height.saturating_sub(HEADLINE);
     // Borders and a head; at most two fifths of the column, so that a long study leaves room.
-    let wanted = crate::text::numbers::u16_of(cycles).saturating_add(3);
+    let wanted = u16_of(cycles).saturating_add(3);
     let cycles = wanted.clamp(7, (spare.saturating_mul(2) / 5).max(7));
     let [headline, cycles, requests, answer] = left.layout(&Layout::vertical([
         Constraint::Length(HEADLINE),
@@ -304,7 +305,7 @@ fn live_compact(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
 }
 
 fn results_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
-    let wanted = crate::text::numbers::u16_of(cycles).saturating_add(7);
+    let wanted = u16_of(cycles).saturating_add(7);
     let most = body.height.saturating_mul(2) / 3;
     let [results, below] = body.layout(&Layout::vertical([
         Constraint::Length(wanted.clamp(8, most.max(8))),

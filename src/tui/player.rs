@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::event::{Event, EventKind, Stamp};
 use crate::metrics::state::RunState;
+use crate::text::numbers::floor_u64;
 
 /// The slowest and the fastest pace.
 pub const PACES: (f64, f64) = (1.0, 100.0);
@@ -44,7 +45,7 @@ impl Player {
 
     /// Where it is.
     pub fn at(&self) -> Stamp {
-        Stamp(crate::text::numbers::floor_u64(self.at_us))
+        Stamp(floor_u64(self.at_us))
     }
 
     /// Where the run begins.
@@ -160,7 +161,7 @@ impl Player {
 
     /// The instant so many seconds from here, forwards or backwards, within the run.
     pub fn beside(&self, seconds: f64) -> Stamp {
-        let at = crate::text::numbers::floor_u64((self.at_us + seconds * 1e6).max(0.0));
+        let at = floor_u64((self.at_us + seconds * 1e6).max(0.0));
         Stamp(at).clamp(self.begin(), self.end().max(self.begin()))
     }
 

@@ -4,6 +4,7 @@ use crate::headless::table::plain;
 use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::summary::Summary;
+use crate::text::numbers::decimal;
 
 /// The energy of the run and the physical limit, a line each.
 pub(super) fn lines(summary: &Summary) -> Vec<String> {
@@ -31,12 +32,9 @@ fn energy(energy: &EnergySummary) -> String {
     let cost = |value: Option<f64>, what: &str| {
         value.map(|value| {
             let digits = if value < 0.01 { 7 } else { 4 };
-            format!(
-                "{currency} {} {what}",
-                crate::text::numbers::decimal(value, digits)
-            )
-            .trim()
-            .to_owned()
+            format!("{currency} {} {what}", decimal(value, digits))
+                .trim()
+                .to_owned()
         })
     };
     let parts = [
@@ -63,5 +61,5 @@ fn energy(energy: &EnergySummary) -> String {
 }
 
 fn number(value: Option<f64>, digits: usize) -> Option<String> {
-    value.map(|value| crate::text::numbers::decimal(value, digits))
+    value.map(|value| decimal(value, digits))
 }

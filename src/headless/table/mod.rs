@@ -9,7 +9,7 @@ use crate::headless::plain;
 use crate::metrics::bottleneck::sentences;
 use crate::metrics::metric::{Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::{LevelSummary, Summary};
-use crate::text::numbers::{UNKNOWN, decimal};
+use crate::text::numbers::{self, UNKNOWN, decimal};
 
 /// Marks numbers that rest on chunks, since the server does not count tokens.
 const ABOUT: &str = "~";
@@ -134,7 +134,7 @@ fn errors(levels: &[LevelSummary]) -> Vec<String> {
     let line = |level: &LevelSummary| {
         let kinds = failures_in_words(level.figures.errors.iter().map(|(kind, n)| (kind, *n)));
         let percent = level.figures.error_rate.unwrap_or(0.0) * 100.0;
-        let users = crate::text::numbers::users(level.users);
+        let users = numbers::users(level.users);
         format!("failed at {users}: {kinds} ({percent:.1} %)")
     };
     failing.map(line).collect()

@@ -8,8 +8,7 @@ use crate::session::SessionCommand;
 use crate::tui::Exit;
 use crate::tui::app::run_view::Frozen;
 use crate::tui::app::{App, Dialog, Effect, RunProgress, Screen};
-use crate::tui::keys;
-use crate::tui::keys::{Action, Mode};
+use crate::tui::keys::{self, Action, Mode};
 use crate::tui::layout::View;
 use crate::tui::panes::help;
 

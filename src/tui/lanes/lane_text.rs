@@ -12,8 +12,7 @@ use crate::text::numbers::{grouped_count, stopwatch};
 use crate::tui::lanes::lane::{Lane, ThinkingMode};
 use crate::tui::lanes::lane_set::Lanes;
 use crate::tui::lanes::text::Script;
-use crate::tui::lanes::wrap;
-use crate::tui::lanes::wrap::{Atom, AtomKind};
+use crate::tui::lanes::wrap::{self, Atom, AtomKind};
 
 /// Draws what of the lane's text is shown.
 pub(crate) fn render(frame: &mut Frame<'_>, area: Rect, lane: &Lane, lanes: &Lanes, theme: &Theme) {

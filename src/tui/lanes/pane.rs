@@ -21,16 +21,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::text::numbers::{floor_u64, u16_of};
+use crate::text::numbers::{UNKNOWN, floor_u64, grouped_count, seconds, short, stopwatch, u16_of};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::digits::{Size, digits};
 
-use crate::text::numbers::{UNKNOWN, grouped_count, seconds, short, stopwatch};
 use crate::tui::lanes::lane::Lane;
 use crate::tui::lanes::lane_set::Lanes;
 use crate::tui::lanes::lane_text;
-use crate::tui::lanes::reading;
-use crate::tui::lanes::reading::Feel;
+use crate::tui::lanes::reading::{self, Feel};
 
 /// Cells of a lane, borders included, at least.
 const LEAST_WIDTH: u16 = 18;

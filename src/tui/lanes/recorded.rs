@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::event::{Answer, RequestRecord};
+use crate::text::numbers;
 
 use crate::tui::lanes::text::Script;
 
@@ -73,7 +74,7 @@ pub fn of_run(directory: &Path) -> io::Result<Vec<Script>> {
 fn script(kept: &KeptAnswer) -> Option<Script> {
     let name = match kept.users {
         None => format!("cycle {}", u64::from(kept.cycle) + 1),
-        Some(users) => crate::text::numbers::users(users),
+        Some(users) => numbers::users(users),
     };
     let script = Script::recorded(&name, &kept.answer, kept.simulated);
     (!script.is_empty()).then_some(script)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::event::{Answer, RequestRecord};
-use crate::text::numbers::u32_of;
+use crate::text::numbers::{self, u32_of};
 
 use crate::text::sanitize::{lines, push_lines};
 use crate::tui::lanes::tokenize::{Token, cut};
@@ -110,7 +110,7 @@ impl Script {
     /// What one request of so many users was answered, to be replayed as it came; None if its answer
     /// was not kept.
     pub fn measured(users: u32, record: &RequestRecord, simulated: bool) -> Option<Self> {
-        let name = crate::text::numbers::users(users);
+        let name = numbers::users(users);
         let script = Self::recorded(&name, record.answer.as_ref()?, simulated);
         (!script.is_empty()).then_some(script)
     }

@@ -6,8 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::text;
 use crate::tui::{AnswerView, PaneContext};
 

@@ -6,14 +6,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::metrics::compare::letter;
-use crate::metrics::compare::{Change, Comparison, Metric, Row, RunHead};
-use crate::metrics::compare::{told, written};
-use crate::text::numbers::carried;
+use crate::metrics::compare::{Change, Comparison, Metric, Row, RunHead, letter, told, written};
+use crate::text::numbers::{carried, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::text;
 
 /// Columns of the name of a figure, of a value and of a unit.
@@ -28,7 +25,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, compariso
     let title = title.aside("differences against A, 95 % intervals");
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let lines = lines(comparison, cx.theme, usize::from(inner.width));
-        let text = Paragraph::new(lines).scroll((crate::text::numbers::u16_of(cx.scroll), 0));
+        let text = Paragraph::new(lines).scroll((u16_of(cx.scroll), 0));
         text.render(inner, buf);
     });
 }

@@ -8,14 +8,11 @@ use ratatui::text::Span;
 use crate::event::CycleEnd;
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
-use crate::tui::panes::figures;
-use crate::tui::panes::figures::Judged;
+use crate::tui::panes::figures::{self, Judged};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::sparkline::sparkline;
-use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, TableView};
+use crate::tui::widgets::table::{self, Column, TableView};
 use crate::tui::widgets::text;
 
 const COLUMNS: [Column; 8] = [

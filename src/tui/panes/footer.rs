@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use strum::IntoEnumIterator;
 
+use crate::text::numbers::u16_of;
 use crate::tui::app::{App, Screen};
-use crate::tui::keys;
-use crate::tui::keys::{Action, BINDINGS, Mode, ReplayAction};
+use crate::tui::keys::{self, Action, BINDINGS, Mode, ReplayAction};
 use crate::tui::lanes::lane_set::{LaneAction, Lanes};
 use crate::tui::layout::View;
 use crate::tui::widgets::text;
@@ -79,7 +79,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         ));
     }
     frame.render_widget(Line::from(spans), area);
-    let width = crate::text::numbers::u16_of(tabs.width()).min(area.width);
+    let width = u16_of(tabs.width()).min(area.width);
     let right = Rect {
         x: area.right().saturating_sub(width),
         width,
@@ -171,7 +171,7 @@ pub fn render_notice(frame: &mut Frame<'_>, body: Rect, app: &App) {
     let place = Rect {
         x: body.x.saturating_add(2),
         y: body.bottom().saturating_sub(1),
-        width: crate::text::numbers::u16_of(text::width(&notice)),
+        width: u16_of(text::width(&notice)),
         height: 1,
     };
     let place = place.intersection(body).intersection(frame.area());

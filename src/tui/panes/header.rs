@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::metrics::state::Stage;
-use crate::text::numbers::running_clock;
+use crate::text::numbers::{floor_u64, running_clock, u16_of};
 use crate::tui::app::{App, ReplayView, Screen};
 use crate::tui::layout::View;
 use crate::tui::widgets::text;
@@ -17,7 +17,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let marks = marks(app);
     let room = usize::from(area.width).saturating_sub(marks.width() + 1);
     frame.render_widget(Line::from(who(app, room)), area);
-    let width = crate::text::numbers::u16_of(marks.width()).min(area.width);
+    let width = u16_of(marks.width()).min(area.width);
     let right = Rect {
         x: area.right().saturating_sub(width),
         width,
@@ -133,12 +133,12 @@ fn marks(app: &App) -> Line<'static> {
         Stage::Idle => mark("STARTING".to_owned(), theme.dim),
         Stage::Warming { .. } => mark(format!("LOADING {clock}"), theme.warn),
         Stage::Idling { until } => {
-            let left = crate::text::numbers::floor_u64(until.since(app.clock()).ceil());
+            let left = floor_u64(until.since(app.clock()).ceil());
             mark(format!("IDLE POWER {left} s, n skips"), theme.warn);
         }
         Stage::Resting { until, next_users } => {
             // Rounded up: it says 0 only when the rest is over.
-            let left = crate::text::numbers::floor_u64(until.since(app.clock()).ceil());
+            let left = floor_u64(until.since(app.clock()).ceil());
             mark(format!("RESTING {left} s, then {next_users}"), theme.warn);
             mark(format!("{} REC {clock}", theme.dot()), theme.bad);
         }

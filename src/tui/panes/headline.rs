@@ -9,15 +9,12 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::event::RunEnd;
 use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::verdict::judgment;
+use crate::text::numbers::{self, u16_of};
 use crate::tui::PaneContext;
-use crate::tui::panes::figures;
-use crate::tui::panes::figures::Judged;
-use crate::tui::widgets::columns;
-use crate::tui::widgets::digits;
-use crate::tui::widgets::digits::Size;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
-use crate::tui::widgets::text;
+use crate::tui::panes::figures::{self, Judged};
+use crate::tui::widgets::digits::{self, Size};
+use crate::tui::widgets::frame::{self, Title};
+use crate::tui::widgets::{columns, text};
 
 /// Width of the facts beside the number.
 const FACTS: u16 = 42;
@@ -31,7 +28,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let cycle = cycle(cx);
     let main = cycle.map_or_else(
         || "Speed".to_owned(),
-        |cycle| format!("Speed · {}", crate::text::numbers::users(cycle.users)),
+        |cycle| format!("Speed · {}", numbers::users(cycle.users)),
     );
     let title = Title::new(main).aside(stage(cx));
     frame::pane(frame, area, cx, &title, |buf, inner| {
@@ -75,10 +72,7 @@ fn stage(cx: &PaneContext<'_>) -> String {
         Stage::Cycle => "running".to_owned(),
         Stage::Resting { until, next_users } => {
             let left = until.since(cx.now).ceil();
-            format!(
-                "rest {left:.0} s, then {}",
-                crate::text::numbers::users(*next_users)
-            )
+            format!("rest {left:.0} s, then {}", numbers::users(*next_users))
         }
         Stage::ServerGone { until } => {
             let left = until.since(cx.now).ceil();
@@ -334,10 +328,7 @@ fn large(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &HeadlineFac
     let charted = chart.width >= CHART && !facts.series.is_empty() && facts.failure.is_none();
     let words = if charted { words } else { words.union(chart) };
     let lines = facts.in_lines(words.width, words.height, cx);
-    let above = words
-        .height
-        .saturating_sub(crate::text::numbers::u16_of(lines.len()))
-        / 2;
+    let above = words.height.saturating_sub(u16_of(lines.len())) / 2;
     let words = Rect {
         y: words.y.saturating_add(above),
         height: words.height.saturating_sub(above),

@@ -7,6 +7,7 @@ use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 use strum::IntoEnumIterator;
 
 use crate::metrics::metric::metric;
+use crate::text::numbers::u16_of;
 use crate::tui::app::App;
 use crate::tui::keys::{BINDINGS, Scope};
 use crate::tui::theme::Theme;
@@ -44,7 +45,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         .padding(Padding::horizontal(1));
     let text = Paragraph::new(lines)
         .block(block)
-        .scroll((crate::text::numbers::u16_of(scroll), 0));
+        .scroll((u16_of(scroll), 0));
     frame.render_widget(Clear, place);
     frame.render_widget(text, place);
 }

@@ -9,8 +9,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::event::{Stamp, Warning, WarningKind};
 use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::text;
 
 /// Draws the pane. It follows the end, or stands `cx.scroll` lines above it.

@@ -13,9 +13,9 @@ use crate::metrics::gpus;
 use crate::metrics::level::machine::{of_cycles, scope_words};
 use crate::metrics::machine::{Series, Track};
 use crate::metrics::state::{CycleState, RunState};
+use crate::text::numbers::{decimal, floor_u64};
 use crate::tui::MachineContext;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::{gauge, sparkline, text};
 
 /// A reading older than this, seconds, is not of now.
@@ -87,7 +87,7 @@ fn newest_age(cx: &MachineContext<'_>) -> Option<String> {
 
 /// When a reading was taken: an exporter may give one that is old already.
 fn taken((at, sample): &(Stamp, GpuSample)) -> Stamp {
-    let age_us = crate::text::numbers::floor_u64(sample.age_s.unwrap_or(0.0) * 1e6);
+    let age_us = floor_u64(sample.age_s.unwrap_or(0.0) * 1e6);
     Stamp(at.0.saturating_sub(age_us))
 }
 
@@ -135,7 +135,7 @@ const FIGURES: [DeviceFigure; 4] = [
         value: |gpu| gpu.vram_used_bytes.map(|bytes| bytes as f64),
         series: |track| &track.memory,
         whole: |gpu| gpu.vram_total_bytes.map(|bytes| bytes as f64),
-        text: |value| text::bytes(value.map(crate::text::numbers::floor_u64)),
+        text: |value| text::bytes(value.map(floor_u64)),
     },
 ];
 
@@ -272,12 +272,7 @@ fn energy(cx: &MachineContext<'_>, width: usize) -> Option<Line<'static>> {
     let joules = cycle
         .filter(|_| tokens > 0)
         .and_then(|cycle| joules_so_far(cx, cycle))
-        .map(|joules| {
-            format!(
-                "{about}{} J/token",
-                crate::text::numbers::decimal(joules / tokens as f64, 2)
-            )
-        });
+        .map(|joules| format!("{about}{} J/token", decimal(joules / tokens as f64, 2)));
     let parts = [
         wh.map(|wh| text::number(Some(wh), 2, " Wh")),
         joules,

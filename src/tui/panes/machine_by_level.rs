@@ -10,10 +10,10 @@ use crate::metrics::energy::LEAST_COVERAGE;
 use crate::metrics::level::machine::{MachineFigures, scope_words};
 use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::state::CycleState;
+use crate::text::numbers::{floor_u64, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::panes::results::{ChartPoint, by_cycle, chart};
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::table::Column;
 use crate::tui::widgets::text;
 
@@ -59,7 +59,7 @@ const CHARTS: [MachineChart; 5] = [
     MachineChart {
         title: "RSS",
         value: |cycle| cycle.machine.together.rss_bytes.value(),
-        text: |value| text::bytes(value.map(crate::text::numbers::floor_u64)).replace(' ', ""),
+        text: |value| text::bytes(value.map(floor_u64)).replace(' ', ""),
     },
     MachineChart {
         title: "threads",
@@ -86,7 +86,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
             Line::styled("not measured", cx.theme.dim).render(inner, buf);
             return;
         }
-        let rows = crate::text::numbers::u16_of(cycles.len() + 1);
+        let rows = u16_of(cycles.len() + 1);
         let charts = inner.height.saturating_sub(rows.saturating_add(1));
         let charts = if charts < CHART.0 { 0 } else { charts };
         let [figures, charts] =
@@ -196,17 +196,17 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     let of_a_line = of_a_line.clamp(1, most);
     let lines = if two { 2 } else { 1 };
     let height = area.height / lines;
-    let each = area.width / crate::text::numbers::u16_of(of_a_line);
+    let each = area.width / u16_of(of_a_line);
     let styles = cx.theme.series.iter().cycle();
     for ((number, kind), style) in known.iter().enumerate().zip(styles) {
-        let line = crate::text::numbers::u16_of(number / of_a_line);
+        let line = u16_of(number / of_a_line);
         if line >= lines {
             return;
         }
         let at = Rect {
-            x: area.x.saturating_add(
-                crate::text::numbers::u16_of(number % of_a_line).saturating_mul(each),
-            ),
+            x: area
+                .x
+                .saturating_add(u16_of(number % of_a_line).saturating_mul(each)),
             y: area.y.saturating_add(line.saturating_mul(height)),
             width: each.saturating_sub(1),
             height,

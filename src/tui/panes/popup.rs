@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Padding, Paragraph};
 
+use crate::text::numbers::u16_of;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text;
 
@@ -17,9 +18,9 @@ pub fn card(frame: &mut Frame<'_>, area: Rect, theme: &Theme, title: &str, lines
     let area = area.intersection(frame.area());
     let longest = lines.iter().map(Line::width).max().unwrap_or(0);
     let longest = longest.max(text::width(title) + 2);
-    let width = crate::text::numbers::u16_of(longest).saturating_add(FRAME);
+    let width = u16_of(longest).saturating_add(FRAME);
     // With little room the padding goes before the text does.
-    let rows = crate::text::numbers::u16_of(lines.len());
+    let rows = u16_of(lines.len());
     let padded = rows.saturating_add(4) <= area.height;
     let height = rows.saturating_add(if padded { 4 } else { 2 });
     let place = area.centered(

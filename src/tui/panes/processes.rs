@@ -12,10 +12,8 @@ use crate::metrics::state::RunState;
 use crate::tui::MachineContext;
 use crate::tui::panes::machine;
 use crate::tui::panes::requests_view::known_first;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
-use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, TableView};
+use crate::tui::widgets::frame::{self, Title};
+use crate::tui::widgets::table::{self, Column, TableView};
 use crate::tui::widgets::text;
 
 /// What the processes are sorted by.

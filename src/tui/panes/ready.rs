@@ -9,6 +9,7 @@ use ratatui::widgets::{Block, Padding, Paragraph};
 use crate::dialect::Discovery;
 use crate::event::Model;
 use crate::plan::CycleShape;
+use crate::text::numbers::u16_of;
 use crate::tui::app::App;
 use crate::tui::panes::popup::wrapped;
 use crate::tui::panes::{machine, processes};
@@ -103,7 +104,7 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let columns = usize::from(inner.width.saturating_sub(2)).max(1);
     let advice = advice.map(|words| wrapped(&words, columns, theme.warn));
     let advice = advice.unwrap_or_default();
-    let lines = Constraint::Length(crate::text::numbers::u16_of(advice.len()));
+    let lines = Constraint::Length(u16_of(advice.len()));
     let [list, below] = inner.layout(&Layout::vertical([Constraint::Fill(1), lines]));
     let view = TableView {
         columns: &COLUMNS,

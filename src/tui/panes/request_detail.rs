@@ -7,14 +7,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{Outcome, RequestRecord, Stamp};
-use crate::metrics::metric;
-use crate::metrics::metric::{Outlet, Unit};
+use crate::metrics::metric::{self, Outlet, Unit};
+use crate::text::numbers::floor_u64;
 use crate::tui::PaneContext;
-use crate::tui::panes::request_rows;
-use crate::tui::panes::request_rows::RequestRow;
+use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
+use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::{cells, text};
 
 /// Draws the pane; `cx.scroll` lines are above it.
@@ -255,7 +253,7 @@ fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
                 let counted = match metric.unit {
                     Unit::Seconds => text::seconds(value),
                     Unit::Share => text::number(value.map(|share| share * 100.0), 0, " %"),
-                    _ => text::count(value.map(crate::text::numbers::floor_u64)),
+                    _ => text::count(value.map(floor_u64)),
                 };
                 (shown.place, shown.head, counted)
             }),
@@ -274,7 +272,7 @@ fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
 fn gap_s(itl_us: &[u64], share: f64) -> Option<f64> {
     let pairs = || itl_us.as_chunks::<2>().0.iter();
     let all: u64 = pairs().fold(0, |sum, [_, count]| sum.saturating_add(*count));
-    let rank = crate::text::numbers::floor_u64((all as f64 * share).ceil()).max(1);
+    let rank = floor_u64((all as f64 * share).ceil()).max(1);
     let mut seen = 0_u64;
     let at = pairs().find(|[_, count]| {
         seen = seen.saturating_add(*count);

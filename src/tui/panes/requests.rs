@@ -8,16 +8,13 @@ use ratatui::widgets::Widget;
 
 use crate::event::Phase;
 use crate::metrics::state::CycleState;
+use crate::text::numbers;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::Judged;
-use crate::tui::panes::request_rows;
-use crate::tui::panes::request_rows::RequestRow;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
-use crate::tui::widgets::gauge;
-use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, TableView};
-use crate::tui::widgets::text;
+use crate::tui::panes::request_rows::{self, RequestRow};
+use crate::tui::widgets::frame::{self, Title};
+use crate::tui::widgets::table::{self, Column, TableView};
+use crate::tui::widgets::{gauge, text};
 
 const COLUMNS: [Column; 7] = [
     Column::number("id", 5, 0),
@@ -56,11 +53,8 @@ pub(super) fn title(cycle: Option<&CycleState>) -> Title {
         return Title::new("Requests");
     };
     let (flying, ended) = (cycle.in_flight.len(), cycle.requests.len());
-    Title::new(format!(
-        "Requests · {}",
-        crate::text::numbers::users(cycle.users)
-    ))
-    .aside(format!("{flying} in flight · {ended} ended"))
+    Title::new(format!("Requests · {}", numbers::users(cycle.users)))
+        .aside(format!("{flying} in flight · {ended} ended"))
 }
 
 /// Says below the headings that there is nothing to list.

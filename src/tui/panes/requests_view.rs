@@ -10,13 +10,10 @@ use crate::event::{Phase, RequestRecord, Stamp};
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::Judged;
-use crate::tui::panes::request_rows;
-use crate::tui::panes::request_rows::RequestRow;
+use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::panes::requests;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, TableView};
-use crate::tui::widgets::text;
+use crate::tui::widgets::table::{self, Column, TableView};
+use crate::tui::widgets::{frame, text};
 
 /// What the requests are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::EnumIter, strum::Display)]

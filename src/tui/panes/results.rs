@@ -12,19 +12,15 @@ use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::bottleneck::{sentences, why};
 use crate::metrics::findings::Findings;
 use crate::metrics::level::{LevelMetrics, LevelSummary, levels};
-use crate::metrics::metric;
-use crate::metrics::metric::{Metric, Outlet, Stat, Unit};
+use crate::metrics::metric::{self, Metric, Outlet, Stat, Unit};
 use crate::metrics::state::CycleState;
+use crate::text::numbers::{self, bare_seconds, floor_u64, round_u16, u16_of};
 use crate::tui::PaneContext;
-use crate::tui::panes::figures;
-use crate::tui::panes::figures::Judged;
+use crate::tui::panes::figures::{self, Judged};
 use crate::tui::panes::{cycles, verdict};
-use crate::tui::widgets::columns;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
-use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, TableView};
-use crate::tui::widgets::text;
+use crate::tui::widgets::frame::{self, Title};
+use crate::tui::widgets::table::{self, Column, TableView};
+use crate::tui::widgets::{columns, text};
 
 /// The sentences of the findings that tell the best total and the best speed.
 const BEST: usize = 2;
@@ -39,10 +35,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
             return;
         }
-        let rows = crate::text::numbers::u16_of(cx.run.cycles.len() + 1);
+        let rows = u16_of(cx.run.cycles.len() + 1);
         let below = inner.height.saturating_sub(rows);
         let found = conclusions(cx, usize::from(inner.width), below);
-        let words = crate::text::numbers::u16_of(found.len()).min(inner.height.saturating_sub(3));
+        let words = u16_of(found.len()).min(inner.height.saturating_sub(3));
         let room = inner.height.saturating_sub(words);
         let beside = room.saturating_sub(CHARTS.0 + 1).max(4);
         let charts = room.saturating_sub(rows.min(beside) + 1).min(CHARTS.1);
@@ -130,7 +126,7 @@ fn cell(
     level: &LevelMetrics,
 ) -> Span<'static> {
     let theme = cx.theme;
-    let whole = value.map(crate::text::numbers::floor_u64);
+    let whole = value.map(floor_u64);
     match (metric.key, metric.unit) {
         ("speed_tok_s", _) => {
             let judged = match stat {
@@ -205,7 +201,7 @@ fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
         ChartPoint {
             users: cycle.users,
             value,
-            text: crate::text::numbers::bare_seconds(value),
+            text: bare_seconds(value),
             style: Judged::wait_of(cycle, &cx.limits, cx.now).style(cx.theme),
         }
     });
@@ -233,7 +229,7 @@ pub(super) fn chart(
     let title = text::fit(title, usize::from(head.width)).into_owned();
     Line::styled(title, cx.theme.title).render(head, buf);
     let points = thinned(points, usize::from(area.width / 6).max(1));
-    let count = crate::text::numbers::u16_of(points.len()).max(1);
+    let count = u16_of(points.len()).max(1);
     let slot = (area.width / count).min(14);
     let known = points.iter().filter_map(|p| p.value);
     let top = known.filter(|v| v.is_finite()).fold(
@@ -241,9 +237,7 @@ pub(super) fn chart(
         f64::max,
     );
     for (i, point) in points.iter().enumerate() {
-        let x = area
-            .x
-            .saturating_add(crate::text::numbers::u16_of(i).saturating_mul(slot));
+        let x = area.x.saturating_add(u16_of(i).saturating_mul(slot));
         let place = |row: Rect| {
             Rect {
                 x,
@@ -258,7 +252,7 @@ pub(super) fn chart(
         let above = Rect {
             y: bars
                 .bottom()
-                .saturating_sub(crate::text::numbers::u16_of(filled) + 1)
+                .saturating_sub(u16_of(filled) + 1)
                 .max(values.y),
             height: 1,
             ..place(bars)
@@ -271,7 +265,7 @@ pub(super) fn chart(
             .render(place(labels), buf);
     }
     let Some(limit) = limit else { return };
-    let up = crate::text::numbers::round_u16(limit / top * f64::from(bars.height));
+    let up = round_u16(limit / top * f64::from(bars.height));
     let line = Rect {
         y: bars.bottom().saturating_sub(up.max(1)),
         height: bars.height.min(1),
@@ -320,7 +314,7 @@ fn conclusions(cx: &PaneContext<'_>, width: usize, below: u16) -> Vec<Line<'stat
     let found = Findings::from_levels(&levels);
     let more: Vec<_> = found.sentences.iter().skip(BEST).cloned().collect();
     let found = findings(cx, &found, width);
-    let left = below.saturating_sub(crate::text::numbers::u16_of(found.len()));
+    let left = below.saturating_sub(u16_of(found.len()));
     // Charts that have no room anyway leave theirs.
     let mut left = usize::from(left.checked_sub(CHARTS.0 + 1).unwrap_or(left));
     let whole = sentence(&verdict.sentence, Style::new(), width);
@@ -366,11 +360,7 @@ fn evidence(
         .collect();
     let repeats = verdict.levels.iter().filter_map(|level| {
         let repeats = level.repeats.as_ref().filter(|repeats| repeats.disagree)?;
-        let text = format!(
-            "! {}: {}",
-            crate::text::numbers::users(level.users),
-            repeats.text
-        );
+        let text = format!("! {}: {}", numbers::users(level.users), repeats.text);
         Some((text, cx.theme.warn))
     });
     items.extend(repeats);

@@ -16,10 +16,8 @@ use crate::tui::PaneContext;
 use crate::tui::app::{App, Runs};
 use crate::tui::panes::popup::wrapped;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
-use crate::tui::widgets::table;
-use crate::tui::widgets::table::{Column, TableView};
+use crate::tui::widgets::frame::{self, Title};
+use crate::tui::widgets::table::{self, Column, TableView};
 use crate::tui::widgets::text;
 
 const COLUMNS: [Column; 10] = [

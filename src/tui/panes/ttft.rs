@@ -10,13 +10,11 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::event::RequestRecord;
 use crate::metrics::dist::Dist;
 use crate::metrics::state::CycleState;
-use crate::text::numbers::u16_of;
+use crate::text::numbers::{self, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::widgets::axis::LogAxis;
-use crate::tui::widgets::columns;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::frame::Title;
-use crate::tui::widgets::text;
+use crate::tui::widgets::frame::{self, Title};
+use crate::tui::widgets::{columns, text};
 
 /// What the requests waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +59,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, waited_fo
     let (name, aside) = waited_for.title();
     let main = cycle.map_or_else(
         || name.to_owned(),
-        |cycle| format!("{name} · {}", crate::text::numbers::users(cycle.users)),
+        |cycle| format!("{name} · {}", numbers::users(cycle.users)),
     );
     let title = Title::new(main).aside(aside);
     frame::pane(frame, area, cx, &title, |buf, inner| {

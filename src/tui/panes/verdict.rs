@@ -14,8 +14,7 @@ use crate::metrics::verdict::{State, Verdict};
 use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame;
-use crate::tui::widgets::text;
+use crate::tui::widgets::{frame, text};
 
 /// Draws the line; it has no frame.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {

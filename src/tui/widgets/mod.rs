@@ -3,6 +3,7 @@
 //! Each takes plain data and styles; none knows a run. Everything here survives any area and any
 //! number: NaN, infinities and areas of nothing.
 
+use crate::text::numbers::floor_u64;
 pub mod axis;
 pub mod columns;
 pub mod digits;
@@ -14,7 +15,7 @@ pub mod text;
 
 /// `x` rounded down to whole cells, at most `most`; 0 for negative numbers and NaN.
 pub fn cells(x: f64, most: usize) -> usize {
-    usize::try_from(crate::text::numbers::floor_u64(x)).map_or(most, |cells| cells.min(most))
+    usize::try_from(floor_u64(x)).map_or(most, |cells| cells.min(most))
 }
 
 /// The parts of a filled cell, from one eighth to all of it, upward.

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Row, Table, Widget};
 use strum::IntoEnumIterator;
 
+use crate::text::numbers::u16_of;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text;
 
@@ -75,7 +76,7 @@ pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
     let rest = usize::from(width).saturating_sub(needed(&widths));
     let mut cells = columns.iter().zip(widths.iter_mut());
     if let Some((_, cell)) = cells.find(|(column, width)| column.grows && **width > 0) {
-        *cell = cell.saturating_add(crate::text::numbers::u16_of(rest));
+        *cell = cell.saturating_add(u16_of(rest));
     }
     widths
 }
