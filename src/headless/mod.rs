@@ -1,6 +1,6 @@
 //! The run without a dashboard: progress lines and a final table, or the summary as JSON.
 //!
-//! A reader of the same news as the dashboard. It writes to what it is given and never writes an
+//! It reads the same events as the dashboard. It writes to what it is given and never writes an
 //! escape sequence: text of servers is made harmless first. It knows no server and no screen.
 
 mod progress;
@@ -54,7 +54,7 @@ enum HeadlessStep {
     Running,
 }
 
-/// What follows from a piece of news.
+/// What follows from a piece of events.
 enum Reaction {
     Go,
     SessionCommand(SessionCommand),
@@ -65,7 +65,7 @@ enum Reaction {
 /// 1 no request succeeded or the run could not continue, 128 + n for signal n. A reader of `out` that
 /// goes away stops the run, and that is no failure.
 pub async fn run(
-    mut news: mpsc::Receiver<SessionEvent>,
+    mut events: mpsc::Receiver<SessionEvent>,
     asks: mpsc::Sender<SessionCommand>,
     options: HeadlessOptions,
     out: &mut dyn Write,
@@ -76,14 +76,14 @@ pub async fn run(
     loop {
         let next = match first.take() {
             Some(ask) => Reaction::SessionCommand(ask),
-            None => match news.recv().await {
-                Some(news) => headless.hear(news),
+            None => match events.recv().await {
+                Some(event) => headless.session_event(event),
                 None => headless.cut_off(),
             },
         };
         match next {
             Reaction::Go => {}
-            // Where nobody listens any more, the end of the news says so next.
+            // If the session is gone, the end of its events follows next.
             Reaction::SessionCommand(ask) => drop(asks.send(ask).await),
             Reaction::End(code) => return code,
         }
@@ -121,8 +121,8 @@ impl<'a> Headless<'a> {
         }
     }
 
-    fn hear(&mut self, news: SessionEvent) -> Reaction {
-        match news {
+    fn session_event(&mut self, event: SessionEvent) -> Reaction {
+        match event {
             SessionEvent::Searching { url }
                 if self.step == HeadlessStep::Searching && !self.options.simulate =>
             {
@@ -292,7 +292,7 @@ impl<'a> Headless<'a> {
         let why = error.or(failed);
         if let Some(why) = &why {
             self.printer
-                .error(&format!("the run could not go on: {}", plain(why)));
+                .error(&format!("the run could not continue: {}", plain(why)));
         } else if !started {
             self.printer.error("no run was started");
         } else if summary.succeeded() == 0 && !self.printer.gone {
@@ -311,9 +311,9 @@ impl<'a> Headless<'a> {
         u8::from(succeeded == 0 && !self.printer.gone)
     }
 
-    /// The news broke off without an end.
+    /// The events stopped without an end.
     fn cut_off(&mut self) -> Reaction {
-        let why = "the part that runs it ended without a word".to_owned();
+        let why = "the session ended without a result".to_owned();
         self.finish(None, Some(why), None)
     }
 

@@ -5,7 +5,7 @@ use crate::headless::plain;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::verdict::Verdict;
 use crate::plan::{CycleShape, Plan};
-use crate::text::numbers::{self, decimal, users};
+use crate::text::numbers::{self, decimal, percent, users};
 
 /// Time between two lines of a cycle, microseconds.
 const EVERY_US: u64 = 5_000_000;
@@ -22,7 +22,7 @@ pub(super) struct ProgressLines {
 impl ProgressLines {
     /// The lines for one event, which `run` has taken in already.
     pub(super) fn lines(&mut self, run: &RunState, event: &Event) -> Vec<String> {
-        let line = |text: String| format!("{:>8.1} s  {text}", event.at.secs());
+        let line = |text: String| format!("{:>8} s  {text}", decimal(event.at.secs(), 1));
         let texts = match &event.what {
             EventKind::CycleStarted { .. } => {
                 self.last = event.at;
@@ -57,9 +57,12 @@ impl ProgressLines {
         }
         self.pulled = (status.to_owned(), tenth);
         let share = bytes.map_or_else(String::new, |(done, all)| {
-            let gigabytes = all as f64 / 1e9;
-            let percent = done as f64 / all.max(1) as f64 * 100.0;
-            format!(" {percent:.0} % of {gigabytes:.1} GB")
+            let share = done as f64 / all.max(1) as f64;
+            format!(
+                " {} of {}",
+                percent(Some(share), 0),
+                numbers::bytes(Some(all))
+            )
         });
         Some(format!("{}{share}", plain(status)))
     }
@@ -119,11 +122,11 @@ fn asked(plan: &Plan) -> String {
     );
     let limits = &plan.limits;
     format!(
-        "{load} · {tokens} · rest {} s · limits: wait {} s, speed {} tok/s, {:.0} % of requests",
+        "{load} · {tokens} · rest {} s · limits: wait {} s, speed {} tok/s, {} of requests",
         plan.rest_s,
         limits.wait_s,
         limits.speed_tok_s,
-        limits.share * 100.0
+        percent(Some(limits.share), 0)
     )
 }
 
@@ -183,18 +186,19 @@ fn once(what: &EventKind) -> Option<String> {
         EventKind::Continued { gap_s, levels } => {
             let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
             format!(
-                "resumed {gap_s:.0} s after the interruption; users to come: {}",
+                "resumed {} after the interruption; users to come: {}",
+                numbers::seconds(Some(*gap_s)),
                 levels.join(", ")
             )
         }
-        EventKind::Paused => "paused: what is in flight finishes".to_owned(),
+        EventKind::Paused => "paused: requests in flight finish".to_owned(),
         EventKind::Resumed => "continued".to_owned(),
         EventKind::LevelsChanged { upcoming } => {
             let levels: Vec<String> = upcoming.iter().map(u32::to_string).collect();
             if levels.is_empty() {
-                "no more levels to come".to_owned()
+                "no more levels queued".to_owned()
             } else {
-                format!("levels to come: {}", levels.join(", "))
+                format!("levels queued: {}", levels.join(", "))
             }
         }
         EventKind::Warning(warning) => format!("warning: {}", plain(&warning.text)),
@@ -248,7 +252,7 @@ fn going(cycle: &CycleState, now: Stamp) -> String {
         .map_or_else(String::new, |_| format!(", wait {}", so_far.text()));
     let rate = cycle.current_system_tok_s();
     let rate = rate.map_or_else(String::new, |rate| {
-        format!(", {} tok/s in all", decimal(rate, 1))
+        format!(", {} tok/s in total", decimal(rate, 1))
     });
     let waiting = cycle
         .in_flight
@@ -266,16 +270,17 @@ fn going(cycle: &CycleState, now: Stamp) -> String {
 fn ended(cycle: &CycleState, why: CycleEnd) -> String {
     let (speed, wait) = (cycle.mean_speed_tok_s(), cycle.mean_wait_s());
     let how = match why {
-        CycleEnd::Done => "over",
+        CycleEnd::Done => "done",
         CycleEnd::Skipped => "skipped",
         CycleEnd::Stopped => "stopped",
         CycleEnd::ServerGone => "cut short: the server went away",
     };
     let speed = numbers::number(speed, 1, "");
     let wait = numbers::seconds(wait);
-    let seconds = cycle.ended.unwrap_or(cycle.started).since(cycle.started);
+    let lasted = cycle.ended.unwrap_or(cycle.started).since(cycle.started);
+    let lasted = numbers::seconds(Some(lasted));
     format!(
-        "{} {how} after {seconds:.1} s: {}, speed {speed} tok/s, wait {wait}",
+        "{} {how} after {lasted}: {}, speed {speed} tok/s, wait {wait}",
         users(cycle.users),
         counts(cycle)
     )

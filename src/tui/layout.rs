@@ -1,4 +1,4 @@
-//! Where the panes stand at each size. Pure: a rectangle in, rectangles out.
+//! Where the panes are at each size. Pure: a rectangle in, rectangles out.
 //!
 //! ```text
 //! wide (120×30 and more)                 normal (80×24 and more)        compact (60×16 and more)
@@ -12,6 +12,7 @@
 
 use crate::text::numbers::u16_of;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
+use strum::IntoEnumIterator;
 
 /// A view, on a number key.
 #[derive(
@@ -44,14 +45,9 @@ pub enum View {
 impl View {
     /// The view after this one.
     #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::Live => Self::Results,
-            Self::Results => Self::Requests,
-            Self::Requests => Self::Preview,
-            Self::Preview => Self::Runs,
-            Self::Runs => Self::Live,
-        }
+    pub fn next(self) -> Self {
+        let mut after = Self::iter().skip_while(|view| *view != self);
+        after.nth(1).unwrap_or_default()
     }
 
     /// The panes that can have the focus, in the order of the keys that move it; the first one has

@@ -64,7 +64,7 @@ fn lines_and_a_table_without_a_terminal() {
         "model   deepseek-r1:7b",
         "plan    1, 2 users",
         "cycle of 1 user",
-        "1 user over",
+        "1 user done",
         "cycle of 2 users",
         "SIMULATED: ",
         "users  requests",
@@ -275,7 +275,7 @@ fn a_worker_that_breaks_down_ends_the_run() {
     let arguments = [&QUICK[..], &["--users=1,2", "--json"]].concat();
     let ended = place.run_in(&arguments, &[("TOKOMETER_FAULT", "panic-in-worker")]);
     assert_eq!(ended.code, 1, "{ended:?}");
-    let told = "the run could not go on: a load worker crashed";
+    let told = "the run could not continue: a load worker crashed";
     assert!(ended.err.contains(told), "{}", ended.err);
     let summary = valid(&ended.out);
     assert_eq!(levels(&summary).first(), Some(&(1, 1, 0)));

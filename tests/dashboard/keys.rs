@@ -127,7 +127,7 @@ async fn keys_tell_the_run_what_to_do() {
     )]))
     .await;
     assert!(dash.screen().contains("PAUSED"));
-    assert!(dash.screen().contains("space go on"));
+    assert!(dash.screen().contains("space continue"));
     dash.keys("x").await;
     assert_snapshot!("stop_80x24", dash.screen());
     dash.keys("n").await;

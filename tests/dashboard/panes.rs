@@ -254,7 +254,7 @@ fn the_verdict_counts_whole_cycles_only() {
     let mut story = loaded(&[2, 8]);
     assert_eq!(
         told(&Screen::new(story.state())),
-        "so far: no cycle is over yet"
+        "so far: no cycle has finished yet"
     );
     story.cycle(2, &[8], 25.0, 0.5, 0);
     story.running(&[]);

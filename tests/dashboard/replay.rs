@@ -132,7 +132,10 @@ async fn the_answer_that_was_kept_comes_as_it_came() {
     );
     dash.keys("<end><left>]").await;
     let screen = dash.screen();
-    assert!(screen.contains("no text of this request"), "{screen}");
+    assert!(
+        screen.contains("the text of this request was not kept"),
+        "{screen}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +169,7 @@ async fn a_run_goes_on_behind_a_replay() {
     dash.keys("<bs>1").await;
     let screen = dash.screen();
     assert!(
-        screen.contains("OVER 00:01:08") && screen.contains("users 8 ·"),
+        screen.contains("ENDED 00:01:08") && screen.contains("users 8 ·"),
         "{screen}"
     );
     assert!(
@@ -201,7 +204,7 @@ async fn a_run_that_was_broken_off_says_so_and_one_that_was_imported_too() {
     let root = library();
     let dash = ready(120, 40, options(root.path())).await;
     dash.keys("5jj<enter>").await;
-    dash.shows("Not whole: ");
+    dash.shows("Incomplete: ");
     dash.keys("<esc>G<enter>").await;
     dash.shows("IMPORTED  REPLAY ");
 }

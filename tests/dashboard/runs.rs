@@ -56,7 +56,7 @@ async fn no_run_and_no_place_for_runs_say_what_to_do() {
     // Keys for a run that is not there do nothing.
     dash.keys("<enter><space>cde<up><down>G/x<enter><esc>")
         .await;
-    dash.shows("No run was recorded yet");
+    dash.shows("No run has been recorded yet");
     let dash = ready(80, 24, DashboardOptions::default()).await;
     dash.keys("5").await;
     dash.shows("There is no folder for runs");
@@ -96,7 +96,7 @@ async fn what_is_typed_filters() {
     dash.keys("/<bs><bs><bs><bs><bs><bs>lost").await;
     dash.shows("UNREADABLE");
     dash.keys("zzz").await;
-    dash.shows("No run contains this");
+    dash.shows("No run matches");
     // q is a letter like any other.
     dash.keys("q<esc>").await;
     assert!(!dash.is_over() && dash.screen().contains("Runs · 5 "));
@@ -137,7 +137,7 @@ async fn marked_runs_are_compared(#[case] width: u16, #[case] height: u16) {
     let root = library();
     let dash = ready(width, height, options(root.path())).await;
     dash.keys("5c").await;
-    dash.shows("Mark two runs or more");
+    dash.shows("Mark two or more runs");
     dash.keys("m<space>").await;
     assert_snapshot!(format!("runs_marked_{width}x{height}"), dash.screen());
     dash.keys("c").await;
@@ -297,7 +297,7 @@ async fn a_place_that_cannot_be_read_is_told() {
     dash.shows("Could not list the runs: ");
     let dash = ready(80, 24, options(&nowhere())).await;
     dash.keys("5").await;
-    dash.shows("No run was recorded yet");
+    dash.shows("No run has been recorded yet");
 }
 
 /// The story says what a recorded run holds; the tests above rely on it.

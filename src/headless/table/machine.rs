@@ -4,18 +4,18 @@ use crate::headless::table::plain;
 use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::summary::Summary;
-use crate::text::numbers::decimal;
+use crate::text::numbers::{decimal, percent};
 
 /// The energy of the run and the physical limit, a line each.
 pub(super) fn lines(summary: &Summary) -> Vec<String> {
     let energy = summary.energy.as_ref().map(energy);
     let limit = summary.physical_limit.map(|limit| {
         format!(
-            "one user: {:.1} tok/s, {:.0} % of the {:.1} tok/s that {:.0} GB/s of memory bandwidth allow",
-            limit.speed_tok_s,
-            limit.share * 100.0,
-            limit.limit_tok_s,
-            limit.bandwidth_bytes_s / 1e9
+            "one user: {} tok/s, {} of the {} tok/s that {} GB/s of memory bandwidth allow",
+            decimal(limit.speed_tok_s, 1),
+            percent(Some(limit.share), 0),
+            decimal(limit.limit_tok_s, 1),
+            decimal(limit.bandwidth_bytes_s / 1e9, 0)
         )
     });
     let model = summary.target.as_ref().filter(|_| !summary.simulated);
@@ -50,8 +50,8 @@ fn energy(energy: &EnergySummary) -> String {
             1,
             "% of cycles covered",
         ),
-        cost(energy.cost, "in all"),
-        cost(energy.cost_per_million_tokens, "a million tokens"),
+        cost(energy.cost, "in total"),
+        cost(energy.cost_per_million_tokens, "per million tokens"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let scope = energy.scope_words().map(|words| plain(&words));

@@ -9,7 +9,7 @@ use crate::headless::plain;
 use crate::metrics::bottleneck::sentences;
 use crate::metrics::metric::{Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::{LevelSummary, Summary};
-use crate::text::numbers::{self, UNKNOWN, decimal};
+use crate::text::numbers::{self, UNKNOWN, decimal, percent};
 
 /// Marks numbers that rest on chunks, since the server does not count tokens.
 const ABOUT: &str = "~";
@@ -133,9 +133,9 @@ fn errors(levels: &[LevelSummary]) -> Vec<String> {
     let failing = levels.iter().filter(|level| level.figures.failed > 0);
     let line = |level: &LevelSummary| {
         let kinds = failures_in_words(level.figures.errors.iter().map(|(kind, n)| (kind, *n)));
-        let percent = level.figures.error_rate.unwrap_or(0.0) * 100.0;
+        let share = percent(level.figures.error_rate, 1);
         let users = numbers::users(level.users);
-        format!("failed at {users}: {kinds} ({percent:.1} %)")
+        format!("failed at {users}: {kinds} ({share})")
     };
     failing.map(line).collect()
 }

@@ -125,11 +125,7 @@ impl App {
 
     /// Where the run on the screen is written, if it is: its pictures belong there.
     pub fn run_directory(&self) -> Option<PathBuf> {
-        let written = || {
-            let info = self.current.run.info.as_ref()?;
-            Some(self.options.runs.as_ref()?.join(&info.id))
-        };
-        self.current.directory.clone().or_else(written)
+        self.current.written_to(self.options.runs.as_deref())
     }
 
     /// The order of the table of requests.
@@ -184,13 +180,9 @@ impl App {
     pub fn is_simulated(&self) -> bool {
         match &self.current.screen {
             Screen::Run(_) if self.current.run.info.is_some() => {
-                self.current.run.is_simulated()
-                    || self
-                        .current
-                        .run
-                        .info
-                        .as_ref()
-                        .is_some_and(|info| info.target.simulated)
+                let run = &self.current.run;
+                let target = run.info.as_ref().map(|info| &info.target);
+                run.is_simulated() || target.is_some_and(|target| target.simulated)
             }
             Screen::Searching { .. } => self.options.simulated,
             Screen::Archive => self.view == View::Preview && self.has_simulated_lanes(),

@@ -1,11 +1,11 @@
 //! What keys do.
 
 use crossterm::event::KeyEvent;
-use ratatui::layout::{Position, Rect};
 
 use crate::load::Command;
 use crate::session::SessionCommand;
 use crate::tui::Exit;
+use crate::tui::app::navigation::Move;
 use crate::tui::app::run_view::Frozen;
 use crate::tui::app::{App, Dialog, Effect, RunProgress, Screen};
 use crate::tui::keys::{self, Action, Mode};
@@ -47,7 +47,7 @@ impl App {
             Action::Pause => Some(SessionCommand::Run(Command::TogglePause)),
             Action::Skip => Some(SessionCommand::Run(Command::Skip)),
             Action::Repeat => {
-                self.notice = Some("This level runs once more, next.".to_owned());
+                self.notice = Some("This level will be repeated next.".to_owned());
                 Some(SessionCommand::Run(Command::Repeat))
             }
             Action::Simulate | Action::Search => Some(self.search(action == Action::Simulate)),
@@ -117,11 +117,7 @@ impl App {
                 self.current.screen = Screen::Ready;
                 self.show(View::Live);
             }
-            Action::ShowLive => self.show(View::Live),
-            Action::ShowResults => self.show(View::Results),
-            Action::ShowRequests => self.show(View::Requests),
-            Action::ShowPreview => self.show(View::Preview),
-            Action::ShowRuns => self.show(View::Runs),
+            Action::Show(view) => self.show(view),
             Action::Replay(action) => self.act_on_replay(action),
             Action::Report => self.write_report(),
             Action::FocusLanes => self.focus_lanes(true),
@@ -152,7 +148,7 @@ impl App {
     /// Opens a view, with the focus on its first pane.
     pub(super) fn show(&mut self, view: View) {
         if !self.has(view) {
-            let words = "There is no run on the screen: start one, or open one of the runs (5).";
+            let words = "There is no run on the screen: start one, or open a recorded one (5).";
             self.notice = Some(words.to_owned());
             return;
         }
@@ -239,18 +235,12 @@ impl App {
     }
 
     fn scroll_help(&mut self, action: Action) -> Vec<Effect> {
-        let screen = Rect::from((Position::ORIGIN, self.size));
-        let most = help::most_scroll(screen, self.theme.ascii);
+        let most = help::most_scroll(self.screen_area(), self.theme.ascii);
         let at = self.help.unwrap_or(0).min(most);
-        self.help = match action {
-            Action::Help => None,
-            Action::Up => Some(at.saturating_sub(1)),
-            Action::Down => Some((at + 1).min(most)),
-            Action::PageUp => Some(at.saturating_sub(HELP_PAGE)),
-            Action::PageDown => Some((at + HELP_PAGE).min(most)),
-            Action::First => Some(0),
-            Action::Last => Some(most),
-            _ => Some(at),
+        self.help = match Move::from_action(action, HELP_PAGE) {
+            Some(step) => Some(step.from(at, most + 1)),
+            None if action == Action::Help => None,
+            None => Some(at),
         };
         vec![Effect::Redraw]
     }

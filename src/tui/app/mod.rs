@@ -38,7 +38,7 @@ mod verdict_cache;
 use std::path::PathBuf;
 
 use crossterm::event::{Event, KeyEventKind};
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Position, Rect, Size};
 use tokio::time::Instant;
 
 use crate::dialect::Discovery;
@@ -331,7 +331,12 @@ impl App {
         self.current.run.is_running() && self.is_busy()
     }
 
-    /// Where everything stands on a screen of `area`.
+    /// The whole screen.
+    fn screen_area(&self) -> Rect {
+        Rect::from((Position::ORIGIN, self.size))
+    }
+
+    /// Where everything is on a screen of `area`.
     pub fn areas(&self, area: Rect) -> Areas {
         let shown = self.shown();
         let arrangement = Arrangement {

@@ -42,8 +42,7 @@ impl App {
         if !self.has_panes() {
             return None;
         }
-        let screen = Rect::from((Position::ORIGIN, self.size));
-        self.areas(screen).at(at)
+        self.areas(self.screen_area()).at(at)
     }
 
     fn wheel(&mut self, at: Position, step: Move) {
@@ -76,8 +75,7 @@ impl App {
     }
 
     fn click_model(&mut self, at: Position) {
-        let screen = Rect::from((Position::ORIGIN, self.size));
-        let body = self.areas(screen).body;
+        let body = self.areas(self.screen_area()).body;
         if let Some(index) = ready::model_at(self, body, at) {
             self.choose_model(index);
         }

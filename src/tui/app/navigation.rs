@@ -1,7 +1,5 @@
 //! Which cycle, which request, and how far panes are scrolled.
 
-use ratatui::layout::{Position, Rect};
-
 use crate::metrics::state::CycleState;
 use crate::session::SessionCommand;
 use crate::tui::AnswerView;
@@ -52,19 +50,13 @@ impl App {
         let in_flight = cycle.in_flight.contains_key(&id);
         let view = text.map(|answer| AnswerView::new(id, &answer));
         if let Some(frozen) = &mut self.current.frozen {
-            frozen.answer = view.unwrap_or(AnswerView {
-                id,
-                parts: Vec::new(),
-            });
+            frozen.answer = view.unwrap_or_else(|| AnswerView::empty(id));
             return None;
         }
         self.current.watched = Some(id);
         self.current.scroll.remove(&Pane::Answer);
         let known = view.is_some();
-        self.current.answer = view.unwrap_or(AnswerView {
-            id,
-            parts: Vec::new(),
-        });
+        self.current.answer = view.unwrap_or_else(|| AnswerView::empty(id));
         let ask = Effect::SessionCommand(SessionCommand::Watch(id));
         (in_flight && !known && self.is_busy()).then_some(ask)
     }
@@ -164,8 +156,7 @@ impl App {
 
     /// Rows that fit into a list.
     fn list_height(&self, pane: Pane) -> u16 {
-        let screen = Rect::from((Position::ORIGIN, self.size));
-        let area = self.areas(screen).of(pane);
+        let area = self.areas(self.screen_area()).of(pane);
         area.map_or(0, |area| area.height.saturating_sub(LIST_FRAME))
     }
 
@@ -226,8 +217,7 @@ impl App {
     }
 
     fn comparison_lines(&self) -> usize {
-        let screen = Rect::from((Position::ORIGIN, self.size));
-        let area = self.areas(screen).of(Pane::Comparison);
+        let area = self.areas(self.screen_area()).of(Pane::Comparison);
         let columns = area.map_or(0, |area| usize::from(area.width.saturating_sub(2)));
         let comparison = self.runs().comparison();
         // A list has a head, which these lines do not.
@@ -239,8 +229,7 @@ impl App {
     }
 
     fn answer_lines(&self) -> usize {
-        let screen = Rect::from((Position::ORIGIN, self.size));
-        let area = self.areas(screen).of(Pane::Answer);
+        let area = self.areas(self.screen_area()).of(Pane::Answer);
         let width = area.map_or(0, |area| usize::from(area.width.saturating_sub(2)));
         let lines = |text: &str| {
             let wrapped = text.len() / (width * 2 / 3).max(1);
@@ -274,7 +263,7 @@ pub(super) enum Move {
 }
 
 impl Move {
-    fn from_action(action: Action, page: usize) -> Option<Self> {
+    pub(super) fn from_action(action: Action, page: usize) -> Option<Self> {
         Some(match action {
             Action::Up => Self::Back(1),
             Action::Down => Self::On(1),

@@ -86,12 +86,11 @@ impl App {
         self.replay.as_ref().map(|replay| replay.player.at())
     }
 
-    /// The run that the session runs or ran, and how far it is: behind a replay where there is one.
-    pub(super) fn live(&self) -> (&RunState, &Screen) {
-        match &self.replay {
-            Some(replay) => (&replay.live.run, &replay.live.screen),
-            None => (&self.current.run, &self.current.screen),
-        }
+    /// What the session runs or ran: behind a replay where there is one.
+    fn live(&self) -> &RunView {
+        self.replay
+            .as_ref()
+            .map_or(&self.current, |replay| &replay.live)
     }
 
     /// Opens a run as a replay, in the live view.
@@ -115,7 +114,7 @@ impl App {
         self.play();
         self.show(View::Live);
         if let Some(first) = opened.missing.first() {
-            self.notice = Some(format!("Not whole: {first}"));
+            self.notice = Some(format!("Incomplete: {first}"));
         }
     }
 
@@ -267,45 +266,26 @@ fn slower(pace: f64) -> f64 {
 }
 
 impl App {
-    /// Whether the session's run goes on, or is about to, on the screen or behind a replay.
+    /// Whether the session's run is in progress, or about to be, on the screen or behind a replay.
     pub fn is_measuring(&self) -> bool {
-        let (_, screen) = self.live();
-        matches!(
-            screen,
-            Screen::Run(RunProgress::Starting | RunProgress::Going)
-        )
+        self.live().is_busy()
     }
 
     /// The run that was measured, if any: never one that is only replayed.
     pub fn measured_run(&self) -> Option<&RunState> {
-        let run = match &self.replay {
-            Some(replay) => &replay.live.run,
-            None => &self.current.run,
-        };
+        let run = &self.live().run;
         run.info.is_some().then_some(run)
     }
 
     /// Where the session's run was written, if it was; behind a replay too.
     pub fn measured_directory(&self) -> Option<PathBuf> {
-        let Some(replay) = &self.replay else {
-            return self.run_directory();
-        };
-        let written = || {
-            Some(
-                self.options
-                    .runs
-                    .as_ref()?
-                    .join(&replay.live.run.info.as_ref()?.id),
-            )
-        };
-        replay.live.directory.clone().or_else(written)
+        self.live().written_to(self.options.runs.as_deref())
     }
 
     /// The run that is being recorded now.
     pub fn recording(&self) -> Option<&str> {
-        let (run, _) = self.live();
         let recorded = self.is_measuring() && self.options.runs.is_some();
-        let info = run.info.as_ref().filter(|_| recorded)?;
+        let info = self.live().run.info.as_ref().filter(|_| recorded)?;
         Some(&info.id)
     }
 }

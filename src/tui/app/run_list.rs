@@ -94,7 +94,7 @@ impl App {
 
     fn compare_marked(&mut self) {
         if self.runs.marks() < 2 {
-            self.notice = Some("Mark two runs or more to compare them: space marks.".to_owned());
+            self.notice = Some("Mark two or more runs to compare them (space).".to_owned());
             return;
         }
         let marked = self.runs.marked.iter();
@@ -195,7 +195,7 @@ impl App {
             TaskResult::BrokeOff(why) => {
                 // Which of them it was is not known: the list can be asked for again.
                 self.runs.reading = false;
-                self.notice = Some(format!("It was interrupted: {why}"));
+                self.notice = Some(format!("A background task failed: {why}"));
             }
         }
         vec![Effect::Redraw]

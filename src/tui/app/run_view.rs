@@ -1,7 +1,7 @@
 //! What the screen shows of a run: of the live one or of a replay, swapped as a whole.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::time::Instant;
 
@@ -78,6 +78,12 @@ impl RunView {
         self.what_if = None;
         self.scroll.clear();
         self.preview.forget_run();
+    }
+
+    /// The directory of the run, if it is recorded in or below `runs`.
+    pub(super) fn written_to(&self, runs: Option<&Path>) -> Option<PathBuf> {
+        let recorded = || Some(runs?.join(&self.run.info.as_ref()?.id));
+        self.directory.clone().or_else(recorded)
     }
 
     /// The run as the screen shows it, frozen or not.

@@ -61,7 +61,7 @@ impl App {
     pub(super) fn session_ended(&mut self) -> Vec<Effect> {
         self.download = None;
         if self.is_busy() {
-            self.finished(None, Some("its session has ended".to_owned()), None);
+            self.finished(None, Some("the session has ended".to_owned()), None);
         } else {
             self.notice = Some("The session has ended: nothing more can be started.".to_owned());
         }
@@ -112,10 +112,7 @@ impl App {
             return;
         }
         if text.restart || self.current.answer.id != text.id {
-            self.current.answer = AnswerView {
-                id: text.id,
-                parts: Vec::new(),
-            };
+            self.current.answer = AnswerView::empty(text.id);
         }
         for (thinking, part) in text.parts {
             append(&mut self.current.answer.parts, thinking, &part);
@@ -163,6 +160,11 @@ impl App {
 }
 
 impl AnswerView {
+    pub(super) const fn empty(id: u64) -> Self {
+        let parts = Vec::new();
+        Self { id, parts }
+    }
+
     /// The answer of a request that is over.
     pub fn new(id: u64, answer: &Answer) -> Self {
         let mut parts = Vec::new();

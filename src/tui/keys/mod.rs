@@ -39,16 +39,8 @@ pub enum Action {
     Pull,
     /// Back to the list of models.
     Models,
-    /// The live view.
-    ShowLive,
-    /// The results.
-    ShowResults,
-    /// The table of requests.
-    ShowRequests,
-    /// The preview of token speed.
-    ShowPreview,
-    /// The runs that were recorded.
-    ShowRuns,
+    /// Open a view.
+    Show(View),
     /// The view after this one.
     NextView,
     /// One line up.
@@ -169,7 +161,7 @@ pub enum Scope {
     #[strum(to_string = "Preview view")]
     Preview,
     /// The lanes have the keys.
-    #[strum(to_string = "Lanes of the preview, once they have the keys")]
+    #[strum(to_string = "Preview lanes (with the keys)")]
     Lanes,
     /// The view of requests.
     #[strum(to_string = "Requests view")]

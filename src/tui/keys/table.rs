@@ -4,6 +4,7 @@ use crossterm::event::KeyCode;
 
 use crate::tui::keys::{Action, Binding, Key, ReplayAction, RunListAction, Scope};
 use crate::tui::lanes::lane_set::LaneAction;
+use crate::tui::layout::View;
 
 const fn bind(
     scope: Scope,
@@ -85,13 +86,13 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Requests, &[c('o')], Action::Sort, Some("order"), "Sort the table by the next column"),
     bind(Scope::Requests, &[c('O')], Action::SortOtherWay, None, "Reverse the order"),
 
-    bind(Scope::Tabs, &[c('1')], Action::ShowLive, None, "Live: the number, the cycles, the requests, the answer"),
-    bind(Scope::Tabs, &[c('2')], Action::ShowResults, None, "Results: one line per cycle, with percentiles"),
-    bind(Scope::Tabs, &[c('3')], Action::ShowRequests, None, "Requests: all requests of a cycle, and one in detail"),
-    bind(Scope::Tabs, &[c('4')], Action::ShowPreview, None, "Preview: lanes of text at set speeds and at measured ones"),
-    bind(Scope::Tabs, &[c('5')], Action::ShowRuns, Some("runs"), "Runs: replay, compare or delete recorded runs"),
+    bind(Scope::Tabs, &[c('1')], Action::Show(View::Live), None, "Live: the number, the cycles, the requests, the answer"),
+    bind(Scope::Tabs, &[c('2')], Action::Show(View::Results), None, "Results: one line per cycle, with percentiles"),
+    bind(Scope::Tabs, &[c('3')], Action::Show(View::Requests), None, "Requests: all requests of a cycle, and one in detail"),
+    bind(Scope::Tabs, &[c('4')], Action::Show(View::Preview), None, "Preview: lanes of text at set speeds and at measured ones"),
+    bind(Scope::Tabs, &[c('5')], Action::Show(View::Runs), Some("runs"), "Runs: replay, compare or delete recorded runs"),
     bind(Scope::Tabs, &[TAB], Action::NextView, Some("view"), "The next view"),
-    bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll, by the focused pane"),
+    bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll the focused pane"),
     bind(Scope::Views, &[DOWN, c('j')], Action::Down, None, "Down"),
     bind(Scope::Views, &[PAGE_UP], Action::PageUp, None, "A page up"),
     bind(Scope::Views, &[PAGE_DOWN], Action::PageDown, None, "A page down"),
@@ -112,19 +113,19 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Replay, &[c(' ')], Action::Replay(ReplayAction::Pause), Some("pause"), "Pause or continue; at the end start over"),
     bind(Scope::Replay, &[LEFT], Action::Replay(ReplayAction::Back), None, "10 seconds back"),
     bind(Scope::Replay, &[RIGHT], Action::Replay(ReplayAction::On), Some("10 s"), "10 seconds on"),
-    bind(Scope::Replay, &[c('['), c(',')], Action::Replay(ReplayAction::PreviousCycle), None, "To the start of this or the previous cycle"),
+    bind(Scope::Replay, &[c('['), c(',')], Action::Replay(ReplayAction::PreviousCycle), None, "To the start of this cycle, or of the previous one"),
     bind(Scope::Replay, &[c(']'), c('.')], Action::Replay(ReplayAction::NextCycle), Some("cycle"), "To the next cycle"),
     bind(Scope::Replay, &[c('+'), c('=')], Action::Replay(ReplayAction::Faster), Some("faster"), "Faster: 1, 2, 5, 10, 20, 50, 100 times"),
     bind(Scope::Replay, &[ESC, BACKSPACE], Action::Replay(ReplayAction::Leave), Some("runs"), "Leave the replay, back to the list of runs"),
     bind(Scope::Replay, &[c('-'), c('_')], Action::Replay(ReplayAction::Slower), None, "Slower"),
     bind(Scope::Replay, &[HOME], Action::Replay(ReplayAction::Begin), None, "To the beginning of the run"),
-    bind(Scope::Replay, &[END], Action::Replay(ReplayAction::End), None, "To its end"),
+    bind(Scope::Replay, &[END], Action::Replay(ReplayAction::End), None, "To the end of the run"),
     bind(Scope::Replay, &[c('e')], Action::Report, Some("report"), "Write the reports of this run into its directory"),
 
     bind(Scope::Runs, &[ENTER], Action::Runs(RunListAction::Open), Some("replay"), "Open the selected run as a replay"),
-    bind(Scope::Runs, &[c(' '), c('m')], Action::Runs(RunListAction::Mark), Some("mark"), "Mark the selected run for a comparison, or not"),
+    bind(Scope::Runs, &[c(' '), c('m')], Action::Runs(RunListAction::Mark), Some("mark"), "Mark or unmark the selected run for a comparison"),
     bind(Scope::Runs, &[c('c')], Action::Runs(RunListAction::Compare), Some("compare"), "Compare the marked runs; differences are against A, the first one marked"),
-    bind(Scope::Runs, &[c('/')], Action::Runs(RunListAction::Filter), Some("filter"), "Show only runs whose name, model or server contains what is typed"),
+    bind(Scope::Runs, &[c('/')], Action::Runs(RunListAction::Filter), Some("filter"), "Show only runs whose name, model or server contains the typed text"),
     bind(Scope::Runs, &[c('d'), DELETE], Action::Runs(RunListAction::Delete), Some("delete"), "Delete the selected run with all its files (asks)"),
     bind(Scope::Runs, &[c('e')], Action::Report, Some("report"), "Write the reports of the selected run into its directory"),
     bind(Scope::Runs, &[c('r')], Action::Runs(RunListAction::Again), None, "Refresh the list of runs"),
@@ -151,7 +152,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Comparison, &[HOME, c('g')], Action::First, None, "To the first line"),
     bind(Scope::Comparison, &[END, c('G')], Action::Last, None, "To the last line"),
 
-    bind(Scope::Lanes, &[ESC], Action::LeaveLanes, Some("back"), "From one lane back to all; then the keys back to the dashboard"),
+    bind(Scope::Lanes, &[ESC], Action::LeaveLanes, Some("back"), "Back from one lane to all; then the keys back to the dashboard"),
     bind(Scope::Lanes, &[c(' ')], Action::Lanes(LaneAction::Pause), Some("pause"), "Pause or continue the lanes; the run is not affected"),
     bind(Scope::Lanes, &[ENTER], Action::Lanes(LaneAction::Full), Some("one lane"), "Show one lane full screen, or all"),
     bind(Scope::Lanes, &[c('r')], Action::Lanes(LaneAction::Again), Some("again"), "Restart all lanes"),
@@ -159,14 +160,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Lanes, &[LEFT, UP], Action::Lanes(LaneAction::Previous), None, "Select the lane to the left"),
     bind(Scope::Lanes, &[c('+'), c('=')], Action::Lanes(LaneAction::Faster), Some("faster"), "Speed up the selected lane (×1.25)"),
     bind(Scope::Lanes, &[c('-'), c('_')], Action::Lanes(LaneAction::Slower), Some("slower"), "Slow down the selected lane (÷1.25)"),
-    bind(Scope::Lanes, &[c('p')], Action::Lanes(LaneAction::NextPreset), Some("preset"), "The next of 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured"),
+    bind(Scope::Lanes, &[c('p')], Action::Lanes(LaneAction::NextPreset), Some("preset"), "Next preset: 5 9 20 30 55 100 200 500 1000 tok/s; a recording as measured"),
     bind(Scope::Lanes, &[c('a')], Action::Lanes(LaneAction::Add), Some("add"), "Add a lane"),
     bind(Scope::Lanes, &[c('d')], Action::Lanes(LaneAction::Remove), Some("remove"), "Remove the selected lane"),
     bind(Scope::Lanes, &[c('T')], Action::Lanes(LaneAction::Thinking), Some("thinking"), "Show, fold or skip thinking"),
     bind(Scope::Lanes, &[c('w')], Action::Lanes(LaneAction::Wait), Some("wait"), "Recordings with or without the wait"),
     bind(Scope::Lanes, &[c('l')], Action::Lanes(LaneAction::NextText), Some("text"), "The next text"),
 
-    bind(Scope::Global, &[c('S')], Action::Picture, None, "Picture of the screen (SVG) into the run's directory, or into the current one"),
+    bind(Scope::Global, &[c('S')], Action::Picture, None, "Save a picture (SVG) of the screen in the run's directory, else in the current one"),
     bind(Scope::Global, &[c('t')], Action::Theme, None, "The next theme"),
     bind(Scope::Global, &[c('?'), Key::new(KeyCode::F(1))], Action::Help, Some("help"), "Show this help"),
     bind(Scope::Global, &[c('q')], Action::Quit, Some("quit"), "Quit (asks during a run)"),
@@ -174,10 +175,10 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Confirm, &[c('y'), ENTER], Action::Accept, Some("yes"), "Yes"),
     bind(Scope::Confirm, &[c('n'), ESC, c('q')], Action::Decline, Some("no"), "No"),
 
-    bind(Scope::Level, &[ENTER, c('y')], Action::Accept, Some("do it"), "Add or remove the level"),
-    bind(Scope::Level, &[ESC, c('n'), c('q')], Action::Decline, Some("never mind"), "Leave the levels as they are"),
-    bind(Scope::Level, &[UP, c('+'), c('=')], Action::More, Some("more"), "Twice the users, or the next larger level to come"),
-    bind(Scope::Level, &[DOWN, c('-')], Action::Less, Some("fewer"), "Half the users, or the next smaller level to come"),
+    bind(Scope::Level, &[ENTER, c('y')], Action::Accept, Some("ok"), "Add or remove the level"),
+    bind(Scope::Level, &[ESC, c('n'), c('q')], Action::Decline, Some("cancel"), "Leave the levels as they are"),
+    bind(Scope::Level, &[UP, c('+'), c('=')], Action::More, Some("more"), "Twice the users, or the next larger queued level"),
+    bind(Scope::Level, &[DOWN, c('-')], Action::Less, Some("fewer"), "Half the users, or the next smaller queued level"),
     bind(Scope::Level, &DIGITS, Action::Digit, None, "Type the number of users"),
     bind(Scope::Level, &[BACKSPACE], Action::Erase, None, "Delete the last digit"),
 

@@ -30,7 +30,7 @@ pub(crate) fn render(frame: &mut Frame<'_>, area: Rect, lane: &Lane, lanes: &Lan
     let script = lane.script();
     let mut atoms = script.shown(shown);
     let mut area = area;
-    if let Some(line) = folded(lane, shown, lanes.thinking(), theme) {
+    if let Some(line) = folded(lane, shown, lanes.thinking()) {
         frame.render_widget(
             Line::styled(line, theme.thinking),
             Rect { height: 1, ..area },
@@ -110,11 +110,10 @@ fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &At
 }
 
 /// The line that stands for folded thinking.
-fn folded(lane: &Lane, shown: usize, thinking: ThinkingMode, theme: &Theme) -> Option<String> {
+fn folded(lane: &Lane, shown: usize, thinking: ThinkingMode) -> Option<String> {
     let tokens = lane.script().thinking_tokens(shown);
-    let mark = if theme.ascii { ">" } else { "▸" };
     (thinking == ThinkingMode::Folded && tokens > 0)
-        .then(|| format!("{mark} thinking: {} tokens", grouped_count(tokens as u64)))
+        .then(|| format!("▸ thinking: {} tokens", grouped_count(tokens as u64)))
 }
 
 /// `text` as the theme can show it: arrows as signs, what else is no ASCII as question marks.

@@ -16,7 +16,6 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
-use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 use unicode_width::UnicodeWidthStr as _;
@@ -24,6 +23,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::text::numbers::{UNKNOWN, floor_u64, grouped_count, seconds, short, stopwatch, u16_of};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::digits::{Size, digits};
+use crate::tui::widgets::frame::asciify;
 
 use crate::tui::lanes::lane::Lane;
 use crate::tui::lanes::lane_set::Lanes;
@@ -45,17 +45,6 @@ const UNIT: u16 = 6;
 /// The mark of what was not measured on a real machine; the short one where there is no room.
 const SIMULATED: [&str; 2] = [" SIMULATED ", " SIM "];
 
-const ASCII_BORDER: border::Set<'static> = border::Set {
-    top_left: "+",
-    top_right: "+",
-    bottom_left: "+",
-    bottom_right: "+",
-    vertical_left: "|",
-    vertical_right: "|",
-    horizontal_top: "-",
-    horizontal_bottom: "-",
-};
-
 /// Draws the lanes, with the focus.
 pub fn render(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) {
     render_as(frame, area, lanes, theme, true);
@@ -69,8 +58,21 @@ pub fn render_as(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme
     }
     if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
         render_rows(frame, area, lanes, theme);
-        return;
+    } else {
+        render_side_by_side(frame, area, lanes, theme, focused);
     }
+    if theme.ascii {
+        asciify(frame.buffer_mut(), area);
+    }
+}
+
+fn render_side_by_side(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    lanes: &Lanes,
+    theme: &Theme,
+    focused: bool,
+) {
     let foot_lines = notes(lanes, area, theme);
     let [body, foot] = Layout::vertical([
         Constraint::Fill(1),
@@ -170,11 +172,6 @@ fn notes<'a>(lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
     let mut rows = vec![Line::from(spans)];
     let sources = reading::sources(area.width.saturating_sub(2));
     rows.extend(sources.map(|sources| Line::styled(format!(" {sources}"), theme.dim)));
-    if theme.ascii {
-        for span in rows.iter_mut().flat_map(|line| &mut line.spans) {
-            span.content = span.content.replace('·', "-").into();
-        }
-    }
     rows
 }
 
@@ -186,7 +183,7 @@ fn render_lane(
     theme: &Theme,
 ) {
     let border = if selected { theme.focus } else { theme.border };
-    let block = bordered(theme)
+    let block = Block::bordered()
         .border_style(border)
         .title(title(lane, selected, area.width, theme));
     let inner = block.inner(area);
@@ -214,22 +211,8 @@ fn render_lane(
     lane_text::render(frame, text, lane, lanes, theme);
 }
 
-/// A block with borders that the theme can show.
-pub(crate) fn bordered<'a>(theme: &Theme) -> Block<'a> {
-    let set = if theme.ascii {
-        ASCII_BORDER
-    } else {
-        border::PLAIN
-    };
-    Block::bordered().border_set(set)
-}
-
 fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a> {
-    let mark = match (selected, theme.ascii) {
-        (true, false) => "▸",
-        (true, true) => ">",
-        (false, _) => " ",
-    };
+    let mark = if selected { "▸" } else { " " };
     let name = if lane.is_recorded() {
         lane_text::plain(&lane.script().name, theme)
     } else {
@@ -311,8 +294,7 @@ fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<
         rows.extend(compared(tok_s, lanes.limits().speed_tok_s, roomy, theme));
     }
     if let Some(hurry) = lane.hurry().filter(|hurry| (hurry - 1.0).abs() > 1e-3) {
-        let times = if theme.ascii { "x" } else { "×" };
-        let text = format!("{times}{} of measured", short(hurry));
+        let text = format!("×{} of measured", short(hurry));
         rows.insert(0, Line::styled(text, theme.warn));
     }
     rows.truncate(usize::from(area.height.saturating_sub(4)));
@@ -330,26 +312,21 @@ fn time<'a>(lane: &Lane, now: u64, theme: &Theme) -> Line<'a> {
 
 /// How a speed compares with reading and with the limit.
 fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<'a>> {
-    let (times, met, missed) = if theme.ascii {
-        ("x", "ok:", "no:")
-    } else {
-        ("×", "✔", "✘")
-    };
     let feel = Feel::from_speed(tok_s);
     let style = match feel {
         Feel::Slower => theme.bad,
         Feel::Comfortable | Feel::Faster => theme.good,
     };
-    let reading = format!("{}{times} reading", short(reading::times_reading(tok_s)));
+    let reading = format!("{}× reading", short(reading::times_reading(tok_s)));
     let words = if roomy {
         feel.to_string()
     } else {
         feel.short().to_owned()
     };
     let (mark, word, verdict) = if tok_s >= limit {
-        (met, "meets the limit", theme.good)
+        ("✔", "meets the limit", theme.good)
     } else {
-        (missed, "under the limit", theme.warn)
+        ("✘", "under the limit", theme.warn)
     };
     let verdict_words = if roomy { word } else { "limit" };
     vec![
@@ -361,18 +338,13 @@ fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<
 
 /// How much of the text is there.
 fn render_bar(frame: &mut Frame<'_>, area: Rect, lane: &Lane, now: u64, theme: &Theme) {
-    let (full, rest) = if theme.ascii {
-        ("=", "-")
-    } else {
-        ("━", "─")
-    };
     let share = lane.tokens(now) as f64 / lane.of_tokens().max(1) as f64;
     let done = floor_u64(share * f64::from(area.width));
     for (index, x) in (area.left()..area.right()).enumerate() {
         let (symbol, style): (&str, Style) = if (index as u64) < done {
-            (full, theme.focus)
+            ("━", theme.focus)
         } else {
-            (rest, theme.border)
+            ("─", theme.border)
         };
         frame.buffer_mut().set_stringn(x, area.y, symbol, 1, style);
     }

@@ -6,6 +6,7 @@
 //! 1992, "Reading rate: theory, research, and practical implications", *Journal of Reading* 36).
 //! Words become tokens at [`WORDS_PER_TOKEN`].
 
+use crate::text::numbers::decimal;
 use crate::tui::lanes::tokenize::WORDS_PER_TOKEN;
 
 /// Silent reading, words a minute (Brysbaert 2019).
@@ -62,14 +63,14 @@ pub fn times_reading(speed: f64) -> f64 {
 
 /// The reading speeds and their sources, in one line of at most `width` cells; None if there is no room.
 pub fn sources(width: u16) -> Option<String> {
-    let (silent, scanning) = (tok_s(SILENT_WPM), tok_s(SCANNING_WPM));
+    let [silent, scanning] = [SILENT_WPM, SCANNING_WPM].map(|wpm| decimal(tok_s(wpm), 1));
     let lines = [
         format!(
-            "reading {SILENT_WPM} words/min = {silent:.1} tok/s (Brysbaert 2019), scanning {SCANNING_WPM} = \
-             {scanning:.1} (Carver 1992), at {WORDS_PER_TOKEN} words a token"
+            "reading {SILENT_WPM} words/min = {silent} tok/s (Brysbaert 2019), scanning {SCANNING_WPM} = \
+             {scanning} (Carver 1992), at {WORDS_PER_TOKEN} words a token"
         ),
-        format!("reading {silent:.1} tok/s (Brysbaert 2019), scanning {scanning:.1} (Carver 1992)"),
-        format!("reading {silent:.1} tok/s (Brysbaert 2019)"),
+        format!("reading {silent} tok/s (Brysbaert 2019), scanning {scanning} (Carver 1992)"),
+        format!("reading {silent} tok/s (Brysbaert 2019)"),
     ];
     let mut lines = lines.into_iter();
     lines.find(|line| line.chars().count() <= usize::from(width))

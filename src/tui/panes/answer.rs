@@ -36,8 +36,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
             tail(buf, inner, cx, answer);
         }
         Some(_) => note(buf, inner, cx, "no token yet"),
-        None if cx.request.is_some() => note(buf, inner, cx, "no text of this request"),
-        None => note(buf, inner, cx, "no request chosen"),
+        None if cx.request.is_some() => {
+            note(buf, inner, cx, "the text of this request was not kept");
+        }
+        None => note(buf, inner, cx, "no request selected"),
     });
 }
 

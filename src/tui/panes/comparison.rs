@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::metrics::compare::{Change, Comparison, Metric, Row, RunHead, letter, told, written};
-use crate::text::numbers::{carried, u16_of};
+use crate::text::numbers::{self, carried, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame::{self, Title};
@@ -40,9 +40,8 @@ pub fn lines(comparison: &Comparison, theme: &Theme, columns: usize) -> Vec<Line
         lines.extend(indented("▲ ", warning, theme.warn, columns));
     }
     for level in &comparison.levels {
-        let users = if level.users == 1 { "user" } else { "users" };
         let names = (0..comparison.runs.len()).map(|run| format!("{:>VALUE$}", letter(run)));
-        let title = format!("{:<NAME$}", format!("{} {users}", level.users));
+        let title = format!("{:<NAME$}", numbers::users(level.users));
         lines.push(Line::default());
         lines.push(Line::from(vec![
             Span::styled(title, theme.title),

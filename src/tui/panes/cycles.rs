@@ -8,7 +8,7 @@ use ratatui::text::Span;
 use crate::event::CycleEnd;
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
-use crate::tui::panes::figures::{self, Judged};
+use crate::tui::panes::figures;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::sparkline::sparkline;
@@ -46,10 +46,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
         table::table(buf, inner, cx.theme, view, |row, widths| {
             if let Some(cycle) = cycles.get(row) {
                 let room = widths.get(OVER_TIME).copied().unwrap_or(0);
-                return measured(cx, cycle, usize::from(room));
+                return Some(measured(cx, cycle, usize::from(room)));
             }
-            let upcoming = cx.run.upcoming.get(row.saturating_sub(cycles.len()));
-            to_come(cx, upcoming.copied().unwrap_or(0), ended)
+            let users = cx.run.upcoming.get(row.checked_sub(cycles.len())?)?;
+            Some(to_come(cx, *users, ended))
         });
     });
 }
@@ -90,7 +90,7 @@ fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'
     ]
 }
 
-/// How the cycle stands: running, done, failed, skipped or stopped. That it is done says nothing of the limits.
+/// The state of the cycle: running, done, failed, skipped or stopped. That it is done says nothing of the limits.
 pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, Style) {
     let theme = cx.theme;
     let finished = cycle.finished();
@@ -104,20 +104,9 @@ pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, S
 }
 
 fn to_come(cx: &PaneContext<'_>, users: u32, ended: bool) -> Vec<Span<'static>> {
-    let mut cells = vec![Span::styled(text::UNKNOWN, cx.theme.dim); COLUMNS.len()];
+    let users = users.to_string();
     let note = if ended { "not run" } else { "" };
-    for (column, words) in [
-        (0, "·".to_owned()),
-        (1, users.to_string()),
-        (2, String::new()),
-        (OVER_TIME, note.to_owned()),
-        (5, String::new()),
-        (6, String::new()),
-        (7, String::new()),
-    ] {
-        if let Some(cell) = cells.get_mut(column) {
-            *cell = Span::styled(words, cx.theme.dim);
-        }
-    }
-    cells
+    let cells = ["·", &users, "", text::UNKNOWN, note, "", "", ""];
+    let styled = cells.map(|words| Span::styled(words.to_owned(), cx.theme.dim));
+    styled.into()
 }

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::store::index::Found;
+use crate::text::numbers;
 use crate::tui::app::{App, Dialog};
 use crate::tui::keys;
 use crate::tui::panes::popup::{card, columns, wrapped};
@@ -26,10 +27,10 @@ pub fn question(app: &App, dialog: &Dialog) -> String {
         }
         Dialog::Delete => delete(app),
         Dialog::AddLevel { users: 0, .. } => "Add a level of how many users?".to_owned(),
-        Dialog::AddLevel { users: 1, .. } => "Add a level of 1 user?".to_owned(),
-        Dialog::AddLevel { users, .. } => format!("Add a level of {users} users?"),
-        Dialog::RemoveLevel { users: 1 } => "Leave out the level of 1 user?".to_owned(),
-        Dialog::RemoveLevel { users } => format!("Leave out the level of {users} users?"),
+        Dialog::AddLevel { users, .. } => format!("Add a level of {}?", numbers::users(*users)),
+        Dialog::RemoveLevel { users } => {
+            format!("Remove the level of {}?", numbers::users(*users))
+        }
     }
 }
 
@@ -41,12 +42,8 @@ fn delete(app: &App) -> String {
     let mut words = format!("Delete {} with all its files?", pending_delete.id());
     match pending_delete {
         Found::Run(entry) => {
-            let requests = if entry.requests == 1 {
-                "request"
-            } else {
-                "requests"
-            };
-            let _ = write!(words, " It holds {} {requests}.", entry.requests);
+            let requests = numbers::counted(entry.requests, "request", "requests");
+            let _ = write!(words, " It holds {requests}.");
             if entry.recording {
                 words.push_str(" Another tokometer was recording it a moment ago.");
             }
@@ -68,12 +65,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     if matches!(dialog, Dialog::AddLevel { .. } | Dialog::RemoveLevel { .. }) {
         let levels = app.run().upcoming.iter().map(ToString::to_string);
         let levels = levels.collect::<Vec<_>>().join(", ");
-        let levels = if levels.is_empty() {
-            "Still to come: none".to_owned()
-        } else {
-            format!("Still to come: {levels}")
-        };
-        lines.extend(wrapped(&levels, columns, theme.dim));
+        let levels = if levels.is_empty() { "none" } else { &levels };
+        lines.extend(wrapped(&format!("Queued: {levels}"), columns, theme.dim));
     }
     lines.push(Line::default());
     let mut answers = Vec::new();
@@ -87,10 +80,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let title = match dialog {
         Dialog::Quit => "Quit",
         Dialog::Stop => "Stop",
-        Dialog::Again => "Again",
+        Dialog::Again => "Run again",
         Dialog::Delete => "Delete",
         Dialog::AddLevel { .. } => "Add a level",
-        Dialog::RemoveLevel { .. } => "Leave out a level",
+        Dialog::RemoveLevel { .. } => "Remove a level",
     };
     card(frame, area, theme, title, lines);
 }

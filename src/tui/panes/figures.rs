@@ -1,14 +1,17 @@
-//! What the panes reckon from a cycle, and how it stands to the limits.
+//! What the panes compute from a cycle, and how it compares with the limits.
 
 use ratatui::style::Style;
+use ratatui::text::{Line, Span};
 
 use crate::event::{CycleEnd, Stamp};
 use crate::metrics::sample::{Attained, attained};
 use crate::metrics::state::{CycleState, RunState};
 use crate::plan::{CycleShape, Limits};
+use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
+use crate::tui::widgets::text;
 
-/// How a figure stands to its limit.
+/// How a figure compares with its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
     /// Not known.
@@ -90,7 +93,30 @@ impl Judged {
     }
 }
 
-/// Whether the cycle goes on.
+/// A speed in tokens a second, styled by its limit.
+pub fn speed_cell(cx: &PaneContext<'_>, speed_tok_s: Option<f64>) -> Span<'static> {
+    let judged = Judged::speed(speed_tok_s, &cx.limits);
+    Span::styled(text::tok_s(speed_tok_s), judged.style(cx.theme))
+}
+
+/// A wait, styled by its limit.
+pub fn wait_cell(cx: &PaneContext<'_>, wait_s: Option<f64>) -> Span<'static> {
+    let judged = Judged::wait(wait_s, &cx.limits);
+    Span::styled(text::seconds(wait_s), judged.style(cx.theme))
+}
+
+/// A line of a label in so many columns and its value.
+pub fn labeled(
+    theme: &Theme,
+    label: &str,
+    columns: usize,
+    value: impl Into<Span<'static>>,
+) -> Line<'static> {
+    let label = Span::styled(format!("{label:<columns$}"), theme.dim);
+    Line::from(vec![label, value.into()])
+}
+
+/// Whether the cycle is running.
 pub fn is_running(run: &RunState, cycle: &CycleState) -> bool {
     cycle.end.is_none() && run.is_running()
 }

@@ -12,16 +12,8 @@ use crate::tui::lanes::lane_set::{LaneAction, Lanes};
 use crate::tui::layout::View;
 use crate::tui::widgets::text;
 
-/// Columns from which on the views are told whatever gives way to them.
+/// From this width on the views are shown, whatever has to give way.
 const TABS_FROM: u16 = 110;
-/// What shows each view, in their order.
-const SHOW: [Action; 5] = [
-    Action::ShowLive,
-    Action::ShowResults,
-    Action::ShowRequests,
-    Action::ShowPreview,
-    Action::ShowRuns,
-];
 /// Columns between two keys.
 const GAP: usize = 2;
 
@@ -43,7 +35,7 @@ impl Hint {
     }
 }
 
-/// How the views are told at the right.
+/// How the views are shown at the right.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tabs {
     /// Each by its name.
@@ -88,11 +80,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     frame.render_widget(tabs, right);
 }
 
-/// The keys of the line. Where the views are told, the key to the next one says nothing more.
+/// The keys of the line. Where the views are shown, the key to the next one is redundant.
 fn hints(app: &App, form: Tabs) -> Vec<Hint> {
     let is_redundant = |action: Action| match action {
         Action::NextView => form != Tabs::Hidden,
-        Action::ShowRuns => form == Tabs::Named || matches!(app.screen(), Screen::Run(_)),
+        Action::Show(View::Runs) => form == Tabs::Named || matches!(app.screen(), Screen::Run(_)),
         _ => false,
     };
     let (mode, view) = (app.mode(), app.view());
@@ -108,7 +100,7 @@ fn hints(app: &App, form: Tabs) -> Vec<Hint> {
         .collect()
 }
 
-/// How the views are told in so many columns: by their names where every key fits beside them.
+/// How the views are shown in so many columns: by their names where every key fits beside them.
 fn form(app: &App, width: u16) -> Tabs {
     let fits = |form: Tabs| {
         let keys: usize = hints(app, form).iter().map(Hint::width).sum();
@@ -128,11 +120,11 @@ fn form(app: &App, width: u16) -> Tabs {
 fn tabs(app: &App, form: Tabs) -> Line<'static> {
     let theme = app.theme();
     let mut spans = Vec::new();
-    for (view, action) in View::iter().zip(SHOW) {
+    for view in View::iter() {
         if form == Tabs::Hidden || !app.has(view) {
             continue;
         }
-        let binding = BINDINGS.iter().find(|b| b.action == action);
+        let binding = BINDINGS.iter().find(|b| b.action == Action::Show(view));
         let key = binding.map(|b| b.short_label(theme.ascii));
         let key = key.unwrap_or_default();
         let (name, style) = match view == app.view() {
@@ -148,13 +140,13 @@ fn tabs(app: &App, form: Tabs) -> Line<'static> {
 /// The word for what a key does now.
 fn worded(app: &App, action: Action, hint: &'static str) -> &'static str {
     match action {
-        Action::Pause if app.run().paused => "go on",
+        Action::Pause if app.run().paused => "continue",
         Action::Replay(ReplayAction::Pause) => match app.replay() {
             Some(replay) if replay.over => "again",
-            Some(replay) if replay.paused => "go on",
+            Some(replay) if replay.paused => "continue",
             _ => hint,
         },
-        Action::Lanes(LaneAction::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "go on",
+        Action::Lanes(LaneAction::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "continue",
         Action::Lanes(LaneAction::Full) if app.lanes().is_some_and(Lanes::is_full) => "all lanes",
         Action::Freeze if app.is_frozen() => "unfreeze",
         _ => hint,

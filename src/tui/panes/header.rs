@@ -129,7 +129,7 @@ fn marks(app: &App) -> Line<'static> {
     let seconds = app.clock().secs();
     let clock = running_clock(seconds);
     match &run.stage {
-        _ if !app.is_busy() => mark(format!("OVER {clock}"), theme.text),
+        _ if !app.is_busy() => mark(format!("ENDED {clock}"), theme.text),
         Stage::Idle => mark("STARTING".to_owned(), theme.dim),
         Stage::Warming { .. } => mark(format!("LOADING {clock}"), theme.warn),
         Stage::Idling { until } => {

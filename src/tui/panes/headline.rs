@@ -9,9 +9,10 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::event::RunEnd;
 use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::verdict::judgment;
-use crate::text::numbers::{self, u16_of};
+use crate::text::numbers::{self, decimal, percent, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::{self, Judged};
+use crate::tui::panes::popup::wrapped;
 use crate::tui::widgets::digits::{self, Size};
 use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::{columns, text};
@@ -66,17 +67,24 @@ fn stage(cx: &PaneContext<'_>) -> String {
         },
         Stage::Idling { until } => {
             let left = until.since(cx.now).ceil();
-            format!("measuring idle power, {left:.0} s (n skips)")
+            format!("measuring idle power, {} s (n skips)", text::plain(left))
         }
         Stage::Connecting => "opening connections".to_owned(),
         Stage::Cycle => "running".to_owned(),
         Stage::Resting { until, next_users } => {
             let left = until.since(cx.now).ceil();
-            format!("rest {left:.0} s, then {}", numbers::users(*next_users))
+            format!(
+                "rest {} s, then {}",
+                text::plain(left),
+                numbers::users(*next_users)
+            )
         }
         Stage::ServerGone { until } => {
             let left = until.since(cx.now).ceil();
-            format!("✘ the server went away, waiting {left:.0} s (x stops)")
+            format!(
+                "✘ the server went away, waiting {} s (x stops)",
+                text::plain(left)
+            )
         }
         Stage::Ended(RunEnd::ServerGone) => "✘ the server did not come back".to_owned(),
         Stage::Ended(RunEnd::Done) => "done".to_owned(),
@@ -147,14 +155,10 @@ impl HeadlineFacts {
             lines = self.joined(most, cx);
         }
         if let Some(failure) = &self.failure {
-            let words = text::wrap(failure, usize::from(width));
-            let words: Vec<String> = words.into_iter().take(2).collect();
+            let mut words = wrapped(failure, usize::from(width), cx.theme.bad);
+            words.truncate(2);
             lines.truncate(usize::from(most).saturating_sub(words.len()));
-            lines.extend(
-                words
-                    .into_iter()
-                    .map(|words| Line::styled(words, cx.theme.bad)),
-            );
+            lines.extend(words);
         }
         lines
     }
@@ -285,10 +289,12 @@ fn within(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         };
         return vec![Span::styled(words, cx.theme.dim)];
     };
-    let [share, low, high] = [share, low, high].map(|share| share * 100.0);
+    let [low, high] = [low, high].map(|share| decimal(share * 100.0, 0));
     let counted = format!(
-        "{} of {}, {share:.0} % ({low:.0}–{high:.0})  ",
-        judged.met, judged.of
+        "{} of {}, {} ({low}–{high})  ",
+        judged.met,
+        judged.of,
+        percent(Some(share), 0)
     );
     let state = Span::styled(
         state.to_string(),

@@ -13,8 +13,10 @@ use crate::metrics::gpus;
 use crate::metrics::level::machine::{of_cycles, scope_words};
 use crate::metrics::machine::{Series, Track};
 use crate::metrics::state::{CycleState, RunState};
-use crate::text::numbers::{decimal, floor_u64};
+use crate::text::numbers::{decimal, floor_u64, percent};
 use crate::tui::MachineContext;
+use crate::tui::panes::figures::labeled;
+use crate::tui::panes::popup::wrapped;
 use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::{gauge, sparkline, text};
 
@@ -94,7 +96,7 @@ fn taken((at, sample): &(Stamp, GpuSample)) -> Stamp {
 /// How old the newest reading is, where it is not of now.
 pub(super) fn age(cx: &MachineContext<'_>, stamps: impl Iterator<Item = Stamp>) -> Option<String> {
     let age_s = cx.now.since(stamps.max()?);
-    (cx.is_live && age_s > OLD_S).then(|| format!("{age_s:.0} s old"))
+    (cx.is_live && age_s > OLD_S).then(|| format!("{} s old", decimal(age_s, 0)))
 }
 
 /// One figure of a device: its name, its value, its series, the whole that a gauge shows a share of.
@@ -245,12 +247,8 @@ fn beside(cx: &MachineContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<
         .filter_map(|(name, watts)| Some(format!("{name} {}", text::number(Some(watts?), 1, " W"))))
         .collect();
     let words = text::fit(&parts.join(" · "), width.saturating_sub(WIDTHS.0)).into_owned();
-    (!parts.is_empty()).then(|| {
-        Line::from(vec![
-            Span::styled(format!("{:<7}", "all"), cx.theme.dim),
-            Span::styled(words, value_style(cx, gpu)),
-        ])
-    })
+    let words = Span::styled(words, value_style(cx, gpu));
+    (!parts.is_empty()).then(|| labeled(cx.theme, "all", WIDTHS.0, words))
 }
 
 /// What the run's cycles cost so far, and a token of the shown one.
@@ -282,10 +280,7 @@ fn energy(cx: &MachineContext<'_>, width: usize) -> Option<Line<'static>> {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let words = parts.join(" · ");
     let words = text::fit(&words, width.saturating_sub(WIDTHS.0)).into_owned();
-    Some(Line::from(vec![
-        Span::styled(format!("{:<7}", "energy"), cx.theme.dim),
-        Span::raw(words),
-    ]))
+    Some(labeled(cx.theme, "energy", WIDTHS.0, words))
 }
 
 /// The energy of a cycle up to now, joules; None where too little of it was measured. While it runs the last
@@ -312,16 +307,12 @@ fn share(cx: &MachineContext<'_>, width: usize) -> Vec<Line<'static>> {
     let Some(share) = share.filter(|share| *share < 0.999) else {
         return Vec::new();
     };
-    let percent = share * 100.0;
-    let words = format!("! {percent:.0} % of the model is on the GPU: the CPU computes the rest");
-    let wrapped = text::wrap(&words, width).into_iter();
-    wrapped
-        .map(|line| Line::styled(line, cx.theme.warn))
-        .collect()
+    let share = percent(Some(share), 0);
+    let words = format!("! {share} of the model is on the GPU: the CPU computes the rest");
+    wrapped(&words, width, cx.theme.warn)
 }
 
-/// What is wrong with the sources, or why nothing is measured. `of` names the sources to tell of; none
-/// means those of GPUs.
+/// What is wrong with the sources, or why nothing is measured. `of` names the sources; none means those of GPUs.
 pub(super) fn troubles(
     cx: &MachineContext<'_>,
     of: &[&str],
@@ -344,12 +335,7 @@ pub(super) fn troubles(
             SourceName::ThisMachine => note.why.clone().unwrap_or_default(),
             SourceName::Source(_) => note.line().unwrap_or_else(|| note.source.to_string()),
         };
-        let wrapped = text::wrap(&words, width);
-        lines.extend(
-            wrapped
-                .into_iter()
-                .map(|line| Line::styled(line, cx.theme.warn)),
-        );
+        lines.extend(wrapped(&words, width, cx.theme.warn));
     }
     if lines.is_empty() && !measured {
         let words = match (notes.is_empty(), of) {
@@ -357,12 +343,7 @@ pub(super) fn troubles(
             (_, []) => "no GPU source found; run tokometer doctor for details",
             _ => "not measured",
         };
-        let wrapped = text::wrap(words, width);
-        lines.extend(
-            wrapped
-                .into_iter()
-                .map(|line| Line::styled(line, cx.theme.dim)),
-        );
+        lines.extend(wrapped(words, width, cx.theme.dim));
     }
     lines
 }

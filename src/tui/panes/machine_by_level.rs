@@ -12,7 +12,7 @@ use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::state::CycleState;
 use crate::text::numbers::{floor_u64, u16_of};
 use crate::tui::PaneContext;
-use crate::tui::panes::results::{ChartPoint, by_cycle, chart};
+use crate::tui::panes::results::{by_cycle, chart, points};
 use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::table::Column;
 use crate::tui::widgets::text;
@@ -130,12 +130,8 @@ fn aside(cx: &PaneContext<'_>) -> String {
         );
         cost.trim_start().to_owned()
     });
-    let parts: Vec<String> = [covered, cost].into_iter().flatten().collect();
-    [power]
-        .into_iter()
-        .chain(parts)
-        .collect::<Vec<_>>()
-        .join(" · ")
+    let parts = [Some(power), covered, cost].into_iter().flatten();
+    parts.collect::<Vec<_>>().join(" · ")
 }
 
 fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
@@ -211,22 +207,8 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
             width: each.saturating_sub(1),
             height,
         };
-        let points = cycles.iter().map(|cycle| {
-            let value = (kind.value)(cycle);
-            ChartPoint {
-                users: cycle.users,
-                value,
-                text: (kind.text)(value),
-                style: *style,
-            }
-        });
-        chart(
-            buf,
-            at.intersection(area),
-            cx,
-            kind.title,
-            None,
-            points.collect(),
-        );
+        let label = |value| Span::styled((kind.text)(value), *style);
+        let points = points(cx, kind.value, label);
+        chart(buf, at.intersection(area), cx, kind.title, None, points);
     }
 }

@@ -103,10 +103,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: 
             scroll: cx.scroll,
         };
         table::table(buf, inner, cx.theme, view, |row, _| {
-            let process = list.get(row);
-            process
-                .map(|process| cells(cx, process))
-                .unwrap_or_default()
+            Some(cells(cx, list.get(row)?))
         });
     });
 }

@@ -1,4 +1,4 @@
-//! Before the start: the server, its models, the plan; and what its machine does, where that is told.
+//! Before the start: the server, its models, the plan; and its machine, where it is measured.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -11,6 +11,7 @@ use crate::event::Model;
 use crate::plan::CycleShape;
 use crate::text::numbers::u16_of;
 use crate::tui::app::App;
+use crate::tui::panes::figures::labeled;
 use crate::tui::panes::popup::wrapped;
 use crate::tui::panes::{machine, processes};
 use crate::tui::theme::Theme;
@@ -47,7 +48,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     }
 }
 
-/// All but the machine, and the machine below it, where something is told of it and there is room.
+/// All but the machine, and the machine below it, where it is measured and there is room.
 fn with_machine(area: Rect, app: &App) -> [Rect; 2] {
     let height = match area.height {
         _ if app.machine().is_none() => 0,
@@ -114,8 +115,7 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     };
     if !found.models.is_empty() {
         table(frame.buffer_mut(), list, theme, view, |index, _| {
-            let model = found.models.get(index);
-            model.map(|model| cells(theme, model)).unwrap_or_default()
+            Some(cells(theme, found.models.get(index)?))
         });
     }
     frame.render_widget(Paragraph::new(advice), below);
@@ -167,13 +167,11 @@ fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
     for (name, value) in facts(app) {
         for (index, line) in text::wrap(&value, columns).into_iter().enumerate() {
             let name = if index == 0 { name } else { "" };
-            lines.push(Line::from(vec![
-                Span::styled(format!("{name:<LABEL$}"), theme.dim),
-                Span::styled(line, theme.text),
-            ]));
+            let line = Span::styled(line, theme.text);
+            lines.push(labeled(theme, name, LABEL, line));
         }
     }
-    let legend = format!("{} already in memory: no loading time", theme.dot());
+    let legend = format!("{} already loaded: no loading time", theme.dot());
     let room = usize::from(inner.height);
     if lines.len() + 2 <= room {
         lines.push(Line::default());
@@ -196,7 +194,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
         CycleShape::Waves(times) => format!("each user asks {times} times in a row"),
         CycleShape::DurationS(seconds) => {
-            format!("each user asks again for {} s", text::plain(seconds))
+            format!("each user keeps asking for {} s", text::plain(seconds))
         }
     };
     let users = plan
@@ -204,7 +202,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         .map_or_else(|| levels.join(" "), |settle| settle.sentence());
     let tokens = match plan.max_tokens {
         Some(tokens) => format!("at most {tokens} tokens"),
-        None => "as long as the model wants".to_owned(),
+        None => "as long as the model likes".to_owned(),
     };
     let prompt = match plan.prompts.as_slice() {
         [] => text::UNKNOWN.to_owned(),
@@ -229,14 +227,14 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
             format!("{} s between cycles", text::plain(plan.rest_s)),
         ),
         ("warm-up", plan.warmup.to_string()),
-        ("asks", format!("{path}, think {}", plan.think)),
+        ("API", format!("{path}, think {}", plan.think)),
         ("prompt", text::fit(&prompt, 160).into_owned()),
     ];
     if plan.time_scale > 1.0 {
         facts.push((
             "time",
             format!(
-                "the simulated server is {} times faster",
+                "the simulated server runs {}× faster",
                 text::plain(plan.time_scale)
             ),
         ));

@@ -8,8 +8,10 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use crate::event::{Outcome, RequestRecord, Stamp};
 use crate::metrics::metric::{self, Outlet, Unit};
-use crate::text::numbers::floor_u64;
+use crate::text::numbers::{floor_u64, percent};
 use crate::tui::PaneContext;
+use crate::tui::panes::figures::labeled;
+use crate::tui::panes::popup::wrapped;
 use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame::{self, Title};
@@ -27,7 +29,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     );
     frame::pane(frame, area, cx, &title, |buf, inner| {
         let lines = match entry {
-            None => vec![Line::styled("no request chosen", cx.theme.dim)],
+            None => vec![Line::styled("no request selected", cx.theme.dim)],
             Some(RequestRow::Ended(record)) => ended(cx, record, usize::from(inner.width)),
             Some(RequestRow::Live(_)) => entry.map(|e| live(cx, &e)).unwrap_or_default(),
         };
@@ -51,10 +53,7 @@ fn live(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> Vec<Line<'static>> {
     let state = Span::styled(entry.state(), entry.style(cx.theme));
     let mut lines = vec![Line::from(state), Line::default()];
     let mut row = |label: &str, value: String| {
-        lines.push(Line::from(vec![
-            Span::styled(format!("{label:<LABEL$}"), cx.theme.dim),
-            Span::raw(value),
-        ]));
+        lines.push(labeled(cx.theme, label, LABEL, value));
     };
     row("first token", text::seconds(entry.wait_s()));
     if let Some(waiting) = entry.waiting_s(cx.now) {
@@ -87,8 +86,9 @@ fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line
         }
         Outcome::Failed { message, .. } => {
             let words = format!("✘ {}. {message}", entry.state());
-            let wrapped = text::wrap(&words, width).into_iter().take(4);
-            wrapped.map(|line| Line::styled(line, theme.bad)).collect()
+            let mut lines = wrapped(&words, width, theme.bad);
+            lines.truncate(4);
+            lines
         }
         Outcome::Cancelled => vec![Line::styled("cancelled", theme.dim)],
     };
@@ -219,15 +219,14 @@ fn side_by_side(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
         } else {
             theme.text
         };
-        Line::from(vec![
-            Span::styled(format!("{label:<LABEL$}"), theme.dim),
-            Span::styled(format!("{client:>FIGURE$}{server:>FIGURE$}"), style),
-        ])
+        let values = format!("{client:>FIGURE$}{server:>FIGURE$}");
+        labeled(theme, label, LABEL, Span::styled(values, style))
     };
     rows.into_iter().map(line).collect()
 }
 
 fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
+    let sent = text::seconds(Some(record.sent.secs()));
     let head = record.head.map(|head| head.since(record.sent));
     let gap = |p: f64| text::seconds(gap_s(&record.itl_us, p));
     let gaps = format!("{} median · {} longest", gap(0.5), gap(1.0));
@@ -235,12 +234,8 @@ fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
     let thinking = thinking.map(|chunks| format!(" · {chunks} of thinking"));
     let chunks = format!("{}{}", record.chunks, thinking.unwrap_or_default());
     let mut rows = vec![
-        (
-            0,
-            "sent",
-            format!("{:.3} s into the run", record.sent.secs()),
-        ),
-        (1, "answer's head", text::seconds(head)),
+        (0, "sent", format!("{sent} into the run")),
+        (1, "headers", text::seconds(head)),
         (55, "token gaps", gaps),
         (58, "chunks", chunks),
         (80, "prompt", format!("number {}", record.prompt)),
@@ -252,19 +247,14 @@ fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
                 let value = metric.request.and_then(|of| of(record));
                 let counted = match metric.unit {
                     Unit::Seconds => text::seconds(value),
-                    Unit::Share => text::number(value.map(|share| share * 100.0), 0, " %"),
+                    Unit::Share => percent(value, 0),
                     _ => text::count(value.map(floor_u64)),
                 };
                 (shown.place, shown.head, counted)
             }),
     );
     rows.sort_by_key(|(place, ..)| *place);
-    let line = |(_, label, value): (u16, &str, String)| {
-        Line::from(vec![
-            Span::styled(format!("{label:<LABEL$}"), theme.dim),
-            Span::raw(value),
-        ])
-    };
+    let line = |(_, label, value): (u16, &str, String)| labeled(theme, label, LABEL, value);
     rows.into_iter().map(line).collect()
 }
 

@@ -10,7 +10,7 @@ use crate::event::Phase;
 use crate::metrics::state::CycleState;
 use crate::text::numbers;
 use crate::tui::PaneContext;
-use crate::tui::panes::figures::Judged;
+use crate::tui::panes::figures::{self, Judged};
 use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::table::{self, Column, TableView};
@@ -38,8 +38,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
             scroll: cx.scroll,
         };
         table::table(buf, inner, cx.theme, view, |row, _| {
-            let entry = cycle.and_then(|cycle| request_rows::nth(cycle, row));
-            entry.map(|entry| cells(cx, &entry)).unwrap_or_default()
+            Some(cells(cx, &request_rows::nth(cycle?, row)?))
         });
         if len == 0 {
             none_yet(buf, inner, cx);
@@ -74,20 +73,12 @@ pub fn order(cycle: &CycleState) -> Vec<u64> {
 fn cells(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> Vec<Span<'static>> {
     let theme = cx.theme;
     let now = cx.now;
-    let speed = entry.speed_tok_s(now);
-    let wait = entry.wait_s();
     let waiting = entry.waiting_s(now);
     vec![
         Span::raw(entry.id().to_string()),
         Span::raw(entry.tokens_text()),
-        Span::styled(
-            text::tok_s(speed),
-            Judged::speed(speed, &cx.limits).style(theme),
-        ),
-        Span::styled(
-            text::seconds(wait),
-            Judged::wait(wait, &cx.limits).style(theme),
-        ),
+        figures::speed_cell(cx, entry.speed_tok_s(now)),
+        figures::wait_cell(cx, entry.wait_s()),
         Span::styled(
             waiting.map_or_else(String::new, |s| text::seconds(Some(s))),
             Judged::wait(waiting, &cx.limits).style(theme),

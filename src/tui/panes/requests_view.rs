@@ -9,7 +9,7 @@ use ratatui::text::Span;
 use crate::event::{Phase, RequestRecord, Stamp};
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
-use crate::tui::panes::figures::Judged;
+use crate::tui::panes::figures;
 use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::panes::requests;
 use crate::tui::widgets::table::{self, Column, TableView};
@@ -92,8 +92,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, sort: Req
             scroll: cx.scroll,
         };
         table::table(buf, inner, cx.theme, view, |row, _| {
-            let entry = list.get(row);
-            entry.map(|entry| cells(cx, entry)).unwrap_or_default()
+            Some(cells(cx, list.get(row)?))
         });
         if list.is_empty() {
             requests::none_yet(buf, inner, cx);
@@ -148,11 +147,8 @@ pub(super) fn known_first(a: Option<f64>, b: Option<f64>, descending: bool) -> O
 }
 
 fn cells(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> Vec<Span<'static>> {
-    let theme = cx.theme;
     let record = entry.record();
     let server = record.map(|r| r.server);
-    let speed = entry.speed_tok_s(cx.now);
-    let wait = entry.wait_s();
     let chunks = record.map_or_else(|| entry.tokens(), |r| u64::from(r.chunks));
     vec![
         Span::raw(entry.id().to_string()),
@@ -161,20 +157,14 @@ fn cells(cx: &PaneContext<'_>, entry: &RequestRow<'_>) -> Vec<Span<'static>> {
         Span::raw(text::count(server.and_then(|s| s.prompt_tokens))),
         Span::raw(entry.tokens_text()),
         Span::raw(text::count(Some(chunks))),
-        Span::styled(
-            text::tok_s(speed),
-            Judged::speed(speed, &cx.limits).style(theme),
-        ),
+        figures::speed_cell(cx, entry.speed_tok_s(cx.now)),
         Span::raw(text::tok_s(server.and_then(|s| s.speed_tok_s()))),
-        Span::styled(
-            text::seconds(wait),
-            Judged::wait(wait, &cx.limits).style(theme),
-        ),
+        figures::wait_cell(cx, entry.wait_s()),
         Span::raw(text::seconds(record.and_then(RequestRecord::ttfa_s))),
         Span::raw(text::seconds(record.and_then(RequestRecord::queue_wait_s))),
         Span::raw(text::seconds(Some(entry.duration_s(cx.now)))),
         Span::raw(text::count(record.and_then(|r| r.retries).map(u64::from))),
-        Span::styled(requests::state(cx, entry), entry.style(theme)),
+        Span::styled(requests::state(cx, entry), entry.style(cx.theme)),
     ]
 }
 

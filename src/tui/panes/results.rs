@@ -14,13 +14,13 @@ use crate::metrics::findings::Findings;
 use crate::metrics::level::{LevelMetrics, LevelSummary, levels};
 use crate::metrics::metric::{self, Metric, Outlet, Stat, Unit};
 use crate::metrics::state::CycleState;
-use crate::text::numbers::{self, bare_seconds, floor_u64, round_u16, u16_of};
+use crate::text::numbers::{self, bare_seconds, floor_u64, percent, round_u16, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::{self, Judged};
 use crate::tui::panes::{cycles, verdict};
 use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::table::{self, Column, TableView};
-use crate::tui::widgets::{columns, text};
+use crate::tui::widgets::{columns, eighths, text};
 
 /// The sentences of the findings that tell the best total and the best speed.
 const BEST: usize = 2;
@@ -29,7 +29,7 @@ const CHARTS: (u16, u16) = (8, 18);
 
 /// Draws the view.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
-    let title = Title::new("Results").aside("tok/s and total per request; system: all together");
+    let title = Title::new("Results").aside("tok/s and total per request; system: all users");
     frame::pane(frame, area, cx, &title, |buf, inner| {
         if cx.run.cycles.is_empty() {
             Line::styled("no cycle yet", cx.theme.dim).render(inner, buf);
@@ -85,7 +85,7 @@ pub(super) fn by_cycle(
         scroll: cx.scroll,
     };
     table::table(buf, area, cx.theme, view, |row, _| {
-        cycles.get(row).map(&cells).unwrap_or_default()
+        cycles.get(row).map(&cells)
     });
 }
 
@@ -155,7 +155,7 @@ fn cell(
         (_, Unit::Requests) => Span::raw(whole.unwrap_or_default().to_string()),
         (_, Unit::TokensPerSecond) => Span::raw(text::tok_s(value)),
         (_, Unit::Seconds) => Span::raw(text::seconds(value)),
-        (_, Unit::Share) => Span::raw(text::number(value.map(|v| v * 100.0), 0, " %")),
+        (_, Unit::Share) => Span::raw(percent(value, 0)),
         _ => Span::raw(text::number(value, 2, "")),
     }
 }
@@ -168,7 +168,7 @@ fn within(cx: &PaneContext<'_>, attainment: Option<f64>) -> Span<'static> {
         Some(share) if share >= cx.limits.share => ("✔ ", theme.good),
         Some(_) => ("✘ ", theme.bad),
     };
-    let share = text::number(attainment.map(|share| share * 100.0), 0, " %");
+    let share = percent(attainment, 0);
     Span::styled(format!("{sign}{share}"), style)
 }
 
@@ -176,8 +176,25 @@ fn within(cx: &PaneContext<'_>, attainment: Option<f64>) -> Span<'static> {
 pub(super) struct ChartPoint {
     pub(super) users: u32,
     pub(super) value: Option<f64>,
-    pub(super) text: String,
-    pub(super) style: Style,
+    /// The value as it is written, in the style of its column.
+    pub(super) label: Span<'static>,
+}
+
+/// The points of all cycles: of each its value, and how it is written.
+pub(super) fn points(
+    cx: &PaneContext<'_>,
+    value: impl Fn(&CycleState) -> Option<f64>,
+    label: impl Fn(Option<f64>) -> Span<'static>,
+) -> Vec<ChartPoint> {
+    let points = cx.run.cycles.iter().map(|cycle| {
+        let value = value(cycle);
+        ChartPoint {
+            users: cycle.users,
+            value,
+            label: label(value),
+        }
+    });
+    points.collect()
 }
 
 fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
@@ -192,7 +209,7 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     });
     let limit = cx.limits.speed_tok_s;
     let title = format!("speed, tok/s by users  ╌ limit {}", text::plain(limit));
-    chart(buf, area, cx, &title, Some(limit), points.collect());
+    chart(buf, area, cx, &title, Some(limit), points);
 }
 
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
@@ -207,7 +224,7 @@ fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     });
     let limit = cx.limits.wait_s;
     let title = format!("wait, s by users  ╌ limit {}", text::plain(limit));
-    chart(buf, area, cx, &title, Some(limit), points.collect());
+    chart(buf, area, cx, &title, Some(limit), points);
 }
 
 /// A column for each level, its value above it, its users below it, the limit behind them.
@@ -219,13 +236,7 @@ pub(super) fn chart(
     limit: Option<f64>,
     points: Vec<ChartPoint>,
 ) {
-    let [head, values, bars, labels] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(1),
-    ])
-    .areas(area);
+    let [head, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     let title = text::fit(title, usize::from(head.width)).into_owned();
     Line::styled(title, cx.theme.title).render(head, buf);
     let points = thinned(points, usize::from(area.width / 6).max(1));
@@ -237,42 +248,51 @@ pub(super) fn chart(
         f64::max,
     );
     for (i, point) in points.iter().enumerate() {
-        let x = area.x.saturating_add(u16_of(i).saturating_mul(slot));
-        let place = |row: Rect| {
-            Rect {
-                x,
-                width: slot.saturating_sub(1),
-                ..row
-            }
-            .intersection(row)
-        };
-        let share = point.value.unwrap_or(0.0) / top;
-        columns::column(buf, place(bars), share, point.style);
-        let filled = crate::tui::widgets::eighths(share, usize::from(bars.height)).div_ceil(8);
-        let above = Rect {
-            y: bars
-                .bottom()
-                .saturating_sub(u16_of(filled) + 1)
-                .max(values.y),
-            height: 1,
-            ..place(bars)
-        };
-        let words = text::fit(&point.text, usize::from(above.width)).into_owned();
-        Line::raw(words).centered().render(above, buf);
-        let users = point.users.to_string();
-        Line::styled(users, cx.theme.dim)
-            .centered()
-            .render(place(labels), buf);
+        let x = rest.x.saturating_add(u16_of(i).saturating_mul(slot));
+        let width = slot.saturating_sub(1);
+        chart_column(
+            buf,
+            Rect { x, width, ..rest }.intersection(rest),
+            point,
+            top,
+            cx,
+        );
     }
-    let Some(limit) = limit else { return };
-    let up = round_u16(limit / top * f64::from(bars.height));
-    let line = Rect {
-        y: bars.bottom().saturating_sub(up.max(1)),
-        height: bars.height.min(1),
-        width: slot.saturating_mul(count).min(bars.width),
-        ..bars
+    if let Some(limit) = limit {
+        let [_, bars, _] = Layout::vertical(CHART_ROWS).areas(rest);
+        let up = round_u16(limit / top * f64::from(bars.height));
+        let line = Rect {
+            y: bars.bottom().saturating_sub(up.max(1)),
+            height: bars.height.min(1),
+            width: slot.saturating_mul(count).min(bars.width),
+            ..bars
+        };
+        columns::line_behind(buf, line, "╌", cx.theme.warn);
+    }
+}
+
+/// Rows of a chart below its title: the highest value, the columns, the users.
+const CHART_ROWS: [Constraint; 3] = [
+    Constraint::Length(1),
+    Constraint::Fill(1),
+    Constraint::Length(1),
+];
+
+fn chart_column(buf: &mut Buffer, area: Rect, point: &ChartPoint, top: f64, cx: &PaneContext<'_>) {
+    let [value, bar, users] = Layout::vertical(CHART_ROWS).areas(area);
+    let share = point.value.unwrap_or(0.0) / top;
+    columns::column(buf, bar, share, point.label.style);
+    let filled = eighths(share, usize::from(bar.height)).div_ceil(8);
+    let y = bar.bottom().saturating_sub(u16_of(filled) + 1);
+    let above = Rect {
+        y: y.max(value.y),
+        height: 1,
+        ..bar
     };
-    columns::line_behind(buf, line, "╌", cx.theme.warn);
+    let words = text::fit(&point.label.content, usize::from(above.width)).into_owned();
+    Line::raw(words).centered().render(above, buf);
+    let number = Line::styled(point.users.to_string(), cx.theme.dim);
+    number.centered().render(users, buf);
 }
 
 /// At most `most` of the points, evenly, the first and the last among them.
@@ -296,10 +316,9 @@ fn physical_limit(cx: &PaneContext<'_>) -> Option<Line<'static>> {
         let words = PhysicalLimit::unavailable(model.family.as_deref(), &model.name)?;
         return Some(Line::styled(format!(" {words}"), cx.theme.dim));
     };
-    let percent = limit.share * 100.0;
+    let percent = percent(Some(limit.share), 0);
     let most = text::tok_s(Some(limit.limit_tok_s));
-    let words =
-        format!("one user at {percent:.0} % of the {most} tok/s that memory bandwidth allows");
+    let words = format!("one user at {percent} of the {most} tok/s that memory bandwidth allows");
     Some(match limit.warning() {
         Some(_) => Line::styled(format!(" ✘ {words}: a number must be wrong"), cx.theme.bad),
         None => Line::raw(format!(" {words}")),

@@ -1,4 +1,4 @@
-//! The runs that were recorded, one a row, the latest first.
+//! The recorded runs, one a row, the latest first.
 
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
@@ -24,7 +24,7 @@ const COLUMNS: [Column; 10] = [
     Column::words("", 1, 0),
     Column::words("when (UTC)", 16, 0),
     Column::words("model", 18, 0),
-    Column::words("carries", 11, 1),
+    Column::words("capacity", 11, 1),
     Column::number("by mean", 7, 4),
     Column::words("users", 7, 2),
     Column::number("tok/s", 6, 3),
@@ -78,7 +78,7 @@ fn title(runs: &Runs, theme: &Theme) -> Title {
     }
 }
 
-/// What is said where no run is shown.
+/// Why no run is listed.
 fn nothing(runs: &Runs) -> Option<String> {
     if let Some(why) = runs.trouble() {
         return Some(format!("Could not list the runs: {why}"));
@@ -87,13 +87,10 @@ fn nothing(runs: &Runs) -> Option<String> {
         (_, _, 1..) => return None,
         (false, ..) => "Looking for runs…",
         (true, 0, _) => {
-            "No run was recorded yet. A run is recorded as it happens (unless --no-record says no) and then \
-             stands here: to be replayed, compared and reported on. tokometer import DIR makes a run of the \
-             study's own files."
+            "No run has been recorded yet. Runs are recorded as they happen (unless --no-record is set) and appear \
+             here, to be replayed, compared and reported on. tokometer import DIR imports the study's own files."
         }
-        (true, ..) => {
-            "No run contains this in its name, model or server. Esc shows all of them again."
-        }
+        (true, ..) => "No run matches in its name, model or server. Esc shows all runs.",
     };
     Some(words.to_owned())
 }
@@ -122,12 +119,10 @@ fn list(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, runs: &Runs, recordi
         } else {
             cx.theme
         };
-        let Some(found) = runs.get(row) else {
-            return Vec::new();
-        };
+        let found = runs.get(row)?;
         let mark = runs.mark(found.id()).map_or_else(String::new, letter);
         let mark = Span::styled(mark, theme.headline);
-        match found {
+        Some(match found {
             Found::Run(entry) => {
                 let is_recorded = recording == Some(entry.id.as_str());
                 cells(theme, mark, entry, is_recorded)
@@ -137,7 +132,7 @@ fn list(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, runs: &Runs, recordi
                 started_at,
                 reason,
             } => unreadable(theme, id, *started_at, reason),
-        }
+        })
     });
 }
 
@@ -172,20 +167,18 @@ fn unreadable(
     started_at: Option<DateTime<Utc>>,
     reason: &str,
 ) -> Vec<Span<'static>> {
-    let unknown = || Span::styled(text::UNKNOWN, theme.dim);
     let name = id.split_once('_').filter(|_| started_at.is_some());
-    vec![
+    let mut cells = vec![
         Span::raw(""),
         Span::styled(when(started_at), theme.text),
         Span::styled(name.map_or(id, |(_, name)| name).to_owned(), theme.text),
-        unknown(),
-        unknown(),
-        unknown(),
-        unknown(),
-        unknown(),
-        unknown(),
-        Span::styled(format!("UNREADABLE {reason}"), theme.bad),
-    ]
+    ];
+    cells.extend(vec![
+        Span::styled(text::UNKNOWN, theme.dim);
+        COLUMNS.len() - 4
+    ]);
+    cells.push(Span::styled(format!("UNREADABLE {reason}"), theme.bad));
+    cells
 }
 
 fn when(at: Option<DateTime<Utc>>) -> String {
@@ -195,7 +188,7 @@ fn when(at: Option<DateTime<Utc>>) -> String {
     )
 }
 
-/// How many people the server carries, by the share of good requests, and how sure that is.
+/// How many users the server carries, by the share of good requests, and how sure that is.
 fn capacity(theme: &Theme, entry: &Entry) -> (String, Style) {
     let Some(by_share) = entry.by_share.as_ref().filter(|_| entry.requests > 0) else {
         return (text::UNKNOWN.to_owned(), theme.dim);

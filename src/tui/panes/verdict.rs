@@ -117,9 +117,9 @@ fn formed(
     let mut spans = vec![Span::raw(start)];
     if verdict.levels.is_empty() && words {
         let unknown = if cx.run.is_running() {
-            "no cycle is over yet"
+            "no cycle has finished yet"
         } else {
-            "none, no cycle is complete"
+            "none, no complete cycle"
         };
         spans.push(Span::styled(unknown, theme.dim));
     } else if is_unknown && words {

@@ -10,7 +10,7 @@ use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text;
 
-/// What stands in the frame of a pane.
+/// The title of a pane.
 #[derive(Debug, Clone, Default)]
 pub struct Title {
     /// At the left; always shown, cut to fit.
@@ -132,7 +132,7 @@ const PLAIN: [(&str, char); 19] = [
     ("│┆▏▎", '|'),
     ("┌┐└┘├┤┬┴┼✔▅", '+'),
     ("█▰", '#'),
-    ("▉▊▋▌▍▄▓", '='),
+    ("▉▊▋▌▍▄▓━", '='),
     ("▁░·•", '.'),
     ("▂▒", ':'),
     ("▆", '*'),

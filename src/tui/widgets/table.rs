@@ -141,7 +141,7 @@ pub fn table(
     area: Rect,
     theme: &Theme,
     view: TableView<'_>,
-    mut row: impl FnMut(usize, &[u16]) -> Vec<Span<'static>>,
+    mut row: impl FnMut(usize, &[u16]) -> Option<Vec<Span<'static>>>,
 ) {
     let widths = widths(view.columns, area.width);
     let height = usize::from(area.height.saturating_sub(1));
@@ -157,7 +157,8 @@ pub fn table(
         } else {
             Style::new()
         };
-        line(row(index, &widths), view.columns, &widths).style(style)
+        let cells = row(index, &widths).unwrap_or_default();
+        line(cells, view.columns, &widths).style(style)
     });
     let shown = widths.iter().filter(|w| **w > 0).copied();
     Table::new(rows, shown.map(Constraint::Length))

@@ -40,7 +40,7 @@ fn runs_are_listed_replayed_compared_and_deleted() {
     tui.see("Enter start");
     tui.press("5", "Runs · 2");
     tui.press("/", "filter:");
-    tui.press("nothing of the kind", "No run contains this");
+    tui.press("nothing of the kind", "No run matches");
     tui.press(ESC, "Runs · 2 ─");
     tui.press("\r", " REPLAY ");
     tui.press(END, "END ");

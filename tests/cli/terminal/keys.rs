@@ -54,10 +54,10 @@ fn a_run_obeys_its_keys() {
     tui.press("+", "Add a level of 8 users?");
     tui.press("\r", "·     8");
     tui.see_no("Add a level");
-    tui.press("-", "Leave out the level");
+    tui.press("-", "Remove the level");
     tui.keys("\r");
-    tui.see_no("Leave out");
-    tui.press("r", "once more");
+    tui.see_no("Remove the");
+    tui.press("r", "will be repeated next");
     // The same level again, in which one of two requests stands still; then the one of four users.
     tui.press("n", "»     2");
     tui.see(STUCK);
@@ -66,7 +66,7 @@ fn a_run_obeys_its_keys() {
     tui.keys("n");
     tui.see_no("Stop the run?");
     tui.press("x", "Stop the run?");
-    tui.press("y", "OVER");
+    tui.press("y", "ENDED");
     // Over: nothing is asked any more.
     tui.keys("q");
     let after = tui.end(0);

@@ -12,7 +12,7 @@ fn run_to_the_end(arguments: &[&str], environment: &[(&str, &str)]) -> Vec<u8> {
     tui.wait("the ready screen", |screen| {
         screen.contents().contains("Enter start")
     });
-    tui.press("\r", "OVER");
+    tui.press("\r", "ENDED");
     tui.keys("q");
     tui.end(0).bytes
 }

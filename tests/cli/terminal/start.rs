@@ -17,7 +17,7 @@ fn a_run_from_the_ready_screen_to_the_results() {
     // How long it took depends on the machine and the build: told, not judged.
     let first = tui.first_frame();
     writeln!(std::io::stderr(), "first frame after {first:?}").unwrap();
-    tui.press("\r", "OVER");
+    tui.press("\r", "ENDED");
     tui.see("Its report:");
     tui.press("2", "┌ Results");
     tui.see("SIMULATED");
@@ -52,7 +52,7 @@ fn without_a_server_the_simulated_one_is_offered() {
     assert!(!tui.look(|screen| screen.contents().contains("SIMULATED")));
     tui.press("\r", "Enter start");
     tui.see("SIMULATED");
-    tui.press("\r", "OVER");
+    tui.press("\r", "ENDED");
     tui.keys("q");
     let after = tui.end(0);
     assert!(after.run().read.info.simulated);
