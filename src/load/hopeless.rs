@@ -78,7 +78,6 @@ mod tests {
                 .into_iter()
                 .filter(|(_, count)| *count > 0)
                 .collect(),
-            ..Score::default()
         }
     }
 

@@ -356,7 +356,7 @@ fn grown(limit: Limit, before: &Seen, at: &Seen) -> Option<Cause> {
         Some(ratio) if ratio > 1.0 / FELL && is_shown => {
             format!("gains only {}", percent(Some(ratio - 1.0), 0))
         }
-        Some(ratio) if ratio >= FELL && ratio <= 1.0 / FELL => "stays".to_owned(),
+        Some(ratio) if (FELL..=1.0 / FELL).contains(&ratio) => "stays".to_owned(),
         Some(_) => "changes no more than its noise".to_owned(),
         None => "is not known".to_owned(),
     };

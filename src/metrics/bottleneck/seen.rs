@@ -50,6 +50,7 @@ pub(super) struct Seen {
 
 /// A wait and its parts, seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of the name")]
 pub(super) struct Wait {
     pub(super) wait_s: f64,
     pub(super) load_s: Option<f64>,

@@ -201,7 +201,7 @@ fn a_cold_prompt_is_told_from_one_that_is_always_slow() {
     change(&mut run, |i, request| {
         let is_cold = i % 3 == 0;
         let (wait, read) = if is_cold { (12.0, 11.0) } else { (1.5, 0.3) };
-        let first = request.sent.0 + (wait * 1e6) as u64;
+        let first = request.sent.0 + crate::text::numbers::floor_u64(wait * 1e6);
         request.first_token = Some(Stamp(first));
         request.last_token = Some(Stamp(first + 3_000_000));
         request.server.prompt_eval_s = Some(read);
@@ -216,7 +216,9 @@ fn a_cold_prompt_is_told_from_one_that_is_always_slow() {
         "{text}"
     );
     // Prompts of which each was read once: there is nothing to compare.
-    change(&mut run, |i, request| request.prompt = i as u32);
+    change(&mut run, |i, request| {
+        request.prompt = crate::text::numbers::u32_of(i)
+    });
     assert_eq!(kinds(&run), [(ReasonKind::Prefill, Limit::Wait, 8)]);
 }
 
@@ -227,7 +229,7 @@ fn prompts_are_blamed_where_waits_grow_with_them() {
         change(&mut run, |i, request| {
             let tokens = [500_u64, 1000, 2000, 4000][i % 4];
             let wait = if grows { tokens as f64 / 250.0 } else { 12.0 };
-            let first = request.sent.0 + (wait * 1e6) as u64;
+            let first = request.sent.0 + crate::text::numbers::floor_u64(wait * 1e6);
             request.first_token = Some(Stamp(first));
             request.last_token = Some(Stamp(first + 3_000_000));
             request.server.prompt_tokens = Some(tokens);
@@ -272,7 +274,9 @@ fn what_the_noise_can_explain_is_no_cause() {
         for (i, request) in cycle.requests.iter_mut().enumerate() {
             let speed = speed + if i % 2 == 0 { 12.0 } else { -12.0 };
             let first = request.first_token.unwrap();
-            request.last_token = Some(Stamp(first.0 + (99.0 / speed * 1e6) as u64));
+            request.last_token = Some(Stamp(
+                first.0 + crate::text::numbers::floor_u64(99.0 / speed * 1e6),
+            ));
         }
         cycle
     };

@@ -8,7 +8,7 @@ use ratatui::text::Span;
 use crate::event::CycleEnd;
 use crate::metrics::state::CycleState;
 use crate::tui::PaneContext;
-use crate::tui::panes::figures;
+use crate::tui::panes::figures::{self, Judged};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::sparkline::sparkline;

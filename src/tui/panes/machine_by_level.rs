@@ -207,7 +207,7 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
             width: each.saturating_sub(1),
             height,
         };
-        let label = |value| Span::styled((kind.text)(value), *style);
+        let label = |_: &CycleState, value| Span::styled((kind.text)(value), *style);
         let points = points(cx, kind.value, label);
         chart(buf, at.intersection(area), cx, kind.title, None, points);
     }

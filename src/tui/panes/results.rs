@@ -184,28 +184,24 @@ pub(super) struct ChartPoint {
 pub(super) fn points(
     cx: &PaneContext<'_>,
     value: impl Fn(&CycleState) -> Option<f64>,
-    label: impl Fn(Option<f64>) -> Span<'static>,
+    label: impl Fn(&CycleState, Option<f64>) -> Span<'static>,
 ) -> Vec<ChartPoint> {
     let points = cx.run.cycles.iter().map(|cycle| {
         let value = value(cycle);
         ChartPoint {
             users: cycle.users,
             value,
-            label: label(value),
+            label: label(cycle, value),
         }
     });
     points.collect()
 }
 
 fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
-    let points = cx.run.cycles.iter().map(|cycle| {
-        let value = figures::speed(cx.run, cycle, cx.now);
-        ChartPoint {
-            users: cycle.users,
-            value,
-            text: text::tok_s(value),
-            style: Judged::speed_of(cx.run, cycle, value, &cx.limits).style(cx.theme),
-        }
+    let speed = |cycle: &CycleState| figures::speed(cx.run, cycle, cx.now);
+    let points = points(cx, speed, |cycle, value| {
+        let judged = Judged::speed_of(cx.run, cycle, value, &cx.limits);
+        Span::styled(text::tok_s(value), judged.style(cx.theme))
     });
     let limit = cx.limits.speed_tok_s;
     let title = format!("speed, tok/s by users  ╌ limit {}", text::plain(limit));
@@ -213,14 +209,10 @@ fn speed_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
 }
 
 fn wait_chart(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
-    let points = cx.run.cycles.iter().map(|cycle| {
-        let value = cycle.wait_so_far(cx.now).mean_s;
-        ChartPoint {
-            users: cycle.users,
-            value,
-            text: bare_seconds(value),
-            style: Judged::wait_of(cycle, &cx.limits, cx.now).style(cx.theme),
-        }
+    let wait = |cycle: &CycleState| cycle.wait_so_far(cx.now).mean_s;
+    let points = points(cx, wait, |cycle, value| {
+        let style = Judged::wait_of(cycle, &cx.limits, cx.now).style(cx.theme);
+        Span::styled(bare_seconds(value), style)
     });
     let limit = cx.limits.wait_s;
     let title = format!("wait, s by users  ╌ limit {}", text::plain(limit));
