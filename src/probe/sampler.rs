@@ -64,11 +64,11 @@ impl SourceStatus {
     /// For the timeline.
     pub fn note(&self) -> SourceNote {
         let silent = self.state == SourceState::Late;
-        let told = self.fault.as_ref().map(|fault| fault.why.clone());
+        let why = self.fault.as_ref().map(|fault| fault.why.clone());
         SourceNote {
             source: SourceName::Source(self.name.clone()),
             state: self.state,
-            why: told.or_else(|| silent.then(|| "it does not answer".to_owned())),
+            why: why.or_else(|| silent.then(|| "it does not answer".to_owned())),
             fix: self.fault.as_ref().and_then(|fault| fault.fix.clone()),
         }
     }

@@ -1,4 +1,4 @@
-//! What the machine does while nothing runs: the sources of a run, told to the screen alone.
+//! What the machine does while nothing runs: the sources of a run, shown on the screen alone.
 //!
 //! A thread of its own looks after them, as in a run. Nothing of it is recorded; before a run starts it has
 //! ended, so that nothing is measured twice at once.
@@ -76,14 +76,14 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
     let tick = setup.places.tick;
     let url = setup.target.clone();
     let made = setup.sources(clock);
-    let mut teller = Teller {
+    let mut outbox = Outbox {
         url,
         clock,
         notes: BTreeMap::new(),
         waiting: Vec::new(),
     };
     if let Some(why) = made.not_here {
-        teller.note(SourceNote {
+        outbox.note(SourceNote {
             source: SourceName::ThisMachine,
             state: SourceState::Unusable,
             why: Some(why),
@@ -93,27 +93,27 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
     let mut watch = Sampler::start(clock, tick, made.sources);
     while until.wait(LOOK) && !news.is_closed() {
         let seen = watch.take().into_iter();
-        teller.waiting.extend(seen.map(|(at, seen)| Event {
+        outbox.waiting.extend(seen.map(|(at, seen)| Event {
             at,
             what: seen.into_kind(),
         }));
         for status in watch.status() {
-            teller.note(status.note());
+            outbox.note(status.note());
         }
-        teller.tell(news);
+        outbox.send(news);
     }
     watch.stop();
 }
 
-/// What waits to be told.
-struct Teller {
+/// What waits to be sent to the screen.
+struct Outbox {
     url: String,
     clock: RunClock,
     notes: BTreeMap<SourceName, SourceNote>,
     waiting: Vec<Event>,
 }
 
-impl Teller {
+impl Outbox {
     /// How a source fares, where that changed.
     fn note(&mut self, note: SourceNote) {
         if note.state == SourceState::Starting || self.notes.get(&note.source) == Some(&note) {
@@ -126,15 +126,16 @@ impl Teller {
         });
     }
 
-    fn tell(&mut self, news: &mpsc::Sender<SessionEvent>) {
+    fn send(&mut self, news: &mpsc::Sender<SessionEvent>) {
         if self.waiting.is_empty() {
             return;
         }
-        let told = SessionEvent::Machine {
+        let machine = SessionEvent::Machine {
             url: self.url.clone(),
             events: std::mem::take(&mut self.waiting),
         };
-        if let Err(TrySendError::Full(SessionEvent::Machine { events, .. })) = news.try_send(told)
+        if let Err(TrySendError::Full(SessionEvent::Machine { events, .. })) =
+            news.try_send(machine)
             && events.len() < MOST
         {
             self.waiting = events;

@@ -99,12 +99,12 @@ pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::
         .enable_all()
         .build()?;
     let (asks, asked) = mpsc::channel(ASKS);
-    let (news, told) = mpsc::channel(NEWS);
+    let (sender, news) = mpsc::channel(NEWS);
     let (inner, came) = mpsc::channel(ASKS);
     let worker = Worker {
         options,
         monitors,
-        news,
+        news: sender,
         inner,
         found: None,
         simulator: None,
@@ -117,11 +117,7 @@ pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::
         runtime: Some(runtime),
         worker,
     };
-    Ok(Session {
-        asks,
-        news: told,
-        work,
-    })
+    Ok(Session { asks, news, work })
 }
 
 /// What the session's own tasks tell it.

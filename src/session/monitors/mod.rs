@@ -86,7 +86,7 @@ struct State {
     meter: Meter,
     users: Option<u32>,
     slots: Option<u32>,
-    slots_told: bool,
+    slots_warned: bool,
     family: Option<String>,
     dialect: &'static dyn Dialect,
     notes: BTreeMap<SourceName, SourceNote>,
@@ -160,7 +160,7 @@ impl State {
             meter: Meter::default(),
             users: None,
             slots: target.slots,
-            slots_told: false,
+            slots_warned: false,
             family: target.model.family.clone(),
             dialect,
             notes: BTreeMap::new(),
@@ -207,7 +207,7 @@ impl State {
         self.fact_at(at, seen.into_kind());
     }
 
-    /// Tells how a source fares, where that changed; what is wrong also in the log, once.
+    /// Reports how a source fares, where that changed; what is wrong also in the log, once.
     fn note(&mut self, note: SourceNote) {
         if note.state == SourceState::Starting || self.notes.get(&note.source) == Some(&note) {
             return;
@@ -236,18 +236,18 @@ impl State {
         for status in statuses {
             self.note(status.note());
         }
-        self.tell_of_slots();
+        self.warn_of_slots();
     }
 
-    /// More users than slots: the rest wait in line. Told once.
-    fn tell_of_slots(&mut self) {
-        if self.slots_told {
+    /// More users than slots: the rest wait in line. Warned of once.
+    fn warn_of_slots(&mut self) {
+        if self.slots_warned {
             return;
         }
         let Some(users) = self.users else { return };
         let hint = waiting_hint(users, self.slots, self.family.as_deref(), self.dialect);
         if let Some(text) = hint {
-            self.slots_told = true;
+            self.slots_warned = true;
             self.warn(WarningKind::Slots, text);
         }
     }
@@ -307,7 +307,7 @@ impl MachineWatch for MonitorHandle {
         if let Some(shared) = &self.0 {
             let mut state = shared.lock();
             state.users = Some(users);
-            state.tell_of_slots();
+            state.warn_of_slots();
         }
     }
 
