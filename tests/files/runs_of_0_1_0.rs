@@ -89,6 +89,8 @@ const MENDS: &[(&str, &str, Mend)] = &[
     ("*", "verdict.levels[].speed", Mend::Changed),
     ("*", "verdict.levels[].both", Mend::Changed),
     ("*", "why", Mend::Changed),
+    // Repeats are held against each other by their waits, too.
+    ("imported", "verdict.levels[].repeats", Mend::Changed),
 ];
 
 /// A value of 0.1.0 that today's summary does not have.
