@@ -1,6 +1,6 @@
 //! When the server goes away: seen by users who all find nobody there, and waited for.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,11 +15,15 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long such a look may take.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 
+/// A user who was refused once, or reset twice in a row, has no server.
+const ENOUGH: u32 = 2;
+
 /// The users of a cycle who found nobody there when they last asked.
 #[derive(Debug)]
 pub(crate) struct Absence {
     users: usize,
-    without_server: Mutex<BTreeSet<u32>>,
+    /// How often in a row each of them found that: a connection that was reset once may be the request's own fault.
+    without_server: Mutex<BTreeMap<u32, u32>>,
     gone: CancellationToken,
 }
 
@@ -35,15 +39,20 @@ impl Absence {
     /// Takes what came of a user's request. The server is gone once all users were refused, reset or could not connect.
     pub(crate) fn take(&self, record: &RequestRecord) {
         let failure = record.failure().map(|(kind, _)| kind);
-        let is_absent = failure.is_some_and(FailureKind::is_absence);
+        let absent = match failure {
+            Some(FailureKind::Reset) => 1,
+            Some(kind) if kind.is_absence() => ENOUGH,
+            _ => 0,
+        };
         let without = self.without_server.lock();
         let mut without = without.unwrap_or_else(PoisonError::into_inner);
-        if is_absent {
-            without.insert(record.user);
+        if absent > 0 {
+            *without.entry(record.user).or_default() += absent;
         } else {
             without.remove(&record.user);
         }
-        if without.len() >= self.users {
+        let gone = without.values().filter(|times| **times >= ENOUGH);
+        if gone.count() >= self.users {
             self.gone.cancel();
         }
     }
