@@ -217,7 +217,7 @@ fn a_cold_prompt_is_told_from_one_that_is_always_slow() {
     );
     // Prompts of which each was read once: there is nothing to compare.
     change(&mut run, |i, request| {
-        request.prompt = crate::text::numbers::u32_of(i)
+        request.prompt = crate::text::numbers::u32_of(i);
     });
     assert_eq!(kinds(&run), [(ReasonKind::Prefill, Limit::Wait, 8)]);
 }
