@@ -38,9 +38,9 @@ pub fn sum(summary: &Summary) -> Vec<String> {
         lines.push(labeled("why", &one_line(reason, LONGEST)));
     }
     if let Some(energy) = &summary.energy {
-        let per_token = number(energy.gross_j_per_token, 3, "J/token");
+        let per_token = number(energy.gross_j_per_token, 3, " J/token");
         let scope = energy.scope.as_deref().unwrap_or("measured");
-        let wh = number(energy.wh, 3, "Wh");
+        let wh = number(energy.wh, 3, " Wh");
         lines.push(labeled("cost", &format!("{wh}, {per_token} ({scope})")));
     }
     lines
