@@ -98,8 +98,9 @@ fn an_undecided_run_is_no_failure_of_the_run() {
     let place = Place::new();
     let run = place.run(&[
         "--sim",
-        "--time-scale=1000",
-        "--max-tokens=40",
+        // Slow enough that its tokens come one after another, and a speed is known.
+        "--time-scale=20",
+        "--max-tokens=200",
         "--rest=0s",
         "--users=1",
         "--waves=1",
