@@ -5,6 +5,7 @@
 //! it may be looked at after every request. *By mean* is the rule of the study: the mean wait and the mean speed of a
 //! level meet their limits.
 
+mod curve;
 mod evidence;
 mod repeats;
 pub mod settle;

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use crate::event::Stamp;
 use crate::metrics::sample::Sample;
+use crate::metrics::verdict::curve::{Curve, Point};
 use crate::metrics::verdict::evidence::pool;
-use crate::metrics::verdict::trials::{Count, Trial, Visit};
+use crate::metrics::verdict::trials::{Count, STRETCH_S, STRETCH_WORTH, Trial, Visit};
 use crate::metrics::verdict::{HOLDS, Level, State};
 use crate::plan::{Limits, SettlePlan};
+use crate::text::numbers::floor_u64;
 
 /// Two levels that are as close as this decide it; neighbors always do.
 const CLOSE: f64 = 1.1;
@@ -21,18 +23,21 @@ const LEAST: u64 = 10;
 const SHOWN: f64 = 12.0;
 /// A probability this far from even shows it sooner.
 const LEANS: f64 = 0.249;
-/// A deciding level that turns out to be this far on the other side moves the bracket.
-const TURNED: f64 = 0.1;
-/// The sketch ends where the share of good requests is as small as this.
-const SKETCH_ENDS: f64 = 0.5;
+/// The sketch ends where the share of good requests is as small as this: of a burst the first find no queue, and where
+/// all users always ask, each request is like the last of them.
+const SKETCH_ENDS: f64 = 0.7;
 /// From so many requests on; of fewer, nearly all must miss.
 const SKETCH_LEAST: u64 = 8;
 /// Requests of a sketched level, if that has fewer users.
 const SKETCHED: usize = 4;
 /// Rounds that a level takes to show anything: its users begin, all of them ask, and those requests end.
 const ROUNDS: f64 = 2.5;
-/// What a failed request is worth as a margin.
-const FAILED: f64 = -1.0;
+/// Rounds that are lost when a level begins and ends.
+const LOST_ROUNDS: f64 = 3.0;
+/// How much sooner two other levels must promise to decide it before the current one is left.
+const LOYALTY: f64 = 0.8;
+/// Levels that seem to need so much more than the time that is left are not worth it.
+const HOPELESS: f64 = 3.0;
 
 /// A limit, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +56,8 @@ enum Goal {
     Sketch,
     /// On which side of the limit it is.
     Side,
-    /// Whether it holds, or fails; which of them is expected.
-    Decide { holds: bool },
+    /// Whether it holds, or fails.
+    Decide,
 }
 
 /// A level, what it is asked for, and until when, seconds.
@@ -67,6 +72,45 @@ pub struct Step {
     pub single_wave: bool,
     /// Over how long the users begin, seconds of the server: all at once would be a burst.
     pub begin_over_s: f64,
+}
+
+/// Two levels that would decide the question together, and how long that takes; seconds.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    low: (u32, f64),
+    high: (u32, f64),
+}
+
+impl Pair {
+    fn seconds(&self) -> f64 {
+        self.low.1 + self.high.1
+    }
+
+    fn has(&self, users: u32) -> bool {
+        self.low.0 == users || self.high.0 == users
+    }
+
+    /// The one that is further from being decided comes first: it tells sooner whether the pair was well chosen.
+    fn first(&self) -> u32 {
+        if self.low.1 >= self.high.1 {
+            self.low.0
+        } else {
+            self.high.0
+        }
+    }
+}
+
+/// The levels on both sides of the limit, as far as known.
+#[derive(Debug, Clone, Copy)]
+struct Bracket<'a> {
+    /// The largest that seems to hold, with all smaller ones.
+    low: Option<&'a Judged>,
+    /// The smallest that does not.
+    high: Option<&'a Judged>,
+    /// The largest that holds for sure; 0 where none does.
+    held: u32,
+    /// The smallest that fails for sure; `u32::MAX` where none does.
+    failed: u32,
 }
 
 /// What is known of a level.
@@ -96,6 +140,13 @@ impl Judged {
             Question::Speed => speed,
             Question::Both => both,
         }
+    }
+
+    /// Whether more speaks for it than against it. What a burst shows of a wait is the best of it.
+    fn seems_to_hold(&self, question: Question, share: f64) -> bool {
+        let count = self.count(question);
+        let is_poor = count.is_burst && (count.met as f64) < share * count.of as f64;
+        self.p(question) >= 0.5 && !is_poor
     }
 
     /// Of both limits.
@@ -246,6 +297,8 @@ impl Settle {
             visit.full_from = visit.full_from.max(sent);
         }
         let all_asked = known.last_end.len() >= usize::try_from(known.level.users).unwrap_or(0);
+        // Of a wave that was cut short the quick ones have ended.
+        visit.is_whole |= all_asked;
         visit.oldest_pending = if all_asked {
             known.last_end.values().copied().min().unwrap_or_default()
         } else {
@@ -294,8 +347,7 @@ impl Settle {
                 let worth = count.of as f64 / count.design_effect.max(1.0);
                 (p - 0.5).abs() >= LEANS || worth >= SHOWN
             }
-            Goal::Decide { holds: true } => is_decided(p) || p < 0.5 - TURNED,
-            Goal::Decide { holds: false } => is_decided(p) || p > 0.5 + TURNED,
+            Goal::Decide => is_decided(p) || self.others_are_sooner(&judged, users, elapsed_s),
         }
     }
 
@@ -352,8 +404,8 @@ impl Settle {
     fn go(&mut self, users: u32, goal: Goal, until_s: f64) -> Step {
         let begin_over_s = match goal {
             Goal::Sketch => 0.0,
-            Goal::Side | Goal::Decide { .. } if users == 1 => 0.0,
-            Goal::Side | Goal::Decide { .. } => self.time_of_a_round(users),
+            Goal::Side | Goal::Decide if users == 1 => 0.0,
+            Goal::Side | Goal::Decide => self.time_of_a_round(users),
         };
         self.at = Some((users, goal));
         self.until_s = until_s;
@@ -371,6 +423,7 @@ impl Settle {
         known.level.visits.push(Visit {
             full_until: Stamp(0),
             oldest_pending: Stamp(0),
+            is_whole: false,
             ..Visit::default()
         });
         Step {
@@ -398,12 +451,10 @@ impl Settle {
     /// What would decide the question next; None where it is decided.
     fn settle(&mut self, judged: &[Judged], elapsed_s: f64) -> Option<Visiting> {
         let question = self.question;
-        let carried = judged.iter().take_while(|level| level.p(question) >= 0.5);
-        let carried = carried.last();
-        let fails = judged.iter().find(|level| level.p(question) < 0.5);
+        let bracket = self.bracket(judged);
         let left_s = self.plan.within_s - elapsed_s;
         let end_s = self.plan.within_s;
-        match (carried, fails) {
+        match (bracket.low, bracket.high) {
             (None, None) => None,
             (Some(low), None) if low.users < self.plan.most => {
                 let next = low.users.saturating_mul(2).min(self.plan.most);
@@ -411,106 +462,167 @@ impl Settle {
             }
             (Some(low), None) => {
                 let open = !is_decided(low.p(question));
-                open.then_some((low.users, Goal::Decide { holds: true }, end_s))
+                open.then_some((low.users, Goal::Decide, end_s))
             }
             (None, Some(high)) if high.users == 1 => {
                 let open = !is_decided(high.p(question));
-                open.then_some((1, Goal::Decide { holds: false }, end_s))
+                open.then_some((1, Goal::Decide, end_s))
             }
             (None, Some(high)) => Some((high.users / 2, Goal::Side, elapsed_s + left_s / 3.0)),
-            (Some(low), Some(high)) if !are_close(low.users, high.users) => {
-                let between = self.aim(low.users, high.users);
-                Some((between, Goal::Side, elapsed_s + left_s / 3.0))
+            (Some(_), Some(_)) if are_close(bracket.held, bracket.failed) => None,
+            (Some(low), Some(high)) => {
+                let curve = self.curve(judged);
+                if let Some(pair) = self.pair(&curve, judged, &bracket, None, left_s) {
+                    return Some((pair.first(), Goal::Decide, end_s));
+                }
+                if !are_close(low.users, high.users) {
+                    let between = self.between(&curve, low.users, high.users);
+                    return Some((between, Goal::Side, elapsed_s + left_s / 3.0));
+                }
+                let sureness = |level: &Judged| (level.p(question) - 0.5).abs();
+                let surer = sureness(low) > sureness(high);
+                let users = if surer { high.users } else { low.users };
+                let half_s = f64::midpoint(elapsed_s, end_s);
+                Some((users, Goal::Decide, half_s))
             }
-            (Some(low), Some(high)) => self.decide(judged, [low, high], elapsed_s),
         }
     }
 
-    /// The bracket is as narrow as it has to be: its ends may be a tenth apart, and those that are further from the limit
-    /// are decided sooner.
-    fn decide(
-        &self,
-        judged: &[Judged],
-        [low, high]: [&Judged; 2],
-        elapsed_s: f64,
-    ) -> Option<Visiting> {
-        let question = self.question;
-        let end_s = self.plan.within_s;
-        let half_s = f64::midpoint(elapsed_s, end_s);
+    fn bracket<'a>(&self, judged: &'a [Judged]) -> Bracket<'a> {
+        let (question, share) = (self.question, self.limits.share);
         let held = judged.iter().rfind(|level| level.p(question) >= HOLDS);
         let failed = judged.iter().find(|level| level.p(question) <= 1.0 - HOLDS);
-        let furthest_below = |high: u32| (1..high).find(|low| are_close(*low, high));
-        let furthest_above = |low: u32| {
-            let tenth = crate::text::numbers::floor_u64(f64::from(low) * CLOSE);
-            u32::try_from(tenth).unwrap_or(low).max(low + 1)
-        };
-        let (held, failed) = (held.map(|l| l.users), failed.map(|l| l.users));
-        if held
-            .zip(failed)
-            .is_some_and(|(low, high)| are_close(low, high))
-        {
-            return None;
-        }
-        if let Some(held) = held.filter(|held| are_close(*held, high.users)) {
-            let above = furthest_above(held);
-            return Some((above, Goal::Decide { holds: false }, end_s));
-        }
-        let decides_below = failed.filter(|failed| are_close(low.users, *failed));
-        let until_s = if decides_below.is_some() {
-            end_s
-        } else {
-            half_s
-        };
-        let below = furthest_below(decides_below.unwrap_or(high.users)).unwrap_or(low.users);
-        if decides_below.is_some() || below < low.users {
-            return Some((below, Goal::Decide { holds: true }, until_s));
-        }
-        let sureness = |level: &Judged| (level.p(question) - 0.5).abs();
-        if sureness(low) <= sureness(high) {
-            Some((low.users, Goal::Decide { holds: true }, half_s))
-        } else {
-            Some((high.users, Goal::Decide { holds: false }, half_s))
+        Bracket {
+            low: judged
+                .iter()
+                .take_while(|level| level.seems_to_hold(question, share))
+                .last(),
+            high: judged
+                .iter()
+                .find(|level| !level.seems_to_hold(question, share)),
+            held: held.map_or(0, |level| level.users),
+            failed: failed.map_or(u32::MAX, |level| level.users),
         }
     }
 
-    /// A level between two, where the margins of both tell that the answer lies; every third one in the middle.
-    fn aim(&mut self, low: u32, high: u32) -> u32 {
+    /// Whether two other levels would decide the question sooner than any two with the current one.
+    fn others_are_sooner(&self, judged: &[Judged], users: u32, elapsed_s: f64) -> bool {
+        let bracket = self.bracket(judged);
+        let is_bracketed = bracket.low.is_some() && bracket.high.is_some();
+        if !is_bracketed {
+            // Only the largest and the smallest level decide anything alone.
+            let is_last = bracket.high.is_none() && users == self.plan.most;
+            return !is_last && !(bracket.low.is_none() && users == 1);
+        }
+        let left_s = self.plan.within_s - elapsed_s;
+        let pair = self.pair(&self.curve(judged), judged, &bracket, Some(users), left_s);
+        pair.is_some_and(|pair| !pair.has(users))
+    }
+
+    /// The two levels, close to each other, that would decide the question soonest. None where none would in time.
+    fn pair(
+        &self,
+        curve: &Curve,
+        judged: &[Judged],
+        bracket: &Bracket<'_>,
+        current: Option<u32>,
+        left_s: f64,
+    ) -> Option<Pair> {
+        let (low, high) = (bracket.low?.users, bracket.high?.users);
+        let mut known = BTreeMap::new();
+        let mut seconds = |users: u32, holds: bool| {
+            let is_known = if holds {
+                users <= bracket.held
+            } else {
+                users >= bracket.failed
+            };
+            if is_known || users == 0 || users > self.plan.most {
+                return 0.0;
+            }
+            *known.entry((users, holds)).or_insert_with(|| {
+                let lost = if current == Some(users) {
+                    0.0
+                } else {
+                    LOST_ROUNDS
+                };
+                let round_s = self.time_of_a_round(users).max(1e-3);
+                lost * round_s + self.seconds_to_decide(curve, judged, users, holds)
+            })
+        };
+        let least = u32::try_from(floor_u64(f64::from(low) * 0.85)).unwrap_or(low);
+        let most = high.min(bracket.failed).min(self.plan.most);
+        let pairs = (least.max(bracket.held)..=most).map(|low| {
+            let high = furthest_above(low).min(bracket.failed.max(low + 1));
+            Pair {
+                low: (low, seconds(low, true)),
+                high: (high, seconds(high, false)),
+            }
+        });
+        let worth = |pair: &Pair| {
+            let loyal = current.is_some_and(|users| pair.has(users));
+            pair.seconds() * if loyal { LOYALTY } else { 1.0 }
+        };
+        pairs
+            .filter(|pair| pair.seconds() <= HOPELESS * left_s)
+            .min_by(|a, b| worth(a).total_cmp(&worth(b)))
+    }
+
+    /// How long a level would take, once it runs.
+    fn seconds_to_decide(&self, curve: &Curve, judged: &[Judged], users: u32, holds: bool) -> f64 {
+        let question = self.question;
+        let per_second = f64::from(users) / self.time_of_a_round(users).max(1e-3);
+        let near = judged.iter().filter(|level| {
+            !level.count(question).is_burst && level.users.abs_diff(users) <= level.users / 10
+        });
+        let seen = near
+            .map(|level| level.count(question).design_effect)
+            .fold(1.0, f64::max);
+        let together = (per_second * STRETCH_S).max(f64::from(users));
+        curve.needed(users, holds) * (together / STRETCH_WORTH).max(seen) / per_second
+    }
+
+    /// What the levels tell of those between them.
+    fn curve(&self, judged: &[Judged]) -> Curve {
+        let points = judged.iter().filter_map(|judged| {
+            let level = &self.levels.get(&judged.users)?.level;
+            let count = *judged.count(self.question);
+            let steady = level
+                .visits
+                .iter()
+                .flat_map(|visit| visit.steady(level.users));
+            let burst = count
+                .is_burst
+                .then(|| level.samples())
+                .into_iter()
+                .flatten();
+            let steady = (!count.is_burst).then(|| steady.map(|trial| &trial.sample));
+            let samples = steady.into_iter().flatten().chain(burst);
+            let margins = samples.filter_map(|sample| self.margin_of(sample));
+            Some(Point::new(judged.users, count, margins))
+        });
+        Curve::new(points.collect(), self.limits.share)
+    }
+
+    /// A level between two, where the answer seems to lie; every third one in the middle.
+    fn between(&mut self, curve: &Curve, low: u32, high: u32) -> u32 {
         self.aims += 1;
-        let (least, most) = (low + 1, high - 1);
         let (l, h) = (f64::from(low), f64::from(high));
         let middle = if h > 4.0 * l {
             (l * h).sqrt()
         } else {
             f64::midpoint(l, h)
         };
-        let margins = self.margin(low).zip(self.margin(high));
-        let aimed = margins.filter(|(a, b)| *a > 0.0 && *b < 0.0 && !self.aims.is_multiple_of(3));
-        let at = aimed.map_or(middle, |(a, b)| {
-            let at = (l.ln() + (h.ln() - l.ln()) * a / (a - b)).exp();
-            // A step to the far side, so that the next one closes the bracket.
-            if at / l > h / at {
-                (at / 1.04).min(at - 0.5)
-            } else {
-                (at * 1.04).max(at + 0.5).ceil()
-            }
-        });
-        let at = crate::text::numbers::floor_u64(at);
-        u32::try_from(at).unwrap_or(most).clamp(least, most)
+        let middle = u32::try_from(floor_u64(middle)).unwrap_or(low);
+        let crossing = (low + 1..high).find(|users| curve.share(*users) < self.limits.share);
+        let aimed = crossing.filter(|_| !self.aims.is_multiple_of(3));
+        aimed.unwrap_or(middle).clamp(low + 1, high - 1)
     }
 
-    /// By how much all but the worst requests of a level keep the limits: the logarithm of the ratio.
-    fn margin(&self, users: u32) -> Option<f64> {
-        let samples = self.levels.get(&users)?.level.samples();
-        let mut margins: Vec<f64> = samples.filter_map(|s| self.margin_of(s)).collect();
-        margins.sort_unstable_by(f64::total_cmp);
-        let worst = (1.0 - self.limits.share) * margins.len() as f64;
-        let at = usize::try_from(crate::text::numbers::floor_u64(worst)).ok()?;
-        margins.get(at.min(margins.len().checked_sub(1)?)).copied()
-    }
-
-    fn margin_of(&self, sample: &Sample) -> Option<f64> {
+    /// By how much a request keeps the limits: the logarithm of the ratio, None inside for one that failed. None for one
+    /// of which that is not known.
+    fn margin_of(&self, sample: &Sample) -> Option<Option<f64>> {
         if sample.failed {
-            return Some(FAILED);
+            return Some(None);
         }
         let wait = sample
             .wait_s
@@ -518,11 +630,12 @@ impl Settle {
         let speed = sample
             .speed_tok_s
             .map(|v| (v / self.limits.speed_tok_s).ln());
-        match self.question {
+        let margin = match self.question {
             Question::Wait => wait,
             Question::Speed => speed,
             Question::Both => wait.zip(speed).map(|(wait, speed)| wait.min(speed)),
-        }
+        };
+        margin.map(Some)
     }
 }
 
@@ -532,5 +645,13 @@ fn is_decided(p: f64) -> bool {
 
 /// Whether two levels decide the answer together: neighbors, or at most a tenth apart.
 fn are_close(low: u32, high: u32) -> bool {
-    high <= low + 1 || f64::from(high) <= CLOSE * f64::from(low)
+    high <= low.saturating_add(1) || f64::from(high) <= CLOSE * f64::from(low)
+}
+
+/// The largest level that decides the answer together with one.
+fn furthest_above(low: u32) -> u32 {
+    let tenth = floor_u64(f64::from(low) * CLOSE);
+    u32::try_from(tenth)
+        .unwrap_or(low)
+        .max(low.saturating_add(1))
 }

@@ -10,9 +10,9 @@ use crate::metrics::state::CycleState;
 use crate::plan::Limits;
 
 /// Requests of one such stretch of time are alike: the server was quick or slow for all of them. Seconds.
-const STRETCH_S: f64 = 5.0;
+pub(crate) const STRETCH_S: f64 = 10.0;
 /// What the requests of a stretch are worth at the most, until many stretches have shown how alike they are.
-const STRETCH_WORTH: f64 = 6.0;
+pub(crate) const STRETCH_WORTH: f64 = 7.5;
 /// So many stretches show it.
 const STRETCHES: f64 = 10.0;
 /// An estimate from `n` stretches is weighted `n` to this.
@@ -121,7 +121,7 @@ impl Visit {
     }
 
     /// The requests that show the level as it is.
-    fn steady(&self, users: u32) -> impl Iterator<Item = &Trial> {
+    pub(crate) fn steady(&self, users: u32) -> impl Iterator<Item = &Trial> {
         self.trials.iter().filter(move |trial| {
             (users == 1 || !trial.first)
                 && trial.sent >= self.full_from

@@ -193,14 +193,15 @@ impl<'a> Truths<'a> {
         low
     }
 
-    /// Whether its deciding levels lie clear of the limit, and it answers enough requests at each in half of the time.
+    /// Whether two levels that would decide it lie clear of the limit, and it answers enough requests at each in half of the time.
     fn is_easy(&mut self, capacity: u32, within_s: f64) -> bool {
-        let low = ((f64::from(capacity) / 1.05).round() as u32).min(capacity);
-        let high = (low + 1)
-            .max((f64::from(low) * 1.1) as u32)
-            .max(capacity + 1);
+        let above = |low: u32| (low + 1).max((f64::from(low) * 1.1) as u32);
         let mut clear = |users: u32| !(0.75..=0.98).contains(&self.share(users));
-        let is_clear = (low == 0 || clear(low)) && (capacity >= MOST || clear(high));
+        let mut lows = (0..=capacity)
+            .rev()
+            .take_while(|low| above(*low) > capacity);
+        let is_clear =
+            lows.any(|low| (low == 0 || clear(low)) && (low >= MOST || clear(above(low))));
         let users = capacity.max(1);
         let mut world = world::World::new(self.server, self.seed, 5);
         for user in 0..users {
