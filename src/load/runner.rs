@@ -174,10 +174,21 @@ impl<W: MachineWatch> Runner<W> {
             if self.upcoming.front() == Some(&step.users) {
                 self.upcoming.pop_front();
             }
-            self.run_cycle(step.users, Some((&mut settling, step)))
+            let (end, _) = self
+                .run_cycle(step.users, Some((&mut settling, step)))
                 .await;
+            if end == CycleEnd::ServerGone && self.stop.is_none() {
+                let (gone, paused) = (Instant::now(), self.paused_so_far());
+                self.await_server().await;
+                let away = gone.elapsed();
+                settling.leave_out(away.saturating_sub(self.paused_so_far() - paused));
+                next = settling.again();
+            }
             if self.stop.is_some() {
                 break;
+            }
+            if end == CycleEnd::ServerGone {
+                continue;
             }
             next = self.next_step(&mut settling);
             if next.is_some() {
@@ -187,15 +198,18 @@ impl<W: MachineWatch> Runner<W> {
         self.stop.take().unwrap_or(RunEnd::Done)
     }
 
+    fn paused_so_far(&self) -> Duration {
+        self.paused.borrow().spent(Instant::now())
+    }
+
     /// What comes next, a level that the user asked for first; it is reported as the one to come.
     fn next_step(&mut self, settling: &mut Settling) -> Option<Step> {
         if self.stop.is_some() {
             return None;
         }
-        let paused = self.paused.borrow().spent(Instant::now());
         let step = match self.upcoming.front() {
             Some(users) => Some(settling.ask_for(*users)),
-            None => settling.next(paused),
+            None => settling.next(self.paused_so_far()),
         };
         if let Some(step) = &step
             && self.upcoming.is_empty()
@@ -293,9 +307,10 @@ impl<W: MachineWatch> Runner<W> {
         let all = async {
             tokio::select! {
                 biased;
+                // First, and without yielding: what the last user tells is heard before the users are known to be done.
+                () = tokio::task::unconstrained(decided) => Ok(()),
                 broken = gather(&mut tasks, score) => broken,
                 () = progress => Ok(()),
-                () = decided => Ok(()),
                 () = absence.seen() => Ok(()),
             }
         };

@@ -43,6 +43,8 @@ pub(crate) struct Settling {
     time_scale: f64,
     began: Option<Instant>,
     paused_before: Duration,
+    /// How long there was no server.
+    away: Duration,
     /// Output tokens so far, and how many there may be.
     tokens: u64,
     budget_tokens: Option<u64>,
@@ -57,6 +59,7 @@ impl Settling {
             settle,
             began: None,
             paused_before: Duration::ZERO,
+            away: Duration::ZERO,
         }
     }
 
@@ -80,6 +83,16 @@ impl Settling {
         self.settle.ask_for(users)
     }
 
+    /// The level that was cut short, once more.
+    pub(crate) fn again(&mut self) -> Option<Step> {
+        self.settle.again()
+    }
+
+    /// Leaves out the time in which there was no server.
+    pub(crate) fn leave_out(&mut self, away: Duration) {
+        self.away = self.away.saturating_add(away);
+    }
+
     /// Measuring begins.
     pub(crate) fn begin(&mut self, paused: Duration) {
         if self.began.is_none() {
@@ -90,7 +103,7 @@ impl Settling {
 
     fn elapsed_s(&self, paused: Duration) -> f64 {
         self.began.map_or(0.0, |began| {
-            let paused = paused.saturating_sub(self.paused_before);
+            let paused = paused.saturating_sub(self.paused_before) + self.away;
             began.elapsed().saturating_sub(paused).as_secs_f64() * self.time_scale
         })
     }

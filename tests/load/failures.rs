@@ -4,7 +4,7 @@ use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use tokometer::dialect::OpenAi;
 use tokometer::event::{CycleEnd, EventKind, FailureKind, RunEnd, WarningKind};
-use tokometer::plan::{CycleShape, Plan, Timeouts};
+use tokometer::plan::{CycleShape, Plan, SettlePlan, Timeouts};
 
 use crate::bench::{Bench, fast, outcome, plan};
 use crate::says::{HEAD, LAST, answer, begin, chunk, done, end, say, token};
@@ -174,8 +174,11 @@ async fn a_reset_in_mid_stream_is_told_and_not_tried_again() {
     assert_eq!((records[0].chunks, server.asked().len()), (1, 1));
 }
 
+#[rstest]
+#[case::of_levels(None)]
+#[case::that_settles(Some(SettlePlan { within_s: 60.0, first: 2, most: 8, budget_tokens: None }))]
 #[tokio::test]
-async fn where_nobody_listens_any_more_the_run_waits_and_ends() {
+async fn where_nobody_listens_any_more_the_run_waits_and_ends(#[case] settle: Option<SettlePlan>) {
     let server = Server::start(Manners {
         deaf_after_load: true,
         ..Manners::new(|_| vec![answer()])
@@ -185,11 +188,13 @@ async fn where_nobody_listens_any_more_the_run_waits_and_ends() {
     let plan = Plan {
         shape: CycleShape::DurationS(1.0),
         patience_s: 0.2,
+        settle,
         ..plan(&[2])
     };
     bench.start(plan).await;
     assert_eq!(bench.end().await, RunEnd::ServerGone);
     let state = bench.state();
+    assert_eq!(state.cycles.len(), 1, "it waits, and asks nothing");
     let cycle = &state.cycles[0];
     assert_eq!(cycle.end, Some(CycleEnd::ServerGone));
     // Each of the two was refused; a dead server is not asked thousands of times a second.

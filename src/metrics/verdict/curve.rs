@@ -34,19 +34,16 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// Of the margins of its requests; None for one that failed.
-    pub(super) fn new(
-        users: u32,
-        count: Count,
-        requests: impl Iterator<Item = Option<f64>>,
-    ) -> Self {
-        let all: Vec<Option<f64>> = requests.collect();
-        let mut margins: Vec<f64> = all.iter().copied().flatten().collect();
+    /// Of the margins of its requests; minus infinity for one that failed.
+    pub(super) fn new(users: u32, count: Count, requests: impl Iterator<Item = f64>) -> Self {
+        let mut margins: Vec<f64> = requests.collect();
         margins.sort_unstable_by(f64::total_cmp);
+        let failed = margins.partition_point(|margin| margin.is_infinite());
+        margins.drain(..failed);
         Self {
             users,
-            failed: all.len() - margins.len(),
             margins,
+            failed,
             count,
         }
     }
@@ -151,5 +148,80 @@ impl Curve {
         let each =
             share * (share / wanted).ln() + (1.0 - share) * ((1.0 - share) / (1.0 - wanted)).ln();
         ((DECIDES - so_far) / each).max(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(users: u32, met: u64, of: u64, is_burst: bool, margins: &[f64]) -> Point {
+        let count = Count {
+            met,
+            of,
+            design_effect: 1.0,
+            is_burst,
+            drifts: false,
+        };
+        Point::new(users, count, margins.iter().copied())
+    }
+
+    #[test]
+    fn between_two_levels_the_share_falls_from_one_to_the_other() {
+        let good = vec![0.2; 40];
+        let poor = vec![-0.2; 40];
+        let points = vec![
+            point(10, 40, 40, false, &good),
+            point(20, 0, 40, false, &poor),
+        ];
+        let curve = Curve::new(points, 0.9);
+        let shares: Vec<f64> = (10..=20).map(|users| curve.share(users)).collect();
+        assert!(
+            shares.windows(2).all(|pair| pair[1] <= pair[0]),
+            "{shares:?}"
+        );
+        assert!(shares[0] > 0.99 && shares[10] < 0.01, "{shares:?}");
+        // The margin is used up half-way, by ratio: at √200 users.
+        let crossing = (10..=20).find(|users| curve.share(*users) < 0.9);
+        assert_eq!(crossing, Some(15));
+    }
+
+    #[test]
+    fn failures_stay_where_waits_and_speeds_have_room() {
+        let mut requests = vec![2.0; 19];
+        requests.push(f64::NEG_INFINITY);
+        let curve = Curve::new(vec![point(8, 19, 20, false, &requests)], 0.9);
+        assert!((curve.share(8) - 0.95).abs() < 1e-9);
+        assert!((curve.share(12) - 0.95).abs() < 1e-9);
+    }
+
+    #[test]
+    fn of_a_burst_the_worst_tell_what_always_asking_is_like() {
+        // A queue: the first waits nothing, the last twice the limit.
+        let waits = (1..=20).map(|at| (1.0 / (0.1 * f64::from(at))).ln());
+        let waits: Vec<f64> = waits.collect();
+        let curve = Curve::new(vec![point(20, 10, 20, true, &waits)], 0.9);
+        assert!(curve.share(20) < 0.01, "{}", curve.share(20));
+    }
+
+    #[test]
+    fn what_is_needed_grows_towards_the_limit_and_is_without_end_beyond() {
+        let level = |good: usize| {
+            let mut requests = vec![0.5; good];
+            requests.resize(100, -0.5);
+            Curve::new(vec![point(4, 0, 0, false, &requests)], 0.9)
+        };
+        let holds = [100, 98, 95, 92].map(|good| level(good).needed(4, true));
+        assert!(holds.windows(2).all(|pair| pair[0] < pair[1]), "{holds:?}");
+        // 19 to 1 from requests that are all good, each 1 / 0.9 more likely: 28, and what looking at any time costs.
+        assert!((35.0..40.0).contains(&holds[0]), "{holds:?}");
+        assert!(level(85).needed(4, true).is_infinite());
+        assert!(level(95).needed(4, false).is_infinite());
+    }
+
+    #[test]
+    fn without_any_level_nothing_is_claimed() {
+        let curve = Curve::new(Vec::new(), 0.9);
+        assert!((curve.share(7) - 0.9).abs() < 1e-9);
     }
 }

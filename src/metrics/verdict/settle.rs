@@ -209,12 +209,15 @@ impl Settle {
     pub fn next(&mut self, elapsed_s: f64) -> Option<Step> {
         let judged = self.judged();
         if !self.is_sketched {
-            let Some(last) = judged.last() else {
+            // A level that was skipped is not asked again.
+            let Some(last) = self.levels.keys().next_back().copied() else {
                 return Some(self.go(self.plan.first, Goal::Sketch, f64::INFINITY));
             };
-            let is_last = last.users >= self.plan.most || self.nearly_all_miss(last);
+            let known = judged.iter().find(|level| level.users == last);
+            let is_last =
+                last >= self.plan.most || known.is_some_and(|level| self.nearly_all_miss(level));
             if !is_last && (elapsed_s < self.plan.within_s || self.plan.within_s <= 0.0) {
-                let next = last.users.saturating_mul(2).min(self.plan.most);
+                let next = last.saturating_mul(2).min(self.plan.most);
                 return Some(self.go(next, Goal::Sketch, f64::INFINITY));
             }
             self.is_sketched = true;
@@ -244,6 +247,13 @@ impl Settle {
     pub fn ask_for(&mut self, users: u32) -> Step {
         let until_s = self.until_s;
         self.go(users, Goal::Side, until_s)
+    }
+
+    /// The current level, once more.
+    pub fn again(&mut self) -> Option<Step> {
+        let (users, goal) = self.at?;
+        let until_s = self.until_s;
+        Some(self.go(users, goal, until_s))
     }
 
     /// Goes on from what is known of these levels.
@@ -511,8 +521,9 @@ impl Settle {
         let is_bracketed = bracket.low.is_some() && bracket.high.is_some();
         if !is_bracketed {
             // Only the largest and the smallest level decide anything alone.
-            let is_last = bracket.high.is_none() && users == self.plan.most;
-            return !is_last && !(bracket.low.is_none() && users == 1);
+            let is_largest = bracket.high.is_none() && users == self.plan.most;
+            let is_smallest = bracket.low.is_none() && users == 1;
+            return !(is_largest || is_smallest);
         }
         let left_s = self.plan.within_s - elapsed_s;
         let pair = self.pair(&self.curve(judged), judged, &bracket, Some(users), left_s);
@@ -618,11 +629,11 @@ impl Settle {
         aimed.unwrap_or(middle).clamp(low + 1, high - 1)
     }
 
-    /// By how much a request keeps the limits: the logarithm of the ratio, None inside for one that failed. None for one
-    /// of which that is not known.
-    fn margin_of(&self, sample: &Sample) -> Option<Option<f64>> {
+    /// By how much a request keeps the limits: the logarithm of the ratio, minus infinity for one that failed. None where
+    /// that is not known.
+    fn margin_of(&self, sample: &Sample) -> Option<f64> {
         if sample.failed {
-            return Some(None);
+            return Some(f64::NEG_INFINITY);
         }
         let wait = sample
             .wait_s
@@ -630,12 +641,11 @@ impl Settle {
         let speed = sample
             .speed_tok_s
             .map(|v| (v / self.limits.speed_tok_s).ln());
-        let margin = match self.question {
+        match self.question {
             Question::Wait => wait,
             Question::Speed => speed,
             Question::Both => wait.zip(speed).map(|(wait, speed)| wait.min(speed)),
-        };
-        margin.map(Some)
+        }
     }
 }
 
@@ -654,4 +664,50 @@ fn furthest_above(low: u32) -> u32 {
     u32::try_from(tenth)
         .unwrap_or(low)
         .max(low.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sketching() -> Settle {
+        let plan = SettlePlan {
+            within_s: 300.0,
+            first: 1,
+            most: 256,
+            budget_tokens: None,
+        };
+        Settle::new(plan, Limits::default(), 1.0)
+    }
+
+    fn users(settle: &mut Settle, elapsed_s: f64) -> u32 {
+        settle.next(elapsed_s).map_or(0, |step| step.users)
+    }
+
+    #[test]
+    fn a_level_of_the_sketch_that_gave_nothing_is_not_asked_again() {
+        let mut settle = sketching();
+        let asked = [0.0, 1.0, 2.0, 3.0].map(|elapsed_s| users(&mut settle, elapsed_s));
+        assert_eq!(asked, [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn a_wave_counts_once_every_user_has_an_answer() {
+        let mut settle = sketching();
+        while users(&mut settle, 0.0) < 4 {}
+        let good = Sample {
+            failed: false,
+            wait_s: Some(0.1),
+            speed_tok_s: Some(30.0),
+        };
+        for user in 0..4 {
+            assert_eq!(settle.judged().len(), 0, "{user} of 4 have an answer");
+            settle.observe(user, true, Stamp(0), Stamp(1_000_000), good);
+        }
+        let level = settle.judged();
+        assert_eq!(
+            (level.len(), level[0].users, level[0].requests()),
+            (1, 4, 4)
+        );
+    }
 }

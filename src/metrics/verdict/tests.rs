@@ -81,7 +81,7 @@ fn the_means_and_the_shares_may_disagree() {
     // Speeds 26.0 ×5 and 11.9 ×3: the mean is 20.7, yet only 5 of 8 read at 19.9.
     let mut four = vec![(0.9, 26.0); 5];
     four.extend([(0.9, 11.866_666); 3]);
-    let levels = [level(1, &[(0.4, 54.2); 40]), level(4, &four)];
+    let levels = [level(1, &[(0.4, 54.2); 60]), level(4, &four)];
     let verdict = Verdict::new(&levels, &Limits::default());
     assert_eq!(verdict.by_mean.both_users, Some(4));
     assert_eq!(verdict.by_mean.wait_users, Some(4));
@@ -91,13 +91,13 @@ fn the_means_and_the_shares_may_disagree() {
     assert_eq!(verdict.by_share.state, Some(State::Holds));
     let evidence = &verdict.levels[1].evidence;
     let wanted =
-        "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %, 95 % CI 31–86 %)";
+        "4 users: mean 20.7 tok/s meets 19.9, but only 5 of 8 requests did (62 %, 95 % CI 30–87 %)";
     assert!(evidence.starts_with(wanted), "{evidence}");
 }
 
 #[test]
 fn a_level_counts_only_if_all_smaller_ones_do() {
-    let good = [(1.0, 30.0); 40];
+    let good = [(1.0, 30.0); 60];
     let bad = [(20.0, 5.0); 40];
     let levels = [level(8, &good), level(1, &good), level(4, &bad)];
     let verdict = Verdict::new(&levels, &Limits::default());
@@ -162,12 +162,12 @@ fn no_level_no_verdict() {
 fn headlines() {
     let limits = Limits::default();
     let verdict = Verdict::new(
-        &[level(1, &[(1.0, 30.0); 40]), level(4, &[(1.0, 25.0); 8])],
+        &[level(1, &[(1.0, 30.0); 60]), level(4, &[(1.0, 25.0); 8])],
         &limits,
     );
     assert_eq!(
         verdict.sentence,
-        "4 users or more (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 26 more requests like these would decide it."
+        "4 users or more (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 28 more requests like these would decide it."
     );
     let verdict = Verdict::new(&[level(1, &[(1.0, 3.0)])], &limits);
     assert_eq!(
@@ -175,7 +175,7 @@ fn headlines() {
         "Not even 1 user, the smallest level (unlikely): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: none. 1 user: unlikely; 9 more requests, 0 % of them good, would decide it."
     );
     let verdict = Verdict::new(
-        &[level(2, &[(1.0, 30.0); 40]), level(4, &[(11.0, 9.0); 40])],
+        &[level(2, &[(1.0, 30.0); 60]), level(4, &[(11.0, 9.0); 40])],
         &limits,
     );
     assert_eq!(
@@ -186,17 +186,17 @@ fn headlines() {
     let mut unsure = vec![(1.0, 30.0); 6];
     unsure.extend([(1.0, 3.0); 2]);
     let of_unsure = |users| level(users, &unsure);
-    let verdict = Verdict::new(&[level(1, &[(1.0, 30.0); 40]), of_unsure(4)], &limits);
+    let verdict = Verdict::new(&[level(1, &[(1.0, 30.0); 60]), of_unsure(4)], &limits);
     assert_eq!(
         verdict.sentence,
-        "1 user (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 44 more requests, 75 % of them good, would decide it."
+        "1 user (holds): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 4. 4 users: unsure; 47 more requests, 75 % of them good, would decide it."
     );
     assert_eq!(verdict.headline().unwrap().users, 1);
     assert_eq!(verdict.beyond().unwrap().users, 4);
     let verdict = Verdict::new(&[of_unsure(2)], &limits);
     assert_eq!(
         verdict.sentence,
-        "Not even 2 users, the smallest level (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 users: unsure; 44 more requests, 75 % of them good, would decide it."
+        "Not even 2 users, the smallest level (unsure): wait ≤ 10 s and speed ≥ 19.9 tok/s for 90 % of the requests. By mean: 2. 2 users: unsure; 47 more requests, 75 % of them good, would decide it."
     );
     assert_eq!(
         (verdict.headline().unwrap().users, verdict.beyond()),
@@ -225,7 +225,7 @@ fn one_request_says_little_either_way() {
 #[test]
 fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
     let dead = Level::from_samples(4, [FAILED; 4]);
-    let good = [(1.0, 30.0); 40];
+    let good = [(1.0, 30.0); 60];
     let levels = [level(1, &good), dead, level(8, &good)];
     let verdict = Verdict::new(&levels, &Limits::default());
     assert_eq!(verdict.by_share.both_users, Some(1));
@@ -239,11 +239,11 @@ fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
 
 #[test]
 fn a_wait_or_a_speed_on_the_limit_meets_it() {
-    let verdict = Verdict::new(&[level(3, &[(10.0, 19.9); 35])], &Limits::default());
+    let verdict = Verdict::new(&[level(3, &[(10.0, 19.9); 60])], &Limits::default());
     assert_eq!(verdict.by_share.both_users, Some(3));
     assert_eq!(verdict.by_share.state, Some(State::Holds));
     assert_eq!(verdict.by_mean.both_users, Some(3));
-    let verdict = Verdict::new(&[level(3, &[(10.001, 19.9); 35])], &Limits::default());
+    let verdict = Verdict::new(&[level(3, &[(10.001, 19.9); 60])], &Limits::default());
     assert_eq!(
         (verdict.by_share.wait_users, verdict.by_share.speed_users),
         (None, Some(3))

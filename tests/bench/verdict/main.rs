@@ -1,8 +1,8 @@
 //! How often the verdict is wrong: `cargo bench --bench verdict`, about a minute, in simulated time and without sockets.
 //!
 //! 200 servers of eight kinds, ten runs of each with the default plan. A server's true share of good requests is that of
-//! many thousands with so many users who always ask; what a run says is held against it. Other numbers of servers, or
-//! another time: `cargo bench --bench verdict -- SERVERS MINUTES`.
+//! many thousands with so many users who always ask; what a run says is held against it. Other numbers of servers,
+//! another time, or other servers, which begin at another number: `cargo bench --bench verdict -- SERVERS MINUTES FIRST`.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,9 +31,10 @@ fn main() {
     let mut numbers = std::env::args().filter_map(|argument| argument.parse::<f64>().ok());
     let servers = numbers.next().unwrap_or(200.0) as u64;
     let within_s = numbers.next().unwrap_or(5.0) * 60.0;
+    let first = numbers.next().unwrap_or(0.0) as u64;
     let mut all: BTreeMap<&str, Tally> = BTreeMap::new();
     let mut near = Tally::default();
-    for number in 0..servers {
+    for number in first..first + servers {
         let server = server(number);
         let mut truths = Truths::new(&server, number);
         let capacity = truths.capacity();
