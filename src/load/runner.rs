@@ -181,7 +181,8 @@ impl<W: MachineWatch> Runner<W> {
                 let (gone, paused) = (Instant::now(), self.paused_so_far());
                 self.await_server().await;
                 let away = gone.elapsed();
-                settling.leave_out(away.saturating_sub(self.paused_so_far() - paused));
+                let paused = self.paused_so_far().saturating_sub(paused);
+                settling.leave_out(away.saturating_sub(paused));
                 next = settling.again();
             }
             if self.stop.is_some() {
