@@ -4,19 +4,17 @@
 //! comes next. So the same rules run against a server and, in simulated time, in the bench that measures how often
 //! they are wrong.
 
+mod choice;
+
 use std::collections::BTreeMap;
 
 use crate::event::Stamp;
 use crate::metrics::sample::Sample;
-use crate::metrics::verdict::curve::{Curve, Point};
 use crate::metrics::verdict::evidence::pool;
-use crate::metrics::verdict::trials::{Count, STRETCH_S, STRETCH_WORTH, Trial, Visit};
+use crate::metrics::verdict::trials::{Count, Trial, Visit};
 use crate::metrics::verdict::{HOLDS, Level, State};
 use crate::plan::{Limits, SettlePlan};
-use crate::text::numbers::floor_u64;
 
-/// Two levels that are as close as this decide it; neighbors always do.
-const CLOSE: f64 = 1.1;
 /// Requests of a level before it shows on which side of the limit it is.
 const LEAST: u64 = 10;
 /// Independent requests that show it, whatever they say.
@@ -32,12 +30,6 @@ const SKETCH_LEAST: u64 = 8;
 const SKETCHED: usize = 4;
 /// Rounds that a level takes to show anything: its users begin, all of them ask, and those requests end.
 const ROUNDS: f64 = 2.5;
-/// Rounds that are lost when a level begins and ends.
-const LOST_ROUNDS: f64 = 3.0;
-/// How much sooner two other levels must promise to decide it before the current one is left.
-const LOYALTY: f64 = 0.8;
-/// Levels that seem to need so much more than the time that is left are not worth it.
-const HOPELESS: f64 = 3.0;
 
 /// A limit, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,45 +64,6 @@ pub struct Step {
     pub single_wave: bool,
     /// Over how long the users begin, seconds of the server: all at once would be a burst.
     pub begin_over_s: f64,
-}
-
-/// Two levels that would decide the question together, and how long that takes; seconds.
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    low: (u32, f64),
-    high: (u32, f64),
-}
-
-impl Pair {
-    fn seconds(&self) -> f64 {
-        self.low.1 + self.high.1
-    }
-
-    fn has(&self, users: u32) -> bool {
-        self.low.0 == users || self.high.0 == users
-    }
-
-    /// The one that is further from being decided comes first: it tells sooner whether the pair was well chosen.
-    fn first(&self) -> u32 {
-        if self.low.1 >= self.high.1 {
-            self.low.0
-        } else {
-            self.high.0
-        }
-    }
-}
-
-/// The levels on both sides of the limit, as far as known.
-#[derive(Debug, Clone, Copy)]
-struct Bracket<'a> {
-    /// The largest that seems to hold, with all smaller ones.
-    low: Option<&'a Judged>,
-    /// The smallest that does not.
-    high: Option<&'a Judged>,
-    /// The largest that holds for sure; 0 where none does.
-    held: u32,
-    /// The smallest that fails for sure; `u32::MAX` where none does.
-    failed: u32,
 }
 
 /// What is known of a level.
@@ -235,7 +188,7 @@ impl Settle {
             visiting = self.settle(&judged, elapsed_s);
         }
         let (users, goal, until_s) = visiting?;
-        let least_s = elapsed_s + ROUNDS * self.time_of_a_round(users);
+        let least_s = elapsed_s + ROUNDS * time_of_a_round(&self.request_times(), users);
         if goal != Goal::Sketch && least_s > self.plan.within_s {
             // There is no time left in which anything could be learned of it.
             return None;
@@ -415,7 +368,7 @@ impl Settle {
         let begin_over_s = match goal {
             Goal::Sketch => 0.0,
             Goal::Side | Goal::Decide if users == 1 => 0.0,
-            Goal::Side | Goal::Decide => self.time_of_a_round(users),
+            Goal::Side | Goal::Decide => time_of_a_round(&self.request_times(), users),
         };
         self.at = Some((users, goal));
         self.until_s = until_s;
@@ -444,226 +397,35 @@ impl Settle {
         }
     }
 
-    /// How long a request takes with so many users, as the level nearest to them tells: seconds of the server.
-    fn time_of_a_round(&self, users: u32) -> f64 {
+    /// How long a request takes at each level that has any: seconds of the server.
+    fn request_times(&self) -> Vec<(u32, f64)> {
         let asked = self.levels.iter();
         let asked = asked.filter(|(_, known)| known.level.samples().next().is_some());
-        let Some((nearest, known)) = asked.min_by_key(|(level, _)| level.abs_diff(users)) else {
-            return 0.0;
+        let mean_s = |known: &Known| {
+            let trials = known.level.visits.iter().flat_map(|visit| &visit.trials);
+            let (sum, n) = trials.fold((0.0, 0.0), |(sum, n), trial| {
+                (sum + trial.ended.since(trial.sent), n + 1.0)
+            });
+            sum / f64::max(n, 1.0) * self.time_scale
         };
-        let trials = known.level.visits.iter().flat_map(|visit| &visit.trials);
-        let (sum, n) = trials.fold((0.0, 0.0), |(sum, n), trial| {
-            (sum + trial.ended.since(trial.sent), n + 1.0)
-        });
-        sum / f64::max(n, 1.0) * self.time_scale * (f64::from(users) / f64::from(*nearest)).max(1.0)
+        asked
+            .map(|(users, known)| (*users, mean_s(known)))
+            .collect()
     }
+}
 
-    /// What would decide the question next; None where it is decided.
-    fn settle(&mut self, judged: &[Judged], elapsed_s: f64) -> Option<Visiting> {
-        let question = self.question;
-        let bracket = self.bracket(judged);
-        let left_s = self.plan.within_s - elapsed_s;
-        let end_s = self.plan.within_s;
-        match (bracket.low, bracket.high) {
-            (None, None) => None,
-            (Some(low), None) if low.users < self.plan.most => {
-                let next = low.users.saturating_mul(2).min(self.plan.most);
-                Some((next, Goal::Sketch, end_s))
-            }
-            (Some(low), None) => {
-                let open = !is_decided(low.p(question));
-                open.then_some((low.users, Goal::Decide, end_s))
-            }
-            (None, Some(high)) if high.users == 1 => {
-                let open = !is_decided(high.p(question));
-                open.then_some((1, Goal::Decide, end_s))
-            }
-            (None, Some(high)) => Some((high.users / 2, Goal::Side, elapsed_s + left_s / 3.0)),
-            (Some(_), Some(_)) if are_close(bracket.held, bracket.failed) => None,
-            (Some(low), Some(high)) => {
-                let curve = self.curve(judged);
-                if let Some(pair) = self.pair(&curve, judged, &bracket, None, left_s) {
-                    return Some((pair.first(), Goal::Decide, end_s));
-                }
-                if !are_close(low.users, high.users) {
-                    let between = self.between(&curve, low.users, high.users);
-                    return Some((between, Goal::Side, elapsed_s + left_s / 3.0));
-                }
-                let sureness = |level: &Judged| (level.p(question) - 0.5).abs();
-                let surer = sureness(low) > sureness(high);
-                let users = if surer { high.users } else { low.users };
-                let half_s = f64::midpoint(elapsed_s, end_s);
-                Some((users, Goal::Decide, half_s))
-            }
-        }
-    }
-
-    fn bracket<'a>(&self, judged: &'a [Judged]) -> Bracket<'a> {
-        let (question, share) = (self.question, self.limits.share);
-        let held = judged.iter().rfind(|level| level.p(question) >= HOLDS);
-        let failed = judged.iter().find(|level| level.p(question) <= 1.0 - HOLDS);
-        Bracket {
-            low: judged
-                .iter()
-                .take_while(|level| level.seems_to_hold(question, share))
-                .last(),
-            high: judged
-                .iter()
-                .find(|level| !level.seems_to_hold(question, share)),
-            held: held.map_or(0, |level| level.users),
-            failed: failed.map_or(u32::MAX, |level| level.users),
-        }
-    }
-
-    /// Whether two other levels would decide the question sooner than any two with the current one.
-    fn others_are_sooner(&self, judged: &[Judged], users: u32, elapsed_s: f64) -> bool {
-        let bracket = self.bracket(judged);
-        let is_bracketed = bracket.low.is_some() && bracket.high.is_some();
-        if !is_bracketed {
-            // Only the largest and the smallest level decide anything alone.
-            let is_largest = bracket.high.is_none() && users == self.plan.most;
-            let is_smallest = bracket.low.is_none() && users == 1;
-            return !(is_largest || is_smallest);
-        }
-        let left_s = self.plan.within_s - elapsed_s;
-        let pair = self.pair(&self.curve(judged), judged, &bracket, Some(users), left_s);
-        pair.is_some_and(|pair| !pair.has(users))
-    }
-
-    /// The two levels, close to each other, that would decide the question soonest. None where none would in time.
-    fn pair(
-        &self,
-        curve: &Curve,
-        judged: &[Judged],
-        bracket: &Bracket<'_>,
-        current: Option<u32>,
-        left_s: f64,
-    ) -> Option<Pair> {
-        let (low, high) = (bracket.low?.users, bracket.high?.users);
-        let mut known = BTreeMap::new();
-        let mut seconds = |users: u32, holds: bool| {
-            let is_known = if holds {
-                users <= bracket.held
-            } else {
-                users >= bracket.failed
-            };
-            if is_known || users == 0 || users > self.plan.most {
-                return 0.0;
-            }
-            *known.entry((users, holds)).or_insert_with(|| {
-                let lost = if current == Some(users) {
-                    0.0
-                } else {
-                    LOST_ROUNDS
-                };
-                let round_s = self.time_of_a_round(users).max(1e-3);
-                lost * round_s + self.seconds_to_decide(curve, judged, users, holds)
-            })
-        };
-        let least = u32::try_from(floor_u64(f64::from(low) * 0.85)).unwrap_or(low);
-        let most = high.min(bracket.failed).min(self.plan.most);
-        let pairs = (least.max(bracket.held)..=most).map(|low| {
-            let high = furthest_above(low).min(bracket.failed.max(low + 1));
-            Pair {
-                low: (low, seconds(low, true)),
-                high: (high, seconds(high, false)),
-            }
-        });
-        let worth = |pair: &Pair| {
-            let loyal = current.is_some_and(|users| pair.has(users));
-            pair.seconds() * if loyal { LOYALTY } else { 1.0 }
-        };
-        pairs
-            .filter(|pair| pair.seconds() <= HOPELESS * left_s)
-            .min_by(|a, b| worth(a).total_cmp(&worth(b)))
-    }
-
-    /// How long a level would take, once it runs.
-    fn seconds_to_decide(&self, curve: &Curve, judged: &[Judged], users: u32, holds: bool) -> f64 {
-        let question = self.question;
-        let per_second = f64::from(users) / self.time_of_a_round(users).max(1e-3);
-        let near = judged.iter().filter(|level| {
-            !level.count(question).is_burst && level.users.abs_diff(users) <= level.users / 10
-        });
-        let seen = near
-            .map(|level| level.count(question).design_effect)
-            .fold(1.0, f64::max);
-        let together = (per_second * STRETCH_S).max(f64::from(users));
-        curve.needed(users, holds) * (together / STRETCH_WORTH).max(seen) / per_second
-    }
-
-    /// What the levels tell of those between them.
-    fn curve(&self, judged: &[Judged]) -> Curve {
-        let points = judged.iter().filter_map(|judged| {
-            let level = &self.levels.get(&judged.users)?.level;
-            let count = *judged.count(self.question);
-            let steady = level
-                .visits
-                .iter()
-                .flat_map(|visit| visit.steady(level.users));
-            let burst = count
-                .is_burst
-                .then(|| level.samples())
-                .into_iter()
-                .flatten();
-            let steady = (!count.is_burst).then(|| steady.map(|trial| &trial.sample));
-            let samples = steady.into_iter().flatten().chain(burst);
-            let margins = samples.filter_map(|sample| self.margin_of(sample));
-            Some(Point::new(judged.users, count, margins))
-        });
-        Curve::new(points.collect(), self.limits.share)
-    }
-
-    /// A level between two, where the answer seems to lie; every third one in the middle.
-    fn between(&mut self, curve: &Curve, low: u32, high: u32) -> u32 {
-        self.aims += 1;
-        let (l, h) = (f64::from(low), f64::from(high));
-        let middle = if h > 4.0 * l {
-            (l * h).sqrt()
-        } else {
-            f64::midpoint(l, h)
-        };
-        let middle = u32::try_from(floor_u64(middle)).unwrap_or(low);
-        let crossing = (low + 1..high).find(|users| curve.share(*users) < self.limits.share);
-        let aimed = crossing.filter(|_| !self.aims.is_multiple_of(3));
-        aimed.unwrap_or(middle).clamp(low + 1, high - 1)
-    }
-
-    /// By how much a request keeps the limits: the logarithm of the ratio, minus infinity for one that failed. None where
-    /// that is not known.
-    fn margin_of(&self, sample: &Sample) -> Option<f64> {
-        if sample.failed {
-            return Some(f64::NEG_INFINITY);
-        }
-        let wait = sample
-            .wait_s
-            .map(|s| (self.limits.wait_s / s.max(1e-6)).ln());
-        let speed = sample
-            .speed_tok_s
-            .map(|v| (v / self.limits.speed_tok_s).ln());
-        match self.question {
-            Question::Wait => wait,
-            Question::Speed => speed,
-            Question::Both => wait.zip(speed).map(|(wait, speed)| wait.min(speed)),
-        }
-    }
+/// How long a round takes with so many users, as the level nearest to them tells: seconds of the server.
+fn time_of_a_round(request_times: &[(u32, f64)], users: u32) -> f64 {
+    let nearest = request_times
+        .iter()
+        .min_by_key(|(level, _)| level.abs_diff(users));
+    nearest.map_or(0.0, |(level, request_s)| {
+        request_s * (f64::from(users) / f64::from(*level)).max(1.0)
+    })
 }
 
 fn is_decided(p: f64) -> bool {
     p >= HOLDS || p <= 1.0 - HOLDS
-}
-
-/// Whether two levels decide the answer together: neighbors, or at most a tenth apart.
-fn are_close(low: u32, high: u32) -> bool {
-    high <= low.saturating_add(1) || f64::from(high) <= CLOSE * f64::from(low)
-}
-
-/// The largest level that decides the answer together with one.
-fn furthest_above(low: u32) -> u32 {
-    let tenth = floor_u64(f64::from(low) * CLOSE);
-    u32::try_from(tenth)
-        .unwrap_or(low)
-        .max(low.saturating_add(1))
 }
 
 #[cfg(test)]
