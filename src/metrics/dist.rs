@@ -3,6 +3,7 @@
 use crate::text::numbers::floor_u64;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use statrs::function::beta::beta_reg;
 
 /// Samples that p1 and p99 want.
 pub const P99_WANTS: u64 = 100;
@@ -10,6 +11,9 @@ pub const P99_WANTS: u64 = 100;
 pub const P95_WANTS: u64 = 20;
 /// Samples that p90 wants.
 pub const P90_WANTS: u64 = 10;
+
+/// How sure it is that a percentile is not above its bound.
+pub const SURE: f64 = 0.95;
 
 /// A distribution, in the unit that the key it stands under names. What the sample cannot carry is
 /// absent: p1 and p99 want 100 samples, p5 and p95 want 20, p90 wants 10.
@@ -36,6 +40,13 @@ pub struct Dist {
     pub p99: Option<f64>,
     /// The largest.
     pub max: Option<f64>,
+    /// With 95 % confidence, p95 of all requests like these is not above this one of them (independent requests;
+    /// one-sided); absent below 59 samples and for gaps between chunks, which are not independent.
+    #[serde(default)]
+    pub p95_upper: Option<f64>,
+    /// The same of p99; absent below 299 samples.
+    #[serde(default)]
+    pub p99_upper: Option<f64>,
 }
 
 impl Dist {
@@ -50,7 +61,24 @@ impl Dist {
         // A rounded sum can leave the range of its parts by a hair.
         let mean = (sorted.iter().sum::<f64>() / sorted.len() as f64).clamp(min, max);
         let n = sorted.len() as u64;
-        Self::carried(n, min, mean, max, |q| percentile(&sorted, q))
+        let bound = |q: f64| {
+            let place = usize::try_from(bound_rank(n, q)?).ok()?;
+            sorted.get(place.checked_sub(1)?).copied()
+        };
+        Self {
+            p95_upper: bound(0.95),
+            p99_upper: bound(0.99),
+            ..Self::carried(n, min, mean, max, |q| percentile(&sorted, q))
+        }
+    }
+
+    /// Without the bounds of its percentiles: requests that are still waiting may be beyond them.
+    pub(crate) fn unbounded(self) -> Self {
+        Self {
+            p95_upper: None,
+            p99_upper: None,
+            ..self
+        }
     }
 
     /// The distribution, in seconds, of gaps counted as `[microseconds, count, …]`, the way
@@ -99,8 +127,32 @@ impl Dist {
             p95: from(P95_WANTS, 0.95),
             p99: from(P99_WANTS, 0.99),
             max: Some(max),
+            p95_upper: None,
+            p99_upper: None,
         }
     }
+}
+
+/// Which of `n` ascending samples, counted from 1, bounds the percentile at `q` from above: the smallest one that is not
+/// below it with [`SURE`], whatever the distribution. Fewer than that many of the samples lie below the percentile, and how
+/// many do is binomial. None where even the largest sample is not enough.
+fn bound_rank(n: u64, q: f64) -> Option<u64> {
+    let count = n as f64;
+    // P(fewer than `rank` of the samples lie below the percentile).
+    let is_sure = |rank: u64| beta_reg(count - rank as f64 + 1.0, rank as f64, 1.0 - q) >= SURE;
+    if n == 0 || !is_sure(n) {
+        return None;
+    }
+    // From where a normal distribution puts it, up or down.
+    let guess = count * q + 1.645 * (count * q * (1.0 - q)).sqrt();
+    let mut rank = floor_u64(guess).clamp(1, n);
+    while !is_sure(rank) {
+        rank += 1;
+    }
+    while rank > 1 && is_sure(rank - 1) {
+        rank -= 1;
+    }
+    Some(rank)
 }
 
 /// The value below which the share `q` (0–1) of the ascending samples lies, by linear interpolation
@@ -153,6 +205,46 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_is_bounded_by_the_order_statistic_of_the_tables() {
+        // Wilks, 1941: the least sample whose largest, second, third … largest value is beyond p95 with 95 %. One fewer
+        // needs the next larger value: 1 − 0.95^58 = 0.9490, 1 − 0.95^59 = 0.9515.
+        for (largest, n) in [59, 93, 124, 153, 181].into_iter().enumerate() {
+            let rank = n - largest as u64;
+            assert_eq!(bound_rank(n, 0.95), Some(rank), "{n}");
+            let one_fewer = (largest > 0).then_some(rank);
+            assert_eq!(bound_rank(n - 1, 0.95), one_fewer, "{}", n - 1);
+        }
+        // The same of p99: 1 − 0.99^298 = 0.94997, 1 − 0.99^299 = 0.9505.
+        for (largest, n) in [299, 473, 628].into_iter().enumerate() {
+            assert_eq!(bound_rank(n, 0.99), Some(n - largest as u64), "{n}");
+        }
+        assert_eq!(bound_rank(298, 0.99), None);
+        assert_eq!(bound_rank(0, 0.95), None);
+        let d = |n: u32| Dist::of((0..n).map(f64::from));
+        assert_eq!(d(58).p95_upper, None);
+        assert_eq!((d(59).p95_upper, d(59).p99_upper), (Some(58.0), None));
+        assert_eq!((d(93).p95_upper, d(93).max), (Some(91.0), Some(92.0)));
+        assert_eq!(d(299).p99_upper, Some(298.0));
+        assert_eq!(d(299).unbounded().p99_upper, None);
+    }
+
+    #[test]
+    fn a_bound_is_wrong_at_most_as_often_as_it_says() {
+        // Of uniform samples the percentile is known: with n = 100 and rank 99, 1 − P(fewer than 99 below) is 3.7 %.
+        let mut seed = 7_u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let too_low = (0..4000).filter(|_| {
+            let d = Dist::of((0..100).map(|_| next()).collect::<Vec<_>>());
+            d.p95_upper.unwrap() < 0.95
+        });
+        let too_low = too_low.count();
+        assert!((100..=200).contains(&too_low), "{too_low} of 4000");
+    }
+
+    #[test]
     fn what_is_no_number_is_left_out() {
         let d = Dist::of([1.0, f64::NAN, 3.0, f64::INFINITY]);
         assert_eq!(d.n, 2);
@@ -175,6 +267,13 @@ mod tests {
     fn ordered(d: &Dist) -> bool {
         let all = [d.min, d.p1, d.p5, d.p50, d.p90, d.p95, d.p99, d.max];
         let there: Vec<f64> = all.into_iter().flatten().collect();
+        let bounds = [(d.p95, d.p95_upper), (d.p99, d.p99_upper)];
+        let beyond = |(value, upper): (Option<f64>, Option<f64>)| {
+            upper.is_none() || value <= upper && upper <= d.max
+        };
+        if !bounds.into_iter().all(beyond) {
+            return false;
+        }
         let mean_inside = d.mean.is_none_or(|m| d.min <= Some(m) && Some(m) <= d.max);
         there.is_sorted() && mean_inside
     }

@@ -129,8 +129,10 @@ impl LevelMetrics {
     /// The figures of a cycle that may still run, without what the machine did: the waits of its requests in flight are
     /// among them.
     fn so_far(cycle: &CycleState, limits: &Limits) -> Self {
+        let waits = Dist::of(cycle.waits_s());
+        let waiting = cycle.in_flight.values().any(|r| r.first_token.is_none());
         Self {
-            ttft_s: Dist::of(cycle.waits_s()),
+            ttft_s: if waiting { waits.unbounded() } else { waits },
             ..Self::of_requests(&[cycle], limits)
         }
     }

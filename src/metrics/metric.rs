@@ -92,6 +92,9 @@ pub enum Stat {
     P95,
     P99,
     Max,
+    /// The bound of p95 and of p99.
+    P95Upper,
+    P99Upper,
 }
 
 /// Where a metric is shown.
@@ -217,6 +220,8 @@ impl Metric {
                     Stat::P95 => dist.p95,
                     Stat::P99 => dist.p99,
                     Stat::Max => dist.max,
+                    Stat::P95Upper => dist.p95_upper,
+                    Stat::P99Upper => dist.p99_upper,
                 }
             }
             OfLevel::Samples(samples) => match stat {
@@ -408,7 +413,9 @@ pub const METRICS: &[Metric] = &[
             by_cycle(120, "ttft_mean_s", Stat::Mean),
             by_cycle(130, "ttft_p50_s", Stat::P50),
             by_cycle(140, "ttft_p95_s", Stat::P95),
+            by_cycle(145, "ttft_p95_upper_s", Stat::P95Upper),
             by_cycle(150, "ttft_p99_s", Stat::P99),
+            by_cycle(155, "ttft_p99_upper_s", Stat::P99Upper),
             by_cycle(160, "ttft_max_s", Stat::Max),
             report(80, "Wait mean", Stat::Mean, 2),
             report(90, "max", Stat::Max, 2),
@@ -418,6 +425,7 @@ pub const METRICS: &[Metric] = &[
             printed(70, "max", Stat::Max, 2),
             pane(70, "wait", Stat::Mean, 7, 0),
             pane(80, "p95", Stat::P95, 7, 7),
+            pane(85, "p95 ≤", Stat::P95Upper, 7, 16),
             pane(90, "max", Stat::Max, 7, 4),
             detail(20, "first token"),
         ]),

@@ -7,7 +7,7 @@ const WORDS: [(&str, &str); 4] = [
     ("Users", "requests in flight at the same time"),
     (
         "Percentiles",
-        "shown only where there are enough requests: p99 and p1 need 100, p95 and p5 need 20, p90 needs 10",
+        "shown only where there are enough requests: p99 and p1 need 100, p95 and p5 need 20, p90 needs 10; (≤ x): with 95 % confidence p95 or p99 of all requests like these is not above x, an order statistic that takes requests for independent and needs 59 of them for p95, 299 for p99",
     ),
     (
         "Verdict",

@@ -71,8 +71,8 @@ fn detailed(report: &Report, caption: &'static str, outlet: Outlet) -> Option<Ta
                 grouped(d.mean, detail.digits),
                 cell(d.p50, 0.5),
                 cell(d.p90, 0.9),
-                cell(d.p95, 0.95),
-                cell(d.p99, 0.99),
+                cell(d.p95, 0.95) + &at_most(d.p95_upper, detail.digits),
+                cell(d.p99, 0.99) + &at_most(d.p99_upper, detail.digits),
                 grouped(d.max, detail.digits),
             ]);
         }
@@ -107,6 +107,13 @@ fn cell(value: Option<f64>, raw: &[f64], q: f64, digits: usize) -> String {
         }
         _ => grouped(value, digits),
     }
+}
+
+/// What follows a percentile that has a bound.
+fn at_most(bound: Option<f64>, digits: usize) -> String {
+    bound.map_or_else(String::new, |bound| {
+        format!(" (≤ {})", grouped(Some(bound), digits))
+    })
 }
 
 pub(super) fn waits(report: &Report) -> Option<Table> {

@@ -25,6 +25,8 @@ fn known(level: &Value, metric: &Metric, stat: Stat) -> Option<f64> {
         Stat::P95 => "p95",
         Stat::P99 => "p99",
         Stat::Max => "max",
+        Stat::P95Upper => "p95_upper",
+        Stat::P99Upper => "p99_upper",
     };
     value[stat].as_f64()
 }

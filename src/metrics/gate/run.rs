@@ -171,7 +171,7 @@ impl One<'_> {
             Stat::P50 => Some(0.5),
             Stat::P95 => Some(0.95),
             Stat::P99 => Some(0.99),
-            Stat::Mean | Stat::Min | Stat::Max => None,
+            Stat::Mean | Stat::Min | Stat::Max | Stat::P95Upper | Stat::P99Upper => None,
         };
         match (metric.request, part) {
             (Some(figure), Some(part)) => self.percentile(metric, levels, figure, part),

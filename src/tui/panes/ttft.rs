@@ -218,9 +218,16 @@ fn legend(
     let mut parts = vec![("n", waits.n.to_string())];
     if waits.n > 0 {
         parts.push(("p50", text::seconds(waits.p50)));
-        let tail = [("p95", waits.p95), ("p99", waits.p99)];
-        let carried = tail.iter().filter(|(_, value)| value.is_some());
-        parts.extend(carried.map(|(name, value)| (*name, text::seconds(*value))));
+        let bounded = |bound: Option<f64>| bound.filter(|_| waiting == 0);
+        for (name, value, bound) in [
+            ("p95", waits.p95, bounded(waits.p95_upper)),
+            ("p99", waits.p99, bounded(waits.p99_upper)),
+        ] {
+            let most = frame::at_most(cx.theme);
+            let bound = bound.map(|_| format!(" ({most} {})", text::seconds(bound)));
+            let words = text::seconds(value) + &bound.unwrap_or_default();
+            parts.extend(value.map(|_| (name, words)));
+        }
         parts.push(("max", text::seconds(waits.max)));
     }
     if waiting > 0 {
