@@ -10,7 +10,7 @@ use crate::cli::gate::GateArgs;
 use crate::cli::output::{RunsDir, complain, print, shown};
 use crate::cli::what_if::WhatIfArgs;
 pub(crate) use crate::metrics::compare::letter;
-use crate::metrics::compare::{Comparison, Row, RunHead, told, written};
+use crate::metrics::compare::{Change, Comparison, Row, RunHead, value_text};
 use crate::metrics::condition::Condition;
 use crate::metrics::gate::changes;
 use crate::metrics::state::RunState;
@@ -64,7 +64,7 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     let (states, rejudged): (Vec<RunState>, Vec<Option<String>>) = opened.into_iter().unzip();
     let summaries: Vec<Summary> = states.iter().map(Summary::of).collect();
     let runs: Vec<&RunState> = states.iter().collect();
-    let mut comparison = Comparison::with(&runs, &summaries);
+    let mut comparison = Comparison::from_summaries(&runs, &summaries);
     let rejudged = rejudged.into_iter().enumerate();
     let rejudged = rejudged.filter_map(|(run, text)| Some(format!("{}: {}", letter(run), text?)));
     comparison.warnings.extend(rejudged);
@@ -150,25 +150,24 @@ fn line(row: &Row) -> String {
     let values = row
         .values
         .iter()
-        .map(|known| format!("{:>10}", written(row.metric, *known)));
+        .map(|known| format!("{:>10}", value_text(row.metric, *known)));
     let values: Vec<String> = values.collect();
     let mut line = format!(
         "  {:<11}{} {}",
-        row.metric.to_string(),
+        row.metric.name(),
         values.join(" "),
-        row.metric.unit()
+        row.metric.unit.symbol()
     );
     for (number, change) in row.changes.iter().enumerate() {
-        let told = change
-            .as_ref()
-            .map_or_else(|| UNKNOWN.to_owned(), |c| told(row.metric, c));
-        // With two runs there is only one difference to tell.
-        let of = if row.changes.len() > 1 {
+        let sentence = |change: &Change| change.sentence(row.metric);
+        let text = change.as_ref().map_or_else(|| UNKNOWN.to_owned(), sentence);
+        // With two runs there is only one difference, which needs no letter.
+        let run = if row.changes.len() > 1 {
             format!("{}: ", letter(number + 1))
         } else {
             String::new()
         };
-        let _ = write!(line, "   {of}{told}");
+        let _ = write!(line, "   {run}{text}");
     }
     line.push('\n');
     line

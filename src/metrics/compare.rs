@@ -4,102 +4,30 @@
 //! level or more, between repeats, which also knows what changes from one repeat to the next. Shares are
 //! compared by Newcombe's interval. Throughput and energy are one figure a repeat.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::event::RequestRecord;
-use crate::metrics::config_diff::unlike;
-use crate::metrics::interval::{Difference, Moments, newcombe, relative};
-use crate::metrics::level::{LevelMetrics, LevelSummary};
-use crate::metrics::metric;
-use crate::metrics::metric::{Stat, Unit};
-use crate::metrics::sample;
+use crate::metrics::config_diff::config_diff;
+use crate::metrics::interval::{Difference, Moments, newcombe, relative, welch};
+use crate::metrics::level::LevelSummary;
+use crate::metrics::metric::{Metric, Outlet, Stat, Unit, shown};
+use crate::metrics::sample::{self, Sample};
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::summary::Summary;
 use crate::metrics::verdict::Capacity;
 use crate::plan::Limits;
+use crate::text::numbers::{UNKNOWN, decimal};
 
 /// The name and version of the object's shape.
 pub const SCHEMA: &str = "tokometer/comparison/1";
 
+type Counts = fn(&Sample, &Limits) -> Option<bool>;
+
 /// From this many repeats on both sides, repeats are compared, not requests.
 const REPEATS: usize = 3;
 
-/// What is compared.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Serialize,
-    Deserialize,
-    strum::Display,
-    strum::EnumIter,
-    strum::EnumString,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Metric {
-    /// Mean speed of an answer, tokens a second.
-    Speed,
-    /// Mean wait, seconds.
-    Wait,
-    /// Mean of the whole request, seconds.
-    Total,
-    /// All users together, tokens a second.
-    Throughput,
-    /// Failed requests, share.
-    Errors,
-    /// Requests that met every limit, share.
-    Share,
-    /// Energy per output token, joules.
-    Energy,
-}
-
-impl Metric {
-    /// What it is among all metrics.
-    fn entry(self) -> Option<&'static metric::Metric> {
-        metric::metric(match self {
-            Self::Speed => "speed_tok_s",
-            Self::Wait => "ttft_s",
-            Self::Total => "total_s",
-            Self::Throughput => "system_tok_s",
-            Self::Errors => "error_rate",
-            Self::Share => "attainment",
-            Self::Energy => "j_per_token",
-        })
-    }
-
-    /// The unit of its values.
-    pub fn unit(self) -> &'static str {
-        self.entry().map_or("", |metric| metric.unit.symbol())
-    }
-
-    /// Its value of a level.
-    fn of(self, level: &LevelMetrics) -> Option<f64> {
-        self.entry()?.of(level, Stat::Mean)
-    }
-
-    /// Decimals with which a value is told: small waits and energies need more to be told apart.
-    pub fn digits(self, value: f64) -> usize {
-        match self {
-            Self::Wait | Self::Total if value.abs() < 1.0 => 3,
-            Self::Energy if value.abs() < 0.0995 => 4,
-            Self::Energy => 3,
-            Self::Errors | Self::Share => 1,
-            _ => 2,
-        }
-    }
-
-    /// Whether it is a share of requests: its differences are percentage points.
-    pub fn is_share(self) -> bool {
-        self.entry()
-            .is_some_and(|metric| metric.unit == Unit::Share)
-    }
-}
-
 /// Runs side by side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// [`SCHEMA`].
     pub schema: String,
@@ -112,7 +40,7 @@ pub struct Comparison {
 }
 
 /// One of the runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunHead {
     /// The run.
     pub id: String,
@@ -135,7 +63,7 @@ pub struct RunHead {
 }
 
 /// One level of all runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LevelComparison {
     /// Users.
     pub users: u32,
@@ -144,10 +72,10 @@ pub struct LevelComparison {
 }
 
 /// One figure of one level.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// Which.
-    pub metric: Metric,
+    pub metric: &'static Metric,
     /// The value of each run; shares are 0–1.
     pub values: Vec<Option<f64>>,
     /// How each run after the first differs from the first; absent where one of them does not know.
@@ -155,7 +83,7 @@ pub struct Row {
 }
 
 /// How a run differs from the first.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Change {
     /// The difference, in the unit of the values.
     pub absolute: f64,
@@ -172,8 +100,8 @@ pub struct Change {
 impl Change {
     /// The change with its sign and, where there is one, its interval: `+12.3 % (+8.1 to +16.4)`; shares in
     /// points.
-    pub fn told(&self, metric: Metric) -> String {
-        let unit = if metric.is_share() { "points" } else { "%" };
+    pub fn text(&self, metric: &Metric) -> String {
+        let unit = if is_share(metric) { "points" } else { "%" };
         let by = format!("{:+.1} {unit}", self.by * 100.0);
         match (self.low, self.high) {
             (Some(low), Some(high)) => {
@@ -182,23 +110,63 @@ impl Change {
             _ => by,
         }
     }
+
+    /// The change, and in words whether the samples show it.
+    pub fn sentence(&self, metric: &Metric) -> String {
+        let text = self.text(metric);
+        match self.low {
+            Some(_) if self.shown => text,
+            Some(_) => format!("{text}: no difference these samples can show"),
+            None => format!("{text} (too few samples for an interval)"),
+        }
+    }
 }
 
-/// How a run is called beside others: A, B, C…
+/// Whether it is a share: its differences are percentage points.
+fn is_share(metric: &Metric) -> bool {
+    metric.unit == Unit::Share
+}
+
+/// Decimals of a value: small durations and energies need more of them to be told apart.
+pub fn digits(unit: Unit, value: f64) -> usize {
+    match unit {
+        Unit::Seconds if value.abs() < 1.0 => 3,
+        Unit::JoulesPerToken if value.abs() < 0.0995 => 4,
+        Unit::JoulesPerToken => 3,
+        Unit::Share => 1,
+        unit if unit.is_whole() => 0,
+        _ => 2,
+    }
+}
+
+/// A value in the table; `–` where it is not known.
+pub fn value_text(metric: &Metric, value: Option<f64>) -> String {
+    let Some(value) = value else {
+        return UNKNOWN.to_owned();
+    };
+    let value = if is_share(metric) {
+        value * 100.0
+    } else {
+        value
+    };
+    decimal(value, digits(metric.unit, value))
+}
+
+/// The name of a run beside others: A, B, C…
 pub fn letter(run: usize) -> String {
     let letters = ('A'..='Z').nth(run);
     letters.map_or_else(|| format!("run {}", run + 1), String::from)
 }
 
 impl Comparison {
-    /// Compares runs; the first is what the others are held against.
-    pub fn of(runs: &[&RunState]) -> Self {
+    /// Compares runs with the first of them.
+    pub fn new(runs: &[&RunState]) -> Self {
         let summaries: Vec<Summary> = runs.iter().map(|run| Summary::of(run)).collect();
-        Self::with(runs, &summaries)
+        Self::from_summaries(runs, &summaries)
     }
 
-    /// The same, of runs whose summaries are at hand, in their order.
-    pub fn with(runs: &[&RunState], summaries: &[Summary]) -> Self {
+    /// The same, from the summaries of the runs, in their order.
+    pub fn from_summaries(runs: &[&RunState], summaries: &[Summary]) -> Self {
         let mut users: Vec<u32> = summaries
             .iter()
             .flat_map(|summary| &summary.cycles)
@@ -211,7 +179,7 @@ impl Comparison {
         Self {
             schema: SCHEMA.to_owned(),
             runs: heads.map(|(run, summary)| head(run, summary)).collect(),
-            warnings: unlike(runs),
+            warnings: config_diff(runs),
             levels: users
                 .iter()
                 .map(|users| level(*users, runs, summaries))
@@ -241,7 +209,6 @@ fn head(run: &RunState, summary: &Summary) -> RunHead {
 }
 
 fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparison {
-    use strum::IntoEnumIterator as _;
     let levels: Vec<Option<&LevelSummary>> = summaries
         .iter()
         .map(|summary| {
@@ -249,69 +216,46 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
             whole.find(|level| level.users == users)
         })
         .collect();
-    let rows = Metric::iter().filter_map(|metric| {
-        let values: Vec<Option<f64>> = levels
-            .iter()
-            .map(|level| level.and_then(|level| metric.of(&level.figures)))
-            .collect();
-        let against = |(run, value): (&&RunState, &Option<f64>)| {
-            let (first, was) = (runs.first()?, values.first().copied().flatten()?);
-            let is = (*value)?;
-            Some(difference(metric, users, [first, run], [was, is]))
-        };
-        let others = runs.iter().zip(&values).skip(1);
-        let changes = others.map(against).collect();
-        let known = values.iter().any(Option::is_some);
-        known.then_some(Row {
-            metric,
-            values,
-            changes,
-        })
-    });
+    let rows = shown(Outlet::Compare)
+        .into_iter()
+        .filter_map(|(metric, _)| {
+            let values: Vec<Option<f64>> = levels
+                .iter()
+                .map(|level| level.and_then(|level| metric.of(&level.figures, Stat::Mean)))
+                .collect();
+            let against = |(run, value): (&&RunState, &Option<f64>)| {
+                let (first, was) = (runs.first()?, values.first().copied().flatten()?);
+                let is = (*value)?;
+                Some(difference(metric, users, [first, run], [was, is]))
+            };
+            let others = runs.iter().zip(&values).skip(1);
+            let changes = others.map(against).collect();
+            let known = values.iter().any(Option::is_some);
+            known.then_some(Row {
+                metric,
+                values,
+                changes,
+            })
+        });
     LevelComparison {
         users,
         rows: rows.collect(),
     }
 }
 
-fn difference(metric: Metric, users: u32, runs: [&RunState; 2], values: [f64; 2]) -> Change {
+fn difference(metric: &Metric, users: u32, runs: [&RunState; 2], values: [f64; 2]) -> Change {
     let [was, is] = values;
-    let interval = if metric.is_share() {
-        between_shares(metric, users, runs)
-    } else {
-        between_means(metric, users, runs)
+    let interval = match metric.counts {
+        Some(counts) => between_shares(counts, users, runs),
+        None => between_means(metric, users, runs),
     };
     change(metric, was, is, interval)
 }
 
-/// A value as it stands in the table; `–` where it is not known.
-pub fn written(metric: Metric, value: Option<f64>) -> String {
-    let Some(value) = value else {
-        return "–".to_owned();
-    };
-    let value = if metric.is_share() {
-        value * 100.0
-    } else {
-        value
-    };
-    let digits = metric.digits(value);
-    crate::text::numbers::decimal(value, digits)
-}
-
-/// A difference with its interval, and whether the samples show one.
-pub fn told(metric: Metric, change: &Change) -> String {
-    let text = change.told(metric);
-    match change.low {
-        Some(_) if change.shown => text,
-        Some(_) => format!("{text}: no difference that these samples can show"),
-        None => format!("{text} (too few samples for an interval)"),
-    }
-}
-
 /// The change from `was` to `is`, with the interval of its `by`.
-fn change(metric: Metric, was: f64, is: f64, interval: Option<Difference>) -> Change {
+fn change(metric: &Metric, was: f64, is: f64, interval: Option<Difference>) -> Change {
     let absolute = is - was;
-    let by = if metric.is_share() {
+    let by = if is_share(metric) {
         absolute
     } else if was > 0.0 {
         absolute / was
@@ -334,9 +278,9 @@ fn cycles(run: &RunState, users: u32) -> Vec<&CycleState> {
 }
 
 /// The relative difference of a mean, or of a figure that each repeat has once.
-fn between_means(metric: Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
+fn between_means(metric: &Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
     let [first, second] = runs.map(|run| cycles(run, users));
-    let figure = metric.entry().and_then(|metric| metric.request);
+    let figure = metric.request;
     let by_repeat = figure.is_none() || (first.len() >= REPEATS && second.len() >= REPEATS);
     let [a, b] = runs;
     let values = |run: &RunState, cycles: &[&CycleState]| match figure {
@@ -344,10 +288,14 @@ fn between_means(metric: Metric, users: u32, runs: [&RunState; 2]) -> Option<Dif
         Some(figure) => requests(cycles, figure),
         None => once(metric, run, cycles),
     };
-    relative(
-        &Moments::of(values(a, &first))?,
-        &Moments::of(values(b, &second))?,
-    )
+    let (a, b) = (
+        Moments::of(values(a, &first))?,
+        Moments::of(values(b, &second))?,
+    );
+    if is_share(metric) {
+        return Some(welch(&a, &b));
+    }
+    relative(&a, &b)
 }
 
 fn requests(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) -> Vec<f64> {
@@ -362,9 +310,9 @@ fn repeats(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) ->
 }
 
 /// The figure of each cycle.
-fn once(metric: Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
+fn once(metric: &Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
     let limits = limits(run);
-    let of_cycle = |cycle: &&CycleState| metric.of(&cycle.metrics(&limits));
+    let of_cycle = |cycle: &&CycleState| metric.of(&cycle.metrics(&limits), Stat::Mean);
     cycles.iter().filter_map(of_cycle).collect()
 }
 
@@ -374,15 +322,12 @@ fn limits(run: &RunState) -> Limits {
 }
 
 /// The difference of two shares, in points (0.1 for 10 points).
-fn between_shares(metric: Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
+fn between_shares(counts: Counts, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
     let [a, b] = runs.map(|run| {
         let limits = limits(run);
         let cycles = cycles(run, users);
         let samples = cycles.iter().flat_map(|cycle| cycle.samples());
-        sample::met(samples.map(|sample| match metric {
-            Metric::Errors => Some(sample.failed),
-            _ => sample.meets_both(&limits),
-        }))
+        sample::met(samples.map(|sample| counts(&sample, &limits)))
     });
     newcombe(a, b)
 }

@@ -2,17 +2,6 @@
 
 use crate::metrics::metric::{METRICS, Metric, OfLevel, Stat, Unit, metric};
 
-/// The short names of the metrics that `compare` shows.
-const ALIASES: [(&str, &str); 7] = [
-    ("speed", "speed_tok_s"),
-    ("wait", "ttft_s"),
-    ("total", "total_s"),
-    ("throughput", "system_tok_s"),
-    ("errors", "error_rate"),
-    ("share", "attainment"),
-    ("energy", "j_per_token"),
-];
-
 /// What a condition looks at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Figure {
@@ -58,7 +47,7 @@ impl Condition {
         let condition = parse(text, "speed < -5%")?;
         match condition.figure {
             Figure::Users(_) => Err(format!(
-                "{text}: a number of users has no change to judge; use `tokometer check RUN`"
+                "{text}: the number of users is judged for one run, not as a change; use `tokometer check RUN`"
             )),
             Figure::Of(..) => Ok(condition),
         }
@@ -69,14 +58,12 @@ impl Condition {
         let condition = parse(text, "users < 4")?;
         let of_part = matches!(condition.threshold, Threshold::Part(_));
         match condition.figure {
-            Figure::Users(_) if of_part => {
-                Err(format!("{text}: users are counted, write a whole number"))
-            }
+            Figure::Users(_) if of_part => Err(format!("{text}: write a whole number of users")),
             Figure::Users(_) if condition.level.is_some() => Err(format!(
-                "{text}: users are not asked of one level, leave out the @"
+                "{text}: the number of users is not a figure of one level; leave out the @"
             )),
             Figure::Of(metric, _) if of_part && metric.unit != Unit::Share => Err(format!(
-                "{text}: one run has no change in percent; write {} or use `tokometer compare A B`",
+                "{text}: a change in percent needs two runs; write {} or use `tokometer compare A B`",
                 unit_of(metric)
             )),
             _ => Ok(condition),
@@ -172,7 +159,7 @@ fn threshold(figure: &mut Figure, text: &str) -> Result<Threshold, String> {
         Figure::Of(metric, _) if !metric.unit.symbol().is_empty() => {
             format!("{text}: {} is in {}", metric.key, metric.unit.symbol())
         }
-        _ => format!("{text}: a plain number is wanted"),
+        _ => format!("{text}: write a plain number"),
     })?;
     Ok(Threshold::Unit(number * scale))
 }
@@ -204,10 +191,11 @@ fn named(name: &str) -> Result<Figure, String> {
     let at = parts.iter().position(|part| part.parse::<Stat>().is_ok());
     let stat = at.and_then(|at| parts.remove(at).parse::<Stat>().ok());
     let (Some(stat), Some(metric)) = (stat, of_name(&parts.join("_"))) else {
-        let short = ALIASES.map(|(short, _)| short).join(", ");
-        let keys: Vec<&str> = METRICS.iter().map(|metric| metric.key).collect();
-        let keys = keys.join(", ");
-        return Err(format!("{name}: not one of users, {short}, {keys}"));
+        let short = METRICS.iter().filter_map(|metric| metric.short);
+        let keys = METRICS.iter().map(|metric| metric.key);
+        let names: Vec<&str> = short.chain(keys).collect();
+        let names = names.join(", ");
+        return Err(format!("{name}: not one of users, {names}"));
     };
     let has = match metric.level {
         OfLevel::Dist(_) => true,
@@ -223,8 +211,6 @@ fn named(name: &str) -> Result<Figure, String> {
 }
 
 fn of_name(name: &str) -> Option<&'static Metric> {
-    let alias = ALIASES.iter().find(|(short, _)| *short == name);
-    let key = alias.map_or(name, |(_, key)| *key);
     let without_unit = |metric: &&Metric| {
         let end = match metric.unit {
             Unit::Seconds => "_s",
@@ -234,9 +220,12 @@ fn of_name(name: &str) -> Option<&'static Metric> {
             Unit::Bytes => "_bytes",
             _ => return false,
         };
-        metric.key.strip_suffix(end) == Some(key)
+        metric.key.strip_suffix(end) == Some(name)
     };
-    metric(key).or_else(|| METRICS.iter().find(without_unit))
+    let short = METRICS.iter().find(|metric| metric.short == Some(name));
+    short
+        .or_else(|| metric(name))
+        .or_else(|| METRICS.iter().find(without_unit))
 }
 
 #[cfg(test)]
@@ -257,14 +246,11 @@ mod tests {
     #[test]
     fn every_metric_and_every_short_name_can_be_named() {
         for metric in METRICS {
-            assert_eq!(
-                key(&format!("{} > 1", metric.key)),
-                (metric.key, Stat::Mean)
-            );
+            for name in [metric.key, metric.name()] {
+                assert_eq!(key(&format!("{name} > 1")), (metric.key, Stat::Mean));
+            }
         }
-        for (short, name) in ALIASES {
-            assert_eq!(key(&format!("{short} > 1")), (name, Stat::Mean));
-        }
+        assert_eq!(key("speed > 1"), ("speed_tok_s", Stat::Mean));
         assert_eq!(key("ttft_p95 > 2s"), ("ttft_s", Stat::P95));
         assert_eq!(key("ttft_p95_s > 2s"), ("ttft_s", Stat::P95));
         assert_eq!(key("wait_max > 2s"), ("ttft_s", Stat::Max));
@@ -300,14 +286,14 @@ mod tests {
             ("speed = 5%", "neither < nor >"),
             (
                 "pace < 5%",
-                "pace: not one of users, speed, wait, total, throughput",
+                "pace: not one of users, errors, speed, wait, total, throughput, share, energy, duration_s",
             ),
             ("speed < five", "five: not a number"),
             ("speed < ", ": not a number"),
             ("< 5%", ": not one of users"),
             ("speed < NaN", "NaN: not a number"),
             ("speed < 5 s", "5 s: speed_tok_s is in tok/s"),
-            ("failed > 3 s", "3 s: a plain number is wanted"),
+            ("failed > 3 s", "3 s: write a plain number"),
             ("speed@none < 5%", "@none: not a number of users"),
             ("speed@0 < 5%", "@0: not a number of users"),
             (

@@ -1,4 +1,4 @@
-//! What else is different between runs that are compared: hardware, server, prompts, plan.
+//! What else differs between compared runs: hardware, server, prompts, plan.
 
 use crate::event::RunInfo;
 use crate::metrics::state::RunState;
@@ -8,7 +8,7 @@ use crate::text::numbers::{UNKNOWN, bytes, percent};
 use crate::text::sanitize::one_line;
 
 /// In sentences, each naming what differs between the first run and another.
-pub(crate) fn unlike(runs: &[&RunState]) -> Vec<String> {
+pub(crate) fn config_diff(runs: &[&RunState]) -> Vec<String> {
     let mut all = Vec::new();
     let Some((first, others)) = runs.split_first() else {
         return all;

@@ -205,19 +205,13 @@ fn ends(difference: Difference) -> Option<(f64, f64)> {
     difference.low.zip(difference.high)
 }
 
-/// Whether a metric counts requests, and which.
+/// For a share of the requests: whether a request counts toward it.
 fn counted_by(
     metric: &Metric,
     limits: Limits,
 ) -> Option<impl Fn(&RequestRecord, &Sample) -> Option<bool>> {
-    let failed = metric.key == "error_rate";
-    (failed || metric.key == "attainment").then_some(move |_: &RequestRecord, sample: &Sample| {
-        if failed {
-            Some(sample.failed)
-        } else {
-            sample.meets_both(&limits)
-        }
-    })
+    let counts = metric.counts?;
+    Some(move |_: &RequestRecord, sample: &Sample| counts(sample, &limits))
 }
 
 /// A value with its unit.

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use strum::IntoEnumIterator as _;
-
-use crate::metrics::compare::{Change, Comparison, LevelComparison, Metric, Row, RunHead, letter};
+use crate::metrics::compare::{Change, Comparison, LevelComparison, RunHead, digits, letter};
+use crate::metrics::metric::{Better, Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::Summary;
 use crate::report::charts::{Chart, models};
 use crate::report::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Section, section};
@@ -16,7 +15,7 @@ use crate::report::{ReportError, files, html, markdown};
 use crate::text::numbers::{UNKNOWN, carried, grouped};
 use crate::text::sanitize::json_lines;
 
-/// Marks a difference that can be chance.
+/// Marks a difference that can be due to chance.
 const CHANCE: &str = "≈";
 
 /// Writes below `out` the files `compare.md`, `compare.html`, `compare.json`, and where a run has a figure
@@ -131,9 +130,13 @@ fn runs(comparison: &Comparison) -> Table {
             mean.unwrap_or_else(unknown),
             match (run.j_per_token, &run.energy_scope) {
                 (Some(joules), Some(scope)) => {
-                    format!("{} ({})", number_of(Metric::Energy, joules), clean(scope))
+                    format!(
+                        "{} ({})",
+                        value_text(Unit::JoulesPerToken, joules),
+                        clean(scope)
+                    )
                 }
-                (joules, _) => joules.map_or_else(unknown, |j| number_of(Metric::Energy, j)),
+                (joules, _) => joules.map_or_else(unknown, |j| value_text(Unit::JoulesPerToken, j)),
             },
         ]
     };
@@ -147,8 +150,9 @@ fn runs(comparison: &Comparison) -> Table {
 }
 
 fn differences(comparison: &Comparison) -> Section {
-    let tables: Vec<Block> = Metric::iter()
-        .filter_map(|metric| table(metric, comparison))
+    let tables: Vec<Block> = shown(Outlet::Compare)
+        .into_iter()
+        .filter_map(|(metric, shown)| table(metric, shown, comparison))
         .map(Block::Table)
         .collect();
     if tables.is_empty() {
@@ -156,7 +160,7 @@ fn differences(comparison: &Comparison) -> Section {
         return section("Levels side by side", vec![Block::Text(none.to_owned())]);
     }
     let note = format!(
-        "In brackets the 95 % interval. {CHANCE} marks no difference that these samples can show. A difference \
+        "In brackets the 95 % interval. {CHANCE} marks a difference that these samples cannot show. A difference \
          without brackets has too few samples for an interval."
     );
     let mut blocks = vec![Block::Text(note)];
@@ -165,11 +169,17 @@ fn differences(comparison: &Comparison) -> Section {
 }
 
 /// One figure at every level that some run knows it at; None where none does.
-fn table(metric: Metric, comparison: &Comparison) -> Option<Table> {
+fn table(metric: &Metric, shown: &Shown, comparison: &Comparison) -> Option<Table> {
     let row = |level: &LevelComparison| -> Option<Vec<String>> {
-        let row = level.rows.iter().find(|row| row.metric == metric)?;
+        let row = level.rows.iter().find(|row| *row.metric == *metric)?;
         let mut cells = vec![level.users.to_string()];
-        cells.extend(row.values.iter().map(|value| shown(row, *value)));
+        let value = |value: &Option<f64>| {
+            value.map_or_else(
+                || UNKNOWN.to_owned(),
+                |value| value_text(metric.unit, value),
+            )
+        };
+        cells.extend(row.values.iter().map(value));
         cells.extend(
             row.changes
                 .iter()
@@ -179,50 +189,39 @@ fn table(metric: Metric, comparison: &Comparison) -> Option<Table> {
     };
     let rows: Vec<Vec<String>> = comparison.levels.iter().filter_map(row).collect();
     // Runs without a single failure need no table to say so.
-    let nothing = metric == Metric::Errors
+    let nothing = metric.unit == Unit::Share
+        && metric.better == Better::Lower
         && comparison
             .levels
             .iter()
             .flat_map(|level| &level.rows)
-            .filter(|row| row.metric == metric)
+            .filter(|row| *row.metric == *metric)
             .all(|row| row.values.iter().flatten().all(|value| *value <= 0.0));
     let count = comparison.runs.len();
     let mut head: Vec<Cow<'static, str>> = heads(["Users"]);
     head.extend((0..count).map(|run| Cow::Owned(letter(run))));
     head.extend((1..count).map(|run| Cow::Owned(format!("{} against A", letter(run)))));
     (!rows.is_empty() && !nothing).then_some(Table {
-        caption: caption(metric),
+        caption: shown.head,
         head,
         rows,
     })
 }
 
-fn caption(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Speed => "Mean speed of one answer, tokens/s",
-        Metric::Wait => "Mean wait for the first token, seconds",
-        Metric::Total => "Mean of the whole request, seconds",
-        Metric::Throughput => "Throughput, all answers together, tokens/s",
-        Metric::Errors => "Failed requests, percent; differences in points",
-        Metric::Share => "Requests within the limits, percent; differences in points",
-        Metric::Energy => "Energy, joules per output token",
-    }
+fn value_text(unit: Unit, value: f64) -> String {
+    let value = if unit == Unit::Share {
+        value * 100.0
+    } else {
+        value
+    };
+    grouped(Some(value), digits(unit, value))
 }
 
-fn shown(row: &Row, value: Option<f64>) -> String {
-    value.map_or_else(|| UNKNOWN.to_owned(), |value| number_of(row.metric, value))
-}
-
-fn number_of(metric: Metric, value: f64) -> String {
-    let percent = if metric.is_share() { 100.0 } else { 1.0 };
-    grouped(Some(value * percent), metric.digits(value))
-}
-
-fn difference(metric: Metric, change: Option<&Change>) -> String {
+fn difference(metric: &Metric, change: Option<&Change>) -> String {
     let Some(change) = change else {
         return UNKNOWN.to_owned();
     };
-    let text = change.told(metric);
+    let text = change.text(metric);
     if change.shown || change.low.is_none() {
         text
     } else {

@@ -11,7 +11,7 @@ const WORDS: [(&str, &str); 4] = [
     ),
     (
         "Verdict",
-        "the largest number of users at which the limits are met there and at every smaller level; by mean: mean wait and mean speed meet them; by share: the required share of the requests does. Holds: the whole 95 % interval (Wilson) of that share is at or above it; likely: the observed share is; unsure: only the upper end is; fails: not even that",
+        "the largest number of users at which the limits are more likely met than not, there and at every smaller level; by mean: the mean wait and the mean speed meet them. Its state is the probability that the required share of the requests is good: holds from 95 %, likely from 80 %, unsure in between, unlikely down from 20 %, fails down from 5 %",
     ),
     ("–", "unknown; never zero"),
 ];

@@ -90,7 +90,7 @@ fn report(directory: &Path) -> Result<PathBuf, String> {
 fn compare(directories: &[PathBuf]) -> Result<Comparison, StoreError> {
     let runs = directories.iter().map(|directory| fold(directory));
     let runs: Result<Vec<RunState>, StoreError> = runs.collect();
-    Ok(Comparison::of(&runs?.iter().collect::<Vec<_>>()))
+    Ok(Comparison::new(&runs?.iter().collect::<Vec<_>>()))
 }
 
 fn fold(directory: &Path) -> Result<RunState, StoreError> {

@@ -191,7 +191,7 @@ fn any_told() -> impl Strategy<Value = Msg> {
         1 => any::<bool>().prop_map(|simulated| {
             let runs = [simulated, false].map(|simulated| RunState::from_events(&live::running(simulated)));
             let [one, other] = &runs;
-            TaskResult::Compared(Ok(Box::new(Comparison::of(&[one, other]))))
+            TaskResult::Compared(Ok(Box::new(Comparison::new(&[one, other]))))
         }),
         1 => any_text().prop_map(|why| TaskResult::Deleted {
             id: library::ID.to_owned(),

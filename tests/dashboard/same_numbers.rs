@@ -162,7 +162,7 @@ fn report_is_that_of_the_summary(run: &str) {
     let (report, summary) = (report(run), summary(run));
     let columns = shown(Outlet::Report);
     let mut lines = report.lines();
-    lines.find(|line| line.contains("| Speed mean |") && line.contains("| In limits |"));
+    lines.find(|line| line.contains("| Speed mean |") && line.contains("| Within limits |"));
     for (level, row) in summary["cycles"]
         .as_array()
         .unwrap()

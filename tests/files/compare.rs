@@ -63,13 +63,14 @@ fn prints_levels_side_by_side() {
 
 #[test]
 fn small_waits_can_be_told_apart() {
-    use tokometer::metrics::compare::Metric;
-    use tokometer::metrics::compare::written;
-    assert_eq!(written(Metric::Wait, Some(0.0254)), "0.025");
-    assert_eq!(written(Metric::Wait, Some(84.053)), "84.05");
-    assert_eq!(written(Metric::Energy, Some(0.0031)), "0.0031");
-    assert_eq!(written(Metric::Share, Some(0.625)), "62.5");
-    assert_eq!(written(Metric::Speed, None), "–");
+    use tokometer::metrics::compare::value_text;
+    use tokometer::metrics::metric::metric;
+    let written = |key, value| value_text(metric(key).unwrap(), value);
+    assert_eq!(written("ttft_s", Some(0.0254)), "0.025");
+    assert_eq!(written("ttft_s", Some(84.053)), "84.05");
+    assert_eq!(written("j_per_token", Some(0.0031)), "0.0031");
+    assert_eq!(written("attainment", Some(0.625)), "62.5");
+    assert_eq!(written("speed_tok_s", None), "–");
 }
 
 /// The files that a comparison writes, and what it says on standard output.
@@ -210,7 +211,7 @@ fn a_gate_fails_with_3_passes_with_0_and_does_not_know_with_4() {
         "{told}"
     );
     for (wrong, why) in [
-        ("pace < 5%", "not one of users, speed, wait"),
+        ("pace < 5%", "pace: not one of users, "),
         ("users < 4", "tokometer check RUN"),
     ] {
         let (code, told) = gate([&a, &b], &[wrong]);

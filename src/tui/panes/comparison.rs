@@ -6,7 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::metrics::compare::{Change, Comparison, Metric, Row, RunHead, letter, told, written};
+use crate::metrics::compare::{Change, Comparison, Row, RunHead, letter, value_text};
+use crate::metrics::metric::{Better, Metric};
 use crate::text::numbers::{self, carried, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
@@ -100,10 +101,10 @@ fn figures(row: &Row, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let values = row
         .values
         .iter()
-        .map(|known| format!("{:>VALUE$}", written(row.metric, *known)));
-    let mut begin = format!("  {:<1$}", row.metric.to_string(), NAME - 2);
+        .map(|known| format!("{:>VALUE$}", value_text(row.metric, *known)));
+    let mut begin = format!("  {:<1$}", row.metric.name(), NAME - 2);
     begin.extend(values);
-    let begin = format!("{begin} {:<UNIT$}", row.metric.unit());
+    let begin = format!("{begin} {:<UNIT$}", row.metric.unit.symbol());
     let mut lines = vec![Line::styled(begin, theme.text)];
     let is_only = row.changes.len() == 1;
     for (number, change) in row.changes.iter().enumerate() {
@@ -113,7 +114,10 @@ fn figures(row: &Row, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
             format!("{} ", letter(number + 1))
         };
         let (words, style) = match change {
-            Some(change) => (told(row.metric, change), judged(row.metric, change, theme)),
+            Some(change) => (
+                change.sentence(row.metric),
+                change_style(row.metric, change, theme),
+            ),
             None => (text::UNKNOWN.to_owned(), theme.dim),
         };
         let words = format!("{of}{words}");
@@ -128,15 +132,14 @@ fn figures(row: &Row, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     lines
 }
 
-/// A difference that is shown is good or bad news; one that is not is neither.
-fn judged(metric: Metric, change: &Change, theme: &Theme) -> Style {
-    let more_is_better = match metric {
-        Metric::Speed | Metric::Throughput | Metric::Share => true,
-        Metric::Wait | Metric::Total | Metric::Errors | Metric::Energy => false,
-    };
-    match change.shown {
-        false => theme.dim,
-        true if (change.by > 0.0) == more_is_better => theme.good,
-        true => theme.bad,
+/// Colors a difference that the samples show as good or bad.
+fn change_style(metric: &Metric, change: &Change, theme: &Theme) -> Style {
+    if !change.shown {
+        return theme.dim;
+    }
+    match metric.better {
+        Better::Neither => theme.text,
+        better if (change.by > 0.0) == (better == Better::Higher) => theme.good,
+        _ => theme.bad,
     }
 }

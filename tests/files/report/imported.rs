@@ -49,7 +49,7 @@ fn the_study_comes_back_where_it_is_right_and_mended_where_it_is_wrong() {
         "{text}"
     );
     assert!(
-        text.contains("- Unknown at every level: TTFB; TTFA; Queue wait; Connect; Server's own speed, tokens/s; TPOT; ITL.\n"),
+        text.contains("- Unknown at every level: TTFB; TTFA; Queue wait; Connect; Server-reported speed, tokens/s; TPOT; ITL.\n"),
         "{text}"
     );
     let waits = row(&text, "| 32 | Wait (TTFT) | 32 |");
