@@ -6,6 +6,7 @@
 //! level meet their limits.
 
 mod curve;
+mod dip;
 mod evidence;
 mod repeats;
 pub mod settle;
@@ -22,6 +23,7 @@ use crate::metrics::verdict::trials::{Count, Visit};
 use crate::metrics::wilson::wilson_worth;
 use crate::plan::Limits;
 
+pub use dip::Dip;
 pub use repeats::Repeats;
 
 /// A level holds from this probability on, and fails from as little as what is left of it to 1.
@@ -213,6 +215,9 @@ pub struct Verdict {
     pub sentence: String,
     /// The levels, smallest first; those without a single judged request are left out.
     pub levels: Vec<LevelVerdict>,
+    /// Levels that did clearly worse than a larger one: pooling hides that.
+    #[serde(default)]
+    pub dips: Vec<Dip>,
 }
 
 impl Verdict {
@@ -248,6 +253,7 @@ impl Verdict {
             sentence: text::headline(&by_mean, &by_share, &judged, limits),
             by_mean,
             by_share,
+            dips: dip::dips(&judged),
             levels: judged,
         }
     }

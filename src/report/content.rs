@@ -190,7 +190,9 @@ fn verdict(report: &Report) -> Section {
         let none = "There is no verdict: the log does not contain the plan.";
         return section("Verdict", vec![Block::Text(none.to_owned())]);
     };
-    let evidence = verdict.levels.iter().map(|level| clean(&level.evidence));
+    let evidence = verdict.levels.iter().map(|level| &level.evidence);
+    let evidence = evidence.chain(verdict.dips.iter().map(|dip| &dip.text));
+    let evidence = evidence.map(|text| clean(text));
     let what_if = what_if::sentence(&report.changed).map(|text| Block::Text(clean(&text)));
     let mut blocks: Vec<Block> = what_if.into_iter().collect();
     blocks.push(Block::Text(clean(&verdict.sentence)));

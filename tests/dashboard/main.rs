@@ -32,3 +32,5 @@ mod screens;
 mod sliders;
 #[path = "../support/story.rs"]
 mod story;
+#[path = "../support/uneven.rs"]
+mod uneven;

@@ -69,6 +69,13 @@ fn a_finished_sweep(#[case] name: &str, #[case] width: u16, #[case] height: u16)
 }
 
 #[test]
+fn a_smaller_level_that_did_worse_is_named() {
+    let screen = Screen::new(RunState::from_events(&crate::uneven::run()));
+    let terminal = screen.draw(pane("results"), 120, 40);
+    insta::assert_snapshot!("dip_results_120x40", terminal.backend());
+}
+
+#[test]
 fn a_gap_is_told_beside_what_it_leaves_out() {
     let terminal = broken_off().draw(pane("usage"), 90, 6);
     insta::assert_snapshot!("broken_off_usage_90x6", terminal.backend());

@@ -24,3 +24,5 @@ mod small_run;
 mod story;
 mod study;
 mod summary;
+#[path = "../support/uneven.rs"]
+mod uneven;

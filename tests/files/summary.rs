@@ -272,3 +272,20 @@ fn an_idle_of_another_scope_is_not_taken_off() {
     assert_eq!(figures.machine.net_j_per_token, None);
     assert!(figures.j_per_token.is_some());
 }
+
+#[test]
+fn a_smaller_level_that_did_worse_is_named_in_every_text() {
+    let events = crate::uneven::run();
+    let summary = Summary::of(&RunState::from_events(&events));
+    let verdict = summary.verdict.as_ref().unwrap();
+    let [dip] = &verdict.dips[..] else {
+        panic!("{:?}", verdict.dips);
+    };
+    assert_eq!((dip.users, dip.than_users), (4, 8));
+    let named = "4 users did worse than 8: ";
+    assert!(dip.text.starts_with(named), "{}", dip.text);
+    let printed = tokometer::headless::summary_text(&summary);
+    assert!(printed.contains(&format!("  ! {named}")), "{printed}");
+    let report = tokometer::report::Report::from_events(&events).markdown();
+    assert!(report.contains(&format!("- {named}")), "{report}");
+}

@@ -51,6 +51,8 @@ pub(super) fn text(summary: &Summary) -> String {
                     .map(|repeats| format!("    {}", repeats.text)),
             );
         }
+        let dips = verdict.dips.iter();
+        lines.extend(dips.map(|dip| format!("  ! {}", dip.text)));
     }
     let why = sentences(&summary.why).into_iter();
     lines.extend(why.map(|why| plain(&why)));

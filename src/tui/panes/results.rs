@@ -375,6 +375,8 @@ fn evidence(
         Some((text, cx.theme.warn))
     });
     items.extend(repeats);
+    let dips = verdict.dips.iter();
+    items.extend(dips.map(|dip| (format!("! {}", dip.text), cx.theme.warn)));
     if !cx.run.is_running() {
         let reasons = sentences(&why(cx.run, summaries, verdict, &cx.limits)).into_iter();
         items.extend(reasons.map(|text| (text, Style::new())));
