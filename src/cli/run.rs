@@ -174,11 +174,6 @@ impl RunArgs {
         } else {
             Plan::default()
         };
-        let prompts = match (&self.prompt, &self.prompts) {
-            (Some(prompt), _) => vec![prompt.clone()],
-            (None, Some(file)) => read_prompts(file)?,
-            (None, None) => base.prompts.clone(),
-        };
         let shape = match (self.waves, self.duration) {
             (Some(waves), _) => CycleShape::Waves(waves),
             (None, Some(seconds)) => CycleShape::DurationS(seconds),
@@ -187,7 +182,7 @@ impl RunArgs {
         let settle = self.settle();
         if settle.is_none() && self.budget_tokens.is_some() {
             return Err(PlanError(
-                "--budget-tokens ends a run that finds its levels by itself: add --within, or leave out what plans the levels"
+                "--budget-tokens needs a run that finds its own levels: add --within, or drop the flags that plan the levels"
                     .to_owned(),
             ));
         }
@@ -201,7 +196,6 @@ impl RunArgs {
             Some(settle) => vec![settle.first],
             None => repeated(self.users.as_ref().unwrap_or(&base.levels), self.repeat),
         };
-        let limit = |asked: Option<TimeOut>, base| asked.map_or(base, |TimeOut(limit)| limit);
         Ok(Plan {
             levels,
             shape,
@@ -209,14 +203,10 @@ impl RunArgs {
                 Some(0) => None,
                 asked => asked.or(base.max_tokens),
             },
-            prompts,
+            prompts: self.prompts(&base)?,
             rest_s: self.rest.unwrap_or(rest_s),
             warmup: self.warmup.unwrap_or(base.warmup),
-            timeouts: Timeouts {
-                first_s: limit(self.timeout_first, base.timeouts.first_s),
-                next_s: limit(self.timeout_next, base.timeouts.next_s),
-                total_s: limit(self.timeout_total, base.timeouts.total_s),
-            },
+            timeouts: self.timeouts(&base),
             api: self.api.unwrap_or(base.api),
             think: self.think,
             limits: Limits {
@@ -230,6 +220,23 @@ impl RunArgs {
             energy: self.monitors.energy(),
             settle,
         })
+    }
+
+    fn prompts(&self, base: &Plan) -> Result<Vec<String>, PlanError> {
+        match (&self.prompt, &self.prompts) {
+            (Some(prompt), _) => Ok(vec![prompt.clone()]),
+            (None, Some(file)) => read_prompts(file),
+            (None, None) => Ok(base.prompts.clone()),
+        }
+    }
+
+    fn timeouts(&self, base: &Plan) -> Timeouts {
+        let limit = |asked: Option<TimeOut>, base| asked.map_or(base, |TimeOut(limit)| limit);
+        Timeouts {
+            first_s: limit(self.timeout_first, base.timeouts.first_s),
+            next_s: limit(self.timeout_next, base.timeouts.next_s),
+            total_s: limit(self.timeout_total, base.timeouts.total_s),
+        }
     }
 
     /// How the levels are found, where none of the flags plans them.

@@ -1,4 +1,4 @@
-//! The lines that a run prints while it goes on.
+//! The lines printed during a run.
 
 use crate::event::{CycleEnd, Event, EventKind, RunEnd, Stamp, Target};
 use crate::headless::plain;
@@ -34,13 +34,13 @@ impl ProgressLines {
                 let so_far = is_settling(run).then(|| so_far(run)).flatten();
                 return [ended, so_far].into_iter().flatten().map(line).collect();
             }
-            // What comes next follows at once.
+            // The next cycle starts at once and gets its own line.
             EventKind::LevelsChanged { .. } if is_settling(run) => None,
             EventKind::Progress { .. } | EventKind::RequestEnded(_) if self.is_due(event.at) => {
                 self.last = event.at;
-                run.current().map(|cycle| going(cycle, event.at))
+                run.current().map(|cycle| progress(cycle, event.at))
             }
-            other => once(other),
+            other => event_line(other),
         };
         texts.map(line).into_iter().collect()
     }
@@ -68,7 +68,7 @@ impl ProgressLines {
     }
 }
 
-/// What is about to be run, of whom.
+/// The server, the model and the plan.
 pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     if target.simulated {
@@ -100,10 +100,7 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
 fn planned(plan: &Plan) -> String {
     let load = match plan.levels.as_slice() {
         [level] => users(*level),
-        levels => {
-            let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
-            format!("{} users", levels.join(", "))
-        }
+        levels => format!("{} users", list(levels)),
     };
     match plan.shape {
         CycleShape::Waves(1) => format!("{load}, each asks once"),
@@ -130,7 +127,7 @@ fn asked(plan: &Plan) -> String {
     )
 }
 
-/// What a run that goes on has had so far.
+/// Which levels a resumed run already has.
 pub(super) fn resumed(run: &RunState) -> String {
     let done = run.cycles.iter().filter(|cycle| cycle.is_whole());
     let done: Vec<String> = done.map(|cycle| cycle.users.to_string()).collect();
@@ -143,11 +140,17 @@ pub(super) fn resumed(run: &RunState) -> String {
     plain(&format!("resumed {id}; users done: {done}"))
 }
 
-fn once(what: &EventKind) -> Option<String> {
+/// The line of an event that gets one each time.
+fn event_line(what: &EventKind) -> Option<String> {
+    preparation(what).or_else(|| course(what))
+}
+
+/// What happens before a cycle.
+fn preparation(what: &EventKind) -> Option<String> {
     Some(match what {
         EventKind::ModelLoaded { took_s, server_s } => {
             let server =
-                server_s.map(|s| format!(" (the server says {})", numbers::seconds(Some(s))));
+                server_s.map(|s| format!(" (the server reports {})", numbers::seconds(Some(s))));
             format!(
                 "model loaded in {}{}",
                 numbers::seconds(Some(*took_s)),
@@ -183,24 +186,24 @@ fn once(what: &EventKind) -> Option<String> {
             let scope = scope.unwrap_or_default();
             format!("idle power {} W{scope}", decimal(idle.watts, 1))
         }
-        EventKind::Continued { gap_s, levels } => {
-            let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
-            format!(
-                "resumed {} after the interruption; users to come: {}",
-                numbers::seconds(Some(*gap_s)),
-                levels.join(", ")
-            )
-        }
+        _ => return None,
+    })
+}
+
+/// What happens to the run as a whole.
+fn course(what: &EventKind) -> Option<String> {
+    Some(match what {
+        EventKind::Continued { gap_s, levels } => format!(
+            "resumed {} after the interruption; users still to run: {}",
+            numbers::seconds(Some(*gap_s)),
+            list(levels)
+        ),
         EventKind::Paused => "paused: requests in flight finish".to_owned(),
         EventKind::Resumed => "continued".to_owned(),
-        EventKind::LevelsChanged { upcoming } => {
-            let levels: Vec<String> = upcoming.iter().map(u32::to_string).collect();
-            if levels.is_empty() {
-                "no more levels queued".to_owned()
-            } else {
-                format!("levels queued: {}", levels.join(", "))
-            }
+        EventKind::LevelsChanged { upcoming } if upcoming.is_empty() => {
+            "no more levels queued".to_owned()
         }
+        EventKind::LevelsChanged { upcoming } => format!("levels queued: {}", list(upcoming)),
         EventKind::Warning(warning) => format!("warning: {}", plain(&warning.text)),
         EventKind::RunEnded { why } => match why {
             RunEnd::Done => "done".to_owned(),
@@ -211,11 +214,16 @@ fn once(what: &EventKind) -> Option<String> {
         },
         EventKind::ServerGone { patience_s } => format!(
             "the server went away: waiting for it up to {}",
-            crate::text::numbers::seconds(Some(*patience_s))
+            numbers::seconds(Some(*patience_s))
         ),
         EventKind::ServerBack => "the server is back".to_owned(),
         _ => return None,
     })
+}
+
+fn list(levels: &[u32]) -> String {
+    let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
+    levels.join(", ")
 }
 
 /// Whether the run finds its levels by itself.
@@ -229,7 +237,7 @@ fn so_far(run: &RunState) -> Option<String> {
     let verdict = Verdict::of_run(run)?;
     let at = verdict.headline()?;
     let around = [Some(at), verdict.beyond()].into_iter().flatten();
-    let said = around.filter_map(|level| {
+    let lines = around.filter_map(|level| {
         let state = level.both.state?;
         let (met, of) = (level.both.met, level.both.of);
         Some(format!(
@@ -237,15 +245,15 @@ fn so_far(run: &RunState) -> Option<String> {
             users(level.users)
         ))
     });
-    let said: Vec<String> = said.collect();
-    (!said.is_empty()).then(|| format!("so far: {}", said.join("; ")))
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| format!("so far: {}", lines.join("; ")))
 }
 
 fn started(cycle: &CycleState) -> String {
     format!("cycle of {}", users(cycle.users))
 }
 
-fn going(cycle: &CycleState, now: Stamp) -> String {
+fn progress(cycle: &CycleState, now: Stamp) -> String {
     let so_far = cycle.wait_so_far(now);
     let wait = so_far
         .mean_s

@@ -23,6 +23,9 @@ use crate::text::numbers::{counted, decimal, floor_u64};
 pub use change::changes;
 pub use run::of_run;
 
+/// In place of what would decide a condition.
+const TOO_CLOSE: &str = "too close to the threshold to decide";
+
 /// From this many repeats on both sides, repeats are compared, not rounds.
 const REPEATS: usize = 3;
 
@@ -101,7 +104,7 @@ fn wanted(condition: &Condition, pooled: &Pooled, threshold: f64, requests: u64)
 /// "about 120 more requests would decide it".
 fn more(times: Option<f64>, requests: u64) -> String {
     let Some(times) = times else {
-        return "it is too near to decide".to_owned();
+        return TOO_CLOSE.to_owned();
     };
     let more = floor_u64((requests as f64 * (times - 1.0)).ceil()).max(1);
     let more = counted(more, "more request", "more requests");

@@ -148,14 +148,7 @@ impl RunState {
             EventKind::LevelsChanged { upcoming } => self.upcoming.clone_from(upcoming),
             EventKind::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             EventKind::Client(cost) => self.take_cost(event.at, *cost),
-            EventKind::ServerGone { patience_s } => {
-                let until = after(event.at, *patience_s);
-                self.stage = Stage::ServerGone { until };
-                let text = "The server went away: nobody listens at its address, or it closed every connection. \
-                            What failed for that is no part of the verdict.";
-                let warning = Warning::new(WarningKind::ServerGone, text);
-                self.warnings.push((event.at, warning));
-            }
+            EventKind::ServerGone { patience_s } => self.lose_server(event.at, *patience_s),
             EventKind::ServerBack => self.stage = Stage::Connecting,
             EventKind::Continued { gap_s, levels } => self.resume(event.at, before, *gap_s, levels),
             EventKind::RunEnded { why } => {
@@ -179,6 +172,15 @@ impl RunState {
             | EventKind::RequestEnded(_)
             | EventKind::CycleEnded { .. } => self.apply_to_cycle(event),
         }
+    }
+
+    fn lose_server(&mut self, at: Stamp, patience_s: f64) {
+        let until = after(at, patience_s);
+        self.stage = Stage::ServerGone { until };
+        let text = "The server went away: nothing listens at its address, or it closed every connection. \
+                    Requests that failed because of that are not part of the verdict.";
+        let warning = Warning::new(WarningKind::ServerGone, text);
+        self.warnings.push((at, warning));
     }
 
     /// The run resumes at `at`, after it was interrupted at `before`.

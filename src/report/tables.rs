@@ -127,14 +127,6 @@ pub(super) fn test(report: &Report) -> Table {
         .cycles
         .iter()
         .map(|level| level.users.to_string());
-    let end = match &state.stage {
-        Stage::Ended(RunEnd::Done) => "every cycle ran".to_owned(),
-        Stage::Ended(RunEnd::Stopped) => "stopped by the user".to_owned(),
-        Stage::Ended(RunEnd::Signal(signal)) => format!("stopped by signal {signal}"),
-        Stage::Ended(RunEnd::ServerGone) => "the server went away".to_owned(),
-        Stage::Ended(RunEnd::Failed(why)) => format!("could not continue: {}", clean(why)),
-        _ => "the log has no end".to_owned(),
-    };
     let limits = limits.map(|limits| {
         let share = format!("{} %", plain(in_percent(limits.share)));
         format!(
@@ -144,7 +136,7 @@ pub(super) fn test(report: &Report) -> Table {
             if report.changed.is_empty() {
                 ""
             } else {
-                "; asked for after the run"
+                "; applied after the run"
             }
         )
     });
@@ -155,7 +147,7 @@ pub(super) fn test(report: &Report) -> Table {
             started.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
         ),
         ("Total test duration", Some(seconds(Some(state.now.secs())))),
-        ("Ended", Some(end)),
+        ("Ended", Some(end(&state.stage))),
         ("Users", Some(levels.collect::<Vec<_>>().join(", "))),
         ("Each user asks", plan.map(shape)),
         (
@@ -178,6 +170,17 @@ pub(super) fn test(report: &Report) -> Table {
         ("Failed requests", Some(grouped_count(failed as u64))),
     ];
     pairs("The test", rows)
+}
+
+fn end(stage: &Stage) -> String {
+    match stage {
+        Stage::Ended(RunEnd::Done) => "every cycle ran".to_owned(),
+        Stage::Ended(RunEnd::Stopped) => "stopped by the user".to_owned(),
+        Stage::Ended(RunEnd::Signal(signal)) => format!("stopped by signal {signal}"),
+        Stage::Ended(RunEnd::ServerGone) => "the server went away".to_owned(),
+        Stage::Ended(RunEnd::Failed(why)) => format!("could not continue: {}", clean(why)),
+        _ => "interrupted: the log has no end".to_owned(),
+    }
 }
 
 fn shape(plan: &Plan) -> String {

@@ -1,6 +1,7 @@
 //! Starting a run: everything it needs, from the address to the recorder.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,11 +11,12 @@ use reqwest::Url;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::dialect::by_id;
-use crate::event::{EventKind, RunEnd, WarningKind};
+use crate::dialect::{Dialect, by_id};
+use crate::event::{Event, EventKind, RunEnd, Target, WarningKind};
 use crate::metrics::state::RunState;
 use crate::metrics::verdict;
 use crate::metrics::verdict::settle::Settle;
+use crate::plan::Plan;
 use crate::probe::setup::Setup;
 
 use crate::load::Command;
@@ -27,13 +29,13 @@ use crate::session::monitors::Monitors;
 use crate::session::run_setup::RunSetup;
 use crate::session::{SessionEvent, dispatcher};
 
-/// What is said of a run whose server did not come back.
+/// The error of a run whose server did not come back.
 const GONE: &str =
     "the server went away and did not come back; `tokometer resume` continues the run";
 /// Commands that wait for the runner.
 const COMMANDS: usize = 64;
 
-/// A run that goes on.
+/// A run in progress.
 pub(crate) struct Running {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) answers: Arc<AnswerCache>,
@@ -41,7 +43,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Tells the run something that a reader of its log should know; a run that is over hears nothing.
+    /// Adds a warning to the log of the run, unless the run is over.
     pub(crate) fn warn(&self, text: &str) {
         if let Some(reporter) = self.reporter.upgrade() {
             warn(&reporter, WarningKind::Other, text.to_owned());
@@ -49,7 +51,7 @@ impl Running {
     }
 }
 
-/// Lets a run begin, against a server in this process if `serves_itself`. The future gives its last news once everything
+/// Starts a run, against a server in this process if `serves_itself`. The future yields its last event once everything
 /// is written.
 pub(crate) async fn start(
     run: RunSetup,
@@ -69,20 +71,14 @@ pub(crate) async fn start(
         cycle,
         request,
     } = run;
-    let settle = plan.settle.map(|settle| {
-        let known = verdict::levels(&RunState::from_events(&history), &plan.limits);
-        Settle::new(settle, plan.limits, plan.time_scale).with_levels(known)
-    });
-    let dialect = by_id(&target.dialect)
-        .ok_or_else(|| format!("this version does not know the API `{}`", target.dialect))?;
-    let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
-    let addresses = resolve(&url).await?;
+    let settle = settle(&plan, &history);
+    let endpoint = Endpoint::find(&target).await?;
     if !history.is_empty() {
-        // A screen that is gone needs none.
-        let _gone = news.send(SessionEvent::Resumed(history)).await;
+        // Fails only if nobody listens any more.
+        let _ = news.send(SessionEvent::Resumed(history)).await;
     }
     let (reporter, events) = timeline(clock);
-    let hub =
+    let dispatcher =
         dispatcher::spawn(events, recorder, news, clock).map_err(|error| error.to_string())?;
     reporter.fact(first);
     for warning in warnings {
@@ -92,45 +88,84 @@ pub(crate) async fn start(
     let weak = reporter.downgrade();
     let answers = Arc::<AnswerCache>::default();
     let monitors = monitors.map(|setup| {
-        Monitors::start(
-            setup,
-            dialect,
-            &target,
-            reporter.clone(),
-            Arc::clone(&answers),
-        )
+        let (reporter, answers) = (reporter.clone(), Arc::clone(&answers));
+        Monitors::start(setup, endpoint.dialect, &target, reporter, answers)
     });
     let watching = monitors.as_ref().map(Monitors::watching);
     let final_reporter = reporter.clone();
-    let base = url.path().trim_end_matches('/');
-    let body = |prompt: &String| Bytes::from(dialect.body(&target.model.name, prompt, &plan));
-    let load = Arc::new(RequestContext {
-        dialect,
-        path: format!("{base}{}", dialect.path(plan.api)),
-        light_path: format!("{base}{}", dialect.light_path()),
-        host: host_header(&url),
-        url: target.url.clone(),
-        model: target.model.name.clone(),
-        addresses,
-        bodies: plan.prompts.iter().map(body).collect(),
-        timeouts: plan.timeouts,
-        reporter,
-        answers: Arc::clone(&answers),
+    let context = RequestContext {
         serves_itself,
         next_id: AtomicU64::new(request),
-    });
-    let (commands, obeyed) = mpsc::channel(COMMANDS);
-    let runner = Runner::new(load, plan.clone(), obeyed, watching.unwrap_or_default())
+        ..endpoint.context(&target, &plan, reporter, Arc::clone(&answers))
+    };
+    let (commands, receiver) = mpsc::channel(COMMANDS);
+    let monitored = watching.unwrap_or_default();
+    let runner = Runner::new(Arc::new(context), plan, receiver, monitored)
         .beginning_at_cycle(cycle)
         .settling(settle);
     let runner = tokio::spawn(runner.run());
-    let over = until_over(runner, monitors, final_reporter, hub);
+    let over = until_over(runner, monitors, final_reporter, dispatcher);
     let running = Running {
         commands,
         answers,
         reporter: weak,
     };
     Ok((running, over))
+}
+
+/// The state of a run that finds its own levels, with the levels of its timeline so far.
+fn settle(plan: &Plan, history: &[Event]) -> Option<Settle> {
+    let settle = plan.settle?;
+    let known = verdict::levels(&RunState::from_events(history), &plan.limits);
+    Some(Settle::new(settle, plan.limits, plan.time_scale).with_levels(known))
+}
+
+/// Where requests go, and in which API.
+struct Endpoint {
+    dialect: &'static dyn Dialect,
+    url: Url,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Endpoint {
+    async fn find(target: &Target) -> Result<Self, String> {
+        let dialect = by_id(&target.dialect)
+            .ok_or_else(|| format!("this version does not know the API `{}`", target.dialect))?;
+        let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
+        let addresses = resolve(&url).await?;
+        Ok(Self {
+            dialect,
+            url,
+            addresses,
+        })
+    }
+
+    fn context(
+        self,
+        target: &Target,
+        plan: &Plan,
+        reporter: Reporter,
+        answers: Arc<AnswerCache>,
+    ) -> RequestContext {
+        let Self { dialect, url, .. } = self;
+        let base = url.path().trim_end_matches('/');
+        let body = |prompt: &String| Bytes::from(dialect.body(&target.model.name, prompt, plan));
+        RequestContext {
+            dialect,
+            path: format!("{base}{}", dialect.path(plan.api)),
+            light_path: format!("{base}{}", dialect.light_path()),
+            host: host_header(&url),
+            url: target.url.clone(),
+            model: target.model.name.clone(),
+            addresses: self.addresses,
+            bodies: plan.prompts.iter().map(body).collect(),
+            timeouts: plan.timeouts,
+            reporter,
+            answers,
+            serves_itself: false,
+            next_id: AtomicU64::default(),
+        }
+    }
 }
 
 /// Waits for the end of the run, until everything is written.
@@ -156,7 +191,7 @@ async fn until_over(
             Some(why)
         }
     };
-    // The last maker of events: now the timeline ends.
+    // No other reporter is left, so the timeline ends.
     drop(final_reporter);
     let directory = tokio::task::spawn_blocking(move || timeline.join()).await;
     let directory = directory.ok().and_then(Result::ok).flatten();
@@ -167,7 +202,7 @@ async fn until_over(
     }
 }
 
-async fn resolve(url: &Url) -> Result<Vec<std::net::SocketAddr>, String> {
+async fn resolve(url: &Url) -> Result<Vec<SocketAddr>, String> {
     let host = url.host_str().ok_or_else(|| format!("{url} has no host"))?;
     let port = url.port_or_known_default().unwrap_or(80);
     let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -29,13 +29,13 @@ use crate::tui::clock::Clock;
 use crate::tui::render::render;
 use crate::tui::{DashboardOptions, Shutdown};
 
-/// Why the dashboard could not go on.
+/// Why the dashboard could not continue.
 #[derive(Debug, thiserror::Error)]
 pub enum UiError {
-    /// Nothing can be drawn.
+    /// The screen cannot be drawn.
     #[error("cannot draw the screen: {0}")]
     Draw(String),
-    /// No key can be read.
+    /// Keys cannot be read.
     #[error("cannot read the terminal: {0}")]
     Input(io::Error),
     /// The terminal is gone.
@@ -82,14 +82,10 @@ where
         let msg = tokio::select! {
             biased;
             signal = &mut shutdown => Some(Msg::Shutdown(signal)),
-            event = input.next() => match event {
-                Some(Ok(event)) => Some(Msg::Input(event)),
-                Some(Err(error)) => {
-                    main.lost(UiError::Input(error), shutdown).await?;
-                    return Ok(main.app);
-                }
-                None => {
-                    main.lost(UiError::Closed, shutdown).await?;
+            event = input.next() => match terminal_event(event) {
+                Ok(event) => Some(Msg::Input(event)),
+                Err(error) => {
+                    main.lost(error, shutdown).await?;
                     return Ok(main.app);
                 }
             },
@@ -101,17 +97,20 @@ where
                 session_ended = count == 0;
                 session_ended.then_some(Msg::SessionEnded)
             }
-            wake = at(&main.clock, wake) => match wake {
-                Wake::End => Some(Msg::TimeIsUp),
-                Wake::Frame => None,
-                Wake::Tick => Some(Msg::Tick),
-            },
+            wake = at(&main.clock, wake) => wake.msg(),
         };
         let batch = batch.drain(..).map(Msg::SessionEvent);
         if main.take_in(msg.into_iter().chain(batch))? {
             main.outbox.empty().await;
             return Ok(main.app);
         }
+    }
+}
+
+fn terminal_event(event: Option<io::Result<Event>>) -> Result<Event, UiError> {
+    match event {
+        Some(event) => event.map_err(UiError::Input),
+        None => Err(UiError::Closed),
     }
 }
 
@@ -122,7 +121,7 @@ struct EventLoop<'a, B: Backend> {
     outbox: Outbox,
     clock: Clock,
     limiter: FrameLimiter,
-    /// When it is to end by itself.
+    /// When it ends by itself.
     end: Option<Instant>,
     /// Something changed since the last frame.
     dirty: bool,
@@ -179,7 +178,7 @@ impl<'a, B: Backend> EventLoop<'a, B> {
         end.into_iter().chain(change).min()
     }
 
-    /// Takes the messages into the state; true if the dashboard is to be left.
+    /// Applies the messages to the state; true if the dashboard is to close.
     fn take_in(&mut self, msgs: impl Iterator<Item = Msg>) -> Result<bool, UiError> {
         let now = self.clock.now();
         for msg in msgs {
@@ -245,6 +244,16 @@ enum Wake {
     Frame,
     /// Time alone changes what is shown.
     Tick,
+}
+
+impl Wake {
+    fn msg(self) -> Option<Msg> {
+        match self {
+            Self::End => Some(Msg::TimeIsUp),
+            Self::Frame => None,
+            Self::Tick => Some(Msg::Tick),
+        }
+    }
 }
 
 async fn at(clock: &Clock, wake: Option<(Instant, Wake)>) -> Wake {
@@ -364,7 +373,7 @@ impl Outbox {
                 self.send_one().await;
             }
         };
-        // Whoever does not take the last commands in time has more urgent things to do.
+        // The session may be busy ending the run; it does not need the commands then.
         let _ = tokio::time::timeout(GOODBYE, all).await;
     }
 }

@@ -51,14 +51,14 @@ fn a_run_passes_fails_or_cannot_tell() {
     assert_eq!(open.code, 4, "{open:?}");
     assert_eq!(
         open.err,
-        "inconclusive: users < 9: 9 users were not asked; run with --users 9 --duration 2m\n"
+        "inconclusive: users < 9: 9 users were not tried; run with --users 9 --duration 2m\n"
     );
     let json = check(&place, &["--fail-if", "users < 9", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(json["schema"], "tokometer/check/1");
     assert_eq!(json["conditions"][0]["condition"], "users < 9");
     assert_eq!(json["conditions"][0]["decision"], "inconclusive");
-    assert_eq!(json["conditions"][0]["seen"], "9 users were not asked");
+    assert_eq!(json["conditions"][0]["seen"], "9 users were not tried");
     let stricter = check(
         &place,
         &["--fail-if", "share < 50%", "--limit-speed", "1000000"],

@@ -256,7 +256,7 @@ fn a_gate_writes_junit_and_the_summary_of_a_step() {
         "{xml}"
     );
     assert!(
-        xml.contains("<skipped message=\"64 users were not asked; run with --users 64"),
+        xml.contains("<skipped message=\"64 users were not tried; run with --users 64"),
         "{xml}"
     );
     command(&["compare", &run, &run, "--fail-if", "errors > 99%"]).success();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::event::RequestRecord;
 use crate::metrics::compare::letter;
 use crate::metrics::condition::{Condition, Figure, Threshold};
 use crate::metrics::gate::estimate::{
@@ -103,21 +104,17 @@ impl Pair<'_> {
             metric.unit != Unit::Share && matches!(condition.threshold, Threshold::Part(_));
         let by_request = metric.request.filter(|_| stat == Stat::Mean);
         let pairs = levels.iter().filter_map(|users| {
-            let pair = match by_request {
-                Some(figure) => {
-                    let cycles = self.runs.map(|run| cycles(run, *users));
-                    let by_repeat = cycles.iter().all(|cycles| cycles.len() >= REPEATS);
-                    cycles.map(|cycles| of_requests(&cycles, by_repeat, figure))
-                }
+            let values = match by_request {
+                Some(figure) => self.by_request(*users, figure),
                 None => self.runs.map(|run| of_cycles(run, *users, metric, stat)),
             };
             let requests = self.runs.map(|run| requests(run, *users));
-            let [a, b] = &pair;
+            let [a, b] = &values;
             let mut estimate = estimate::change(*users, [a, b], in_parts)?;
             if by_request.is_none() {
                 estimate.weight = requests[0].min(requests[1]) as f64;
             }
-            let repeated = pair.iter().all(|values| values.all.len() >= REPEATS);
+            let repeated = values.iter().all(|values| values.all.len() >= REPEATS);
             Some((estimate, requests[1], repeated))
         });
         let pairs: Vec<(Estimate, u64, bool)> = pairs.collect();
@@ -151,6 +148,13 @@ impl Pair<'_> {
             };
         }
         ruling
+    }
+
+    /// A number of each request of a level, in both runs.
+    fn by_request(&self, users: u32, figure: fn(&RequestRecord) -> Option<f64>) -> [Values; 2] {
+        let cycles = self.runs.map(|run| cycles(run, users));
+        let by_repeat = cycles.iter().all(|cycles| cycles.len() >= REPEATS);
+        cycles.map(|cycles| of_requests(&cycles, by_repeat, figure))
     }
 
     /// Shares of requests differ in points.

@@ -4,7 +4,7 @@ use crate::event::RequestRecord;
 use crate::metrics::condition::{Carried, Condition, Figure, Threshold};
 use crate::metrics::gate::estimate::{Estimate, Pooled, Values, mean, pool, times_to_decide};
 use crate::metrics::gate::{
-    Counts, Decision, Ruling, Share, at_levels, counted_by, cycles, judge, limits, more,
+    Counts, Decision, Ruling, Share, TOO_CLOSE, at_levels, counted_by, cycles, judge, limits, more,
     of_requests, pool_shares, share, wanted, whole_levels, written,
 };
 use crate::metrics::metric::{Metric, Stat, Unit};
@@ -13,6 +13,14 @@ use crate::metrics::state::RunState;
 use crate::metrics::verdict::{Judgment, LevelVerdict, State, Verdict};
 use crate::metrics::wilson::wilson_worth;
 use crate::text::numbers::{counted, floor_u64, u32_of, users};
+
+fn judged(level: &LevelVerdict, by: Carried) -> Judgment {
+    match by {
+        Carried::Both => level.both,
+        Carried::Wait => level.wait,
+        Carried::Speed => level.speed,
+    }
+}
 
 /// Judges one run.
 pub fn of_run(conditions: &[Condition], run: &RunState) -> Vec<Ruling> {
@@ -85,14 +93,7 @@ impl One<'_> {
             };
             return Ruling::new(self.condition, decision, "true of every server".to_owned());
         };
-        let judged = |level: &LevelVerdict| -> Judgment {
-            match by {
-                Carried::Both => level.both,
-                Carried::Wait => level.wait,
-                Carried::Speed => level.speed,
-            }
-        };
-        let is = |level: &&LevelVerdict, state| judged(level).state == Some(state);
+        let is = |level: &&LevelVerdict, state| judged(level, by).state == Some(state);
         let mut levels = verdict.levels.iter();
         // More users are never easier.
         let holds = levels
@@ -116,13 +117,16 @@ impl One<'_> {
             let seen = if none {
                 "no request could be judged".to_owned()
             } else {
-                format!("{} were not asked", users(need))
+                format!("{} were not tried", users(need))
             };
             let mut ruling = Ruling::new(self.condition, decision, seen);
             ruling.wanted = format!("run with --users {need} --duration 2m");
             return ruling;
         };
-        let judgment = judged(level);
+        self.users_ruling(decision, level, judged(level, by))
+    }
+
+    fn users_ruling(self, decision: Decision, level: &LevelVerdict, judgment: Judgment) -> Ruling {
         let state = judgment.state.map(|state| state.to_string());
         let state = match state {
             Some(state) => format!("{}: {state}", users(level.users)),
@@ -138,7 +142,7 @@ impl One<'_> {
                     let more = counted(requests, "more request", "more requests");
                     format!("about {more} at {} would decide it", users(level.users))
                 }
-                None => "it is too near to decide".to_owned(),
+                None => TOO_CLOSE.to_owned(),
             };
         }
         ruling

@@ -158,7 +158,10 @@ fn an_interval_that_holds_the_threshold_says_what_would_decide_it() {
     let b = run(&[(1, &[19.0, 18.0, 20.0])]);
     let (decision, text) = one("speed < -5%", &a, &b);
     assert_eq!(decision, Decision::Inconclusive);
-    assert!(text.ends_with("it is too near to decide"), "{text}");
+    assert!(
+        text.ends_with("too close to the threshold to decide"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -303,7 +306,7 @@ fn users_are_judged_by_the_verdicts_states() {
     assert_eq!(decision, Decision::Inconclusive);
     assert_eq!(
         text,
-        "4 users were not asked; run with --users 4 --duration 2m"
+        "4 users were not tried; run with --users 4 --duration 2m"
     );
 }
 
