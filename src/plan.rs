@@ -69,7 +69,21 @@ pub struct SettlePlan {
     pub budget_tokens: Option<u64>,
 }
 
+/// The most users of a run that finds its levels by itself, where the server is neither on this machine nor on a private
+/// network.
+pub const MOST_FAR_AWAY: u32 = 8;
+
 impl SettlePlan {
+    /// The same with few users: somebody may be paid for each request.
+    #[must_use]
+    pub fn far_away(self) -> Self {
+        Self {
+            first: self.first.min(MOST_FAR_AWAY),
+            most: self.most.min(MOST_FAR_AWAY),
+            ..self
+        }
+    }
+
     /// What it is, in a sentence: `1, 2, 4 … users until the answer is known, at most 5:00`.
     pub fn sentence(&self) -> String {
         let doubled = (0..3).map(|times| self.first.saturating_mul(1 << times));
@@ -155,6 +169,15 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// The plan as it is run against a server that is not on this machine or a private network.
+    #[must_use]
+    pub fn far_away(&self) -> Self {
+        Self {
+            settle: self.settle.map(SettlePlan::far_away),
+            ..self.clone()
+        }
+    }
+
     /// The preset of the study: its levels, its prompt, `/api/generate`, no token limit, no
     /// time-outs, 10 s rest, and no level skipped.
     pub fn study() -> Self {

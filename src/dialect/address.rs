@@ -1,5 +1,7 @@
 //! Where a server is: `OLLAMA_HOST` in all its forms, and `--url`.
 
+use std::net::IpAddr;
+
 use reqwest::Url;
 
 /// Ollama's port.
@@ -64,6 +66,25 @@ pub fn from_url(text: &str) -> Result<String, AddressError> {
         .or_else(|| base.strip_suffix("/api"))
         .unwrap_or(&base);
     Ok(base.to_owned())
+}
+
+/// Whether an address is of this machine or of a private network: nobody is paid for what is asked there.
+pub fn is_near(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return true;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
+        Err(_) => {
+            let private = [".local", ".lan", ".internal", ".localhost"];
+            !bare.contains('.') || private.iter().any(|end| bare.ends_with(end))
+        }
+    }
 }
 
 /// The address `whole`, which was made of what was `given`.
@@ -139,5 +160,28 @@ mod tests {
         let error = from_ollama_host(text).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn what_is_near_is_here_or_on_a_private_network() {
+        for near in [
+            "http://127.0.0.1:11434",
+            "http://localhost:8080/v1",
+            "http://[::1]:1",
+            "http://192.168.1.4:8000",
+            "http://10.0.0.1",
+            "http://gpu-box:8000",
+            "http://mac.local:11434",
+            "http://[fd00::1]:1",
+        ] {
+            assert!(is_near(near), "{near}");
+        }
+        for far in [
+            "https://api.example.com/v1",
+            "http://8.8.8.8:80",
+            "http://[2001:db8::1]",
+        ] {
+            assert!(!is_near(far), "{far}");
+        }
     }
 }

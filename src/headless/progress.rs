@@ -1,7 +1,9 @@
 //! The lines printed during a run.
 
+use crate::dialect::address;
 use crate::event::{CycleEnd, Event, EventKind, RunEnd, Stamp, Target};
 use crate::headless::plain;
+use crate::metrics::spending;
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::verdict::Verdict;
 use crate::plan::{CycleShape, Plan};
@@ -92,7 +94,13 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
     lines.push(plain(&format!("model   {}", facts.join(" · "))));
-    lines.push(format!("plan    {}", asked(plan)));
+    if address::is_near(&target.url) {
+        lines.push(format!("plan    {}", asked(plan)));
+    } else {
+        let plan = plan.far_away();
+        lines.push(format!("plan    {}", asked(&plan)));
+        lines.push(format!("spends  {}", spending::sentence(&plan)));
+    }
     lines
 }
 

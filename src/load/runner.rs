@@ -97,9 +97,9 @@ impl<W: MachineWatch> Runner<W> {
         Self { cycle, ..self }
     }
 
-    /// The same run, whose levels are found by `settle`.
-    pub(crate) fn settling(self, settle: Option<Settle>) -> Self {
-        let settling = settle.map(|settle| Settling::new(settle, &self.plan));
+    /// The same run, whose levels are found by `settle`; it has had `spent` output tokens.
+    pub(crate) fn settling(self, settle: Option<Settle>, spent: u64) -> Self {
+        let settling = settle.map(|settle| Settling::new(settle, &self.plan, spent));
         Self { settling, ..self }
     }
 

@@ -51,9 +51,10 @@ pub(crate) struct Settling {
 }
 
 impl Settling {
-    pub(crate) fn new(settle: Settle, plan: &Plan) -> Self {
+    /// `spent` are the output tokens of the run so far, where it goes on.
+    pub(crate) fn new(settle: Settle, plan: &Plan, spent: u64) -> Self {
         Self {
-            tokens: 0,
+            tokens: spent,
             budget_tokens: plan.settle.and_then(|settle| settle.budget_tokens),
             time_scale: plan.time_scale,
             settle,

@@ -10,6 +10,7 @@
 //! - [`verdict`]: how many users the server carries, and how sure that is; [`bottleneck`]: why it stops there
 //! - [`compare`]: runs side by side; [`condition`] and [`gate`]: when a run or a change fails; `config_diff`: what else is
 //!   different; [`what_if`]: limits and a price that are asked for after the fact
+//! - [`spending`]: what a plan asks of a server that may be paid for
 //! - [`interval`], `wilson`: intervals of means, differences and shares
 //! - [`bandwidth`], [`bandwidth_limit`]: what the memory allows a single user
 //!
@@ -34,6 +35,7 @@ pub mod machine;
 pub mod metric;
 pub mod peak_sum;
 pub mod sample;
+pub mod spending;
 pub mod state;
 pub mod summary;
 mod tables;

@@ -1,6 +1,8 @@
 //! The state of a run: a fold over its events.
 
-use crate::event::{ClientCost, Event, EventKind, RunEnd, RunInfo, Stamp, Warning, WarningKind};
+use crate::event::{
+    ClientCost, Event, EventKind, RequestRecord, RunEnd, RunInfo, Stamp, Warning, WarningKind,
+};
 use crate::metrics::energy::meter::Metered;
 use crate::metrics::level::cycle::ClientTime;
 pub use crate::metrics::level::cycle::{CycleState, Live, WaitSoFar};
@@ -87,6 +89,12 @@ impl RunState {
             state.apply(event);
         }
         state
+    }
+
+    /// Output tokens of all requests that ended, well or not.
+    pub fn output_tokens(&self) -> u64 {
+        let requests = self.cycles.iter().flat_map(|cycle| &cycle.requests);
+        requests.map(RequestRecord::output_tokens).sum()
     }
 
     /// The current cycle, or the last one.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::dialect::{Dialect, by_id};
-use crate::event::{Event, EventKind, RunEnd, Target, WarningKind};
+use crate::event::{EventKind, RunEnd, Target, WarningKind};
 use crate::metrics::state::RunState;
 use crate::metrics::verdict;
 use crate::metrics::verdict::settle::Settle;
@@ -71,7 +71,9 @@ pub(crate) async fn start(
         cycle,
         request,
     } = run;
-    let settle = settle(&plan, &history);
+    let so_far = RunState::from_events(&history);
+    let spent = so_far.output_tokens();
+    let settle = settle(&plan, &so_far);
     let endpoint = Endpoint::find(&target).await?;
     if !history.is_empty() {
         // Fails only if nobody listens any more.
@@ -102,7 +104,7 @@ pub(crate) async fn start(
     let monitored = watching.unwrap_or_default();
     let runner = Runner::new(Arc::new(context), plan, receiver, monitored)
         .beginning_at_cycle(cycle)
-        .settling(settle);
+        .settling(settle, spent);
     let runner = tokio::spawn(runner.run());
     let over = until_over(runner, monitors, final_reporter, dispatcher);
     let running = Running {
@@ -114,9 +116,9 @@ pub(crate) async fn start(
 }
 
 /// The state of a run that finds its own levels, with the levels of its timeline so far.
-fn settle(plan: &Plan, history: &[Event]) -> Option<Settle> {
+fn settle(plan: &Plan, so_far: &RunState) -> Option<Settle> {
     let settle = plan.settle?;
-    let known = verdict::levels(&RunState::from_events(history), &plan.limits);
+    let known = verdict::levels(so_far, &plan.limits);
     Some(Settle::new(settle, plan.limits, plan.time_scale).with_levels(known))
 }
 

@@ -1,15 +1,12 @@
 //! How a run begins: fresh, or where it was broken off.
 
-use std::net::IpAddr;
 use std::path::Path;
 
+use crate::dialect::address;
 use crate::event::Target;
 use crate::event::{Event, EventKind, RunClock, RunInfo, Warning, WarningKind};
-use crate::plan::Plan;
+use crate::plan::{MOST_FAR_AWAY, Plan};
 use crate::store::{Recorder, Resume, RunDirectory, directory_name};
-
-/// The most users of a run that finds its levels by itself, where the server is neither here nor on a private network.
-const MOST_FAR_AWAY: u32 = 8;
 
 /// A run before its load begins.
 pub(crate) struct RunSetup {
@@ -32,16 +29,13 @@ pub(crate) struct RunSetup {
 
 impl RunSetup {
     /// A new run, written below `runs`.
-    pub(crate) fn fresh(mut plan: Plan, target: Target, runs: Option<&Path>) -> Self {
-        let far = plan.settle.as_mut().filter(|_| !is_near(&target.url));
-        let cautious = far.map(|settle| {
-            settle.most = settle.most.min(MOST_FAR_AWAY);
-            settle.first = settle.first.min(MOST_FAR_AWAY);
-        });
+    pub(crate) fn fresh(plan: Plan, target: Target, runs: Option<&Path>) -> Self {
+        let is_far = !address::is_near(&target.url);
+        let plan = if is_far { plan.far_away() } else { plan };
         let clock = RunClock::start();
         let mut info = run_info(plan.clone(), target.clone());
         let mut warnings = Vec::new();
-        if cautious.is_some() {
+        if is_far && plan.settle.is_some() {
             let text = format!(
                 "The server is on another network: at most {MOST_FAR_AWAY} users are tried (--users plans \
                  more, --budget-tokens sets an end)."
@@ -109,25 +103,6 @@ impl RunSetup {
     }
 }
 
-/// Whether an address is of this machine or of a private network: nobody is paid for what is asked there.
-fn is_near(url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(url) else {
-        return true;
-    };
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => {
-            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
-        }
-        Err(_) => {
-            let private = [".local", ".lan", ".internal", ".localhost"];
-            !bare.contains('.') || private.iter().any(|end| bare.ends_with(end))
-        }
-    }
-}
-
 /// What is different at the server since the run began: its numbers may then be of two kinds.
 fn changes(then: &Target, now: &Target) -> Option<Warning> {
     let shown = |value: Option<String>| value.unwrap_or_else(|| "not known".to_owned());
@@ -185,32 +160,4 @@ fn run_info(plan: Plan, target: Target) -> RunInfo {
     };
     info.id = directory_name(&info);
     info
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_asked_more_than_a_few_at_once_on_another_network() {
-        for near in [
-            "http://127.0.0.1:11434",
-            "http://localhost:8080/v1",
-            "http://[::1]:1",
-            "http://192.168.1.4:8000",
-            "http://10.0.0.1",
-            "http://gpu-box:8000",
-            "http://mac.local:11434",
-            "http://[fd00::1]:1",
-        ] {
-            assert!(is_near(near), "{near}");
-        }
-        for far in [
-            "https://api.example.com/v1",
-            "http://8.8.8.8:80",
-            "http://[2001:db8::1]",
-        ] {
-            assert!(!is_near(far), "{far}");
-        }
-    }
 }

@@ -48,6 +48,11 @@ impl Resume {
         if levels.is_empty() && !is_settling {
             return Err(refused("all its levels are done already"));
         }
+        let budget = recovered.info.plan.settle.and_then(|s| s.budget_tokens);
+        if let Some(budget) = budget.filter(|budget| state.output_tokens() >= *budget) {
+            let reason = format!("its budget of {budget} output tokens is spent");
+            return Err(refused(&reason));
+        }
         let mut missing = recovered.missing;
         // The resumed run says so itself.
         missing.retain(|sentence| !sentence.starts_with(NO_END));

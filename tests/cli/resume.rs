@@ -44,7 +44,11 @@ fn a_run_that_was_killed_goes_on_in_the_same_log() {
     let done: Vec<(u64, u64)> = levels(&summary).iter().map(|l| (l.0, l.2)).collect();
     assert_eq!(done, [(1, 0), (2, 0), (4, 0)]);
     assert!(ended.out.contains("The run was interrupted at"), "the gap");
-    assert!(ended.err.contains("users still to run: 2, 4"), "{}", ended.err);
+    assert!(
+        ended.err.contains("users still to run: 2, 4"),
+        "{}",
+        ended.err
+    );
 
     let recorded = place.recorded();
     assert_eq!(recorded.missing, Vec::<String>::new());

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use insta::assert_snapshot;
 use tokio::time::sleep;
+use tokometer::dialect::Discovery;
 use tokometer::event::EventKind;
 use tokometer::load::Command;
+use tokometer::plan::{Plan, SettlePlan};
 use tokometer::session::{AnswerText, SessionCommand, SessionEvent};
 use tokometer::tui::layout::{Pane, View};
 use tokometer::tui::panes::requests_view::RequestSort;
@@ -45,6 +47,26 @@ async fn it_looks_for_a_server_and_offers_the_simulated_one() {
     assert_eq!(dash.asks(), [SessionCommand::Simulate]);
     dash.tell(SessionEvent::Found(live::server(true))).await;
     assert!(dash.screen().contains("SIMULATED"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_says_what_a_server_is_asked_that_may_be_paid_for() {
+    let options = DashboardOptions {
+        plan: Plan {
+            settle: Some(SettlePlan::default()),
+            ..Plan::default()
+        },
+        ..DashboardOptions::default()
+    };
+    let dash = Dash::start(80, 24, options).await;
+    let far = Discovery {
+        url: "http://api.example.com".to_owned(),
+        ..live::server(false)
+    };
+    dash.tell(SessionEvent::Found(far)).await;
+    assert_snapshot!("ready_far_away", dash.screen());
+    dash.tell(SessionEvent::Found(live::server(false))).await;
+    assert!(!dash.screen().contains("spends"), "{}", dash.screen());
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use tokometer::headless::HeadlessOptions;
 use tokometer::load::Command;
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
-use tokometer::plan::Plan;
+use tokometer::plan::{Plan, SettlePlan};
 use tokometer::session::{SessionCommand, SessionEvent};
 
 use crate::measured::measured;
@@ -301,4 +301,30 @@ async fn ends_well_where_its_reader_goes_away() {
             .filter(|ask| **ask == SessionCommand::Run(Command::Stop));
         assert_eq!(stops.count(), 1, "after {room} bytes");
     }
+}
+
+/// The server, at another address, and the lines before the run starts.
+async fn heading_at(url: &str, plan: Plan) -> String {
+    let SessionEvent::Found(mut server) = found(false) else {
+        panic!("a server was found");
+    };
+    url.clone_into(&mut server.url);
+    let options = HeadlessOptions { plan, ..options() };
+    print(options, vec![SessionEvent::Found(server)]).await.out
+}
+
+#[tokio::test]
+async fn a_server_that_may_be_paid_for_is_told_what_it_will_be_asked() {
+    let settling = Plan {
+        settle: Some(SettlePlan::default()),
+        ..Plan::default()
+    };
+    let far = heading_at("http://8.8.8.8:80", settling.clone()).await;
+    let spends = "spends  sketch: at most 21 requests, 5,376 output tokens; then, ";
+    assert!(far.contains(spends), "{far}");
+    let near = heading_at("http://192.168.1.4:8000", settling).await;
+    assert!(!near.contains("spends"), "{near}");
+    let planned = heading_at("http://8.8.8.8:80", options().plan).await;
+    let spends = "spends  at most 3 requests, 768 output tokens; about 12 prompt tokens a request";
+    assert!(planned.contains(spends), "{planned}");
 }

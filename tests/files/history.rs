@@ -7,7 +7,7 @@ use pretty_assertions::assert_eq;
 use tokometer::event::{CycleEnd, Event, EventKind, RunEnd, RunInfo};
 use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
-use tokometer::plan::Plan;
+use tokometer::plan::{Plan, SettlePlan};
 use tokometer::store;
 use tokometer::store::index::{Found, delete, find, list, survey};
 use tokometer::store::{Recorder, Resume, RunDirectory};
@@ -384,12 +384,30 @@ fn a_run_resumed_at_any_cut_reads_whole() {
     }
 }
 
+/// The small run, whose three answers have 256 tokens each, as one that found its levels within a budget.
+fn settled(root: &Path, budget_tokens: u64) -> Result<Resume, store::StoreError> {
+    let mut info = story::info(false);
+    info.plan.settle = Some(SettlePlan {
+        budget_tokens: Some(budget_tokens),
+        ..SettlePlan::default()
+    });
+    let mut events = small_run::run(false);
+    if let Some(first) = events.first_mut() {
+        first.what = EventKind::RunStarted(Box::new(info.clone()));
+    }
+    Resume::open(&record(root, &info, &events))
+}
+
 #[test]
 fn a_run_that_is_done_or_imported_does_not_go_on() {
     let root = tempfile::tempdir().unwrap();
     let done = recorded(root.path(), false);
     let error = Resume::open(&done).unwrap_err().to_string();
     assert!(error.contains("all its levels are done"), "{error}");
+    let error = settled(root.path(), 768).unwrap_err().to_string();
+    let spent = "its budget of 768 output tokens is spent";
+    assert!(error.contains(spent), "{error}");
+    assert_eq!(settled(root.path(), 769).unwrap().levels, [0_u32; 0]);
     let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/study-small");
     let import = store::import::import(&small, None).unwrap();
     let imported = store::import::record(&import, root.path()).unwrap();

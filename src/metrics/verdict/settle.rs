@@ -27,7 +27,7 @@ const SKETCH_ENDS: f64 = 0.7;
 /// From so many requests on; of fewer, nearly all must miss.
 const SKETCH_LEAST: u64 = 8;
 /// Requests of a sketched level, if that has fewer users.
-const SKETCHED: usize = 4;
+pub(crate) const SKETCHED: usize = 4;
 /// Rounds that a level takes to show anything: its users begin, all of them ask, and those requests end.
 const ROUNDS: f64 = 2.5;
 

@@ -6,8 +6,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Padding, Paragraph};
 
-use crate::dialect::Discovery;
+use crate::dialect::{Discovery, address};
 use crate::event::Model;
+use crate::metrics::spending;
 use crate::plan::CycleShape;
 use crate::text::numbers::u16_of;
 use crate::tui::app::App;
@@ -184,7 +185,14 @@ fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
 const LABEL: usize = 10;
 
 fn facts(app: &App) -> Vec<(&'static str, String)> {
-    let plan = app.plan();
+    let is_far = app
+        .found()
+        .is_some_and(|found| !address::is_near(&found.url));
+    let plan = if is_far {
+        &app.plan().far_away()
+    } else {
+        app.plan()
+    };
     let path = app
         .found()
         .map_or(text::UNKNOWN, |found| found.dialect.path(plan.api));
@@ -230,6 +238,9 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         ("API", format!("{path}, think {}", plan.think)),
         ("prompt", text::fit(&prompt, 160).into_owned()),
     ];
+    if is_far {
+        facts.insert(1, ("spends", spending::sentence(plan)));
+    }
     if plan.time_scale > 1.0 {
         facts.push((
             "time",
