@@ -278,7 +278,7 @@ pub enum Think {
 
 impl Think {
     /// What a request says of it; None for nothing.
-    pub fn asked(self) -> Option<bool> {
+    pub fn as_flag(self) -> Option<bool> {
         match self {
             Self::On => Some(true),
             Self::Off => Some(false),

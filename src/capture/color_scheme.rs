@@ -85,7 +85,7 @@ impl ColorScheme {
     }
 
     /// The look that fits a theme of this name.
-    pub fn of_theme(name: &str) -> Self {
+    pub fn from_theme(name: &str) -> Self {
         if name == "light" {
             Self::light()
         } else {

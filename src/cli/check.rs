@@ -4,11 +4,11 @@ use clap::Args;
 use color_eyre::eyre::Result;
 
 use crate::cli::gate::GateArgs;
-use crate::cli::output::{complain, print, shown};
+use crate::cli::output::{print, print_err, shown};
 use crate::cli::report::WhichRun;
 use crate::cli::what_if::WhatIfArgs;
 use crate::metrics::condition::Condition;
-use crate::metrics::gate::of_run;
+use crate::metrics::gate::judge_run;
 use crate::metrics::state::RunState;
 use crate::metrics::verdict::Verdict;
 use crate::metrics::what_if::sentence;
@@ -53,13 +53,13 @@ pub(crate) fn run_check(args: &CheckArgs) -> Result<u8> {
         run.apply(&event);
     })?;
     for sentence in missing {
-        complain(&format!("warning: {}: {sentence}", shown(&path)));
+        print_err(&format!("warning: {}: {sentence}", shown(&path)));
     }
-    let rulings = of_run(&args.fail_if, &run);
+    let rulings = judge_run(&args.fail_if, &run);
     if args.json {
         print(&report::gate::json(&info.id, &rulings)?);
     }
-    let verdict = Verdict::of_run(&run).map_or_else(String::new, |verdict| verdict.sentence);
+    let verdict = Verdict::from_run(&run).map_or_else(String::new, |verdict| verdict.sentence);
     let simulated = if run.is_simulated() {
         "SIMULATED: "
     } else {

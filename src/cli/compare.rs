@@ -7,7 +7,7 @@ use clap::Args;
 use color_eyre::eyre::Result;
 
 use crate::cli::gate::GateArgs;
-use crate::cli::output::{RunsDir, complain, print, shown};
+use crate::cli::output::{RunsDir, print, print_err, shown};
 use crate::cli::what_if::WhatIfArgs;
 pub(crate) use crate::metrics::compare::letter;
 use crate::metrics::compare::{Change, Comparison, Row, RunHead, value_text};
@@ -62,7 +62,7 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     let opened = args.runs.iter().map(|name| open(&root, name, &what_if));
     let opened: Vec<(RunState, Option<String>)> = opened.collect::<Result<_, _>>()?;
     let (states, rejudged): (Vec<RunState>, Vec<Option<String>>) = opened.into_iter().unzip();
-    let summaries: Vec<Summary> = states.iter().map(Summary::of).collect();
+    let summaries: Vec<Summary> = states.iter().map(Summary::from_run).collect();
     let runs: Vec<&RunState> = states.iter().collect();
     let mut comparison = Comparison::from_summaries(&runs, &summaries);
     let rejudged = rejudged.into_iter().enumerate();
@@ -75,7 +75,7 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     }
     if let Some(out) = &args.out {
         for path in report::compare::write(&comparison, &summaries, out)? {
-            complain(&format!("wrote {}", shown(&path)));
+            print_err(&format!("wrote {}", shown(&path)));
         }
     }
     let rulings = changes(&args.fail_if, &runs);
@@ -102,7 +102,7 @@ fn open(
         state.apply(&event);
     })?;
     for missing in missing {
-        complain(&format!("warning: {}: {missing}", shown(&path)));
+        print_err(&format!("warning: {}: {missing}", shown(&path)));
     }
     Ok((state, sentence(&changed)))
 }

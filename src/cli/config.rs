@@ -156,7 +156,7 @@ fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error
     let mut matches = with(defaults).try_get_matches_from(arguments)?;
     let mut kept = defaults.clone();
     for (flag, overruled) in overruled(&Cli::command()) {
-        if is_said(&matches, &flag) {
+        if is_given(&matches, &flag) {
             kept.retain(|key, _| *key == flag || !overruled.contains(key));
         }
     }
@@ -199,7 +199,7 @@ fn overruled(command: &clap::Command) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// Whether the command line, or the environment, has this flag.
-fn is_said(matches: &ArgMatches, flag: &str) -> bool {
+fn is_given(matches: &ArgMatches, flag: &str) -> bool {
     let here = |matches: &ArgMatches| {
         let source = matches.value_source(flag);
         matches!(

@@ -69,9 +69,13 @@ pub(crate) fn follow(
 }
 
 async fn dashboard(options: tui::DashboardOptions, session: Session) -> Result<u8> {
-    let Session { asks, news, work } = session;
+    let Session {
+        commands,
+        events,
+        work,
+    } = session;
     crate::platform::yield_to_the_load();
-    let code = on_screen(options, news, asks, None).await;
+    let code = on_screen(options, events, commands, None).await;
     work.finish().await;
     code
 }
@@ -79,26 +83,26 @@ async fn dashboard(options: tui::DashboardOptions, session: Session) -> Result<u
 /// Shows the dashboard of nothing that is measured; returns the exit code.
 pub(crate) fn on_screen_alone(options: tui::DashboardOptions, tape: Option<Tape>) -> Result<u8> {
     // No session sends events or takes commands.
-    let (_silent, news) = mpsc::channel(1);
-    let (asks, _unheard) = mpsc::channel(1);
-    screen_runtime()?.block_on(on_screen(options, news, asks, tape))
+    let (_silent, events) = mpsc::channel(1);
+    let (commands, _unheard) = mpsc::channel(1);
+    screen_runtime()?.block_on(on_screen(options, events, commands, tape))
 }
 
 /// Shows the dashboard until it is left; returns the exit code.
 async fn on_screen(
     options: tui::DashboardOptions,
-    news: mpsc::Receiver<SessionEvent>,
-    asks: mpsc::Sender<SessionCommand>,
+    events: mpsc::Receiver<SessionEvent>,
+    commands: mpsc::Sender<SessionCommand>,
     tape: Option<Tape>,
 ) -> Result<u8> {
     let shutdown = shutdown();
     let mut screen =
         TerminalScreen::open(options.mouse, tape).wrap_err("cannot use the terminal")?;
     let keys = terminal::input().wrap_err("cannot read the terminal")?;
-    let left = tui::run(screen.terminal(), keys, news, asks, shutdown, options).await;
+    let left = tui::run(screen.terminal(), keys, events, commands, shutdown, options).await;
     let recorded = screen.close();
     if let Ok(app) = &left {
-        sum_up(app);
+        print_summary(app);
     }
     exit_code(left, recorded)
 }
@@ -126,12 +130,12 @@ pub(crate) fn shutdown() -> impl Future<Output = Shutdown> {
 }
 
 /// Says what the last run amounts to and where its files are, once the dashboard is gone from the screen.
-fn sum_up(app: &App) {
+fn print_summary(app: &App) {
     let Some(directory) = app.measured_directory() else {
         return;
     };
     if let Some(run) = app.measured_run() {
-        let summary = crate::metrics::summary::Summary::of(run);
+        let summary = crate::metrics::summary::Summary::from_run(run);
         for line in crate::report::sum(&summary) {
             // A closed output is nobody's loss.
             let _ = writeln!(std::io::stdout(), "{line}");
@@ -151,15 +155,19 @@ fn point_at(directory: &Path) {
 }
 
 async fn without_dashboard(options: HeadlessOptions, session: Session) -> Result<u8> {
-    let Session { asks, news, work } = session;
+    let Session {
+        commands,
+        events,
+        work,
+    } = session;
     if !options.simulate {
         // Sending fails only if the session has ended, and then its events say so.
-        let _ = asks.send(SessionCommand::Search).await;
+        let _ = commands.send(SessionCommand::Search).await;
     }
-    let teller = asks.clone();
+    let teller = commands.clone();
     let mut out = std::io::stdout();
     let mut err = std::io::stderr();
-    let printing = headless::run(news, asks, options, &mut out, &mut err);
+    let printing = headless::run(events, commands, options, &mut out, &mut err);
     let mut printing = std::pin::pin!(printing);
     let code = tokio::select! {
         code = &mut printing => code,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use color_eyre::eyre::{Result, WrapErr as _};
 
-use crate::cli::output::{complain, shown};
+use crate::cli::output::{print_err, shown};
 use crate::metrics::compare::letter;
 use crate::metrics::gate::{Decision, Ruling};
 use crate::report;
@@ -46,7 +46,7 @@ impl GateArgs {
             return Ok(0);
         }
         for ruling in rulings {
-            complain(&line(ruling));
+            print_err(&line(ruling));
         }
         if let Some(path) = &self.junit {
             let fails = self.inconclusive == Some(Undecided::Fail);

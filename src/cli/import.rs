@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use color_eyre::eyre::Result;
 
-use crate::cli::output::{RunsDir, complain, print, shown};
+use crate::cli::output::{RunsDir, print, print_err, shown};
 use crate::headless::summary_text;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
@@ -33,19 +33,19 @@ pub struct ImportArgs {
 pub(crate) fn run_import(args: &ImportArgs) -> Result<u8> {
     let import = import(&args.directory, args.model.as_deref())?;
     for problem in &import.problems {
-        complain(&format!("warning: {problem}"));
+        print_err(&format!("warning: {problem}"));
     }
     let directory = record(&import, &args.runs_dir.root()?)?;
     // The run is recorded all the same; `report` can write its report later.
     if let Err(error) = report::write(&directory, &directory) {
-        complain(&format!("warning: {error}"));
+        print_err(&format!("warning: {error}"));
     }
-    let summary = Summary::of(&RunState::from_events(&import.events));
+    let summary = Summary::from_run(&RunState::from_events(&import.events));
     if args.json {
         print(&summary.to_json()?);
     } else {
         print(&summary_text(&summary));
     }
-    complain(&format!("imported to {}", shown(&directory)));
+    print_err(&format!("imported to {}", shown(&directory)));
     Ok(0)
 }

@@ -32,7 +32,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use color_eyre::eyre::Result;
 
 use config::ConfigError;
-use output::{USAGE, complain};
+use output::{USAGE, print_err};
 
 use doctor::DoctorArgs;
 use look::LookArgs;
@@ -121,7 +121,7 @@ pub fn execute_line(arguments: &[OsString]) -> ExitCode {
         Err(ConfigError::Usage(error)) => error.exit(),
         Err(ConfigError::File(problems)) => {
             for problem in problems.lines() {
-                complain(&format!("error: {problem}"));
+                print_err(&format!("error: {problem}"));
             }
             USAGE
         }

@@ -31,16 +31,16 @@ pub(crate) fn fail(error: &Report) -> u8 {
             text = format!("{text}{colon}{cause}");
         }
     }
-    complain(&text);
+    print_err(&text);
     if error.is::<UsageError>() {
-        complain("\nFor more information, try '--help'.");
+        print_err("\nFor more information, try '--help'.");
         return USAGE;
     }
     1
 }
 
 /// Prints lines on standard error; a closed one is not a failure.
-pub(crate) fn complain(lines: &str) {
+pub(crate) fn print_err(lines: &str) {
     for line in lines.lines() {
         let _ = writeln!(std::io::stderr(), "{}", one_line(line, 1000));
     }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::capture::ScreenRecorder;
 use crate::cli::display::{exit_code, no_color, on_screen_alone, shutdown};
 use crate::cli::look::can_draw;
-use crate::cli::output::{UsageError, complain, screen_runtime, signal_code};
+use crate::cli::output::{UsageError, print_err, screen_runtime, signal_code};
 use crate::cli::preview_args::PreviewArgs;
 use crate::cli::preview_mode::PreviewMode;
 use crate::cli::preview_plain::plain;
@@ -34,7 +34,7 @@ pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
         ));
     }
     let measured = match &args.run {
-        Some(run) => recorded::of_run(run)?,
+        Some(run) => recorded::from_directory(run)?,
         None => Vec::new(),
     };
     let mode = PreviewMode::new(args, measured, terminal)?;
@@ -61,7 +61,7 @@ pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
         }
     };
     if let Some(path) = &args.record {
-        complain(&format!("recorded: {}", path.display()));
+        print_err(&format!("recorded: {}", path.display()));
     }
     Ok(code)
 }
@@ -77,9 +77,9 @@ fn offline(
         let backend = Recorded::new(TestBackend::new(width, height), Some(tape))?;
         let mut terminal = Terminal::new(backend)?;
         let keys = stream::pending::<io::Result<Event>>();
-        let (_silent, news) = mpsc::channel(1);
-        let (asks, _unheard) = mpsc::channel(1);
-        let left = tui::run(&mut terminal, keys, news, asks, shutdown(), options).await;
+        let (_silent, events) = mpsc::channel(1);
+        let (commands, _unheard) = mpsc::channel(1);
+        let left = tui::run(&mut terminal, keys, events, commands, shutdown(), options).await;
         exit_code(left, terminal.backend_mut().finish())
     })
 }
@@ -122,7 +122,7 @@ fn to_pipe(script: Arc<Script>, tok_s: f64, lasting: Option<Duration>) -> Result
         Ok::<u8, Report>(code)
     })?;
     if io::stdout().is_terminal() {
-        complain("");
+        print_err("");
     }
     Ok(code)
 }

@@ -76,7 +76,7 @@ impl PreviewMode {
             None => None,
             Some(path) => Some(ScreenRecorder::create(
                 path,
-                ColorScheme::of_theme(&args.theme),
+                ColorScheme::from_theme(&args.theme),
             )?),
         };
         let mut lanes = Lanes::new(&args.speed, texts, Limits::default(), Stamp(0));

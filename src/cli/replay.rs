@@ -5,7 +5,7 @@ use color_eyre::eyre::Result;
 
 use crate::cli::LookArgs;
 use crate::cli::display::{looks, on_screen_alone};
-use crate::cli::output::{RunsDir, complain, print};
+use crate::cli::output::{RunsDir, print, print_err};
 use crate::headless::summary_text;
 use crate::report::Report;
 use crate::store::index::find;
@@ -49,7 +49,7 @@ pub(crate) fn run_replay(args: &ReplayArgs) -> Result<u8> {
 
 fn summarize(report: &Report, json: bool) -> Result<u8> {
     for sentence in &report.missing {
-        complain(&format!("warning: {sentence}"));
+        print_err(&format!("warning: {sentence}"));
     }
     print(&if json {
         report.json()?

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use color_eyre::eyre::Result;
 
-use crate::cli::output::{RunsDir, complain, print};
+use crate::cli::output::{RunsDir, print, print_err};
 use crate::cli::what_if::WhatIfArgs;
 use crate::report::share::{Show, write_card};
 use crate::report::{Report, write_report};
@@ -127,7 +127,7 @@ fn name(report: &Report, written: &[PathBuf], json: bool) -> Result<u8> {
     let lines = written.iter().map(|path| format!("{}\n", path.display()));
     let lines: String = lines.collect();
     if json {
-        complain(&lines);
+        print_err(&lines);
         print(&report.json()?);
     } else {
         print(&lines);

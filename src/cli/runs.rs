@@ -4,8 +4,8 @@ use clap::Args;
 use color_eyre::eyre::Result;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::cli::output::{RunsDir, USAGE, complain, print, shown};
-use crate::store::index::{Entry, Found, delete, find, survey};
+use crate::cli::output::{RunsDir, USAGE, print, print_err, shown};
+use crate::store::index::{Entry, Found, delete, find, list_all};
 use crate::text::numbers::{UNKNOWN, carried, number};
 use crate::text::sanitize::{json_lines, one_line};
 
@@ -38,7 +38,7 @@ pub(crate) fn run_runs(args: &RunsArgs) -> Result<u8> {
     if let Some(name) = &args.delete {
         return delete_run(&root, name, args.yes);
     }
-    let mut entries = readable(survey(&root)?);
+    let mut entries = readable(list_all(&root)?);
     if let Some(filter) = &args.filter {
         entries.retain(|entry| entry.matches(filter));
     }
@@ -57,7 +57,7 @@ fn readable(found: Vec<Found>) -> Vec<Entry> {
         match found {
             Found::Run(entry) => entries.push(*entry),
             Found::Unreadable { id, reason, .. } => {
-                complain(&format!("warning: {id} cannot be read: {reason}"));
+                print_err(&format!("warning: {id} cannot be read: {reason}"));
             }
         }
     }
@@ -69,7 +69,7 @@ fn delete_run(root: &std::path::Path, name: &str, sure: bool) -> Result<u8> {
     let id = path.file_name().map(|id| id.to_string_lossy().into_owned());
     let id = id.unwrap_or_default();
     if !sure {
-        complain(&format!(
+        print_err(&format!(
             "this would delete {id} with all its files; confirm with --yes"
         ));
         return Ok(USAGE);

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::capture::color_scheme::ColorScheme;
 use crate::capture::{Format, ScreenRecorder};
 use crate::cli::display::{exit_code, shutdown};
-use crate::cli::output::{complain, screen_runtime};
+use crate::cli::output::{print_err, screen_runtime};
 use crate::cli::preview_args::{recording, size};
 use crate::cli::{factor, users};
 use crate::event::EventKind;
@@ -80,7 +80,7 @@ pub struct ScreenshotArgs {
 
 /// Takes the picture; returns the exit code.
 pub(crate) fn execute(args: &ScreenshotArgs) -> Result<u8> {
-    let recorder = ScreenRecorder::create(&args.out, ColorScheme::of_theme(&args.theme))
+    let recorder = ScreenRecorder::create(&args.out, ColorScheme::from_theme(&args.theme))
         .wrap_err_with(|| args.out.display().to_string())?;
     let simulator = SimConfig {
         time_scale: args.time_scale,
@@ -99,7 +99,7 @@ pub(crate) fn execute(args: &ScreenshotArgs) -> Result<u8> {
         .wrap_err("could not start the threads of the load")?;
     let code = screen_runtime()?.block_on(film(args, session, recorder))?;
     if code == 0 {
-        complain(&format!("picture: {}", args.out.display()));
+        print_err(&format!("picture: {}", args.out.display()));
     }
     Ok(code)
 }
@@ -124,8 +124,8 @@ fn options(args: &ScreenshotArgs) -> DashboardOptions {
 /// Runs the dashboard without a terminal, from its start to the end of the picture; returns the exit code.
 async fn film(args: &ScreenshotArgs, session: Session, recorder: ScreenRecorder) -> Result<u8> {
     let Session {
-        asks,
-        news,
+        commands,
+        events,
         work: _work,
     } = session;
     let (columns, rows) = args.size;
@@ -137,7 +137,7 @@ async fn film(args: &ScreenshotArgs, session: Session, recorder: ScreenRecorder)
     let (keys, mut pressed) = mpsc::unbounded_channel();
     let pressed = stream::poll_fn(|cx| pressed.poll_recv(cx));
     // Room for one: when there is room again, the dashboard has taken the event before.
-    let (forward, events) = mpsc::channel(1);
+    let (forward, forwarded) = mpsc::channel(1);
     let script = Script {
         view: args.view,
         after: args.after,
@@ -149,8 +149,8 @@ async fn film(args: &ScreenshotArgs, session: Session, recorder: ScreenRecorder)
         keys,
     };
     let left = tokio::select! {
-        left = tui::run(&mut terminal, pressed, events, asks, shutdown(), options) => left,
-        broken = script.play(news, forward) => return Err(broken),
+        left = tui::run(&mut terminal, pressed, forwarded, commands, shutdown(), options) => left,
+        broken = script.play(events, forward) => return Err(broken),
     };
     exit_code(left, terminal.backend_mut().finish())
 }
@@ -169,14 +169,14 @@ impl Script {
     /// if the session failed.
     async fn play(
         self,
-        mut news: mpsc::Receiver<SessionEvent>,
+        mut events: mpsc::Receiver<SessionEvent>,
         forward: mpsc::Sender<SessionEvent>,
     ) -> Report {
         let mut has_started = false;
         let mut end = None;
         loop {
             let event = tokio::select! {
-                event = news.recv() => event,
+                event = events.recv() => event,
                 () = at(end) => {
                     // Enter says yes to the question whether to stop the run.
                     self.press(&[KeyCode::Char('q'), KeyCode::Enter]);

@@ -3,7 +3,7 @@
 use clap::Args;
 use color_eyre::eyre::Result;
 
-use crate::cli::output::{UsageError, complain, screen_runtime, signal_code};
+use crate::cli::output::{UsageError, print_err, screen_runtime, signal_code};
 use crate::cli::values::time_scale;
 use crate::platform::shutdown_signal;
 use crate::sim::{Fault, Profile, SimConfig, Simulator};
@@ -37,7 +37,7 @@ pub(crate) fn simulate(args: &SimulateArgs) -> Result<u8> {
     };
     let name = config.profile.to_string();
     let simulator = Simulator::start(config, args.port)?;
-    complain(&format!(
+    print_err(&format!(
         "SIMULATED server at {}\n{name}\nCtrl-C stops it.",
         simulator.url()
     ));

@@ -75,7 +75,7 @@ pub(crate) fn is_simulator(response: &reqwest::Response) -> bool {
 }
 
 /// The innermost cause of an error, which names what a person can fix.
-pub(crate) fn plainly(error: &reqwest::Error) -> String {
+pub(crate) fn error_text(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", PATIENCE.as_secs());
     }
@@ -99,12 +99,12 @@ pub(crate) async fn read<T: DeserializeOwned>(
     answer: Result<reqwest::Response, reqwest::Error>,
 ) -> Result<T, DiscoverError> {
     let failed = |why: String| DiscoverError::Failed(format!("{url}: {why}"));
-    let response = answer.map_err(|error| failed(plainly(&error)))?;
+    let response = answer.map_err(|error| failed(error_text(&error)))?;
     let status = response.status();
     let body = response
         .bytes()
         .await
-        .map_err(|error| failed(plainly(&error)))?;
+        .map_err(|error| failed(error_text(&error)))?;
     if !status.is_success() {
         return Err(failed(format!(
             "{status}: {}",
@@ -120,7 +120,7 @@ pub(crate) async fn first_answer(
     url: &str,
 ) -> Result<reqwest::Response, DiscoverError> {
     let answer = http.get(url).timeout(PATIENCE).send().await;
-    answer.map_err(|error| DiscoverError::NoAnswer(plainly(&error)))
+    answer.map_err(|error| DiscoverError::NoAnswer(error_text(&error)))
 }
 
 /// The version of a server, under the name that several use.

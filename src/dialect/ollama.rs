@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
 use crate::dialect::discover::{
-    DiscoverError, PATIENCE, Version, client, first_answer, get, is_simulator, plainly, read,
+    DiscoverError, PATIENCE, Version, client, error_text, first_answer, get, is_simulator, read,
 };
 use crate::dialect::json::{ErrorBody, error_message};
 use crate::dialect::lines::LONGEST_LINE;
@@ -98,7 +98,7 @@ impl Dialect for Ollama {
             prompt: (!is_chat).then_some(prompt),
             messages: is_chat.then(|| json!([{ "role": "user", "content": prompt }])),
             options: plan.max_tokens.map(|most| json!({ "num_predict": most })),
-            think: plan.think.asked(),
+            think: plan.think.as_flag(),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }
@@ -328,15 +328,15 @@ fn read_loaded(body: &[u8]) -> Option<ServerSample> {
 
 impl From<Tag> for Model {
     fn from(tag: Tag) -> Self {
-        let told = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
         Self {
             thinks: tag.capabilities.as_deref().map(can_think),
             name: tag.name,
             size_bytes: tag.size,
-            quantization: told(tag.details.quantization_level),
-            parameters: told(tag.details.parameter_size),
+            quantization: non_empty(tag.details.quantization_level),
+            parameters: non_empty(tag.details.parameter_size),
             context: tag.context_length.or(tag.details.context_length),
-            family: told(tag.details.family),
+            family: non_empty(tag.details.family),
             loaded: false,
             vram_bytes: None,
             memory_bytes: None,
@@ -396,7 +396,7 @@ async fn pull(url: &str, model: &str, progress: PullProgress<'_>) -> Result<(), 
         .json(&json!({ "model": model }))
         .send()
         .await;
-    let response = answer.map_err(|error| failed(plainly(&error)))?;
+    let response = answer.map_err(|error| failed(error_text(&error)))?;
     let status = response.status();
     if !status.is_success() {
         let body = response.bytes().await.unwrap_or_default();

@@ -68,7 +68,7 @@ impl Dialect for OpenAi {
             #[serde(skip_serializing_if = "Option::is_none")]
             chat_template_kwargs: Option<Value>,
         }
-        let thinking = plan.think.asked();
+        let thinking = plan.think.as_flag();
         let body = Body {
             model,
             stream: true,

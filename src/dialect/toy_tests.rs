@@ -148,11 +148,11 @@ mod tests {
             reports: None,
         })
         .unwrap();
-        session.asks.send(SessionCommand::Search).await.unwrap();
+        session.commands.send(SessionCommand::Search).await.unwrap();
         let mut record: Option<RequestRecord> = None;
         let directory = loop {
-            let news = tokio::time::timeout(Duration::from_secs(20), session.news.recv());
-            match news.await.unwrap().unwrap() {
+            let event = tokio::time::timeout(Duration::from_secs(20), session.events.recv());
+            match event.await.unwrap().unwrap() {
                 SessionEvent::Found(found) => {
                     assert_eq!(found.dialect.id().as_str(), "toy");
                     let plan = Plan {
@@ -163,7 +163,7 @@ mod tests {
                     let (plan, model) = (Box::new(plan), Box::new(found.models[0].clone()));
                     assert_eq!(model.name, "parrot");
                     let start = SessionCommand::Start { plan, model };
-                    session.asks.send(start).await.unwrap();
+                    session.commands.send(start).await.unwrap();
                 }
                 SessionEvent::Events(events) => {
                     record = record.or(events.into_iter().find_map(|event| match event.what {

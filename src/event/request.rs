@@ -143,8 +143,8 @@ impl RequestRecord {
 
     /// The wait in the server's queue: TTFT − (load + prompt evaluation), seconds, where the server tells both.
     pub fn queue_wait_s(&self) -> Option<f64> {
-        let told = self.server.load_s.unwrap_or(0.0) + self.server.prompt_eval_s?;
-        self.ttft_s().map(|ttft| (ttft - told).max(0.0))
+        let reported = self.server.load_s.unwrap_or(0.0) + self.server.prompt_eval_s?;
+        self.ttft_s().map(|ttft| (ttft - reported).max(0.0))
     }
 
     /// The share of thinking in the chunks, 0–1.

@@ -66,7 +66,7 @@ enum Reaction {
 /// goes away stops the run, and that is no failure.
 pub async fn run(
     mut events: mpsc::Receiver<SessionEvent>,
-    asks: mpsc::Sender<SessionCommand>,
+    commands: mpsc::Sender<SessionCommand>,
     options: HeadlessOptions,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -84,11 +84,11 @@ pub async fn run(
         match next {
             Reaction::Go => {}
             // If the session is gone, the end of its events follows next.
-            Reaction::SessionCommand(ask) => drop(asks.send(ask).await),
+            Reaction::SessionCommand(ask) => drop(commands.send(ask).await),
             Reaction::End(code) => return code,
         }
         if headless.wants_to_stop() {
-            drop(asks.send(SessionCommand::Run(Command::Stop)).await);
+            drop(commands.send(SessionCommand::Run(Command::Stop)).await);
         }
     }
 }
@@ -255,7 +255,7 @@ impl<'a> Headless<'a> {
         error: Option<String>,
         report: Option<Result<PathBuf, String>>,
     ) -> Reaction {
-        let summary = Summary::of(&self.state);
+        let summary = Summary::from_run(&self.state);
         let started = self.state.info.is_some();
         if started && self.options.json {
             match summary.to_json() {

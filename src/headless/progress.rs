@@ -242,7 +242,7 @@ fn is_settling(run: &RunState) -> bool {
 
 /// How far the answer is known: the levels around it.
 fn so_far(run: &RunState) -> Option<String> {
-    let verdict = Verdict::of_run(run)?;
+    let verdict = Verdict::from_run(run)?;
     let at = verdict.headline()?;
     let around = [Some(at), verdict.beyond()].into_iter().flatten();
     let lines = around.filter_map(|level| {

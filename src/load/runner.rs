@@ -39,7 +39,7 @@ pub(crate) trait MachineWatch: Clone + Send + Sync + 'static {
     /// A cycle of so many users begins.
     fn cycle(&self, users: u32);
     /// Whether there is reason to measure the idle machine for `seconds`.
-    fn may_tell_power(&self, seconds: f64) -> bool;
+    fn may_report_power(&self, seconds: f64) -> bool;
     /// Measures the idle machine for `seconds`, or until that is skipped.
     fn idle(self, seconds: f64, skipped: CancellationToken) -> impl Future<Output = ()> + Send;
     /// Waits for the reading that covers the last second, where power is known.
@@ -93,7 +93,7 @@ impl<W: MachineWatch> Runner<W> {
     }
 
     /// The same run, which has had `cycle` cycles.
-    pub(crate) fn beginning_at_cycle(self, cycle: u32) -> Self {
+    pub(crate) fn starting_at_cycle(self, cycle: u32) -> Self {
         Self { cycle, ..self }
     }
 
@@ -127,7 +127,7 @@ impl<W: MachineWatch> Runner<W> {
         let warmup = self.plan.warmup;
         let cancel = CancellationToken::new();
         let warm = warmup::warm_up(load, warmup, self.paused.subscribe(), cancel.clone());
-        let result = self.obey_while(&cancel, warm).await;
+        let result = self.handle_commands_while(&cancel, warm).await;
         result.unwrap_or(Ok(()))
     }
 
@@ -135,12 +135,12 @@ impl<W: MachineWatch> Runner<W> {
     async fn idle(&mut self) {
         let watching = self.watching.clone();
         let seconds = self.plan.energy.idle_s;
-        if self.stop.is_some() || !watching.may_tell_power(seconds) {
+        if self.stop.is_some() || !watching.may_report_power(seconds) {
             return;
         }
         let over = CancellationToken::new();
         let idle = watching.idle(seconds, over.clone());
-        self.obey_while(&over, idle).await;
+        self.handle_commands_while(&over, idle).await;
     }
 
     async fn cycles(&mut self) -> RunEnd {
@@ -242,7 +242,7 @@ impl<W: MachineWatch> Runner<W> {
         let opening = connections::open(Arc::clone(&self.load), cycle, users, cancel.clone());
         let mut score = Score::default();
         let absence = Arc::new(Absence::new(users));
-        if let Some(connections) = self.obey_while(&cancel, opening).await {
+        if let Some(connections) = self.handle_commands_while(&cancel, opening).await {
             let settling = settling
                 .as_mut()
                 .map(|(settling, step)| (&mut **settling, *step));
@@ -315,13 +315,13 @@ impl<W: MachineWatch> Runner<W> {
                 () = absence.seen() => Ok(()),
             }
         };
-        if let Some(Err(why)) = self.obey_while(cancel, all).await {
+        if let Some(Err(why)) = self.handle_commands_while(cancel, all).await {
             // Facts are lost: nothing that followed could be trusted.
-            self.stop_because(RunEnd::Failed(why), cancel);
-            let _rest = gather(&mut tasks, score).await;
+            self.stop(RunEnd::Failed(why), cancel);
+            let _ = gather(&mut tasks, score).await;
         } else if absence.is_seen() {
             cancel.cancel();
-            let _rest = gather(&mut tasks, score).await;
+            let _ = gather(&mut tasks, score).await;
         }
     }
 
@@ -349,9 +349,9 @@ impl<W: MachineWatch> Runner<W> {
         };
         let patience = Duration::try_from_secs_f64(patience_s).unwrap_or(Duration::MAX);
         let waiting = tokio::time::timeout(patience, back);
-        match self.obey_while(&given_up, waiting).await {
+        match self.handle_commands_while(&given_up, waiting).await {
             Some(Ok(())) if self.stop.is_none() => self.load.reporter.fact(EventKind::ServerBack),
-            Some(Err(_)) => self.stop_because(RunEnd::ServerGone, &given_up),
+            Some(Err(_)) => self.stop(RunEnd::ServerGone, &given_up),
             Some(Ok(())) | None => {}
         }
     }
@@ -382,7 +382,7 @@ impl<W: MachineWatch> Runner<W> {
 
     /// Waits for `work` and obeys commands meanwhile. Skipping or stopping cancels `cancel`; the work
     /// then ends by itself, soon. None if it was cancelled before it gave anything.
-    async fn obey_while<T>(
+    async fn handle_commands_while<T>(
         &mut self,
         cancel: &CancellationToken,
         work: impl Future<Output = T>,
@@ -392,7 +392,7 @@ impl<W: MachineWatch> Runner<W> {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command, cancel),
+                    Some(command) => self.apply(command, cancel),
                     // Nobody is left to stop it: the run goes on to its end.
                     None => return Some(work.await),
                 },
@@ -401,7 +401,7 @@ impl<W: MachineWatch> Runner<W> {
         }
     }
 
-    fn obey(&mut self, command: Command, cancel: &CancellationToken) {
+    fn apply(&mut self, command: Command, cancel: &CancellationToken) {
         match command {
             Command::TogglePause => {
                 self.paused
@@ -420,8 +420,8 @@ impl<W: MachineWatch> Runner<W> {
                     self.report_levels();
                 }
             }
-            Command::Stop => self.stop_because(RunEnd::Stopped, cancel),
-            Command::Signal(number) => self.stop_because(RunEnd::Signal(number), cancel),
+            Command::Stop => self.stop(RunEnd::Stopped, cancel),
+            Command::Signal(number) => self.stop(RunEnd::Signal(number), cancel),
             Command::AddLevel(users) => self.add_level(users),
             Command::RemoveLevel(users) => {
                 self.upcoming.retain(|level| *level != users);
@@ -430,7 +430,7 @@ impl<W: MachineWatch> Runner<W> {
         }
     }
 
-    fn stop_because(&mut self, why: RunEnd, cancel: &CancellationToken) {
+    fn stop(&mut self, why: RunEnd, cancel: &CancellationToken) {
         // What came first is the reason; leaving sends a stop behind a signal.
         self.stop.get_or_insert(why);
         cancel.cancel();
@@ -493,7 +493,7 @@ impl<W: MachineWatch> Runner<W> {
                 () = skipped.cancelled() => {}
             }
         };
-        self.obey_while(&over, rest).await;
+        self.handle_commands_while(&over, rest).await;
     }
 
     fn report_failures(&self, users: u32, score: &Score) {

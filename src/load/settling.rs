@@ -25,7 +25,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// Tells what came of a request.
-    pub(crate) fn tell(&self, record: &RequestRecord) {
+    pub(crate) fn record(&self, record: &RequestRecord) {
         // Its answer is of no interest here, and may be long.
         let record = RequestRecord {
             answer: None,
@@ -111,20 +111,20 @@ impl Settling {
 
     /// What the users of the next cycle get, and what comes of it.
     pub(crate) fn feed(&self, step: &Step) -> (Feed, mpsc::UnboundedReceiver<RequestRecord>) {
-        let (finished, told) = mpsc::unbounded_channel();
+        let (sender, records) = mpsc::unbounded_channel();
         let begin_over = step.begin_over_s / self.time_scale;
         let feed = Feed {
-            finished,
+            finished: sender,
             enough: CancellationToken::new(),
             begin_over: Duration::try_from_secs_f64(begin_over).unwrap_or_default(),
         };
-        (feed, told)
+        (feed, records)
     }
 
     /// Takes what the users tell, until the level has been asked enough; `paused` is asked each time.
     pub(crate) async fn watch(
         &mut self,
-        mut told: mpsc::UnboundedReceiver<RequestRecord>,
+        mut records: mpsc::UnboundedReceiver<RequestRecord>,
         enough: CancellationToken,
         paused: impl Fn() -> Duration,
     ) {
@@ -133,7 +133,7 @@ impl Settling {
         let mut is_new = false;
         loop {
             tokio::select! {
-                record = told.recv() => match record {
+                record = records.recv() => match record {
                     Some(record) => {
                         is_new = true;
                         self.tokens += record.output_tokens();

@@ -67,8 +67,8 @@ impl User {
         let mut round = 0;
         let mut failures = 0;
         self.begin().await;
-        while self.may_ask(round, failures).await {
-            break_down_if_told(self.cycle);
+        while self.wait_for_turn(round, failures).await {
+            panic_if_injected(self.cycle);
             let spec = RequestSpec {
                 cycle: self.cycle,
                 user: self.number,
@@ -83,7 +83,7 @@ impl User {
             failures = record.failure().map_or(0, |_| failures + 1);
             self.absence.take(&record);
             if let Some(feed) = &self.feed {
-                feed.tell(&record);
+                feed.record(&record);
             }
             self.load
                 .reporter
@@ -106,7 +106,7 @@ impl User {
     }
 
     /// Waits while the run is paused; false once there is nothing more to ask.
-    async fn may_ask(&mut self, round: u32, failures: u32) -> bool {
+    async fn wait_for_turn(&mut self, round: u32, failures: u32) -> bool {
         if self.cancel.is_cancelled() || !self.wants_more(round) {
             return false;
         }
@@ -114,7 +114,7 @@ impl User {
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return false,
-                () = tokio::time::sleep(breath(failures)) => {}
+                () = tokio::time::sleep(backoff(failures)) => {}
             }
         }
         tokio::select! {
@@ -148,13 +148,13 @@ impl User {
 }
 
 /// Panics where a test asks for it, once there is something to lose: after the first cycle.
-fn break_down_if_told(cycle: u32) {
-    let told = cycle > 0 && crate::platform::fault("panic-in-worker");
-    assert!(!told, "a test told this worker to break down");
+fn panic_if_injected(cycle: u32) {
+    let is_injected = cycle > 0 && crate::platform::fault("panic-in-worker");
+    assert!(!is_injected, "panic injected by a test");
 }
 
 /// The wait after so many failures in a row.
-fn breath(failures: u32) -> Duration {
+fn backoff(failures: u32) -> Duration {
     let doubled = 1u32.checked_shl(failures.saturating_sub(1));
     BREATH
         .saturating_mul(doubled.unwrap_or(u32::MAX))
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn the_wait_after_failures_doubles_up_to_its_longest() {
         let waits: Vec<u128> = [1, 2, 3, 5, 6, 40, u32::MAX]
-            .map(|failures| breath(failures).as_millis())
+            .map(|failures| backoff(failures).as_millis())
             .to_vec();
         assert_eq!(waits, [100, 200, 400, 1600, 1600, 1600, 1600]);
     }

@@ -37,7 +37,7 @@ pub(crate) async fn warm_up(
             times: false,
             announce: false,
         };
-        if !may_go_on(&mut paused, &cancel).await {
+        if !wait_while_paused(&mut paused, &cancel).await {
             break;
         }
         let record = load.ask(&mut user_slot, spec, &cancel).await;
@@ -61,7 +61,7 @@ pub(crate) async fn warm_up(
         });
     }
     // A paused run does not begin its first cycle.
-    may_go_on(&mut paused, &cancel).await;
+    wait_while_paused(&mut paused, &cancel).await;
     Ok(())
 }
 
@@ -83,7 +83,10 @@ async fn load_model(load: &RequestContext) -> Result<(), String> {
 }
 
 /// Waits while the run is paused; false once it is cancelled.
-async fn may_go_on(paused: &mut watch::Receiver<Pause>, cancel: &CancellationToken) -> bool {
+async fn wait_while_paused(
+    paused: &mut watch::Receiver<Pause>,
+    cancel: &CancellationToken,
+) -> bool {
     tokio::select! {
         biased;
         () = cancel.cancelled() => false,

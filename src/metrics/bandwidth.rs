@@ -26,7 +26,7 @@ const APPLE: [(&str, f64); 19] = [
 ];
 
 /// Memory bandwidth of the Apple chip named so (`Apple M2 Pro`), bytes a second.
-pub fn of_apple_chip(name: &str) -> Option<f64> {
+pub fn apple_chip(name: &str) -> Option<f64> {
     let chip = name.trim().strip_prefix("Apple ").unwrap_or(name.trim());
     APPLE
         .iter()
@@ -41,7 +41,7 @@ fn ends_a_name(rest: &str) -> bool {
 }
 
 /// Memory bandwidth of a card, bytes a second: bus width in bits, memory clock in MHz, two transfers a clock.
-pub fn of_bus(bits: u32, mhz: u32) -> Option<f64> {
+pub fn from_bus(bits: u32, mhz: u32) -> Option<f64> {
     let bytes_s = f64::from(bits) / 8.0 * f64::from(mhz) * 1e6 * 2.0;
     (bytes_s > 0.0).then_some(bytes_s)
 }
@@ -101,19 +101,19 @@ mod tests {
 
     #[test]
     fn chips_are_known_by_their_whole_name() {
-        assert_eq!(of_apple_chip("Apple M2 Pro"), Some(200e9));
-        assert_eq!(of_apple_chip("Apple M2"), Some(100e9));
-        assert_eq!(of_apple_chip("Apple M1 Ultra"), Some(800e9));
-        assert_eq!(of_apple_chip("M4 Max (40 cores)"), Some(546e9));
-        assert_eq!(of_apple_chip("Apple M2 Turbo"), None);
-        assert_eq!(of_apple_chip("Apple M11"), None);
-        assert_eq!(of_apple_chip("NVIDIA M2"), None);
+        assert_eq!(apple_chip("Apple M2 Pro"), Some(200e9));
+        assert_eq!(apple_chip("Apple M2"), Some(100e9));
+        assert_eq!(apple_chip("Apple M1 Ultra"), Some(800e9));
+        assert_eq!(apple_chip("M4 Max (40 cores)"), Some(546e9));
+        assert_eq!(apple_chip("Apple M2 Turbo"), None);
+        assert_eq!(apple_chip("Apple M11"), None);
+        assert_eq!(apple_chip("NVIDIA M2"), None);
     }
 
     #[test]
     fn cards_are_known_by_bus_and_clock() {
-        assert_eq!(of_bus(384, 9751), Some(936.096e9));
-        assert_eq!(of_bus(0, 9751), None);
+        assert_eq!(from_bus(384, 9751), Some(936.096e9));
+        assert_eq!(from_bus(0, 9751), None);
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn bandwidth_of(run: &RunState) -> Option<f64> {
         // The processor counts only where the server runs on it.
         let here = !run.machine.sources.contains_key(&SourceName::ThisMachine);
         let cpu = info.machine.cpu.as_deref().filter(|_| here);
-        names.chain(cpu).find_map(bandwidth::of_apple_chip)
+        names.chain(cpu).find_map(bandwidth::apple_chip)
     };
     given.or_else(cards).or_else(chip)
 }

@@ -161,7 +161,7 @@ pub fn letter(run: usize) -> String {
 impl Comparison {
     /// Compares runs with the first of them.
     pub fn new(runs: &[&RunState]) -> Self {
-        let summaries: Vec<Summary> = runs.iter().map(|run| Summary::of(run)).collect();
+        let summaries: Vec<Summary> = runs.iter().map(|run| Summary::from_run(run)).collect();
         Self::from_summaries(runs, &summaries)
     }
 
@@ -221,7 +221,7 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
         .filter_map(|(metric, _)| {
             let values: Vec<Option<f64>> = levels
                 .iter()
-                .map(|level| level.and_then(|level| metric.of(&level.figures, Stat::Mean)))
+                .map(|level| level.and_then(|level| metric.value(&level.figures, Stat::Mean)))
                 .collect();
             let against = |(run, value): (&&RunState, &Option<f64>)| {
                 let (first, was) = (runs.first()?, values.first().copied().flatten()?);
@@ -289,8 +289,8 @@ fn between_means(metric: &Metric, users: u32, runs: [&RunState; 2]) -> Option<Di
         None => once(metric, run, cycles),
     };
     let (a, b) = (
-        Moments::of(values(a, &first))?,
-        Moments::of(values(b, &second))?,
+        Moments::from_values(values(a, &first))?,
+        Moments::from_values(values(b, &second))?,
     );
     if is_share(metric) {
         return Some(welch(&a, &b));
@@ -305,14 +305,15 @@ fn requests(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) -
 
 /// The mean of each cycle.
 fn repeats(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) -> Vec<f64> {
-    let mean = |cycle: &&CycleState| Moments::of(requests(&[cycle], figure)).map(|m| m.mean);
+    let mean =
+        |cycle: &&CycleState| Moments::from_values(requests(&[cycle], figure)).map(|m| m.mean);
     cycles.iter().filter_map(mean).collect()
 }
 
 /// The figure of each cycle.
 fn once(metric: &Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
     let limits = limits(run);
-    let of_cycle = |cycle: &&CycleState| metric.of(&cycle.metrics(&limits), Stat::Mean);
+    let of_cycle = |cycle: &&CycleState| metric.value(&cycle.metrics(&limits), Stat::Mean);
     cycles.iter().filter_map(of_cycle).collect()
 }
 

@@ -184,13 +184,13 @@ fn named(name: &str) -> Result<Figure, String> {
         "speed_users" => return Ok(Figure::Users(Carried::Speed)),
         _ => {}
     }
-    if let Some(metric) = of_name(name) {
+    if let Some(metric) = metric_by_name(name) {
         return Ok(Figure::Of(metric, Stat::Mean));
     }
     let mut parts: Vec<&str> = name.split('_').collect();
     let at = parts.iter().position(|part| part.parse::<Stat>().is_ok());
     let stat = at.and_then(|at| parts.remove(at).parse::<Stat>().ok());
-    let (Some(stat), Some(metric)) = (stat, of_name(&parts.join("_"))) else {
+    let (Some(stat), Some(metric)) = (stat, metric_by_name(&parts.join("_"))) else {
         let short = METRICS.iter().filter_map(|metric| metric.short);
         let keys = METRICS.iter().map(|metric| metric.key);
         let names: Vec<&str> = short.chain(keys).collect();
@@ -210,7 +210,7 @@ fn named(name: &str) -> Result<Figure, String> {
     }
 }
 
-fn of_name(name: &str) -> Option<&'static Metric> {
+fn metric_by_name(name: &str) -> Option<&'static Metric> {
     let without_unit = |metric: &&Metric| {
         let end = match metric.unit {
             Unit::Seconds => "_s",

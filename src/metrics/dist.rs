@@ -52,7 +52,7 @@ pub struct Dist {
 impl Dist {
     /// The distribution of raw samples; what is no finite number is left out. Percentiles by linear
     /// interpolation between closest ranks. The order of the samples makes no difference.
-    pub fn of(samples: impl IntoIterator<Item = f64>) -> Self {
+    pub fn from_samples(samples: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = samples.into_iter().filter(|x| x.is_finite()).collect();
         sorted.sort_unstable_by(f64::total_cmp);
         let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
@@ -84,7 +84,7 @@ impl Dist {
     /// The distribution, in seconds, of gaps counted as `[microseconds, count, …]`, the way
     /// [`crate::event::RequestRecord::itl_us`] keeps them. Percentiles from an HdrHistogram of 3
     /// significant digits; smallest, mean and largest from the gaps themselves.
-    pub fn of_gaps<'a>(gaps: impl IntoIterator<Item = &'a [u64]>) -> Self {
+    pub fn from_gaps<'a>(gaps: impl IntoIterator<Item = &'a [u64]>) -> Self {
         let Ok(mut histogram) = Histogram::<u64>::new(3) else {
             return Self::default();
         };
@@ -190,9 +190,9 @@ mod tests {
 
     #[test]
     fn a_percentile_is_absent_where_the_sample_cannot_carry_it() {
-        assert_eq!(Dist::of([]), Dist::default());
+        assert_eq!(Dist::from_samples([]), Dist::default());
         let carried = |n: u32| {
-            let d = Dist::of((0..n).map(f64::from));
+            let d = Dist::from_samples((0..n).map(f64::from));
             [d.p50, d.p90, d.p95, d.p5, d.p99, d.p1].map(|p| p.is_some())
         };
         assert_eq!(carried(1), [true, false, false, false, false, false]);
@@ -220,7 +220,7 @@ mod tests {
         }
         assert_eq!(bound_rank(298, 0.99), None);
         assert_eq!(bound_rank(0, 0.95), None);
-        let d = |n: u32| Dist::of((0..n).map(f64::from));
+        let d = |n: u32| Dist::from_samples((0..n).map(f64::from));
         assert_eq!(d(58).p95_upper, None);
         assert_eq!((d(59).p95_upper, d(59).p99_upper), (Some(58.0), None));
         assert_eq!((d(93).p95_upper, d(93).max), (Some(91.0), Some(92.0)));
@@ -237,7 +237,7 @@ mod tests {
             (seed >> 11) as f64 / (1_u64 << 53) as f64
         };
         let too_low = (0..4000).filter(|_| {
-            let d = Dist::of((0..100).map(|_| next()).collect::<Vec<_>>());
+            let d = Dist::from_samples((0..100).map(|_| next()).collect::<Vec<_>>());
             d.p95_upper.unwrap() < 0.95
         });
         let too_low = too_low.count();
@@ -246,14 +246,14 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_left_out() {
-        let d = Dist::of([1.0, f64::NAN, 3.0, f64::INFINITY]);
+        let d = Dist::from_samples([1.0, f64::NAN, 3.0, f64::INFINITY]);
         assert_eq!(d.n, 2);
         near(d.mean, 2.0);
     }
 
     #[test]
     fn gaps_are_counted_in_seconds() {
-        let d = Dist::of_gaps([[20_000, 50].as_slice(), &[20_000, 40, 100_000, 10]]);
+        let d = Dist::from_gaps([[20_000, 50].as_slice(), &[20_000, 40, 100_000, 10]]);
         assert_eq!(d.n, 100);
         near(d.min, 0.02);
         near(d.mean, 0.028);
@@ -261,7 +261,7 @@ mod tests {
         // Three significant digits: the histogram's answer lies within 0.1 %.
         assert!((d.p50.unwrap() - 0.02).abs() <= 0.00002);
         assert!((d.p95.unwrap() - 0.1).abs() <= 0.0001);
-        assert_eq!(Dist::of_gaps([[].as_slice()]), Dist::default());
+        assert_eq!(Dist::from_gaps([[].as_slice()]), Dist::default());
     }
 
     fn ordered(d: &Dist) -> bool {
@@ -281,7 +281,7 @@ mod tests {
     proptest! {
         #[test]
         fn percentiles_are_ordered(samples in prop::collection::vec(-1e6..1e6_f64, 0..300)) {
-            prop_assert!(ordered(&Dist::of(samples)));
+            prop_assert!(ordered(&Dist::from_samples(samples)));
         }
 
         #[test]
@@ -292,7 +292,7 @@ mod tests {
             let mut turned = samples.clone();
             turned.rotate_left(turn.min(samples.len()));
             turned.reverse();
-            prop_assert_eq!(Dist::of(samples), Dist::of(turned));
+            prop_assert_eq!(Dist::from_samples(samples), Dist::from_samples(turned));
         }
 
         #[test]
@@ -306,9 +306,9 @@ mod tests {
             let whole = flat(&pairs);
             let (a, b) = pairs.split_at(cut.min(pairs.len()));
             let (a, b) = (flat(a), flat(b));
-            let all = Dist::of_gaps([whole.as_slice()]);
+            let all = Dist::from_gaps([whole.as_slice()]);
             prop_assert!(ordered(&all));
-            prop_assert_eq!(all, Dist::of_gaps([b.as_slice(), a.as_slice()]));
+            prop_assert_eq!(all, Dist::from_gaps([b.as_slice(), a.as_slice()]));
         }
     }
 }

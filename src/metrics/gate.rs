@@ -21,7 +21,7 @@ use crate::plan::Limits;
 use crate::text::numbers::{counted, decimal, floor_u64};
 
 pub use change::changes;
-pub use run::of_run;
+pub use run::judge_run;
 
 /// In place of what would decide a condition.
 const TOO_CLOSE: &str = "too close to the threshold to decide";
@@ -88,7 +88,12 @@ fn judge(condition: &Condition, interval: Option<(f64, f64)>, threshold: f64) ->
 }
 
 /// What would decide it, of a number whose interval narrows with the root of its requests.
-fn wanted(condition: &Condition, pooled: &Pooled, threshold: f64, requests: u64) -> String {
+fn what_would_decide(
+    condition: &Condition,
+    pooled: &Pooled,
+    threshold: f64,
+    requests: u64,
+) -> String {
     let Some((low, high)) = pooled.interval else {
         return "too few requests for an interval".to_owned();
     };
@@ -136,7 +141,7 @@ fn whole_levels(run: &RunState) -> Vec<u32> {
 }
 
 /// A number of each request that succeeded.
-fn of_requests(
+fn request_values(
     cycles: &[&CycleState],
     by_repeat: bool,
     figure: fn(&RequestRecord) -> Option<f64>,

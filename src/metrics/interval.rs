@@ -69,7 +69,7 @@ pub struct Moments {
 
 impl Moments {
     /// Of these values; what is no finite number is left out. None for none. Their order makes no difference.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn from_values(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|x| x.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
         let n = values.len() as f64;
@@ -86,7 +86,7 @@ impl Moments {
     }
 
     /// The variance of the mean.
-    fn of_mean(&self) -> Option<f64> {
+    fn variance_of_mean(&self) -> Option<f64> {
         self.variance.map(|variance| variance / self.n as f64)
     }
 }
@@ -99,7 +99,7 @@ pub fn t_point(freedom: f64) -> Option<f64> {
 
 /// The probability that the mean behind a sample is below `limit`, by Student's t; None for fewer than 2 values.
 pub(crate) fn t_probability(sample: &Moments, limit: f64) -> Option<f64> {
-    let of_mean = sample.of_mean()?;
+    let of_mean = sample.variance_of_mean()?;
     let by = limit - sample.mean;
     if of_mean <= 0.0 {
         return Some(if by >= 0.0 { 1.0 } else { 0.0 });
@@ -110,10 +110,10 @@ pub(crate) fn t_probability(sample: &Moments, limit: f64) -> Option<f64> {
 
 /// The mean of `values` with its interval.
 pub fn mean_interval(values: impl IntoIterator<Item = f64>) -> MeanInterval {
-    let Some(moments) = Moments::of(values) else {
+    let Some(moments) = Moments::from_values(values) else {
         return MeanInterval::default();
     };
-    let half = moments.of_mean().and_then(|of_mean| {
+    let half = moments.variance_of_mean().and_then(|of_mean| {
         let t = t_point(moments.n as f64 - 1.0)?;
         Some(t * of_mean.sqrt())
     });
@@ -128,7 +128,13 @@ pub fn mean_interval(values: impl IntoIterator<Item = f64>) -> MeanInterval {
 
 /// The difference of two means, `b` − `a`, by Welch's t: the variances may differ.
 pub fn welch(a: &Moments, b: &Moments) -> Difference {
-    spread(b.mean - a.mean, a.of_mean(), b.of_mean(), a.n, b.n)
+    spread(
+        b.mean - a.mean,
+        a.variance_of_mean(),
+        b.variance_of_mean(),
+        a.n,
+        b.n,
+    )
 }
 
 /// How much more `b` is than `a`, as a share of `a` (0.1 for 10 % more). The interval is that of the ratio
@@ -139,8 +145,10 @@ pub fn relative(a: &Moments, b: &Moments) -> Option<Difference> {
     }
     let ratio = b.mean / a.mean;
     let scale = a.mean.powi(2);
-    let of_a = a.of_mean().map(|of_mean| ratio.powi(2) * of_mean / scale);
-    let of_b = b.of_mean().map(|of_mean| of_mean / scale);
+    let of_a = a
+        .variance_of_mean()
+        .map(|of_mean| ratio.powi(2) * of_mean / scale);
+    let of_b = b.variance_of_mean().map(|of_mean| of_mean / scale);
     let difference = spread(ratio - 1.0, of_a, of_b, a.n, b.n);
     // Nothing can be less by more than all of it.
     let low = difference.low.map(|low| low.max(-1.0));
@@ -178,8 +186,8 @@ pub(crate) fn relative_alike(a: &Moments, b: &Moments) -> Option<Difference> {
 fn with_freedom_of(a: &Moments, b: &Moments, known: &Moments) -> Difference {
     let ratio = b.mean / a.mean;
     let scale = a.mean.powi(2);
-    let of_a = a.of_mean().unwrap_or_default() * ratio.powi(2) / scale;
-    let of_b = b.of_mean().unwrap_or_default() / scale;
+    let of_a = a.variance_of_mean().unwrap_or_default() * ratio.powi(2) / scale;
+    let of_b = b.variance_of_mean().unwrap_or_default() / scale;
     let half = t_point(known.n as f64 - 1.0).map(|t| t * (of_a + of_b).sqrt());
     let by = ratio - 1.0;
     Difference {
@@ -299,7 +307,10 @@ mod tests {
             27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0, 24.8, 20.2, 21.9, 22.1, 22.9, 20.5,
             24.4,
         ];
-        let (a, b) = (Moments::of(a).unwrap(), Moments::of(b).unwrap());
+        let (a, b) = (
+            Moments::from_values(a).unwrap(),
+            Moments::from_values(b).unwrap(),
+        );
         let difference = welch(&a, &b);
         let error = ((a.variance.unwrap() + b.variance.unwrap()) / 15.0).sqrt();
         near(Some(difference.by / error), 2.4554, 0.01);
@@ -307,7 +318,7 @@ mod tests {
         assert!(difference.is_shown());
         let same = welch(&a, &a);
         assert!(!same.is_shown() && same.by.abs() < 1e-12);
-        let alone = Moments::of([5.0]).unwrap();
+        let alone = Moments::from_values([5.0]).unwrap();
         assert_eq!(welch(&alone, &b).low, None);
         assert!(!welch(&alone, &b).is_shown());
     }
@@ -330,15 +341,15 @@ mod tests {
 
     #[test]
     fn a_relative_difference() {
-        let a = Moments::of([10.0, 10.0, 10.0]).unwrap();
-        let b = Moments::of([9.0, 9.0, 9.0]).unwrap();
+        let a = Moments::from_values([10.0, 10.0, 10.0]).unwrap();
+        let b = Moments::from_values([9.0, 9.0, 9.0]).unwrap();
         let difference = relative(&a, &b).unwrap();
         near(Some(difference.by), -0.1, 1e-12);
         assert!(difference.is_shown());
-        assert_eq!(relative(&Moments::of([0.0]).unwrap(), &b), None);
+        assert_eq!(relative(&Moments::from_values([0.0]).unwrap(), &b), None);
         let (scattered, small) = (
-            Moments::of([1.0, 9.0]).unwrap(),
-            Moments::of([0.1, 0.3]).unwrap(),
+            Moments::from_values([1.0, 9.0]).unwrap(),
+            Moments::from_values([0.1, 0.3]).unwrap(),
         );
         assert_eq!(relative(&scattered, &small).unwrap().low, Some(-1.0));
     }
@@ -349,7 +360,7 @@ mod tests {
             a in prop::collection::vec(1.0..100.0_f64, 2..30),
             b in prop::collection::vec(1.0..100.0_f64, 2..30),
         ) {
-            let (a, b) = (Moments::of(a).unwrap(), Moments::of(b).unwrap());
+            let (a, b) = (Moments::from_values(a).unwrap(), Moments::from_values(b).unwrap());
             let (there, back) = (welch(&a, &b), welch(&b, &a));
             prop_assert!(there.low.unwrap() <= there.by && there.by <= there.high.unwrap());
             prop_assert!((there.by + back.by).abs() < 1e-9);

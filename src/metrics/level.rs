@@ -129,7 +129,7 @@ impl LevelMetrics {
     /// The figures of a cycle that may still run, without what the machine did: the waits of its requests in flight are
     /// among them.
     fn so_far(cycle: &CycleState, limits: &Limits) -> Self {
-        let waits = Dist::of(cycle.waits_s());
+        let waits = Dist::from_samples(cycle.waits_s());
         let waiting = cycle.in_flight.values().any(|r| r.first_token.is_none());
         Self {
             ttft_s: if waiting { waits.unbounded() } else { waits },
@@ -194,7 +194,7 @@ impl LevelMetrics {
 
     fn distribute(&mut self, done: &[&RequestRecord]) {
         let of = |figure: fn(&RequestRecord) -> Option<f64>| {
-            Dist::of(done.iter().filter_map(|request| figure(request)))
+            Dist::from_samples(done.iter().filter_map(|request| figure(request)))
         };
         self.ttfb_s = of(RequestRecord::ttfb_s);
         self.ttft_s = of(RequestRecord::ttft_s);
@@ -205,7 +205,7 @@ impl LevelMetrics {
         self.speed_tok_s = of(RequestRecord::speed_tok_s);
         self.queue_wait_s = of(RequestRecord::queue_wait_s);
         self.server_speed_tok_s = of(|request| request.server.speed_tok_s());
-        self.itl_s = Dist::of_gaps(done.iter().map(|request| request.itl_us.as_slice()));
+        self.itl_s = Dist::from_gaps(done.iter().map(|request| request.itl_us.as_slice()));
     }
 
     fn count_tokens(&mut self, done: &[&RequestRecord]) {
@@ -318,7 +318,7 @@ fn connects(cycles: &[&CycleState], requests: &[&RequestRecord]) -> Dist {
         .iter()
         .flat_map(|cycle| cycle.connect_s.iter().copied());
     let on_the_way = requests.iter().filter_map(|request| request.connect_us);
-    Dist::of(opened.chain(on_the_way.map(|micros| micros as f64 / 1e6)))
+    Dist::from_samples(opened.chain(on_the_way.map(|micros| micros as f64 / 1e6)))
 }
 
 /// The sum of what is known; None where nothing is.

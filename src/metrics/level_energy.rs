@@ -98,7 +98,7 @@ impl EnergySummary {
             cost: price.map(|price| price.cost(&whole)),
             cost_per_million_tokens: price
                 .zip(gross)
-                .map(|(price, joules)| price.of_million_tokens(joules)),
+                .map(|(price, joules)| price.per_million_tokens(joules)),
             currency: price.map(|price| price.currency.clone()),
         })
     }

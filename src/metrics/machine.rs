@@ -204,7 +204,7 @@ impl HostStats {
     }
 
     /// The part of all cores that others took where none was left, and how many cores there are.
-    pub(crate) fn taken(&self) -> Option<(f64, u32)> {
+    pub(crate) fn taken_by_others(&self) -> Option<(f64, u32)> {
         let (busy, others) = (self.busy.mean?, self.others.mean?);
         let is_taken = self.others.n >= READINGS && busy >= ALL_BUSY && others >= OTHERS;
         Some((others, self.cores?)).filter(|_| is_taken)

@@ -176,7 +176,7 @@ impl Metric {
     }
 
     /// Its number of a level; None where it is not known.
-    pub fn of(&self, level: &LevelMetrics, stat: Stat) -> Option<f64> {
+    pub fn value(&self, level: &LevelMetrics, stat: Stat) -> Option<f64> {
         match self.level {
             OfLevel::Value(value) => value(level).filter(|_| stat == Stat::Mean),
             OfLevel::Dist(dist) => {

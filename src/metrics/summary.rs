@@ -123,11 +123,11 @@ pub struct WarningSummary {
 
 impl Summary {
     /// What the run amounts to, as it stands.
-    pub fn of(run: &RunState) -> Self {
+    pub fn from_run(run: &RunState) -> Self {
         let info = run.info.as_ref();
         let limits = info.map(|info| info.plan.limits);
         let levels = levels(&run.cycles, &limits.unwrap_or_default());
-        let verdict = Verdict::of_run(run);
+        let verdict = Verdict::from_run(run);
         let mut warnings = warnings(run);
         let doubts = warnings::from_run(run).into_iter();
         let doubts = doubts.chain(verdict.as_ref().and_then(warnings::disagreement));
@@ -204,7 +204,7 @@ fn client(run: &RunState) -> ClientSummary {
     ClientSummary {
         cpu_s: run.client.and_then(|cost| cost.cpu_s),
         rss_bytes: run.client.and_then(|cost| cost.rss_bytes),
-        ttft_overhead_s: Dist::of(overheads).p50,
+        ttft_overhead_s: Dist::from_samples(overheads).p50,
         dropped_progress: run.client.map(|cost| cost.dropped_progress),
     }
 }

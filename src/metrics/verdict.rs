@@ -259,13 +259,13 @@ impl Verdict {
     }
 
     /// The verdict on a run as it stands, by the limits of its plan; None before that is known.
-    pub fn of_run(run: &RunState) -> Option<Self> {
+    pub fn from_run(run: &RunState) -> Option<Self> {
         let limits = run.info.as_ref()?.plan.limits;
-        Some(Self::of_cycles(run, &limits))
+        Some(Self::from_cycles(run, &limits))
     }
 
     /// The verdict on the cycles of a run, by any limits.
-    pub fn of_cycles(run: &RunState, limits: &Limits) -> Self {
+    pub fn from_cycles(run: &RunState, limits: &Limits) -> Self {
         let mut verdict = Self::new(&levels(run, limits), limits);
         for level in &mut verdict.levels {
             let whole = run.cycles.iter().filter(|c| c.is_whole());
@@ -273,7 +273,7 @@ impl Verdict {
             cycles.sort_by_key(|cycle| cycle.cycle);
             let samples = |cycle: &&CycleState| cycle.samples().collect();
             let repeats: Vec<Vec<Sample>> = cycles.iter().map(samples).collect();
-            level.repeats = Repeats::of(&repeats, limits);
+            level.repeats = Repeats::new(&repeats, limits);
         }
         verdict
     }
@@ -311,7 +311,7 @@ pub fn levels(run: &RunState, limits: &Limits) -> Vec<Level> {
     let time_scale = run.info.as_ref().map_or(1.0, |info| info.plan.time_scale);
     let mut levels: Vec<Level> = Vec::new();
     for cycle in &run.cycles {
-        let visit = Visit::of_cycle(cycle, run.now, limits);
+        let visit = Visit::from_cycle(cycle, run.now, limits);
         match levels.iter_mut().find(|level| level.users == cycle.users) {
             Some(level) => level.visits.push(visit),
             None => levels.push(Level {
@@ -386,7 +386,7 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
     let failed = finished - good().count() as f64;
     let by = |figure: fn(&Sample) -> Option<f64>, limit: f64, is_most: bool| {
         let mut judged = Judgment {
-            mean: Dist::of(good().filter_map(figure)).mean,
+            mean: Dist::from_samples(good().filter_map(figure)).mean,
             ..Judgment::default()
         };
         if failed <= (1.0 - limits.share) * finished {
@@ -398,7 +398,7 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
                 }
             };
             judged.mean_meets = judged.mean.map(meets);
-            let moments = Moments::of(good().filter_map(figure));
+            let moments = Moments::from_values(good().filter_map(figure));
             let below = moments.and_then(|moments| t_probability(&moments, limit));
             let p = below.map(|below| if is_most { below } else { 1.0 - below });
             let unknown = judged.mean.map(|_| State::Unsure);

@@ -169,7 +169,8 @@ fn other_processes(run: &RunState) -> Option<Warning> {
 
 fn processor_taken(run: &RunState) -> Option<Warning> {
     let cycles = run.cycles.iter();
-    let taken = cycles.filter_map(|cycle| Some((cycle.machine.host.taken()?, cycle.users)));
+    let taken =
+        cycles.filter_map(|cycle| Some((cycle.machine.host.taken_by_others()?, cycle.users)));
     let ((others, cores), at) = taken.reduce(|a, b| if b.0.0 > a.0.0 { b } else { a })?;
     Some(Warning {
         kind: WarningKind::OtherProcess,

@@ -54,11 +54,11 @@ fn a_cycle_that_was_cut_short() {
                 .text
                 .starts_with("The cycle with 4 users is incomplete")
         );
-        let verdict = Verdict::of_run(&cut).unwrap();
+        let verdict = Verdict::from_run(&cut).unwrap();
         assert_eq!(verdict.by_share.both_users, None);
         assert_eq!(verdict.sentence, "No verdict: no cycle is complete.");
         cut.cycles[0].end = Some(CycleEnd::Done);
-        let verdict = Verdict::of_run(&cut).unwrap();
+        let verdict = Verdict::from_run(&cut).unwrap();
         assert_eq!(verdict.by_share.both_users, Some(4));
     }
 }

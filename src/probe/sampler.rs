@@ -234,7 +234,7 @@ impl Worker {
             if queue.len() >= QUEUE_LIMIT {
                 queue.pop_front();
             }
-            queue.push_back((at, observation.sane()));
+            queue.push_back((at, observation.without_invalid()));
         }
     }
 }
@@ -308,8 +308,8 @@ mod tests {
         sender.send(Err(fault)).unwrap();
         until(|| watch.status()[0].state == SourceState::Failing);
         let note = watch.status()[0].note();
-        let told = (note.why.as_deref(), note.fix.as_deref());
-        assert_eq!(told, (Some("it fell over"), Some("lift it")));
+        let shown = (note.why.as_deref(), note.fix.as_deref());
+        assert_eq!(shown, (Some("it fell over"), Some("lift it")));
         sender.send(Ok(())).unwrap();
         until(|| watch.status()[0].fault.is_none());
     }

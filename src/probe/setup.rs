@@ -63,7 +63,7 @@ impl Setup {
         if let Some(state) = state {
             sources.push(Box::new(state));
         }
-        if self.remote || !is_here(&self.target) {
+        if self.remote || !is_local(&self.target) {
             let advice = if self.exporters.is_empty() {
                 " (--exporter URL reads the other's)"
             } else {
@@ -91,7 +91,7 @@ impl Setup {
 }
 
 /// Whether a server's address is one of this machine's: only such an address can be bound.
-pub fn is_here(url: &str) -> bool {
+pub fn is_local(url: &str) -> bool {
     let Some((host, _)) = host_and_port(url) else {
         return false;
     };
@@ -145,7 +145,7 @@ mod tests {
             "http://[::1]:1",
             "http://0.0.0.0:1",
         ] {
-            assert!(is_here(here), "{here}");
+            assert!(is_local(here), "{here}");
         }
         // Addresses kept for documentation: no machine has them.
         for there in [
@@ -153,7 +153,7 @@ mod tests {
             "http://[2001:db8::1]:1",
             "no address",
         ] {
-            assert!(!is_here(there), "{there}");
+            assert!(!is_local(there), "{there}");
         }
         assert_eq!(
             host_and_port("https://[2001:db8::1]/v1").unwrap(),

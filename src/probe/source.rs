@@ -38,7 +38,7 @@ pub enum Observation {
 impl Observation {
     /// It without figures that cannot be: no sensor means NaN, infinity or less than nothing.
     #[must_use]
-    pub fn sane(mut self) -> Self {
+    pub fn without_invalid(mut self) -> Self {
         if let Self::Gpu(sample) = &mut self {
             for figure in [
                 &mut sample.watts,
@@ -246,7 +246,7 @@ mod tests {
             celsius: Some(-3.0),
             ..GpuSample::default()
         };
-        let Observation::Gpu(sane) = Observation::Gpu(wild).sane() else {
+        let Observation::Gpu(sane) = Observation::Gpu(wild).without_invalid() else {
             panic!("it is still a GPU");
         };
         assert_eq!(

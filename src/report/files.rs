@@ -29,7 +29,7 @@ pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportE
         written.push(put(out.join(name), text.as_bytes())?);
     }
     written.extend(write_charts(&charts, &folder)?);
-    sweep(&folder, &written)?;
+    remove_stale_charts(&folder, &written)?;
     Ok(written)
 }
 
@@ -62,7 +62,7 @@ fn write_charts(charts: &[Chart], folder: &Path) -> Result<Vec<PathBuf>, ReportE
 }
 
 /// Removes charts that were not written now: they would show what the log no longer says.
-fn sweep(folder: &Path, written: &[PathBuf]) -> Result<(), ReportError> {
+fn remove_stale_charts(folder: &Path, written: &[PathBuf]) -> Result<(), ReportError> {
     for entry in fs::read_dir(folder).map_err(io(folder))? {
         let path = entry.map_err(io(folder))?.path();
         let is_chart = path

@@ -23,12 +23,12 @@ pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
             .map(|(level, cycles)| {
                 let gpus = Devices::from_cycles(cycles.iter().map(|cycle| &cycle.machine.gpus));
                 let spans = cycles.iter().filter_map(|c| Some((c.opened?, c.ended?)));
-                let power = meter.of_device(source, spans);
+                let power = meter.for_device(source, spans);
                 row(users(*level), gpus.get(source).unwrap_or(&none), power)
             })
             .collect();
         let whole = state.machine.tracks.get(source).map(|track| &track.run);
-        let power = meter.of_device(source, [(Stamp(0), state.now)]);
+        let power = meter.for_device(source, [(Stamp(0), state.now)]);
         rows.push(row("whole run".to_owned(), whole.unwrap_or(&none), power));
         let name = match &trace.name {
             Some(name) => format!("{} ({})", clean(name), clean(source)),

@@ -116,7 +116,7 @@ impl Report {
 
     fn from_gathered(gathered: Gathered, missing: Vec<String>) -> Self {
         Self {
-            summary: Summary::of(&gathered.state),
+            summary: Summary::from_run(&gathered.state),
             missing,
             changed: Vec::new(),
             gathered,

@@ -196,7 +196,7 @@ fn machine(report: &Report) -> String {
     parts.dedup();
     let parts = joined(parts.into_iter());
     let elsewhere = &report.gathered.state.machine.sources;
-    match is_here(&info.target.url) && !elsewhere.contains_key(&SourceName::ThisMachine) {
+    match is_local(&info.target.url) && !elsewhere.contains_key(&SourceName::ThisMachine) {
         _ if parts.is_empty() => "unknown machine".to_owned(),
         true => parts,
         false => format!("accessed over the network from {parts}"),
@@ -204,7 +204,7 @@ fn machine(report: &Report) -> String {
 }
 
 /// Whether an address is this machine's own.
-fn is_here(url: &str) -> bool {
+fn is_local(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or_default();
     let is =

@@ -82,7 +82,7 @@ mod tests {
     use crate::metrics::verdict::Level;
     use crate::plan::Limits;
 
-    fn said(levels: &[(u32, usize, usize)]) -> String {
+    fn headline(levels: &[(u32, usize, usize)]) -> String {
         let level = |&(users, good, bad): &(u32, usize, usize)| {
             let sample = |speed| Sample {
                 failed: false,
@@ -102,16 +102,25 @@ mod tests {
 
     #[test]
     fn the_answer_is_a_bracket_where_both_ends_are_decided() {
-        assert_eq!(said(&[(3, 60, 0), (4, 20, 20)]), "3 users hold, 4 do not");
-        assert_eq!(said(&[(1, 60, 0), (2, 0, 40)]), "1 user holds, 2 do not");
+        assert_eq!(
+            headline(&[(3, 60, 0), (4, 20, 20)]),
+            "3 users hold, 4 do not"
+        );
+        assert_eq!(
+            headline(&[(1, 60, 0), (2, 0, 40)]),
+            "1 user holds, 2 do not"
+        );
     }
 
     #[test]
     fn an_answer_that_is_not_decided_says_so() {
-        assert_eq!(said(&[(2, 3, 0)]), "2 users (unsure, 31 more to decide)");
-        assert_eq!(said(&[(1, 60, 0)]), "1 user (holds)");
-        assert_eq!(said(&[(1, 0, 40)]), "not even 1 user");
-        assert_eq!(said(&[(1, 0, 2)]), "perhaps none (unlikely)");
-        assert_eq!(said(&[]), "not known: no request could be judged");
+        assert_eq!(
+            headline(&[(2, 3, 0)]),
+            "2 users (unsure, 31 more to decide)"
+        );
+        assert_eq!(headline(&[(1, 60, 0)]), "1 user (holds)");
+        assert_eq!(headline(&[(1, 0, 40)]), "not even 1 user");
+        assert_eq!(headline(&[(1, 0, 2)]), "perhaps none (unlikely)");
+        assert_eq!(headline(&[]), "not known: no request could be judged");
     }
 }

@@ -200,7 +200,7 @@ fn prompts(plan: &Plan) -> String {
 
 /// A cell of a metric, as its unit is written.
 fn cell(metric: &Metric, shown: &Shown, level: &LevelMetrics) -> String {
-    let Some(value) = metric.of(level, shown.stat) else {
+    let Some(value) = metric.value(level, shown.stat) else {
         return UNKNOWN.to_owned();
     };
     match metric.unit {

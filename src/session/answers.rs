@@ -39,7 +39,7 @@ impl AnswerPump {
     }
 
     /// Sends what is new, if anything is; a full channel gets it the next time.
-    pub(crate) fn send(&mut self, news: &mpsc::Sender<SessionEvent>) {
+    pub(crate) fn send(&mut self, events: &mpsc::Sender<SessionEvent>) {
         let Some(id) = self.watched else { return };
         let from = self.sent.unwrap_or(0);
         let Some((parts, end)) = self
@@ -56,7 +56,7 @@ impl AnswerPump {
             restart: self.sent.is_none(),
             parts,
         };
-        if news.try_send(SessionEvent::Answer(text)).is_ok() {
+        if events.try_send(SessionEvent::Answer(text)).is_ok() {
             self.sent = Some(end);
         }
     }

@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) fn spawn(
     timeline: Timeline,
     recorder: Option<Recorder>,
-    news: mpsc::Sender<SessionEvent>,
+    session_events: mpsc::Sender<SessionEvent>,
     clock: RunClock,
 ) -> std::io::Result<JoinHandle<Option<PathBuf>>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,28 +35,28 @@ pub(crate) fn spawn(
         .name("timeline".to_owned())
         .spawn(move || {
             crate::platform::yield_to_the_load();
-            let hub = Hub {
+            let dispatcher = Dispatcher {
                 recorder,
                 waiting: Vec::new(),
-                news,
+                session_events,
                 clock,
                 dropped: timeline.dropped(),
             };
-            runtime.block_on(hub.run(timeline))
+            runtime.block_on(dispatcher.run(timeline))
         })
 }
 
-struct Hub {
+struct Dispatcher {
     recorder: Option<Recorder>,
     /// Events that the screen has not taken yet.
     waiting: Vec<Event>,
-    news: mpsc::Sender<SessionEvent>,
+    session_events: mpsc::Sender<SessionEvent>,
     clock: RunClock,
     /// Progress that a full channel dropped.
     dropped: Arc<AtomicU64>,
 }
 
-impl Hub {
+impl Dispatcher {
     async fn run(mut self, mut timeline: Timeline) -> Option<PathBuf> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -109,9 +109,11 @@ impl Hub {
         if self.waiting.is_empty() {
             return;
         }
-        let news = SessionEvent::Events(std::mem::take(&mut self.waiting));
+        let session_events = SessionEvent::Events(std::mem::take(&mut self.waiting));
         // If nobody reads any more, nothing is missed.
-        if let Err(TrySendError::Full(SessionEvent::Events(events))) = self.news.try_send(news) {
+        if let Err(TrySendError::Full(SessionEvent::Events(events))) =
+            self.session_events.try_send(session_events)
+        {
             self.keep_facts(events);
         }
     }
@@ -134,7 +136,10 @@ impl Hub {
         self.tell(warning);
         if !self.waiting.is_empty() {
             // Nobody reads any more: then nothing is missed.
-            let _ = self.news.send(SessionEvent::Events(self.waiting)).await;
+            let _ = self
+                .session_events
+                .send(SessionEvent::Events(self.waiting))
+                .await;
         }
         directory
     }
@@ -147,13 +152,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_screen_that_stands_still_misses_progress_and_no_fact() {
-        let (news, mut told) = mpsc::channel(1);
+        let (session_events, mut receiver) = mpsc::channel(1);
         let clock = RunClock::start();
         let (reporter, timeline) = timeline(clock);
-        let mut hub = Hub {
+        let mut dispatcher = Dispatcher {
             recorder: None,
             waiting: Vec::new(),
-            news,
+            session_events,
             clock,
             dropped: timeline.dropped(),
         };
@@ -167,16 +172,16 @@ mod tests {
         };
         // The first batch finds room; the others wait.
         for _ in 0..4 {
-            hub.take(&mut vec![
+            dispatcher.take(&mut vec![
                 event(progress()),
                 event(EventKind::Paused),
                 event(progress()),
             ]);
         }
         assert_eq!(reporter.dropped(), 6);
-        assert_eq!(hub.waiting.len(), 3);
+        assert_eq!(dispatcher.waiting.len(), 3);
         let mut facts = 0;
-        let mut count = |news: SessionEvent| match news {
+        let mut count = |session_events: SessionEvent| match session_events {
             SessionEvent::Events(events) => {
                 facts += events
                     .iter()
@@ -185,10 +190,10 @@ mod tests {
             }
             other => panic!("{other:?}"),
         };
-        count(told.recv().await.unwrap());
-        hub.offer();
-        count(told.recv().await.unwrap());
+        count(receiver.recv().await.unwrap());
+        dispatcher.offer();
+        count(receiver.recv().await.unwrap());
         assert_eq!(facts, 4);
-        assert!(hub.waiting.is_empty());
+        assert!(dispatcher.waiting.is_empty());
     }
 }

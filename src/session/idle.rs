@@ -38,7 +38,7 @@ impl Idle {
     pub(crate) fn start(
         mut setup: Setup,
         server: &Discovery,
-        news: mpsc::Sender<SessionEvent>,
+        events: mpsc::Sender<SessionEvent>,
     ) -> Self {
         setup.target.clone_from(&server.url);
         setup.dialect = Some(server.dialect);
@@ -47,7 +47,7 @@ impl Idle {
         let until = pace.clone();
         let thread = std::thread::Builder::new()
             .name("idle".to_owned())
-            .spawn(move || look_after(setup, &until, &news));
+            .spawn(move || monitor(setup, &until, &events));
         Self {
             url: server.url.clone(),
             pace,
@@ -71,7 +71,7 @@ impl Drop for Idle {
     }
 }
 
-fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
+fn monitor(setup: Setup, until: &Pace, events: &mpsc::Sender<SessionEvent>) {
     let clock = RunClock::start();
     let tick = setup.places.tick;
     let url = setup.target.clone();
@@ -91,7 +91,7 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
         });
     }
     let mut watch = Sampler::start(clock, tick, made.sources);
-    while until.wait(LOOK) && !news.is_closed() {
+    while until.wait(LOOK) && !events.is_closed() {
         let seen = watch.take().into_iter();
         outbox.waiting.extend(seen.map(|(at, seen)| Event {
             at,
@@ -100,7 +100,7 @@ fn look_after(setup: Setup, until: &Pace, news: &mpsc::Sender<SessionEvent>) {
         for status in watch.status() {
             outbox.note(status.note());
         }
-        outbox.send(news);
+        outbox.send(events);
     }
     watch.stop();
 }
@@ -126,7 +126,7 @@ impl Outbox {
         });
     }
 
-    fn send(&mut self, news: &mpsc::Sender<SessionEvent>) {
+    fn send(&mut self, events: &mpsc::Sender<SessionEvent>) {
         if self.waiting.is_empty() {
             return;
         }
@@ -135,7 +135,7 @@ impl Outbox {
             events: std::mem::take(&mut self.waiting),
         };
         if let Err(TrySendError::Full(SessionEvent::Machine { events, .. })) =
-            news.try_send(machine)
+            events.try_send(machine)
             && events.len() < MOST
         {
             self.waiting = events;

@@ -57,7 +57,7 @@ pub(crate) async fn start(
     run: RunSetup,
     serves_itself: bool,
     monitors: Option<Setup>,
-    news: mpsc::Sender<SessionEvent>,
+    session_events: mpsc::Sender<SessionEvent>,
 ) -> Result<(Running, impl Future<Output = SessionEvent>), String> {
     let most_users = run.most_users();
     let RunSetup {
@@ -77,11 +77,11 @@ pub(crate) async fn start(
     let endpoint = Endpoint::find(&target).await?;
     if !history.is_empty() {
         // Fails only if nobody listens any more.
-        let _ = news.send(SessionEvent::Resumed(history)).await;
+        let _ = session_events.send(SessionEvent::Resumed(history)).await;
     }
     let (reporter, events) = timeline(clock);
-    let dispatcher =
-        dispatcher::spawn(events, recorder, news, clock).map_err(|error| error.to_string())?;
+    let dispatcher = dispatcher::spawn(events, recorder, session_events, clock)
+        .map_err(|error| error.to_string())?;
     reporter.fact(first);
     for warning in warnings {
         reporter.fact(EventKind::Warning(warning));
@@ -103,7 +103,7 @@ pub(crate) async fn start(
     let (commands, receiver) = mpsc::channel(COMMANDS);
     let monitored = watching.unwrap_or_default();
     let runner = Runner::new(Arc::new(context), plan, receiver, monitored)
-        .beginning_at_cycle(cycle)
+        .starting_at_cycle(cycle)
         .settling(settle, spent);
     let runner = tokio::spawn(runner.run());
     let over = until_over(runner, monitors, final_reporter, dispatcher);

@@ -28,7 +28,7 @@ use crate::session::{SessionCommand, SessionEvent};
 /// News that wait for a screen.
 const NEWS: usize = 256;
 /// Asks that wait for the session.
-const ASKS: usize = 64;
+const COMMANDS: usize = 64;
 /// How long a run may take to stop and to write what it has.
 pub const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How often the watched answer is sent on.
@@ -55,10 +55,10 @@ pub type WriteReports = fn(&Path) -> Result<PathBuf, String>;
 /// A session that goes on until it is dropped.
 #[derive(Debug)]
 pub struct Session {
-    /// What a screen asks.
-    pub asks: mpsc::Sender<SessionCommand>,
+    /// What a screen commands.
+    pub commands: mpsc::Sender<SessionCommand>,
     /// What it is told.
-    pub news: mpsc::Receiver<SessionEvent>,
+    pub events: mpsc::Receiver<SessionEvent>,
     /// The threads that do it.
     pub work: Work,
 }
@@ -98,13 +98,13 @@ pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::
         .thread_name("load")
         .enable_all()
         .build()?;
-    let (asks, asked) = mpsc::channel(ASKS);
-    let (sender, news) = mpsc::channel(NEWS);
-    let (inner, came) = mpsc::channel(ASKS);
+    let (commands, receiver) = mpsc::channel(COMMANDS);
+    let (sender, events) = mpsc::channel(NEWS);
+    let (inner, inner_receiver) = mpsc::channel(COMMANDS);
     let worker = Worker {
         options,
         monitors,
-        news: sender,
+        events: sender,
         inner,
         found: None,
         simulator: None,
@@ -112,12 +112,16 @@ pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::
         idle: None,
         pump: AnswerPump::default(),
     };
-    let worker = runtime.spawn(worker.work(asked, came));
+    let worker = runtime.spawn(worker.work(receiver, inner_receiver));
     let work = Work {
         runtime: Some(runtime),
         worker,
     };
-    Ok(Session { asks, news, work })
+    Ok(Session {
+        commands,
+        events,
+        work,
+    })
 }
 
 /// What the session's own tasks tell it.
@@ -132,7 +136,7 @@ type Begin = Box<dyn FnOnce(Target) -> Result<RunSetup, String> + Send>;
 struct Worker {
     options: SessionOptions,
     monitors: Option<Setup>,
-    news: mpsc::Sender<SessionEvent>,
+    events: mpsc::Sender<SessionEvent>,
     inner: mpsc::Sender<Inner>,
     found: Option<Discovery>,
     simulator: Option<Simulator>,
@@ -144,29 +148,29 @@ struct Worker {
 impl Worker {
     async fn work(
         mut self,
-        mut asked: mpsc::Receiver<SessionCommand>,
-        mut came: mpsc::Receiver<Inner>,
+        mut receiver: mpsc::Receiver<SessionCommand>,
+        mut inner_receiver: mpsc::Receiver<Inner>,
     ) {
         let mut tick = interval(ANSWER_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
                 biased;
-                // First what the session must know to answer the asks that follow from it.
-                Some(inner) = came.recv() => match inner {
+                // First what the session must know to handle the commands that follow from it.
+                Some(inner) = inner_receiver.recv() => match inner {
                     Inner::Found(discovery) => self.found = Some(discovery),
                     Inner::Over => self.running = None,
                 },
-                ask = asked.recv() => match ask {
+                command = receiver.recv() => match command {
                     // With no run to end, a signal ends the session.
                     Some(SessionCommand::Run(Command::Signal(_))) if self.running.is_none() => break,
-                    Some(ask) => self.obey(ask).await,
+                    Some(command) => self.handle(command).await,
                     None => break,
                 },
-                _ = tick.tick(), if self.pump.is_watching() => self.pump.send(&self.news),
+                _ = tick.tick(), if self.pump.is_watching() => self.pump.send(&self.events),
             }
         }
-        self.end(came).await;
+        self.end(inner_receiver).await;
     }
 
     /// Stops the run that may still go on, and waits until it is written.
@@ -182,8 +186,8 @@ impl Worker {
         }
     }
 
-    async fn obey(&mut self, ask: SessionCommand) {
-        match ask {
+    async fn handle(&mut self, command: SessionCommand) {
+        match command {
             SessionCommand::Search => self.search(self.options.url.clone(), self.options.dialect),
             SessionCommand::Simulate => self.simulate().await,
             SessionCommand::Observe => self.observe().await,
@@ -208,11 +212,11 @@ impl Worker {
     }
 
     fn search(&mut self, url: String, dialect: Option<&'static dyn Dialect>) {
-        let (news, inner) = (self.news.clone(), self.inner.clone());
+        let (events, inner) = (self.events.clone(), self.inner.clone());
         tokio::spawn(async move {
-            tell(&news, SessionEvent::Searching { url: url.clone() }).await;
+            send(&events, SessionEvent::Searching { url: url.clone() }).await;
             let news_of_it = search(&url, dialect, &inner).await;
-            tell(&news, news_of_it).await;
+            send(&events, news_of_it).await;
         });
     }
 
@@ -225,7 +229,7 @@ impl Worker {
                         "the built-in simulated server".to_owned(),
                         error.to_string(),
                     )];
-                    return tell(&self.news, SessionEvent::NotFound { tried }).await;
+                    return send(&self.events, SessionEvent::NotFound { tried }).await;
                 }
             }
         }
@@ -241,17 +245,17 @@ impl Worker {
         }
         self.rest().await;
         match self.begin(model, begin).await {
-            Err(error) => tell(&self.news, not_started(error)).await,
+            Err(error) => send(&self.events, not_started(error)).await,
             Ok((running, over)) => {
                 self.pump.show(Arc::clone(&running.answers));
                 self.running = Some(running);
-                let (news, inner) = (self.news.clone(), self.inner.clone());
+                let (events, inner) = (self.events.clone(), self.inner.clone());
                 let reports = self.options.reports;
                 tokio::spawn(async move {
                     let finished = reported(over.await, reports).await;
                     // The session learns it before the screen, which may ask for another run at once.
                     let _ = inner.send(Inner::Over).await;
-                    tell(&news, finished).await;
+                    send(&events, finished).await;
                 });
             }
         }
@@ -266,8 +270,8 @@ impl Worker {
         if self.running.is_some() || !is_new {
             return;
         }
-        let (setup, news) = (setup.clone(), self.news.clone());
-        let idle = Idle::start(setup, found, news);
+        let (setup, events) = (setup.clone(), self.events.clone());
+        let idle = Idle::start(setup, found, events);
         if let Some(before) = self.idle.replace(idle) {
             before.end().await;
         }
@@ -293,14 +297,14 @@ impl Worker {
         let made = tokio::task::spawn_blocking(move || begin(target)).await;
         let made = made.map_err(|error| error.to_string())??;
         let monitors = self.monitors.clone();
-        launch::start(made, serves_itself, monitors, self.news.clone()).await
+        launch::start(made, serves_itself, monitors, self.events.clone()).await
     }
 
     fn pull(&mut self, model: String) {
-        let (news, inner) = (self.news.clone(), self.inner.clone());
+        let (events, inner) = (self.events.clone(), self.inner.clone());
         let Some(found) = &self.found else {
             let why = "no server has been found yet".to_owned();
-            tokio::spawn(async move { tell(&news, SessionEvent::Pulled(Err(why))).await });
+            tokio::spawn(async move { send(&events, SessionEvent::Pulled(Err(why))).await });
             return;
         };
         let (url, dialect) = (found.url.clone(), found.dialect);
@@ -308,7 +312,7 @@ impl Worker {
             let mut progress = |status: &str, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());
                 // The next line tells the same, a little later.
-                let _ = news.try_send(SessionEvent::Pulling {
+                let _ = events.try_send(SessionEvent::Pulling {
                     model,
                     status,
                     bytes,
@@ -319,10 +323,10 @@ impl Worker {
                 None => Err(format!("{} cannot download models", dialect.server())),
             };
             let succeeded = result.is_ok();
-            tell(&news, SessionEvent::Pulled(result)).await;
+            send(&events, SessionEvent::Pulled(result)).await;
             if succeeded {
                 let found = search(&url, Some(dialect), &inner).await;
-                tell(&news, found).await;
+                send(&events, found).await;
             }
         });
     }
@@ -344,7 +348,7 @@ async fn reported(mut over: SessionEvent, reports: Option<WriteReports>) -> Sess
     over
 }
 
-/// The news of a run that could not begin.
+/// The events of a run that could not begin.
 fn not_started(error: String) -> SessionEvent {
     SessionEvent::Finished {
         directory: None,
@@ -353,9 +357,9 @@ fn not_started(error: String) -> SessionEvent {
     }
 }
 
-/// Sends news; a screen that is gone needs none.
-async fn tell(news: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
-    let _ = news.send(what).await;
+/// Sends events; a screen that is gone needs none.
+async fn send(events: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
+    let _ = events.send(what).await;
 }
 
 async fn search(

@@ -49,7 +49,7 @@ pub(super) async fn complete(
 
     let mut draft = Draft::new(&server.profile, server.seed, nth);
     if let Some(seed) = ask.seed() {
-        draft = draft.saying(&Draft::new(&server.profile, server.seed, seed));
+        draft = draft.with_content_of(&Draft::new(&server.profile, server.seed, seed));
     }
     let (ready, context) = acquire(server, &ask, keep)?;
     let context = u32::try_from(context).unwrap_or(u32::MAX);

@@ -74,7 +74,7 @@ impl Draft {
 
     /// The words and length of another draft at its own speed and wait: a client's seed decides
     /// only what is said.
-    pub(super) fn saying(self, other: &Self) -> Self {
+    pub(super) fn with_content_of(self, other: &Self) -> Self {
         Self {
             length: other.length,
             thinking: other.thinking,

@@ -197,8 +197,8 @@ fn a_server_against_itself_passes_and_a_slower_one_is_found() {
 /// Where whole rounds are slow or fast together, many requests say little: the interval must know.
 #[test]
 fn rounds_that_are_slow_together_raise_no_alarms() {
-    let told = include_str!("../../tests/fixtures/run-info.json");
-    let told: RunInfo = serde_json::from_str(told).unwrap();
+    let info = include_str!("../../tests/fixtures/run-info.json");
+    let info: RunInfo = serde_json::from_str(info).unwrap();
     let noisy = |seed: u64| {
         let mut chance = Chance::new(seed, 0);
         let levels = (0..).zip(DEFAULT_LEVELS);
@@ -225,7 +225,7 @@ fn rounds_that_are_slow_together_raise_no_alarms() {
             }
         });
         RunState {
-            info: Some(told.clone()),
+            info: Some(info.clone()),
             cycles: cycles.collect(),
             ..RunState::default()
         }

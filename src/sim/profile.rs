@@ -116,11 +116,11 @@ pub struct ModelSpec {
     #[serde(default)]
     pub thinking: bool,
     /// Whether it is there from the start; else it can be pulled.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub installed: bool,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 

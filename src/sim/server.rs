@@ -55,13 +55,13 @@ impl Simulator {
             return Err(SimError::TimeScale(config.time_scale));
         }
         let stop = CancellationToken::new();
-        let (tell, told) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel(1);
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("simulator".to_owned())
-            .spawn(move || run(config, port, &stopped, &tell))
+            .spawn(move || run(config, port, &stopped, &sender))
             .map_err(SimError::Thread)?;
-        let addr = told
+        let addr = receiver
             .recv()
             .map_err(|_| SimError::Thread(io::Error::other("it ended at once")))??;
         Ok(Self {
@@ -99,14 +99,14 @@ impl Drop for Simulator {
 
 type Tell = mpsc::SyncSender<Result<SocketAddr, SimError>>;
 
-fn run(config: SimConfig, port: u16, stop: &CancellationToken, tell: &Tell) {
+fn run(config: SimConfig, port: u16, stop: &CancellationToken, sender: &Tell) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            let _ = tell.send(Err(SimError::Thread(error)));
+            let _ = sender.send(Err(SimError::Thread(error)));
             return;
         }
     };
@@ -119,11 +119,11 @@ fn run(config: SimConfig, port: u16, stop: &CancellationToken, tell: &Tell) {
         };
         let listener = match listening.await {
             Ok((listener, addr)) => {
-                let _ = tell.send(Ok(addr));
+                let _ = sender.send(Ok(addr));
                 listener
             }
             Err(source) => {
-                let _ = tell.send(Err(SimError::Listen { port, source }));
+                let _ = sender.send(Err(SimError::Listen { port, source }));
                 return;
             }
         };
@@ -143,7 +143,7 @@ async fn accept(server: Arc<SharedState>, listener: TcpListener, stop: &Cancella
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(Arc::clone(&server), stream));
+                    connections.spawn(serve_connection(Arc::clone(&server), stream));
                 }
                 // Out of descriptors, most likely: wait for some to come back.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -153,7 +153,7 @@ async fn accept(server: Arc<SharedState>, listener: TcpListener, stop: &Cancella
     connections.shutdown().await;
 }
 
-async fn converse(server: Arc<SharedState>, stream: TcpStream) {
+async fn serve_connection(server: Arc<SharedState>, stream: TcpStream) {
     // Without it small chunks would wait for each other; where it fails they do.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| serve(Arc::clone(&server), request));

@@ -40,7 +40,7 @@ impl Token {
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     chance: Chance,
-    said: &'static [&'static str],
+    source: &'static [&'static str],
     rest: &'static str,
     last: usize,
     sentences: u32,
@@ -58,10 +58,10 @@ impl Words {
         Self::new(&ANSWER, seed, 2)
     }
 
-    fn new(said: &'static [&'static str], seed: u64, kind: u64) -> Self {
+    fn new(source: &'static [&'static str], seed: u64, kind: u64) -> Self {
         Self {
             chance: Chance::new(seed, kind),
-            said,
+            source,
             rest: "",
             last: usize::MAX,
             sentences: 0,
@@ -89,13 +89,13 @@ impl Words {
     }
 
     fn start_sentence(&mut self) {
-        let mut pick = self.chance.index(self.said.len());
+        let mut pick = self.chance.index(self.source.len());
         if pick == self.last {
-            pick = (pick + 1) % self.said.len().max(1);
+            pick = (pick + 1) % self.source.len().max(1);
         }
         self.last = pick;
         self.sentences += 1;
-        self.rest = self.said.get(pick).copied().unwrap_or("Time passes.");
+        self.rest = self.source.get(pick).copied().unwrap_or("Time passes.");
     }
 }
 

@@ -74,9 +74,9 @@ impl Entry {
         match is_current.then(read).flatten() {
             Some(summary) => Ok(Self {
                 ended: has_end(path),
-                ..of_summary(id, &summary)
+                ..from_summary(id, &summary)
             }),
-            None => of_log(path, id),
+            None => from_log(path, id),
         }
     }
 }
@@ -122,7 +122,7 @@ fn has_end(path: &Path) -> bool {
         })
 }
 
-fn of_summary(id: &str, summary: &Summary) -> Entry {
+fn from_summary(id: &str, summary: &Summary) -> Entry {
     let levels = summary.cycles.iter();
     let speeds = levels
         .clone()
@@ -148,11 +148,11 @@ fn of_summary(id: &str, summary: &Summary) -> Entry {
 }
 
 /// From the log itself; an error for a directory that is no run, or cannot be read.
-fn of_log(path: &Path, id: &str) -> Result<Entry, StoreError> {
+fn from_log(path: &Path, id: &str) -> Result<Entry, StoreError> {
     let mut state = RunState::default();
     crate::store::replay(path, |event| state.apply(&event))?;
     Ok(Entry {
         ended: !state.is_running(),
-        ..of_summary(id, &Summary::of(&state))
+        ..from_summary(id, &Summary::from_run(&state))
     })
 }

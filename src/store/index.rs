@@ -71,7 +71,7 @@ struct Index {
 /// The runs below `root`, the latest first; none where there is no such folder. What is no run, or cannot be
 /// read, is left out.
 pub fn list(root: &Path) -> Result<Vec<Entry>, StoreError> {
-    let runs = survey(root)?.into_iter().filter_map(|found| match found {
+    let runs = list_all(root)?.into_iter().filter_map(|found| match found {
         Found::Run(entry) => Some(*entry),
         Found::Unreadable { .. } => None,
     });
@@ -79,7 +79,7 @@ pub fn list(root: &Path) -> Result<Vec<Entry>, StoreError> {
 }
 
 /// [`list`] with the run directories that cannot be read, and why.
-pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
+pub fn list_all(root: &Path) -> Result<Vec<Found>, StoreError> {
     let known = known(root);
     let had = known.len();
     let mut runs = BTreeMap::new();
@@ -100,7 +100,7 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
                 entry.recording = !entry.ended && crate::store::is_being_written(&path);
                 runs.insert(id, (trace, entry));
             }
-            Err(error) if is_meant_as_run(&path) => unreadable.push(Found::Unreadable {
+            Err(error) if looks_like_run(&path) => unreadable.push(Found::Unreadable {
                 started_at: started_at(&id),
                 reason: reason(error),
                 id,
@@ -128,7 +128,7 @@ pub fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
 }
 
 /// Whether a directory was made for a run, whatever is left in it, or cannot be looked into.
-fn is_meant_as_run(path: &Path) -> bool {
+fn looks_like_run(path: &Path) -> bool {
     let has = |name: &str| path.join(name).try_exists().unwrap_or(true);
     has("run.json") || has("events.jsonl")
 }

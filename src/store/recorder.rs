@@ -151,7 +151,7 @@ impl Recorder {
         self.flush_files();
         self.write_cycles();
         let path = self.path.join("summary.json");
-        let written = match Summary::of(&self.state).to_json() {
+        let written = match Summary::from_run(&self.state).to_json() {
             Ok(json) => write_whole(&path, json.as_bytes()),
             Err(source) => Err(StoreError::Json { path, source }),
         };

@@ -62,7 +62,7 @@ pub(crate) fn request_row(record: &RequestRecord, users: Option<u32>, simulated:
         }
         Outcome::Cancelled => ("cancelled", None, None, None),
     };
-    let gaps = Dist::of_gaps([record.itl_us.as_slice()]);
+    let gaps = Dist::from_gaps([record.itl_us.as_slice()]);
     let server = &record.server;
     let by_server = server.output_tokens.is_some();
     let any_tokens = record.first_token.is_some() || by_server;
@@ -114,7 +114,7 @@ pub(crate) fn cycle_row(cycle: &CycleState, limits: &Limits, simulated: bool) ->
         (400, "energy_scope", level.machine.scope.clone().into()),
     ];
     CsvRow::with_metrics(Outlet::CyclesCsv, cells, |metric, shown| {
-        metric.of(&level, shown.stat)
+        metric.value(&level, shown.stat)
     })
 }
 

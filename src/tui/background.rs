@@ -60,7 +60,7 @@ pub enum TaskResult {
 
 pub fn run(task: BackgroundTask) -> TaskResult {
     match task {
-        BackgroundTask::List(root) => TaskResult::Listed(index::survey(&root).map_err(sentence)),
+        BackgroundTask::List(root) => TaskResult::Listed(index::list_all(&root).map_err(sentence)),
         BackgroundTask::Open(directory) => TaskResult::Opened {
             run: opened::open(&directory).map(Box::new).map_err(sentence),
             directory,

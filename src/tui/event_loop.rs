@@ -205,7 +205,7 @@ impl<'a, B: Backend> EventLoop<'a, B> {
         let of_run = app.run_directory().filter(|at| at.is_dir());
         let drawn = self.terminal.draw(|frame| render(frame, app));
         let drawn = drawn.map_err(draw_error)?;
-        let colors = ColorScheme::of_theme(app.theme().name);
+        let colors = ColorScheme::from_theme(app.theme().name);
         let directory = of_run.unwrap_or_else(|| app.options().pictures.clone());
         let written = still(&directory, drawn.buffer, &colors);
         Ok(written.map_err(|error| error.to_string()))

@@ -168,7 +168,7 @@ pub struct Areas {
 
 impl Areas {
     /// The area of `pane`, if it is shown.
-    pub fn of(&self, pane: Pane) -> Option<Rect> {
+    pub fn rect(&self, pane: Pane) -> Option<Rect> {
         let found = self.panes.iter().find(|(shown, _)| *shown == pane);
         found.map(|(_, area)| *area)
     }

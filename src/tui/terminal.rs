@@ -57,14 +57,14 @@ impl TerminalScreen {
         HOOK.call_once(|| {
             let previous = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
-                give_back(PANICKED);
+                restore_from_signal(PANICKED);
                 previous(info);
             }));
         });
         enable_raw_mode()?;
         STATE.store(RAW, Ordering::SeqCst);
         MOUSE.store(mouse, Ordering::SeqCst);
-        Self::enter(mouse, tape).inspect_err(|_| give_back(COOKED))
+        Self::enter(mouse, tape).inspect_err(|_| restore_from_signal(COOKED))
     }
 
     fn enter(mouse: bool, tape: Option<Tape>) -> io::Result<Self> {
@@ -90,14 +90,14 @@ impl TerminalScreen {
 
     /// Gives the terminal back, and ends the recording if there is one.
     pub fn close(mut self) -> io::Result<()> {
-        give_back(COOKED);
+        restore_from_signal(COOKED);
         self.terminal.backend_mut().finish()
     }
 }
 
 impl Drop for TerminalScreen {
     fn drop(&mut self) {
-        give_back(COOKED);
+        restore_from_signal(COOKED);
     }
 }
 
@@ -122,7 +122,7 @@ pub fn input() -> io::Result<impl Stream<Item = io::Result<Event>> + Unpin> {
 }
 
 /// Restores the terminal, once; errors are ignored.
-fn give_back(to: u8) {
+fn restore_from_signal(to: u8) {
     let was = STATE.swap(to, Ordering::SeqCst);
     if was != RAW {
         return;

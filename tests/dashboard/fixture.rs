@@ -69,8 +69,8 @@ impl Backend for Shared {
 pub(crate) struct Dash {
     backend: Shared,
     input: Option<mpsc::UnboundedSender<io::Result<Event>>>,
-    news: Option<mpsc::Sender<SessionEvent>>,
-    asks: mpsc::Receiver<SessionCommand>,
+    events: Option<mpsc::Sender<SessionEvent>>,
+    commands: mpsc::Receiver<SessionCommand>,
     signal: Option<oneshot::Sender<Shutdown>>,
     task: JoinHandle<Result<App, UiError>>,
 }
@@ -83,8 +83,8 @@ impl Dash {
         };
         let (input, mut keys) = mpsc::unbounded_channel();
         let keys = stream::poll_fn(move |cx| keys.poll_recv(cx));
-        let (news, news_receiver) = mpsc::channel(64);
-        let (ask_sender, asks) = mpsc::channel(64);
+        let (events, news_receiver) = mpsc::channel(64);
+        let (ask_sender, commands) = mpsc::channel(64);
         let (signal, signaled) = oneshot::channel();
         let shutdown = async move {
             match signaled.await {
@@ -107,8 +107,8 @@ impl Dash {
         let dash = Self {
             backend,
             input: Some(input),
-            news: Some(news),
-            asks,
+            events: Some(events),
+            commands,
             signal: Some(signal),
             task,
         };
@@ -154,8 +154,8 @@ impl Dash {
         self.settle().await;
     }
 
-    pub(crate) async fn tell(&self, news: SessionEvent) {
-        self.send(news).await;
+    pub(crate) async fn tell(&self, events: SessionEvent) {
+        self.send(events).await;
         self.settle().await;
     }
 
@@ -169,12 +169,12 @@ impl Dash {
         .await;
     }
 
-    pub(crate) async fn send(&self, news: SessionEvent) {
-        self.news.as_ref().unwrap().send(news).await.unwrap();
+    pub(crate) async fn send(&self, events: SessionEvent) {
+        self.events.as_ref().unwrap().send(events).await.unwrap();
     }
 
     pub(crate) async fn drop_news(&mut self) {
-        self.news = None;
+        self.events = None;
         self.settle().await;
     }
 
@@ -224,8 +224,8 @@ impl Dash {
     }
 
     /// What was asked since the last look.
-    pub(crate) fn asks(&mut self) -> Vec<SessionCommand> {
-        std::iter::from_fn(|| self.asks.try_recv().ok()).collect()
+    pub(crate) fn commands(&mut self) -> Vec<SessionCommand> {
+        std::iter::from_fn(|| self.commands.try_recv().ok()).collect()
     }
 
     /// Whether the dashboard was left.
@@ -287,7 +287,7 @@ pub(crate) async fn running(width: u16, height: u16, options: DashboardOptions) 
     dash.keys("<enter>").await;
     dash.tell(SessionEvent::Events(live::running(simulated)))
         .await;
-    dash.asks();
+    dash.commands();
     dash
 }
 
@@ -297,6 +297,6 @@ pub(crate) async fn ready(width: u16, height: u16, options: DashboardOptions) ->
     let mut dash = Dash::start(width, height, options).await;
     dash.tell(SessionEvent::Found(live::server(simulated)))
         .await;
-    dash.asks();
+    dash.commands();
     dash
 }

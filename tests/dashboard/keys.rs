@@ -31,7 +31,7 @@ const PRESS: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
 #[tokio::test(start_paused = true)]
 async fn it_looks_for_a_server_and_offers_the_simulated_one() {
     let mut dash = Dash::start(80, 24, DashboardOptions::default()).await;
-    assert_eq!(dash.asks(), [SessionCommand::Search]);
+    assert_eq!(dash.commands(), [SessionCommand::Search]);
     let url = "http://127.0.0.1:11434".to_owned();
     dash.tell(SessionEvent::Searching { url: url.clone() })
         .await;
@@ -40,11 +40,11 @@ async fn it_looks_for_a_server_and_offers_the_simulated_one() {
     dash.tell(SessionEvent::NotFound { tried }).await;
     assert_snapshot!("not_found", dash.screen());
     dash.keys("r").await;
-    assert_eq!(dash.asks(), [SessionCommand::Search]);
+    assert_eq!(dash.commands(), [SessionCommand::Search]);
     let tried = Vec::new();
     dash.tell(SessionEvent::NotFound { tried }).await;
     dash.keys("<enter>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Simulate]);
+    assert_eq!(dash.commands(), [SessionCommand::Simulate]);
     dash.tell(SessionEvent::Found(live::server(true))).await;
     assert!(dash.screen().contains("SIMULATED"));
 }
@@ -76,9 +76,9 @@ async fn ready_shows_models_and_plan_and_enter_starts_the_chosen_one() {
     dash.resize(120, 40).await;
     assert_snapshot!("ready_120x40", dash.screen());
     dash.keys("j<enter>").await;
-    let asks = dash.asks();
-    let [SessionCommand::Start { plan, model }] = asks.as_slice() else {
-        panic!("{asks:?}");
+    let commands = dash.commands();
+    let [SessionCommand::Start { plan, model }] = commands.as_slice() else {
+        panic!("{commands:?}");
     };
     assert_eq!(model.name, "llama3.2:latest");
     assert_eq!(**plan, DashboardOptions::default().plan);
@@ -91,7 +91,7 @@ async fn the_simulated_server_is_asked_for_at_once_with_sim() {
         ..DashboardOptions::default()
     };
     let mut dash = Dash::start(80, 24, options).await;
-    assert_eq!(dash.asks(), [SessionCommand::Simulate]);
+    assert_eq!(dash.commands(), [SessionCommand::Simulate]);
     assert!(dash.screen().contains("SIMULATED"));
 }
 
@@ -104,7 +104,10 @@ async fn a_model_that_is_not_there_is_offered_for_download() {
     let mut dash = ready(80, 24, options).await;
     assert_snapshot!("missing_model", dash.screen());
     dash.keys("d").await;
-    assert_eq!(dash.asks(), [SessionCommand::Pull("qwen3:8b".to_owned())]);
+    assert_eq!(
+        dash.commands(),
+        [SessionCommand::Pull("qwen3:8b".to_owned())]
+    );
     dash.tell(SessionEvent::Pulling {
         model: "qwen3:8b".to_owned(),
         status: "pulling a3de86cd1c13".to_owned(),
@@ -120,8 +123,10 @@ async fn a_model_that_is_not_there_is_offered_for_download() {
     server.models[1].name = "qwen3:8b".to_owned();
     dash.tell(SessionEvent::Found(server)).await;
     dash.keys("<enter>").await;
-    let asks = dash.asks();
-    assert!(matches!(&asks[..], [SessionCommand::Start { model, .. }] if model.name == "qwen3:8b"));
+    let commands = dash.commands();
+    assert!(
+        matches!(&commands[..], [SessionCommand::Start { model, .. }] if model.name == "qwen3:8b")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,9 +135,9 @@ async fn a_server_without_models_says_how_to_get_one() {
     let mut server = live::server(false);
     server.models.clear();
     dash.tell(SessionEvent::Found(server)).await;
-    dash.asks();
+    dash.commands();
     dash.keys("<enter>").await;
-    assert_eq!(dash.asks(), []);
+    assert_eq!(dash.commands(), []);
     assert_snapshot!("no_models", dash.screen());
 }
 
@@ -141,7 +146,7 @@ async fn keys_tell_the_run_what_to_do() {
     let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("<space>nr").await;
     let told = [Command::TogglePause, Command::Skip, Command::Repeat];
-    assert_eq!(dash.asks(), told.map(SessionCommand::Run));
+    assert_eq!(dash.commands(), told.map(SessionCommand::Run));
     assert!(!dash.screen().contains("PAUSED"));
     dash.tell(SessionEvent::Events(vec![live::event(
         68_000,
@@ -153,9 +158,9 @@ async fn keys_tell_the_run_what_to_do() {
     dash.keys("x").await;
     assert_snapshot!("stop_80x24", dash.screen());
     dash.keys("n").await;
-    assert_eq!(dash.asks(), []);
+    assert_eq!(dash.commands(), []);
     dash.keys("xy").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Stop)]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::Stop)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,22 +169,34 @@ async fn levels_are_added_and_removed_by_a_prompt() {
     dash.keys("+").await;
     assert_snapshot!("add_level_80x24", dash.screen());
     dash.keys("<enter>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(64))]);
+    assert_eq!(
+        dash.commands(),
+        [SessionCommand::Run(Command::AddLevel(64))]
+    );
     dash.keys("+16<enter>").await;
-    assert_eq!(dash.asks(), [], "it is to come already");
+    assert_eq!(dash.commands(), [], "it is to come already");
     assert!(dash.screen().contains("Level 16 is already queued"));
     dash.keys("+24<enter>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(24))]);
+    assert_eq!(
+        dash.commands(),
+        [SessionCommand::Run(Command::AddLevel(24))]
+    );
     dash.keys("+<bs><bs><enter>").await;
-    assert_eq!(dash.asks(), [], "a level of nobody is no level");
+    assert_eq!(dash.commands(), [], "a level of nobody is no level");
     dash.keys("<up><up><enter>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::AddLevel(2))]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::AddLevel(2))]);
     dash.keys("-<down><enter>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::RemoveLevel(16))]);
+    assert_eq!(
+        dash.commands(),
+        [SessionCommand::Run(Command::RemoveLevel(16))]
+    );
     dash.keys("-<enter>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::RemoveLevel(32))]);
+    assert_eq!(
+        dash.commands(),
+        [SessionCommand::Run(Command::RemoveLevel(32))]
+    );
     dash.keys("+<esc>").await;
-    assert_eq!(dash.asks(), []);
+    assert_eq!(dash.commands(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +205,7 @@ async fn quitting_asks_while_a_run_goes_on() {
     dash.keys("q").await;
     assert!(!dash.is_over());
     dash.keys("<esc>q<enter>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Stop)]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::Stop)]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
     let dash = ready(80, 24, DashboardOptions::default()).await;
     dash.keys("q").await;
@@ -199,11 +216,11 @@ async fn quitting_asks_while_a_run_goes_on() {
 async fn control_c_and_signals_leave_without_a_question() {
     let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("q<c-c>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(2))]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::Signal(2))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(2)));
     let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.signal(15).await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(15))]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::Signal(15))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(15)));
 }
 
@@ -222,11 +239,11 @@ async fn a_terminal_that_is_gone_ends_it() {
 #[tokio::test(start_paused = true)]
 async fn a_hang_up_is_a_signal_even_where_the_terminal_goes_first() {
     let mut dash = running(80, 24, DashboardOptions::default()).await;
-    dash.asks();
+    dash.commands();
     dash.fail_input(std::io::Error::other("gone")).await;
     assert!(!dash.is_over());
     dash.signal(1).await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Signal(1))]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::Signal(1))]);
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Signal(1)));
 }
 
@@ -253,7 +270,7 @@ async fn a_session_that_does_not_listen_holds_nothing_up() {
     dash.keys("?q<enter>").await;
     sleep(Duration::from_secs(2)).await;
     assert!(dash.is_over(), "the last ask waits a second, no more");
-    assert_eq!(dash.asks().len(), 64);
+    assert_eq!(dash.commands().len(), 64);
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,11 +278,11 @@ async fn the_answer_of_the_shown_request_is_asked_for() {
     let mut dash = ready(120, 40, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
     dash.tell(SessionEvent::Events(live::running(false))).await;
-    let asks = dash.asks();
-    assert!(asks.contains(&SessionCommand::Watch(8)), "{asks:?}");
+    let commands = dash.commands();
+    assert!(commands.contains(&SessionCommand::Watch(8)), "{commands:?}");
     dash.keys("jj").await;
     let watched = [9, 10].map(SessionCommand::Watch);
-    assert_eq!(dash.asks(), watched);
+    assert_eq!(dash.commands(), watched);
     let parts = |text: &str| vec![(true, text.to_owned())];
     for (restart, text) in [(true, "Okay, "), (false, "so I need")] {
         dash.tell(SessionEvent::Answer(AnswerText {
@@ -365,9 +382,12 @@ async fn a_run_that_is_over_can_be_run_again() {
     .await;
     assert_snapshot!("over_80x24", dash.screen());
     dash.keys("<enter>").await;
-    assert_eq!(dash.asks(), [], "it asks first");
+    assert_eq!(dash.commands(), [], "it asks first");
     dash.keys("y").await;
-    assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
+    assert!(matches!(
+        &dash.commands()[..],
+        [SessionCommand::Start { .. }]
+    ));
     dash.tell(SessionEvent::Events(vec![live::started(false)]))
         .await;
     dash.keys("q<enter>").await;
@@ -392,10 +412,10 @@ async fn the_mouse_selects_and_scrolls_unless_it_is_off() {
         } else {
             &[]
         };
-        assert_eq!(dash.asks(), expected);
+        assert_eq!(dash.commands(), expected);
         dash.input(click(5, row + 3, MouseEventKind::ScrollDown))
             .await;
-        assert_eq!(dash.asks().len(), usize::from(mouse));
+        assert_eq!(dash.commands().len(), usize::from(mouse));
         let row = dash.row_of("Cycles");
         dash.input(click(5, row + 2, PRESS)).await;
         dash.keys("q<enter>").await;

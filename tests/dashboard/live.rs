@@ -60,7 +60,7 @@ fn info(simulated: bool) -> RunInfo {
 
 /// The first event of a run.
 pub(crate) fn started(simulated: bool) -> Event {
-    Story::of(info(simulated)).events.remove(0)
+    Story::new(info(simulated)).events.remove(0)
 }
 
 fn record(id: u64, cycle: u32, user: u32, sent: Stamp) -> RequestRecord {
@@ -110,7 +110,7 @@ impl Story {
 
 /// Everything up to the middle of the fourth cycle.
 pub(crate) fn running(simulated: bool) -> Vec<Event> {
-    let mut story = Story::of(info(simulated));
+    let mut story = Story::new(info(simulated));
     let loaded = EventKind::ModelLoaded {
         took_s: 2.0,
         server_s: Some(1.9),
@@ -179,7 +179,7 @@ pub(crate) fn over() -> Vec<Event> {
 
 /// A rest of ten seconds in a run that has had one cycle.
 pub(crate) fn resting() -> Vec<Event> {
-    let mut story = Story::of(info(false));
+    let mut story = Story::new(info(false));
     story.begin_at(story::at(4.0), 1, 1);
     story.now = story::at(9.0);
     story.close(CycleEnd::Done);

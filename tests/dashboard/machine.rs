@@ -152,9 +152,9 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
     let mut dash = Dash::start(width, height, DashboardOptions::default()).await;
     let server = live::server(false);
     let url = server.url.clone();
-    dash.asks();
+    dash.commands();
     dash.tell(SessionEvent::Found(server)).await;
-    assert_eq!(dash.asks(), [SessionCommand::Observe]);
+    assert_eq!(dash.commands(), [SessionCommand::Observe]);
     let told = |url: &str| SessionEvent::Machine {
         url: url.to_owned(),
         events: readings(),
@@ -172,7 +172,10 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
     .await;
     assert!(dash.screen().contains("5 s old"), "{}", dash.screen());
     dash.keys("<enter>").await;
-    assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
+    assert!(matches!(
+        &dash.commands()[..],
+        [SessionCommand::Start { .. }]
+    ));
     dash.tell(told(&url)).await;
     dash.tell(SessionEvent::Events(vec![live::started(false)]))
         .await;
@@ -183,7 +186,7 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
 async fn the_idle_machine_is_counted_down_and_skipped() {
     let mut dash = ready(120, 40, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
-    dash.asks();
+    dash.commands();
     let idle = EventKind::IdleStarted { seconds: 10.0 };
     dash.tell(SessionEvent::Events(vec![
         live::started(false),
@@ -202,7 +205,7 @@ async fn the_idle_machine_is_counted_down_and_skipped() {
         dash.screen()
     );
     dash.keys("n").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Skip)]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::Skip)]);
 }
 
 #[tokio::test(start_paused = true)]

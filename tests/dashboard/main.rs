@@ -1,4 +1,4 @@
-//! The dashboard and the preview, driven as a user drives them: keys and news in, screens and asks out. The
+//! The dashboard and the preview, driven as a user drives them: keys and events in, screens and commands out. The
 //! loop is the real one; only the terminal, the keyboard and the session are made of memory. And every pane
 //! by itself.
 //!

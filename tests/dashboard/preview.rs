@@ -52,7 +52,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
     dash.tell(SessionEvent::Events(answered(simulated))).await;
-    dash.asks();
+    dash.commands();
     dash
 }
 
@@ -150,19 +150,19 @@ async fn paused_lanes_and_a_frozen_view_draw_nothing() {
 async fn keys_go_to_the_run_until_the_lanes_have_them() {
     let mut dash = running(120, 40, DashboardOptions::default()).await;
     dash.keys("4<space>").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::TogglePause)]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::TogglePause)]);
     assert!(dash.screen().contains("Enter use lanes"));
     dash.keys("<enter>").await;
     assert!(dash.screen().contains("Esc back"));
     dash.keys("<space>r+-xn").await;
-    assert_eq!(dash.asks(), [], "keys of the lanes reached the run");
+    assert_eq!(dash.commands(), [], "keys of the lanes reached the run");
     assert!(dash.screen().contains("PAUSED"), "{}", dash.screen());
     dash.keys("<space>p").await;
     assert!(dash.screen().contains("▸20 tok/s"), "{}", dash.screen());
     dash.keys("<enter>").await;
     assert!(dash.screen().contains("all lanes"), "{}", dash.screen());
     dash.keys("<esc><esc>r").await;
-    assert_eq!(dash.asks(), [SessionCommand::Run(Command::Repeat)]);
+    assert_eq!(dash.commands(), [SessionCommand::Run(Command::Repeat)]);
     assert!(dash.screen().contains("Enter use lanes"));
 }
 
@@ -252,7 +252,7 @@ async fn the_preview_asks_nothing_of_the_run() {
     let mut dash = answered_run(120, 40, false).await;
     dash.keys("4<enter>alTwl+<right>-dr<enter><esc>").await;
     sleep(Duration::from_secs(30)).await;
-    assert_eq!(dash.asks(), []);
+    assert_eq!(dash.commands(), []);
 }
 
 #[tokio::test(start_paused = true)]

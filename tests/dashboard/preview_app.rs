@@ -65,8 +65,8 @@ async fn on<B: ratatui::backend::Backend>(
     options: DashboardOptions,
 ) -> Result<App, UiError> {
     let (_silent, news) = mpsc::channel(1);
-    let (asks, _unheard) = mpsc::channel(1);
-    tui::run(terminal, input, news, asks, shutdown, options).await
+    let (commands, _unheard) = mpsc::channel(1);
+    tui::run(terminal, input, news, commands, shutdown, options).await
 }
 
 async fn run(
@@ -277,7 +277,7 @@ async fn keys_mean_what_they_mean_in_the_dashboard() {
         dash.keys(key).await;
         dash.shows(text);
     }
-    assert_eq!(dash.asks(), [], "there is no session to ask");
+    assert_eq!(dash.commands(), [], "there is no session to ask");
     dash.keys("q").await;
     assert_eq!(dash.end().await.unwrap().exit(), Some(Exit::Quit));
 }

@@ -242,7 +242,7 @@ fn thinking_is_shown_folded_or_skipped() {
     );
     assert!(text(&lanes).contains("1/6 tokens"));
     lanes.act(LaneAction::Thinking, Stamp(3 * SECOND));
-    assert_eq!(lanes.lanes()[1].of_tokens(), 10);
+    assert_eq!(lanes.lanes()[1].total_tokens(), 10);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn the_next_text_is_for_the_steady_lanes() {
         let lengths = lanes
             .lanes()
             .iter()
-            .map(tokometer::tui::lanes::lane::Lane::of_tokens);
+            .map(tokometer::tui::lanes::lane::Lane::total_tokens);
         lengths.collect::<Vec<_>>()
     };
     let english = lengths(&lanes)[0];

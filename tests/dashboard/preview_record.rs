@@ -59,9 +59,9 @@ async fn recorded(directory: &Path, name: &str) -> PathBuf {
     let mut terminal = Terminal::new(backend).unwrap();
     let keys = stream::pending::<std::io::Result<Event>>();
     let (_silent, news) = mpsc::channel(1);
-    let (asks, _unheard) = mpsc::channel(1);
+    let (commands, _unheard) = mpsc::channel(1);
     let never = std::future::pending();
-    let left = tui::run(&mut terminal, keys, news, asks, never, options).await;
+    let left = tui::run(&mut terminal, keys, news, commands, never, options).await;
     assert_eq!(left.unwrap().exit(), Some(Exit::Quit));
     assert_eq!(clock.now() - start, Duration::from_secs(5));
     terminal.backend_mut().finish().unwrap();

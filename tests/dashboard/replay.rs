@@ -76,7 +76,7 @@ async fn it_is_paused_wound_and_played_again() {
     seconds(2).await;
     dash.shows("END 00:01:08/");
     dash.keys("---------").await;
-    assert_eq!(dash.asks(), [], "a replay asks the session for nothing");
+    assert_eq!(dash.commands(), [], "a replay asks the session for nothing");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn the_verdict_follows_to_wherever_it_is_wound() {
         dash.keys("q").await;
         let app = dash.end().await.unwrap();
         let told = app.cx(Pane::Headline).verdict.clone();
-        assert_eq!(told, Verdict::of_cycles(app.shown(), &app.limits()));
+        assert_eq!(told, Verdict::from_cycles(app.shown(), &app.limits()));
         judged.push(told.levels.len());
     }
     assert!(
@@ -149,7 +149,7 @@ async fn a_run_goes_on_behind_a_replay() {
     }
     // What steers a run steers nothing here.
     dash.keys("nxrs m").await;
-    assert_eq!(dash.asks(), []);
+    assert_eq!(dash.commands(), []);
     dash.shows("no cycle yet");
     // It ends while nobody looks.
     dash.tell(SessionEvent::Events(live::over())).await;
@@ -185,7 +185,7 @@ async fn leaving_asks_while_a_run_goes_on_behind() {
     dash.keys("5j<enter>q").await;
     dash.shows("Stop the run and quit?");
     dash.keys("y").await;
-    assert_eq!(dash.asks().len(), 1, "the run is stopped");
+    assert_eq!(dash.commands().len(), 1, "the run is stopped");
     assert!(dash.is_over());
 }
 
@@ -219,7 +219,7 @@ async fn the_replay_of_the_command_needs_no_server() {
         ..options(root.path())
     };
     let mut dash = Dash::start(80, 24, options).await;
-    assert_eq!(dash.asks(), []);
+    assert_eq!(dash.commands(), []);
     seconds(1).await;
     let screen = dash.screen();
     assert!(screen.contains("▶ 20× 00:00:"), "{screen}");

@@ -80,9 +80,12 @@ async fn the_view_is_reached_from_every_screen_and_back() {
         dash.keys("<tab>").await;
         assert!(dash.screen().contains(text), "{text}: {}", dash.screen());
     }
-    dash.asks();
+    dash.commands();
     dash.keys("5<esc><enter>").await;
-    assert!(matches!(&dash.asks()[..], [SessionCommand::Start { .. }]));
+    assert!(matches!(
+        &dash.commands()[..],
+        [SessionCommand::Start { .. }]
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,7 +228,7 @@ async fn the_run_that_is_being_recorded_is_neither_deleted_nor_reported() {
     dash.keys("nxr+-<enter>e").await;
     dash.shows("its report can be written when it is over");
     assert!(root.path().join(ID).join("events.jsonl").exists());
-    assert_eq!(dash.asks(), []);
+    assert_eq!(dash.commands(), []);
     dash.keys("<esc>").await;
     dash.tell(SessionEvent::Events(live::over())).await;
     let directory = Some(root.path().join(ID));
@@ -304,7 +307,7 @@ async fn a_place_that_cannot_be_read_is_told() {
 #[test]
 fn the_library_holds_what_it_says() {
     let root = library();
-    let runs = tokometer::store::index::survey(root.path()).unwrap();
+    let runs = tokometer::store::index::list_all(root.path()).unwrap();
     let ids: Vec<&str> = runs
         .iter()
         .map(tokometer::store::index::Found::id)

@@ -58,7 +58,7 @@ async fn the_verdict_and_the_colors_follow_at_once() {
     assert_eq!(app.limits(), limits);
     assert_eq!(app.plan().limits, Limits::default());
     let cx = app.cx(tokometer::tui::layout::Pane::Headline);
-    assert_eq!(cx.verdict, &Verdict::of_cycles(app.run(), &limits));
+    assert_eq!(cx.verdict, &Verdict::from_cycles(app.run(), &limits));
 }
 
 #[tokio::test(start_paused = true)]

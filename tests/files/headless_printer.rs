@@ -19,7 +19,7 @@ struct Printed {
     code: u8,
     out: String,
     err: String,
-    asks: Vec<SessionCommand>,
+    commands: Vec<SessionCommand>,
 }
 
 fn options() -> HeadlessOptions {
@@ -68,28 +68,28 @@ fn whole(simulated: bool) -> Vec<SessionEvent> {
     let batches = events
         .chunks(7)
         .map(|batch| SessionEvent::Events(batch.to_vec()));
-    let mut news = vec![searching, found(simulated)];
-    news.extend(batches);
-    news.push(finished(None));
-    news
+    let mut events = vec![searching, found(simulated)];
+    events.extend(batches);
+    events.push(finished(None));
+    events
 }
 
 async fn print_to(
     out: &mut dyn std::io::Write,
     options: HeadlessOptions,
-    news: Vec<SessionEvent>,
+    events: Vec<SessionEvent>,
 ) -> Printed {
-    let (news_in, news_out) = mpsc::channel(news.len().max(1));
-    let (asks_in, mut asks_out) = mpsc::channel(16);
-    for one in news {
-        news_in.send(one).await.unwrap();
+    let (event_sender, event_receiver) = mpsc::channel(events.len().max(1));
+    let (command_sender, mut command_receiver) = mpsc::channel(16);
+    for one in events {
+        event_sender.send(one).await.unwrap();
     }
-    drop(news_in);
+    drop(event_sender);
     let mut err = Vec::new();
-    let code = headless::run(news_out, asks_in, options, out, &mut err).await;
-    let mut asks = Vec::new();
-    while let Some(ask) = asks_out.recv().await {
-        asks.push(ask);
+    let code = headless::run(event_receiver, command_sender, options, out, &mut err).await;
+    let mut commands = Vec::new();
+    while let Some(ask) = command_receiver.recv().await {
+        commands.push(ask);
     }
     let err = String::from_utf8(err).unwrap();
     let out = String::new();
@@ -97,13 +97,13 @@ async fn print_to(
         code,
         out,
         err,
-        asks,
+        commands,
     }
 }
 
-async fn print(options: HeadlessOptions, news: Vec<SessionEvent>) -> Printed {
+async fn print(options: HeadlessOptions, events: Vec<SessionEvent>) -> Printed {
     let mut out = Vec::new();
-    let printed = print_to(&mut out, options, news).await;
+    let printed = print_to(&mut out, options, events).await;
     let out = String::from_utf8(out).unwrap();
     for text in [&out, &printed.err] {
         assert!(
@@ -127,8 +127,8 @@ async fn what_was_measured_is_told() {
     let mut events = measured(false);
     let idle = EventKind::IdleStarted { seconds: 10.0 };
     events.insert(1, story::event(0.1, idle));
-    let news = vec![found(false), SessionEvent::Events(events), finished(None)];
-    let printed = print(options(), news).await;
+    let events = vec![found(false), SessionEvent::Events(events), finished(None)];
+    let printed = print(options(), events).await;
     let told = |word: &&str| {
         ["idle", "watts", "200.0", "one user"]
             .iter()
@@ -144,13 +144,13 @@ async fn says_simulated() {
         simulate: true,
         ..options()
     };
-    let mut news = whole(true);
+    let mut events = whole(true);
     // A real server that answers meanwhile is not the one that was asked for.
-    news.insert(0, found(false));
-    let printed = print(simulate, news).await;
+    events.insert(0, found(false));
+    let printed = print(simulate, events).await;
     assert_eq!(printed.code, 0);
-    assert_eq!(printed.asks[0], SessionCommand::Simulate);
-    assert_eq!(printed.asks.len(), 2);
+    assert_eq!(printed.commands[0], SessionCommand::Simulate);
+    assert_eq!(printed.commands.len(), 2);
     let lines: Vec<&str> = printed
         .out
         .lines()
@@ -169,7 +169,7 @@ async fn json_stands_alone() {
     let parsed: Summary = serde_json::from_str(&printed.out).unwrap();
     assert_eq!(parsed.cycles.len(), 2);
     let state = RunState::from_events(&small_run::run(false));
-    assert_eq!(printed.out, Summary::of(&state).to_json().unwrap());
+    assert_eq!(printed.out, Summary::from_run(&state).to_json().unwrap());
     assert!(printed.err.contains("run directory: /runs/"));
     assert!(printed.err.contains("cycle of 2 users"));
 }
@@ -177,14 +177,14 @@ async fn json_stands_alone() {
 #[tokio::test]
 async fn starts_the_first_model_or_the_named_one() {
     let printed = print(options(), vec![found(false)]).await;
-    let SessionCommand::Start { model, plan } = &printed.asks[0] else {
-        panic!("{:?}", printed.asks);
+    let SessionCommand::Start { model, plan } = &printed.commands[0] else {
+        panic!("{:?}", printed.commands);
     };
     assert_eq!(
         (model.name.as_str(), &plan.levels),
         ("deepseek-r1:7b", &vec![1, 2])
     );
-    // The news broke off: that is no success.
+    // The events broke off: that is no success.
     assert_eq!(printed.code, 1);
 
     let named = |name: &str, pull| HeadlessOptions {
@@ -193,20 +193,20 @@ async fn starts_the_first_model_or_the_named_one() {
         ..options()
     };
     let printed = print(named("nosuch", false), vec![found(false)]).await;
-    assert_eq!((printed.code, printed.asks.len()), (1, 0));
+    assert_eq!((printed.code, printed.commands.len()), (1, 0));
     insta::assert_snapshot!(printed.err);
 
     let failed = SessionEvent::Pulled(Err("no such model".to_owned()));
     let printed = print(named("nosuch", true), vec![found(false), failed]).await;
     assert_eq!(
-        (printed.code, &printed.asks[..]),
+        (printed.code, &printed.commands[..]),
         (1, &[SessionCommand::Pull("nosuch".to_owned())][..])
     );
 
     // A server that still does not list it after the download is not asked for ever.
     let pulled = vec![found(false), SessionEvent::Pulled(Ok(())), found(false)];
     let printed = print(named("nosuch", true), pulled).await;
-    assert_eq!((printed.code, printed.asks.len()), (1, 1));
+    assert_eq!((printed.code, printed.commands.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn exit_codes() {
         events.push(story::event(41.8, EventKind::RunEnded { why }));
         vec![found(false), SessionEvent::Events(events), finished(error)]
     };
-    let code = async |news| print(options(), news).await.code;
+    let code = async |events| print(options(), events).await.code;
     assert_eq!(code(ended(RunEnd::Done, None)).await, 0);
     assert_eq!(code(ended(RunEnd::Stopped, None)).await, 0);
     assert_eq!(code(ended(RunEnd::Signal(2), None)).await, 130);
@@ -296,7 +296,7 @@ async fn ends_well_where_its_reader_goes_away() {
             "after {room} bytes"
         );
         let stops = printed
-            .asks
+            .commands
             .iter()
             .filter(|ask| **ask == SessionCommand::Run(Command::Stop));
         assert_eq!(stops.count(), 1, "after {room} bytes");

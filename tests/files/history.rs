@@ -9,7 +9,7 @@ use tokometer::metrics::state::RunState;
 use tokometer::metrics::summary::Summary;
 use tokometer::plan::{Plan, SettlePlan};
 use tokometer::store;
-use tokometer::store::index::{Found, delete, find, list, survey};
+use tokometer::store::index::{Found, delete, find, list, list_all};
 use tokometer::store::{Recorder, Resume, RunDirectory};
 
 use crate::{small_run, story};
@@ -188,7 +188,7 @@ fn what_cannot_be_read_is_listed_with_its_reason_and_can_be_deleted() {
     made("2026-11-22T10-00-00_torn", "run.json", "{");
     made("old", "events.jsonl", "nothing\n");
     made("photographs", "cat.jpeg", "");
-    let found = survey(root.path()).unwrap();
+    let found = list_all(root.path()).unwrap();
     let ids: Vec<&str> = found.iter().map(Found::id).collect();
     let run = "2026-11-21T16-02-11_deepseek-r1-7b";
     assert_eq!(ids, ["2026-11-22T10-00-00_torn", run, "old"]);
@@ -198,7 +198,7 @@ fn what_cannot_be_read_is_listed_with_its_reason_and_can_be_deleted() {
     assert_eq!(list(root.path()).unwrap().len(), 1);
     delete(root.path(), "old").unwrap();
     assert!(delete(root.path(), "photographs").is_err());
-    assert_eq!(survey(root.path()).unwrap().len(), 2);
+    assert_eq!(list_all(root.path()).unwrap().len(), 2);
     let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
     let listed = command.arg("runs").arg("--runs-dir").arg(root.path());
     let output = listed.assert().success().get_output().clone();
@@ -304,7 +304,7 @@ fn a_killed_run_goes_on_at_the_level_where_it_stopped() {
     );
     assert_eq!(state.cycles[1].ended, Some(last));
     assert_eq!(state.upcoming, [1, 4]);
-    let summary = Summary::of(&state);
+    let summary = Summary::from_run(&state);
     let gap = format!(
         "The run was interrupted at {:.1} s and resumed",
         last.secs()
@@ -338,7 +338,7 @@ fn a_killed_run_is_listed_as_such_with_a_summary_too() {
     let entry = list(root.path()).unwrap().remove(0);
     assert!(!entry.ended);
     let state = RunState::from_events(&store::read(&path).unwrap().events);
-    let summary = Summary::of(&state);
+    let summary = Summary::from_run(&state);
     fs::write(path.join("summary.json"), summary.to_json().unwrap()).unwrap();
     assert_eq!(list(root.path()).unwrap(), [entry]);
     let runs = |root: &Path| {

@@ -103,7 +103,7 @@ fn what_was_recorded_opens_whole() {
         .collect();
     assert_eq!(progress, [5.2, 6.2, 7.2, 8.2, 9.2, 10.2, 11.2, 12.2]);
     let of = |events: &[Event]| {
-        Summary::of(&RunState::from_events(events))
+        Summary::from_run(&RunState::from_events(events))
             .to_json()
             .unwrap()
     };

@@ -237,7 +237,7 @@ fn opened(run: &str) -> (RunState, Vec<String>) {
 
 fn summary(run: &str) -> Value {
     let (state, _) = opened(run);
-    serde_json::from_str(&Summary::of(&state).to_json().unwrap()).unwrap()
+    serde_json::from_str(&Summary::from_run(&state).to_json().unwrap()).unwrap()
 }
 
 #[test]

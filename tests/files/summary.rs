@@ -10,7 +10,7 @@ use crate::measured::measured;
 use crate::{small_run, story};
 
 fn summary(events: &[Event]) -> Summary {
-    Summary::of(&RunState::from_events(events))
+    Summary::from_run(&RunState::from_events(events))
 }
 
 fn check(summary: &Summary) {
@@ -35,7 +35,7 @@ fn fits_its_schema() {
     let whole = small_run::run(true);
     check(&summary(&whole));
     check(&summary(&whole[..1]));
-    check(&Summary::of(&RunState::default()));
+    check(&Summary::from_run(&RunState::default()));
     for end in 1..whole.len() {
         check(&summary(&whole[..end]));
     }
@@ -276,7 +276,7 @@ fn an_idle_of_another_scope_is_not_taken_off() {
 #[test]
 fn a_smaller_level_that_did_worse_is_named_in_every_text() {
     let events = crate::uneven::run();
-    let summary = Summary::of(&RunState::from_events(&events));
+    let summary = Summary::from_run(&RunState::from_events(&events));
     let verdict = summary.verdict.as_ref().unwrap();
     let [dip] = &verdict.dips[..] else {
         panic!("{:?}", verdict.dips);

@@ -68,11 +68,11 @@ async fn told(url: &str, plan: Plan, script: Vec<(usize, SessionCommand)>) -> Ve
             }
         }
         // A session without a run ends at a signal, and hears no more.
-        let _ = bench.session.asks.send(command).await;
+        let _ = bench.session.commands.send(command).await;
     }
     if stays_paused {
         let toggle = SessionCommand::Run(Command::TogglePause);
-        let _ = bench.session.asks.send(toggle).await;
+        let _ = bench.session.commands.send(toggle).await;
     }
     bench.end().await;
     bench.events

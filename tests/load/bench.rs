@@ -116,7 +116,7 @@ impl Bench {
     }
 
     pub(crate) async fn ask(&self, ask: SessionCommand) {
-        self.session.asks.send(ask).await.unwrap();
+        self.session.commands.send(ask).await.unwrap();
     }
 
     pub(crate) async fn command(&self, command: Command) {
@@ -150,13 +150,13 @@ impl Bench {
         self.ask(SessionCommand::Start { plan, model }).await;
     }
 
-    /// Waits for the next news and takes it in.
+    /// Waits for the next event and takes it in.
     pub(crate) async fn hear(&mut self) {
-        let news = tokio::time::timeout(PATIENCE, self.session.news.recv()).await;
-        let Ok(news) = news else {
+        let event = tokio::time::timeout(PATIENCE, self.session.events.recv()).await;
+        let Ok(event) = event else {
             panic!("nothing came any more after {:#?}", self.tail());
         };
-        match news.expect("the session goes on") {
+        match event.expect("the session goes on") {
             SessionEvent::Found(found) => self.found = Some(found),
             SessionEvent::NotFound { tried } => panic!("{tried:?}"),
             SessionEvent::Events(events) => self.events.extend(events),

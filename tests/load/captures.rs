@@ -295,7 +295,7 @@ async fn only_request(url: &str, dialect: &'static dyn Dialect, api: Api) -> Req
         reports: None,
     };
     let mut session = serve::start(options).unwrap();
-    session.asks.send(SessionCommand::Search).await.unwrap();
+    session.commands.send(SessionCommand::Search).await.unwrap();
     let plan = Plan {
         levels: vec![1],
         warmup: 0,
@@ -304,12 +304,12 @@ async fn only_request(url: &str, dialect: &'static dyn Dialect, api: Api) -> Req
     };
     let mut events: Vec<Event> = Vec::new();
     loop {
-        match session.news.recv().await.unwrap() {
+        match session.events.recv().await.unwrap() {
             SessionEvent::Found(found) => {
                 let model = Box::new(found.models[0].clone());
                 let plan = Box::new(plan.clone());
                 session
-                    .asks
+                    .commands
                     .send(SessionCommand::Start { plan, model })
                     .await
                     .unwrap();

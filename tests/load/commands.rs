@@ -220,7 +220,7 @@ async fn without_a_server_a_start_and_a_download_say_so() {
     assert!(why.contains("no server"), "{why}");
     assert!(bench.events.is_empty());
     bench.ask(SessionCommand::Pull("m".to_owned())).await;
-    match bench.session.news.recv().await {
+    match bench.session.events.recv().await {
         Some(SessionEvent::Pulled(Err(why))) => assert!(why.contains("no server"), "{why}"),
         other => panic!("{other:?}"),
     }
@@ -242,8 +242,12 @@ async fn a_session_that_nobody_asks_any_more_stops_its_run() {
     }
     bench.start(waves(2, &[1])).await;
     bench.until(2, is_start).await;
-    let tokometer::session::serve::Session { asks, news, work } = bench.session;
-    drop((asks, news));
+    let tokometer::session::serve::Session {
+        commands,
+        events,
+        work,
+    } = bench.session;
+    drop((commands, events));
     tokio::time::timeout(crate::bench::PATIENCE, work.finish())
         .await
         .unwrap();

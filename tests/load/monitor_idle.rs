@@ -46,23 +46,23 @@ fn alive(folder: &Path) -> usize {
 }
 
 async fn hear(session: &mut Session) -> SessionEvent {
-    let news = tokio::time::timeout(PATIENCE, session.news.recv()).await;
-    news.unwrap().unwrap()
+    let event = tokio::time::timeout(PATIENCE, session.events.recv()).await;
+    event.unwrap().unwrap()
 }
 
 async fn until(session: &mut Session, is_it: impl Fn(&SessionEvent) -> bool) -> SessionEvent {
     loop {
-        let news = hear(session).await;
-        if is_it(&news) {
-            return news;
+        let event = hear(session).await;
+        if is_it(&event) {
+            return event;
         }
     }
 }
 
-fn tells_power(news: &SessionEvent) -> bool {
+fn tells_power(event: &SessionEvent) -> bool {
     let told =
         |event: &Event| matches!(&event.what, EventKind::Gpu(gpu) if gpu.watts == Some(40.0));
-    matches!(news, SessionEvent::Machine { events, .. } if events.iter().any(told))
+    matches!(event, SessionEvent::Machine { events, .. } if events.iter().any(told))
 }
 
 #[tokio::test]
@@ -77,11 +77,13 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
         reports: None,
     };
     let mut session = start_with(options, Some(setup(folder.path()))).unwrap();
-    let asks = session.asks.clone();
-    let ask = async |ask| asks.send(ask).await.unwrap();
+    let commands = session.commands.clone();
+    let ask = async |ask| commands.send(ask).await.unwrap();
     ask(SessionCommand::Search).await;
-    let SessionEvent::Found(found) =
-        until(&mut session, |news| matches!(news, SessionEvent::Found(_))).await
+    let SessionEvent::Found(found) = until(&mut session, |event| {
+        matches!(event, SessionEvent::Found(_))
+    })
+    .await
     else {
         unreachable!("it waited for this");
     };
@@ -108,7 +110,7 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
         model: Box::new(found.models.first().cloned().unwrap_or_default()),
     })
     .await;
-    let is_event = |news: &SessionEvent| matches!(news, SessionEvent::Events(_));
+    let is_event = |event: &SessionEvent| matches!(event, SessionEvent::Events(_));
     until(&mut session, is_event).await;
     let first = before.lines().next().unwrap();
     // Killed before the run began; the kernel takes a moment to bury it.
@@ -131,9 +133,11 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
     until(&mut session, tells_power).await;
     until_true("those of the run are gone", || alive(folder.path()) == 1);
     let Session {
-        asks: own, work, ..
+        commands: own,
+        work,
+        ..
     } = session;
-    drop((own, asks));
+    drop((own, commands));
     work.finish().await;
     until_true("no child outlives the session", || {
         alive(folder.path()) == 0

@@ -160,7 +160,7 @@ fn pane(events: &[Event], which: &str) -> String {
         run: &run,
         limits: Limits::default(),
         asked_after: false,
-        verdict: &Verdict::of_cycles(&run, &Limits::default()),
+        verdict: &Verdict::from_cycles(&run, &Limits::default()),
         theme: &theme,
         now: run.now,
         cycle: run.cycles.len().checked_sub(1),

@@ -71,7 +71,7 @@ fn progress(cycle: u32, now: f64, requests: &[RequestRecord]) -> Event {
 
 /// A run of 1 and 2 users, the second with a failure, and then 1 again.
 pub(crate) fn run(simulated: bool) -> Vec<Event> {
-    let mut story = Story::of(info(simulated));
+    let mut story = Story::new(info(simulated));
     let loaded = EventKind::ModelLoaded {
         took_s: 3.25,
         server_s: Some(3.2),

@@ -35,7 +35,7 @@ pub(crate) struct Story {
 
 impl Story {
     /// A run that starts.
-    pub(crate) fn of(info: RunInfo) -> Self {
+    pub(crate) fn new(info: RunInfo) -> Self {
         let mut story = Self::from_cycle(0);
         story.tell(EventKind::RunStarted(Box::new(info)));
         story

@@ -12,7 +12,7 @@ const EACH_S: f64 = 2.0;
 
 /// The events of the run, its end among them.
 pub(crate) fn run() -> Vec<Event> {
-    let mut story = Story::of(info(false));
+    let mut story = Story::new(info(false));
     let mut id = 0;
     for (users, good) in LEVELS {
         let start = story.now.secs() + 1.0;

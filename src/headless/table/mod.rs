@@ -83,7 +83,7 @@ fn is_optional(metric: &Metric, outlet: Outlet) -> bool {
 fn table(levels: &[LevelSummary], outlet: Outlet) -> Vec<String> {
     let mut columns = shown(outlet);
     columns.retain(|(metric, shown)| {
-        let mut values = levels.iter().map(|l| metric.of(&l.figures, shown.stat));
+        let mut values = levels.iter().map(|l| metric.value(&l.figures, shown.stat));
         !is_optional(metric, outlet) || values.any(|value| value.is_some())
     });
     if columns.is_empty() {
@@ -117,7 +117,7 @@ fn table(levels: &[LevelSummary], outlet: Outlet) -> Vec<String> {
 
 fn cell(metric: &Metric, shown: &Shown, level: &LevelSummary) -> String {
     let level = &level.figures;
-    let Some(value) = metric.of(level, shown.stat) else {
+    let Some(value) = metric.value(level, shown.stat) else {
         return UNKNOWN.to_owned();
     };
     // What a process does not tell is left out of the sum.

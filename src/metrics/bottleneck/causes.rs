@@ -430,7 +430,7 @@ fn memory(at: &Seen) -> Option<Cause> {
 }
 
 fn other_process(at: &Seen, server: &Server) -> Option<Cause> {
-    if let Some((others, cores)) = at.host.taken() {
+    if let Some((others, cores)) = at.host.taken_by_others() {
         let text = format!(
             "other processes took {} of the {} at {}, and none was left",
             percent(Some(others), 0),

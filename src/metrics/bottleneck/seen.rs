@@ -93,8 +93,8 @@ impl Seen {
         let kv_cache = machines.filter_map(|machine| machine.kv_cache_percent.max);
         Self {
             at: Evidence::from_level(level),
-            wait: Moments::of(done().filter_map(RequestRecord::ttft_s)),
-            speed: Moments::of(done().filter_map(RequestRecord::speed_tok_s)),
+            wait: Moments::from_values(done().filter_map(RequestRecord::ttft_s)),
+            speed: Moments::from_values(done().filter_map(RequestRecord::speed_tok_s)),
             total: figures.steady_parts.moments(),
             errors: figures.errors.clone(),
             words: words(cycles),

@@ -64,7 +64,7 @@ fn run(cycles: Vec<CycleState>) -> RunState {
 fn reasons(run: &RunState) -> Vec<Reason> {
     let limits = run.info.as_ref().unwrap().plan.limits;
     let levels = levels(&run.cycles, &limits);
-    why(run, &levels, &Verdict::of_run(run).unwrap(), &limits)
+    why(run, &levels, &Verdict::from_run(run).unwrap(), &limits)
 }
 
 fn kinds(run: &RunState) -> Vec<(ReasonKind, Limit, u32)> {
@@ -147,7 +147,7 @@ fn slots_are_inferred_from_what_is_answered_at_once() {
 
 #[test]
 fn the_parts_of_a_wait_that_the_server_reports_name_its_cause() {
-    let told = |load: f64, prefill: f64| {
+    let reported = |load: f64, prefill: f64| {
         let mut run = late_at_eight();
         change(&mut run, |_, request| {
             request.server.load_s = Some(load);
@@ -156,7 +156,7 @@ fn the_parts_of_a_wait_that_the_server_reports_name_its_cause() {
         run
     };
     let cause = |load, prefill| {
-        let reasons = reasons(&told(load, prefill));
+        let reasons = reasons(&reported(load, prefill));
         (reasons[0].kind, reasons[0].text.clone())
     };
     let (kind, text) = cause(0.1, 9.0);
@@ -183,14 +183,14 @@ fn the_parts_of_a_wait_that_the_server_reports_name_its_cause() {
     );
     // A tenth of the wait is little, and half a second is a look at a model that is there.
     assert_eq!(cause(1.1, 0.4).0, ReasonKind::Queue);
-    let mut queued = told(0.1, 0.4);
+    let mut queued = reported(0.1, 0.4);
     queued.info.as_mut().unwrap().target.slots = Some(4);
     assert!(
         reasons(&queued)[0]
             .text
             .contains("more users than slots (4)")
     );
-    let mut read = told(0.1, 9.0);
+    let mut read = reported(0.1, 9.0);
     read.info.as_mut().unwrap().target.slots = Some(4);
     assert_eq!(kinds(&read), [(ReasonKind::Prefill, Limit::Wait, 8)]);
 }

@@ -109,7 +109,7 @@ impl Meter {
     }
 
     /// The energy of one device over several spans, whether it counts or not; None where it has no data for any.
-    pub fn of_device(
+    pub fn for_device(
         &self,
         name: &str,
         spans: impl IntoIterator<Item = (Stamp, Stamp)>,

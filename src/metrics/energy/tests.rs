@@ -250,7 +250,7 @@ fn energy_has_a_price() {
     let energy =
         energy_between(&minute(|t| point(t, 60.0, None, None)), at(0.0), at(60.0)).unwrap();
     close(price.cost(&energy), 0.0007);
-    close(price.of_million_tokens(0.36), 0.07);
+    close(price.per_million_tokens(0.36), 0.07);
 }
 
 /// Samples about a second apart, each with or without watts, window and counter, however wild.

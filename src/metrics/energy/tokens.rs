@@ -51,7 +51,7 @@ impl Cost {
     }
 
     /// What a million output tokens cost at `joules` each.
-    pub fn of_million_tokens(&self, j_per_token: f64) -> f64 {
+    pub fn per_million_tokens(&self, j_per_token: f64) -> f64 {
         j_per_token * 1e6 / 3.6e6 * self.per_kwh
     }
 }

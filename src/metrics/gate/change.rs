@@ -10,7 +10,7 @@ use crate::metrics::gate::estimate::{
 };
 use crate::metrics::gate::{
     Decision, REPEATS, Ruling, at_levels, counted_by, cycles, ends, judge, limits, more,
-    of_requests, pool_shares, share, wanted, whole_levels,
+    pool_shares, request_values, share, what_would_decide, whole_levels,
 };
 use crate::metrics::interval::newcombe_worth;
 use crate::metrics::metric::{Metric, Stat, Unit};
@@ -106,7 +106,7 @@ impl Pair<'_> {
         let pairs = levels.iter().filter_map(|users| {
             let values = match by_request {
                 Some(figure) => self.by_request(*users, figure),
-                None => self.runs.map(|run| of_cycles(run, *users, metric, stat)),
+                None => self.runs.map(|run| cycle_values(run, *users, metric, stat)),
             };
             let requests = self.runs.map(|run| requests(run, *users));
             let [a, b] = &values;
@@ -134,7 +134,7 @@ impl Pair<'_> {
         let users: Vec<u32> = estimates.iter().map(|estimate| estimate.users).collect();
         let seen = format!(
             "{} at {}, {} of run {}",
-            told(&pooled, metric, in_parts),
+            change_text(&pooled, metric, in_parts),
             at_levels(&users),
             counted(asked, "request", "requests"),
             letter(self.number),
@@ -144,7 +144,7 @@ impl Pair<'_> {
             ruling.wanted = if by_request.is_none() && pooled.interval.is_none() {
                 "a single figure has no interval: run with --repeat 3".to_owned()
             } else {
-                wanted(condition, &pooled, threshold, asked)
+                what_would_decide(condition, &pooled, threshold, asked)
             };
         }
         ruling
@@ -154,7 +154,7 @@ impl Pair<'_> {
     fn by_request(&self, users: u32, figure: fn(&RequestRecord) -> Option<f64>) -> [Values; 2] {
         let cycles = self.runs.map(|run| cycles(run, users));
         let by_repeat = cycles.iter().all(|cycles| cycles.len() >= REPEATS);
-        cycles.map(|cycles| of_requests(&cycles, by_repeat, figure))
+        cycles.map(|cycles| request_values(&cycles, by_repeat, figure))
     }
 
     /// Shares of requests differ in points.
@@ -190,7 +190,7 @@ impl Pair<'_> {
         let decision = judge(condition, pooled.interval, threshold);
         let seen = format!(
             "{} at {}, {} of run {}",
-            told(&pooled, metric, false),
+            change_text(&pooled, metric, false),
             at_levels(&seen),
             counted(asked, "request", "requests"),
             letter(self.number),
@@ -227,11 +227,11 @@ fn lack(run: &RunState, level: u32) -> Option<&'static str> {
 }
 
 /// A figure that each cycle has once.
-fn of_cycles(run: &RunState, users: u32, metric: &Metric, stat: Stat) -> Values {
+fn cycle_values(run: &RunState, users: u32, metric: &Metric, stat: Stat) -> Values {
     let limits = limits(run);
     let cycles = cycles(run, users);
     let values = (0..).zip(cycles).filter_map(|(number, cycle)| {
-        let value = metric.of(&cycle.metrics(&limits), stat)?;
+        let value = metric.value(&cycle.metrics(&limits), stat)?;
         Some(((number, 0), value))
     });
     Values {
@@ -246,7 +246,7 @@ fn requests(run: &RunState, users: u32) -> u64 {
 }
 
 /// "-3.0 % (-4.1 to -1.9)".
-fn told(pooled: &Pooled, metric: &Metric, in_parts: bool) -> String {
+fn change_text(pooled: &Pooled, metric: &Metric, in_parts: bool) -> String {
     let (unit, times, digits) = if in_parts {
         (" %", 100.0, 1)
     } else if metric.unit == Unit::Share {

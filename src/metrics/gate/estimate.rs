@@ -27,7 +27,7 @@ pub(super) struct Values {
 
 impl Values {
     fn moments(&self) -> Option<Moments> {
-        Moments::of(self.all.iter().map(|(_, value)| *value))
+        Moments::from_values(self.all.iter().map(|(_, value)| *value))
     }
 
     fn groups(&self) -> BTreeSet<Group> {

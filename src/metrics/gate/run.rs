@@ -5,7 +5,7 @@ use crate::metrics::condition::{Carried, Condition, Figure, Threshold};
 use crate::metrics::gate::estimate::{Estimate, Pooled, Values, mean, pool, times_to_decide};
 use crate::metrics::gate::{
     Counts, Decision, Ruling, Share, TOO_CLOSE, at_levels, counted_by, cycles, judge, limits, more,
-    of_requests, pool_shares, share, wanted, whole_levels, written,
+    pool_shares, request_values, share, what_would_decide, whole_levels, written,
 };
 use crate::metrics::metric::{Metric, Stat, Unit};
 use crate::metrics::sample::Sample;
@@ -23,7 +23,7 @@ fn judged(level: &LevelVerdict, by: Carried) -> Judgment {
 }
 
 /// Judges one run.
-pub fn of_run(conditions: &[Condition], run: &RunState) -> Vec<Ruling> {
+pub fn judge_run(conditions: &[Condition], run: &RunState) -> Vec<Ruling> {
     let judge = |condition| One { run, condition }.judge();
     conditions.iter().map(judge).collect()
 }
@@ -63,7 +63,7 @@ impl One<'_> {
         if let Some(level) = self.condition.level {
             levels.retain(|users| *users == level);
         } else if self.settles() {
-            let verdict = Verdict::of_run(self.run);
+            let verdict = Verdict::from_run(self.run);
             let headline = verdict.as_ref().and_then(Verdict::headline);
             let headline = headline.map(|level| level.users);
             levels.retain(|users| headline == Some(*users));
@@ -83,7 +83,7 @@ impl One<'_> {
 
     /// Whether the server carries so many users, by the verdict's states.
     fn users(self, by: Carried) -> Ruling {
-        let verdict = Verdict::of_run(self.run).unwrap_or_default();
+        let verdict = Verdict::from_run(self.run).unwrap_or_default();
         let need = self.need();
         let Some(need) = need.filter(|need| *need > 0) else {
             let decision = if self.condition.below {
@@ -264,7 +264,7 @@ impl One<'_> {
         figure: fn(&RequestRecord) -> Option<f64>,
     ) -> Option<Ruling> {
         let of_level = |users: &u32| {
-            let values = of_requests(&cycles(self.run, *users), false, figure);
+            let values = request_values(&cycles(self.run, *users), false, figure);
             let estimate = mean(*users, &values)?;
             Some((estimate, values.all.len() as u64))
         };
@@ -275,7 +275,7 @@ impl One<'_> {
         let requests = counted(asked, "request", "requests");
         Some(
             self.interval(metric, &pooled, levels, &format!(", {requests}"), || {
-                wanted(self.condition, &pooled, self.threshold(), asked)
+                what_would_decide(self.condition, &pooled, self.threshold(), asked)
             }),
         )
     }
@@ -285,7 +285,7 @@ impl One<'_> {
         let limits = limits(self.run);
         let of_level = |users: &u32| {
             let of_cycle = |(number, cycle): (u32, &&crate::metrics::state::CycleState)| {
-                let value = metric.of(&cycle.metrics(&limits), stat)?;
+                let value = metric.value(&cycle.metrics(&limits), stat)?;
                 Some(((number, 0), value))
             };
             let cycles = cycles(self.run, *users);
@@ -329,7 +329,7 @@ impl One<'_> {
         let cycles = format!(", {}", counted(repeats, "cycle", "cycles"));
         Some(self.interval(metric, &pooled, levels, &cycles, || {
             if pooled.interval.is_some() {
-                wanted(self.condition, &pooled, self.threshold(), repeats.into())
+                what_would_decide(self.condition, &pooled, self.threshold(), repeats.into())
                     .replace("request", "cycle")
             } else {
                 "a single figure has no interval: run with --repeat 3".to_owned()

@@ -81,7 +81,7 @@ fn one(text: &str, a: &RunState, b: &RunState) -> (Decision, String) {
 }
 
 fn check(text: &str, run: &RunState) -> (Decision, String) {
-    let rulings = of_run(&[Condition::for_run(text).unwrap()], run);
+    let rulings = judge_run(&[Condition::for_run(text).unwrap()], run);
     (rulings[0].decision, rulings[0].text())
 }
 

@@ -40,7 +40,7 @@ impl Metric {
         self
     }
 
-    const fn value(mut self, value: fn(&LevelMetrics) -> Option<f64>) -> Self {
+    const fn single(mut self, value: fn(&LevelMetrics) -> Option<f64>) -> Self {
         self.level = OfLevel::Value(value);
         self
     }
@@ -141,14 +141,14 @@ const fn compared(place: u16, caption: &'static str) -> Shown {
 pub const METRICS: &[Metric] = &[
     Metric::new("duration_s", "Cycle", Unit::Seconds, Better::Neither)
         .definition("first request sent → last one finished, seconds; summed over repeats")
-        .value(|l| l.duration_s)
+        .single(|l| l.duration_s)
         .shown(&[
             by_cycle(60, "duration_s", Stat::Mean),
             report(150, "Cycle", Stat::Mean, 1),
         ]),
     Metric::new("requests", "Requests", Unit::Requests, Better::Neither)
         .definition("requests that finished, successfully or not; cancelled ones do not count")
-        .value(|l| Some(l.requests as f64))
+        .single(|l| Some(l.requests as f64))
         .shown(&[
             by_cycle(70, "requests", Stat::Mean),
             report(20, "Requests", Stat::Mean, 0),
@@ -157,7 +157,7 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("failed", "Failed", Unit::Requests, Better::Lower)
         .definition("requests that failed for any reason; excluded from all means and percentiles")
-        .value(|l| Some(l.failed as f64))
+        .single(|l| Some(l.failed as f64))
         .shown(&[
             by_cycle(80, "failed", Stat::Mean),
             report(30, "Failed", Stat::Mean, 0),
@@ -166,12 +166,12 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("cancelled", "Cancelled", Unit::Requests, Better::Neither)
         .definition("requests in flight when the cycle was skipped or the run stopped; excluded from everything else")
-        .value(|l| Some(l.cancelled as f64))
+        .single(|l| Some(l.cancelled as f64))
         .shown(&[by_cycle(90, "cancelled", Stat::Mean)]),
     Metric::new("error_rate", "Errors", Unit::Share, Better::Lower)
         .short("errors")
         .definition("failed requests / finished requests")
-        .value(|l| l.error_rate)
+        .single(|l| l.error_rate)
         .counts(|sample, _| Some(sample.failed))
         .shown(&[
             by_cycle(100, "error_rate", Stat::Mean),
@@ -349,7 +349,7 @@ pub const METRICS: &[Metric] = &[
         .short("throughput")
         .estimated()
         .definition("output tokens of successful requests / (last final chunk − first request sent), tokens per second, all users combined")
-        .value(|l| l.system_tok_s)
+        .single(|l| l.system_tok_s)
         .shown(&[
             by_cycle(300, "system_tok_s", Stat::Mean),
             report(100, "Throughput", Stat::Mean, 1),
@@ -361,7 +361,7 @@ pub const METRICS: &[Metric] = &[
     Metric::new("steady_tok_s", "Steady throughput", Unit::TokensPerSecond, Better::Higher)
         .estimated()
         .definition("throughput while at least 95 % of the users were in flight")
-        .value(|l| l.steady_tok_s)
+        .single(|l| l.steady_tok_s)
         .shown(&[
             by_cycle(310, "steady_tok_s", Stat::Mean),
             report(110, "Steady", Stat::Mean, 1),
@@ -370,7 +370,7 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("goodput_req_s", "Goodput", Unit::RequestsPerSecond, Better::Higher)
         .definition("requests that met every limit / duration of the cycle, requests per second")
-        .value(|l| l.goodput_req_s)
+        .single(|l| l.goodput_req_s)
         .shown(&[
             by_cycle(320, "goodput_req_s", Stat::Mean),
             report(115, "Goodput", Stat::Mean, 2),
@@ -380,7 +380,7 @@ pub const METRICS: &[Metric] = &[
     Metric::new("attainment", "Within limits", Unit::Share, Better::Higher)
         .short("share")
         .definition("requests that met every limit / requests that can be judged; a failed request missed them all, and one with an unknown wait or speed is left out unless it missed the other limit")
-        .value(|l| l.attainment)
+        .single(|l| l.attainment)
         .counts(Sample::meets_both)
         .shown(&[
             by_cycle(330, "attainment", Stat::Mean),
@@ -392,7 +392,7 @@ pub const METRICS: &[Metric] = &[
     Metric::new("output_tokens", "Tokens", Unit::Tokens, Better::Neither)
         .estimated()
         .definition("output tokens of successful requests, thinking included, as counted by the server; marked ~ where stream chunks were counted instead")
-        .value(|l| Some(l.output_tokens as f64))
+        .single(|l| Some(l.output_tokens as f64))
         .request(|r| {
             let any = r.first_token.is_some() || r.server.output_tokens.is_some();
             any.then(|| r.output_tokens() as f64)
@@ -406,7 +406,7 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("prompt_tokens", "Prompt tokens", Unit::Tokens, Better::Neither)
         .definition("prompt tokens as counted by the server, if it reports them")
-        .value(|l| l.prompt_tokens.map(|tokens| tokens as f64))
+        .single(|l| l.prompt_tokens.map(|tokens| tokens as f64))
         .request(|r| r.server.prompt_tokens.map(|tokens| tokens as f64))
         .shown(&[
             by_request(290, "prompt_tokens"),
@@ -415,7 +415,7 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("server_output_tokens", "Server-counted tokens", Unit::Tokens, Better::Neither)
         .definition("output tokens as counted by the server, thinking included; absent if it reports none")
-        .value(|l| l.server_output_tokens.map(|tokens| tokens as f64))
+        .single(|l| l.server_output_tokens.map(|tokens| tokens as f64))
         .request(|r| r.server.output_tokens.map(|tokens| tokens as f64))
         .shown(&[
             by_request(300, "server_output_tokens"),
@@ -424,7 +424,7 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("thinking_share", "Thinking", Unit::Share, Better::Neither)
         .definition("chunks of thinking / all chunks of the answers")
-        .value(|l| l.thinking_share)
+        .single(|l| l.thinking_share)
         .request(RequestRecord::thinking_share)
         .shown(&[
             by_request(215, "thinking_share"),
@@ -435,7 +435,7 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("retries", "Retries", Unit::Times, Better::Lower)
         .definition("requests sent again because a kept-alive connection had gone stale")
-        .value(|l| l.retries.map(|times| times as f64))
+        .single(|l| l.retries.map(|times| times as f64))
         .request(|r| r.retries.map(f64::from))
         .shown(&[
             by_request(270, "retries"),
@@ -444,12 +444,12 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("energy_j", "Energy", Unit::Joules, Better::Lower)
         .definition("energy used during the cycle, joules; the scope says which devices are included")
-        .value(|l| l.energy_j)
+        .single(|l| l.energy_j)
         .shown(&[by_cycle(370, "energy_j", Stat::Mean)]),
     Metric::new("j_per_token", "J/token", Unit::JoulesPerToken, Better::Lower)
         .short("energy")
         .definition("energy used during the cycle / output tokens, joules, idle power included; absent if power samples cover too little of the cycle")
-        .value(|l| l.j_per_token)
+        .single(|l| l.j_per_token)
         .shown(&[
             by_cycle(380, "j_per_token", Stat::Mean),
             card(50, "J/token", 2),
@@ -458,14 +458,14 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("net_j_per_token", "J/token above idle", Unit::JoulesPerToken, Better::Lower)
         .definition("energy per token above what the warm but idle machine uses, joules")
-        .value(|l| l.machine.net_j_per_token)
+        .single(|l| l.machine.net_j_per_token)
         .shown(&[
             by_cycle(390, "net_j_per_token", Stat::Mean),
             printed(160, "net", Stat::Mean, 3),
         ]),
     Metric::new("energy_coverage", "Coverage", Unit::Share, Better::Higher)
         .definition("share of the time in cycles that is covered by power samples")
-        .value(|l| l.energy_coverage)
+        .single(|l| l.energy_coverage)
         .shown(&[by_cycle(410, "energy_coverage", Stat::Mean)]),
     Metric::new("watts", "Power", Unit::Watts, Better::Lower)
         .definition("mean power of the devices in scope while they were sampled, watts; max: the highest mean between two samples")
@@ -488,17 +488,17 @@ pub const METRICS: &[Metric] = &[
         ]),
     Metric::new("rss_max_bytes", "RSS", Unit::Bytes, Better::Lower)
         .definition("peak resident memory of all server processes combined")
-        .value(|l| l.machine.rss_max_bytes.map(|bytes| bytes as f64))
+        .single(|l| l.machine.rss_max_bytes.map(|bytes| bytes as f64))
         .shown(&[
             by_cycle(450, "rss_max_bytes", Stat::Mean),
             printed(170, "RSS GB", Stat::Mean, 2),
         ]),
     Metric::new("threads_max", "Threads", Unit::Threads, Better::Neither)
         .definition("peak number of threads of all server processes combined")
-        .value(|l| l.machine.threads_max.map(|threads| threads as f64))
+        .single(|l| l.machine.threads_max.map(|threads| threads as f64))
         .shown(&[by_cycle(460, "threads_max", Stat::Mean)]),
     Metric::new("descriptors_max", "Descriptors", Unit::Descriptors, Better::Neither)
         .definition("peak number of open descriptors of all server processes combined")
-        .value(|l| l.machine.descriptors_max.map(|open| open as f64))
+        .single(|l| l.machine.descriptors_max.map(|open| open as f64))
         .shown(&[by_cycle(470, "descriptors_max", Stat::Mean)]),
 ];

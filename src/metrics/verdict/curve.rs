@@ -86,7 +86,7 @@ impl Curve {
     fn slope(&self, users: f64) -> f64 {
         let away = |point: &Point| (users / f64::from(point.users)).ln().abs();
         let near = self.points.iter().filter(|point| away(point) < NEAR);
-        let told: Vec<[f64; 3]> = near
+        let points: Vec<[f64; 3]> = near
             .filter_map(|point| {
                 let weight = if point.count.is_burst {
                     BURST
@@ -98,15 +98,15 @@ impl Curve {
             })
             .collect();
         let mean = |value: fn(&[f64; 3]) -> f64| {
-            let sum: f64 = told.iter().map(|point| value(point) * point[2]).sum();
-            sum / told.iter().map(|point| point[2]).sum::<f64>()
+            let sum: f64 = points.iter().map(|point| value(point) * point[2]).sum();
+            sum / points.iter().map(|point| point[2]).sum::<f64>()
         };
-        if told.is_empty() {
+        if points.is_empty() {
             return SLOPE;
         }
         let (x, y) = (mean(|point| point[0]), mean(|point| point[1]));
         let (mut xx, mut xy) = (SLOPE_WEIGHT, SLOPE * SLOPE_WEIGHT);
-        for [at, margin, weight] in &told {
+        for [at, margin, weight] in &points {
             xx += weight * (at - x).powi(2);
             xy += weight * (at - x) * (margin - y);
         }

@@ -94,12 +94,12 @@ pub(crate) fn pool(counts: &[Count], share: f64) -> Vec<f64> {
     let probability = |(above, below)| Evidence { above, below }.probability();
     let all = both.map(probability).enumerate();
     all.map(|(at, p)| {
-        let said = |counts: &mut dyn Iterator<Item = &Count>| {
-            counts.map(Count::spoken).sum::<u64>() < LEAST
+        let is_small = |counts: &mut dyn Iterator<Item = &Count>| {
+            counts.map(Count::usable).sum::<u64>() < LEAST
         };
-        if p > TOO_FEW && said(&mut counts.iter().skip(at)) {
+        if p > TOO_FEW && is_small(&mut counts.iter().skip(at)) {
             TOO_FEW
-        } else if p < 1.0 - TOO_FEW && said(&mut counts.iter().take(at + 1)) {
+        } else if p < 1.0 - TOO_FEW && is_small(&mut counts.iter().take(at + 1)) {
             1.0 - TOO_FEW
         } else {
             p

@@ -27,8 +27,8 @@ pub struct Repeats {
 }
 
 impl Repeats {
-    /// Of the requests of each repeat; None for fewer than two repeats.
-    pub(crate) fn of(repeats: &[Vec<Sample>], limits: &Limits) -> Option<Self> {
+    /// From the requests of each repeat; None for fewer than two repeats.
+    pub(crate) fn new(repeats: &[Vec<Sample>], limits: &Limits) -> Option<Self> {
         let judged: Vec<&Vec<Sample>> = repeats.iter().filter(|r| !r.is_empty()).collect();
         if judged.len() < 2 {
             return None;
@@ -36,7 +36,7 @@ impl Repeats {
         let moments = |figure: fn(&Sample) -> Option<f64>| -> Vec<Moments> {
             let of_one = |samples: &&Vec<Sample>| {
                 let good = samples.iter().filter(|sample| !sample.failed);
-                Moments::of(good.filter_map(figure))
+                Moments::from_values(good.filter_map(figure))
             };
             judged.iter().filter_map(of_one).collect()
         };
@@ -81,7 +81,7 @@ fn any_far_apart(repeats: &[Moments]) -> bool {
 }
 
 fn sentence(n: u64, speed: &MeanInterval, wait: &MeanInterval, disagree: bool) -> String {
-    let told = |interval: &MeanInterval, unit: &str| -> Option<String> {
+    let interval_text = |interval: &MeanInterval, unit: &str| -> Option<String> {
         let mean = interval.mean?;
         let range = interval.low.zip(interval.high);
         let range = range.map_or_else(String::new, |(low, high)| {
@@ -92,7 +92,7 @@ fn sentence(n: u64, speed: &MeanInterval, wait: &MeanInterval, disagree: bool) -
             .map_or_else(String::new, |sd| format!(", spread {sd:.2}"));
         Some(format!("{mean:.2} {unit}{spread}{range}"))
     };
-    let parts: Vec<String> = [told(speed, "tok/s"), told(wait, "s wait")]
+    let parts: Vec<String> = [interval_text(speed, "tok/s"), interval_text(wait, "s wait")]
         .into_iter()
         .flatten()
         .collect();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn of(repeats: &[Vec<Sample>]) -> Option<Repeats> {
-        Repeats::of(repeats, &Limits::default())
+        Repeats::new(repeats, &Limits::default())
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Default for Visit {
 impl Visit {
     /// A cycle as it stands. While it runs only whole rounds of its users count, so that what is said of it does not
     /// change with every request.
-    pub(crate) fn of_cycle(cycle: &CycleState, now: Stamp, limits: &Limits) -> Self {
+    pub(crate) fn from_cycle(cycle: &CycleState, now: Stamp, limits: &Limits) -> Self {
         let is_absent = |request: &&RequestRecord| {
             cycle.end == Some(CycleEnd::ServerGone)
                 && request
@@ -250,7 +250,7 @@ impl Count {
     }
 
     /// Requests that may decide it.
-    pub(crate) fn spoken(&self) -> u64 {
+    pub(crate) fn usable(&self) -> u64 {
         if self.is_burst || self.drifts {
             0
         } else {

@@ -245,14 +245,14 @@ fn is_of_a_gpu(metric: &Metric, metrics: &[Metric]) -> bool {
 fn name(metric: &Metric, metrics: &[Metric]) -> Option<String> {
     let own = NAME.iter().find_map(|label| metric.label(label));
     let uuid = metric.label("uuid");
-    let told = || {
+    let from_info = || {
         metrics
             .iter()
             .find(|other| other.name == "nvidia_smi_gpu_info" && other.label("uuid") == uuid)
             .and_then(|other| other.label("name"))
     };
     let name = if metric.name.starts_with("nvidia_smi_") {
-        told()
+        from_info()
     } else {
         own.filter(|name| name.parse::<u32>().is_err())
     };

@@ -102,10 +102,10 @@ impl Memory {
         let mut seen: Vec<Observation> = kind::devices(metrics)
             .into_iter()
             .map(|device| {
-                let told = device.at_s.zip(clock_s).map(|(at, clock)| clock - at);
+                let reported_s = device.at_s.zip(clock_s).map(|(at, clock)| clock - at);
                 let mut sample = device.sample;
                 sample.source = format!("{url}#{}", sample.source);
-                let age_s = told.unwrap_or_else(|| self.unchanged_s(&sample, now));
+                let age_s = reported_s.unwrap_or_else(|| self.unchanged_s(&sample, now));
                 sample.age_s = (age_s > FRESH_S).then_some(age_s);
                 Observation::Gpu(sample)
             })

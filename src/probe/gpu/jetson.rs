@@ -27,7 +27,7 @@ const BOARD_RAILS: [&str; 4] = ["VDD_IN", "VIN", "POM_5V_IN", "VDD_5V_IN"];
 pub(crate) type Rail = (String, f64);
 
 /// What the rails tell: the GPU's power with its scope and note, and the board's.
-pub(crate) fn of_rails(
+pub(crate) fn from_rails(
     rails: &[Rail],
 ) -> (Option<f64>, Option<PowerScope>, Option<String>, Option<f64>) {
     let find = |label: &str| rails.iter().find(|(name, _)| name == label);
@@ -146,8 +146,8 @@ impl Source for Jetson {
             .board()
             .ok_or_else(|| Fault::absent("not a Jetson board"))?;
         let rails = self.rails();
-        let (_, scope, note, system_watts) = of_rails(&rails);
-        let power = pace.mean_over_tick(1, |_| of_rails(&self.rails()).0);
+        let (_, scope, note, system_watts) = from_rails(&rails);
+        let power = pace.mean_over_tick(1, |_| from_rails(&self.rails()).0);
         let (watts, window_s) = power.into_iter().flatten().next().unzip();
         let load = |folder: PathBuf| sysfs::number(&folder.join("load"));
         let usage = self.chip("devices/platform").and_then(load);

@@ -76,14 +76,14 @@ impl Nvml {
         for (index, device) in devices.iter().enumerate() {
             samples.push(figures(device, index)?);
         }
-        self.tell_unified_memory(&mut samples);
-        tell_power(&devices, &mut samples, pace);
-        tell_users(&devices, &mut samples, &self.server.get());
+        self.set_unified_memory(&mut samples);
+        set_power(&devices, &mut samples, pace);
+        set_users(&devices, &mut samples, &self.server.get());
         Ok(samples)
     }
 
     /// Chips that share the machine's memory tell none of their own.
-    fn tell_unified_memory(&self, samples: &mut [GpuSample]) {
+    fn set_unified_memory(&self, samples: &mut [GpuSample]) {
         let unified =
             |sample: &GpuSample| sample.name.as_deref().is_some_and(|n| n.contains("GB10"));
         for sample in samples
@@ -154,7 +154,7 @@ fn figures(device: &Device<'_>, index: usize) -> Result<GpuSample, NvmlError> {
         device.memory_bus_width(),
         device.max_clock_info(Clock::Memory),
     ) {
-        (Ok(bits), Ok(mhz)) => bandwidth::of_bus(bits, mhz),
+        (Ok(bits), Ok(mhz)) => bandwidth::from_bus(bits, mhz),
         _ => None,
     };
     Ok(GpuSample {
@@ -184,7 +184,7 @@ fn figures(device: &Device<'_>, index: usize) -> Result<GpuSample, NvmlError> {
 }
 
 /// Power: one look where an energy counter measures what counts, else the mean of several.
-fn tell_power(devices: &[Device<'_>], samples: &mut [GpuSample], pace: &Pace) {
+fn set_power(devices: &[Device<'_>], samples: &mut [GpuSample], pace: &Pace) {
     let counted = samples
         .iter()
         .all(|sample| sample.energy_counter_j.is_some());
@@ -217,7 +217,7 @@ fn watts(device: &Device<'_>) -> Option<f64> {
 
 /// Whether the server computes on each GPU, and who else does. Unknown unless one of its processes
 /// is seen somewhere: containers hide process ids.
-fn tell_users(devices: &[Device<'_>], samples: &mut [GpuSample], own: &BTreeSet<u32>) {
+fn set_users(devices: &[Device<'_>], samples: &mut [GpuSample], own: &BTreeSet<u32>) {
     let users: Vec<Option<BTreeSet<u32>>> = devices
         .iter()
         .map(|device| {

@@ -3,7 +3,7 @@
 use crate::event::GpuSample;
 use crate::probe::command::{CommandSource, Ended, Program, Reports};
 use crate::probe::gpu::Places;
-use crate::probe::gpu::jetson::{Rail, of_rails};
+use crate::probe::gpu::jetson::{Rail, from_rails};
 use crate::probe::source::{Fault, FaultKind};
 
 /// The source: `tegrastats`.
@@ -47,7 +47,7 @@ fn sample(line: &str) -> Option<GpuSample> {
         let is_gpu = name.eq_ignore_ascii_case("gpu");
         is_gpu.then(|| number(value.trim_end_matches('C')))?
     });
-    let (watts, scope, note, system_watts) = of_rails(&rails);
+    let (watts, scope, note, system_watts) = from_rails(&rails);
     let known = usage_percent.is_some() || mhz.is_some() || watts.is_some();
     known.then(|| GpuSample {
         source: "tegrastats".to_owned(),

@@ -258,13 +258,13 @@ fn runner_port(rows: &[(Choice, Process)]) -> Option<u16> {
 /// What the command lines of the model's runners tell of the server. With several models in memory
 /// each has its own slots: nobody knows which is meant, so none is told.
 fn server(rows: &[(Choice, Process)]) -> Option<ServerSample> {
-    let mut told = rows
+    let mut runners = rows
         .iter()
         .filter(|(choice, _)| matches!(choice.role, Role::Server | Role::Runner))
         .map(|(_, process)| RunnerArgs::from_args(&process.args))
         .filter(|args| args.slots.is_some());
-    let args = told.next()?;
-    if told.any(|other| other.slots != args.slots) {
+    let args = runners.next()?;
+    if runners.any(|other| other.slots != args.slots) {
         return None;
     }
     Some(ServerSample {

@@ -225,7 +225,7 @@ impl State {
         self.fact(EventKind::Source(note));
     }
 
-    fn look_at(&mut self, statuses: &[SourceStatus]) {
+    fn update_sources(&mut self, statuses: &[SourceStatus]) {
         let hopeless = |status: &SourceStatus| {
             let over = matches!(status.state, SourceState::Absent | SourceState::Unusable);
             over || POWERLESS.contains(&status.name.as_str())
@@ -281,7 +281,7 @@ impl Shared {
             for (at, seen) in seen {
                 state.take(at, seen);
             }
-            state.look_at(&statuses);
+            state.update_sources(&statuses);
             if !goes_on {
                 state.finish();
                 break;
@@ -313,7 +313,7 @@ impl MachineWatch for MonitorHandle {
 
     /// Whether there is reason to measure the idle machine for `seconds`: it is real, and some source
     /// tells its power, or may yet.
-    fn may_tell_power(&self, seconds: f64) -> bool {
+    fn may_report_power(&self, seconds: f64) -> bool {
         let Some(shared) = &self.0 else { return false };
         let state = shared.lock();
         seconds > 0.0 && !state.simulated && state.power != Power::Never

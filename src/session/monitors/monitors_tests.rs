@@ -53,8 +53,8 @@ fn slots(slots: u32) -> Observation {
     })
 }
 
-/// All that was told, once nobody tells any more.
-async fn told(watching: MonitorHandle, mut timeline: Timeline) -> Vec<EventKind> {
+/// All that was events, once nobody tells any more.
+async fn events_of(watching: MonitorHandle, mut timeline: Timeline) -> Vec<EventKind> {
     watching.state().finish();
     let mut events: Vec<Event> = Vec::new();
     while timeline.next(&mut events).await {}
@@ -75,9 +75,9 @@ async fn the_idle_machine_is_measured_for_as_long_as_asked() {
     watching.state().take(clock.now(), watts(60.0));
     let idle = watching.clone().idle(10.0, CancellationToken::new());
     tokio::join!(idle, readings(&watching, clock, 12));
-    let told = told(watching, timeline).await;
-    assert!(told.contains(&EventKind::IdleStarted { seconds: 10.0 }));
-    let baseline = told.iter().find_map(|what| match what {
+    let events = events_of(watching, timeline).await;
+    assert!(events.contains(&EventKind::IdleStarted { seconds: 10.0 }));
+    let baseline = events.iter().find_map(|what| match what {
         EventKind::Baseline(baseline) => Some(*baseline),
         _ => None,
     });
@@ -98,8 +98,8 @@ async fn a_short_idle_waits_for_the_reading_that_tells_of_its_end() {
         readings(&watching, clock, 4).await;
     };
     tokio::join!(idle, later);
-    let told = told(watching, timeline).await;
-    let seconds = told.iter().find_map(|what| match what {
+    let events = events_of(watching, timeline).await;
+    let seconds = events.iter().find_map(|what| match what {
         EventKind::Baseline(baseline) => Some(baseline.seconds),
         _ => None,
     });
@@ -118,9 +118,9 @@ async fn a_skipped_idle_machine_has_no_power_and_does_not_wait() {
     };
     tokio::join!(watching.clone().idle(10.0, skipped.clone()), skip);
     assert!(begun.elapsed() < Duration::from_secs(4));
-    let told = told(watching, timeline).await;
+    let events = events_of(watching, timeline).await;
     assert!(
-        !told
+        !events
             .iter()
             .any(|what| matches!(what, EventKind::Baseline(_)))
     );
@@ -129,8 +129,8 @@ async fn a_skipped_idle_machine_has_no_power_and_does_not_wait() {
 #[tokio::test(start_paused = true)]
 async fn where_nothing_tells_power_there_is_no_wait() {
     let (watching, timeline, _) = watching(false);
-    assert!(watching.may_tell_power(10.0), "a source may yet tell it");
-    assert!(!watching.may_tell_power(0.0));
+    assert!(watching.may_report_power(10.0), "a source may yet tell it");
+    assert!(!watching.may_report_power(0.0));
     let begun = Instant::now();
     watching.clone().idle(10.0, CancellationToken::new()).await;
     assert!(begun.elapsed() <= POWER_WAIT + LOOK, "it never did");
@@ -145,19 +145,19 @@ async fn where_nothing_tells_power_there_is_no_wait() {
         status("processes", SourceState::Live),
         status("server", SourceState::Live),
     ];
-    watching.state().look_at(&nothing);
-    assert!(!watching.may_tell_power(10.0));
-    assert!(!MonitorHandle::default().may_tell_power(10.0));
-    let told = told(watching, timeline).await;
+    watching.state().update_sources(&nothing);
+    assert!(!watching.may_report_power(10.0));
+    assert!(!MonitorHandle::default().may_report_power(10.0));
+    let events = events_of(watching, timeline).await;
     let is_idle = |what: &EventKind| matches!(what, EventKind::IdleStarted { .. });
-    assert!(!told.iter().any(is_idle), "no countdown to nothing");
+    assert!(!events.iter().any(is_idle), "no countdown to nothing");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_simulated_server_has_no_idle() {
     let (watching, _timeline, clock) = watching(true);
     watching.state().take(clock.now(), watts(4.0));
-    assert!(!watching.may_tell_power(10.0));
+    assert!(!watching.may_report_power(10.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,11 +171,11 @@ async fn who_waits_in_line_is_told_once_whatever_is_known_first() {
         } else {
             watching.cycle(16);
             watching.state().take(clock.now(), slots(1));
-            watching.state().look_at(&[]);
+            watching.state().update_sources(&[]);
         }
         watching.cycle(32);
-        let told = told(watching, timeline).await;
-        let texts: Vec<&String> = told
+        let events = events_of(watching, timeline).await;
+        let texts: Vec<&String> = events
             .iter()
             .filter_map(|what| match what {
                 EventKind::Warning(warning) if warning.kind == WarningKind::Slots => {
@@ -210,12 +210,12 @@ async fn a_change_of_a_source_is_told_and_its_fault_warned_of_once() {
     ] {
         watching.state().note(note(state, why));
     }
-    let told = told(watching, timeline).await;
-    let notes = told
+    let events = events_of(watching, timeline).await;
+    let notes = events
         .iter()
         .filter(|what| matches!(what, EventKind::Source(_)));
     assert_eq!(notes.count(), 3);
-    let warnings: Vec<_> = told
+    let warnings: Vec<_> = events
         .iter()
         .filter(|what| matches!(what, EventKind::Warning(_)))
         .collect();
@@ -249,5 +249,5 @@ async fn nothing_is_told_after_the_end() {
     let (watching, timeline, clock) = watching(false);
     watching.stop().await;
     watching.state().take(clock.now(), watts(1.0));
-    assert_eq!(told(watching, timeline).await, []);
+    assert_eq!(events_of(watching, timeline).await, []);
 }

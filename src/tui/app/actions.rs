@@ -38,7 +38,7 @@ impl App {
     }
 
     fn act(&mut self, action: Action) -> Vec<Effect> {
-        let ask = match action {
+        let command = match action {
             Action::Start => return self.ask_to_start(),
             Action::Picture => return vec![Effect::Picture],
             Action::Quit if self.is_measuring() => self.question(Dialog::Quit),
@@ -59,8 +59,8 @@ impl App {
                 None
             }
         };
-        let ask = ask.map(Effect::SessionCommand);
-        ask.into_iter().chain([Effect::Redraw]).collect()
+        let command = command.map(Effect::SessionCommand);
+        command.into_iter().chain([Effect::Redraw]).collect()
     }
 
     fn question(&mut self, dialog: Dialog) -> Option<SessionCommand> {

@@ -57,8 +57,8 @@ impl App {
         self.current.scroll.remove(&Pane::Answer);
         let known = view.is_some();
         self.current.answer = view.unwrap_or_else(|| AnswerView::empty(id));
-        let ask = Effect::SessionCommand(SessionCommand::Watch(id));
-        (in_flight && !known && self.is_busy()).then_some(ask)
+        let watch = Effect::SessionCommand(SessionCommand::Watch(id));
+        (in_flight && !known && self.is_busy()).then_some(watch)
     }
 
     /// Keys that move.
@@ -156,7 +156,7 @@ impl App {
 
     /// Rows that fit into a list.
     fn list_height(&self, pane: Pane) -> u16 {
-        let area = self.areas(self.screen_area()).of(pane);
+        let area = self.areas(self.screen_area()).rect(pane);
         area.map_or(0, |area| area.height.saturating_sub(LIST_FRAME))
     }
 
@@ -217,7 +217,7 @@ impl App {
     }
 
     fn comparison_lines(&self) -> usize {
-        let area = self.areas(self.screen_area()).of(Pane::Comparison);
+        let area = self.areas(self.screen_area()).rect(Pane::Comparison);
         let columns = area.map_or(0, |area| usize::from(area.width.saturating_sub(2)));
         let comparison = self.runs().comparison();
         // A list has a head, which these lines do not.
@@ -229,7 +229,7 @@ impl App {
     }
 
     fn answer_lines(&self) -> usize {
-        let area = self.areas(self.screen_area()).of(Pane::Answer);
+        let area = self.areas(self.screen_area()).rect(Pane::Answer);
         let width = area.map_or(0, |area| usize::from(area.width.saturating_sub(2)));
         let lines = |text: &str| {
             let wrapped = text.len() / (width * 2 / 3).max(1);

@@ -80,7 +80,7 @@ impl Preview {
             }
             self.offered += 1;
             let simulated = run.is_simulated();
-            let Some(script) = recorded::of_cycle(cycle.users, &cycle.requests, simulated) else {
+            let Some(script) = recorded::from_cycle(cycle.users, &cycle.requests, simulated) else {
                 continue;
             };
             let script = Arc::new(script);

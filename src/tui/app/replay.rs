@@ -160,8 +160,8 @@ impl App {
             self.current.run = replay.player.state();
             self.current.preview.rewind(&self.current.run);
             self.current.watched = None;
-            let asks = self.watch();
-            self.wanted.extend(asks);
+            let effect = self.watch();
+            self.wanted.extend(effect);
             self.judge();
         }
     }

@@ -34,7 +34,7 @@ pub struct Runs {
 
 impl Runs {
     /// Why there is no list; None while there is one, or none yet.
-    pub fn trouble(&self) -> Option<&str> {
+    pub fn error(&self) -> Option<&str> {
         self.listing.as_ref()?.as_ref().err().map(String::as_str)
     }
 

@@ -62,7 +62,7 @@ impl App {
     pub(super) fn judge(&mut self) {
         let basis = Basis::new(self.shown(), self.limits());
         if self.current.judged.basis.as_ref() != Some(&basis) {
-            let verdict = Verdict::of_cycles(self.shown(), &basis.limits);
+            let verdict = Verdict::from_cycles(self.shown(), &basis.limits);
             self.current.judged = CachedVerdict {
                 basis: Some(basis),
                 verdict,

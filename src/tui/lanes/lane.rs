@@ -125,7 +125,7 @@ impl Lane {
     }
 
     /// Tokens in all.
-    pub fn of_tokens(&self) -> usize {
+    pub fn total_tokens(&self) -> usize {
         self.script.len()
     }
 
@@ -142,7 +142,7 @@ impl Lane {
 
     /// Whether its first token is still to come, after a measured wait.
     pub fn is_waiting(&self, now_us: u64) -> bool {
-        self.is_recorded() && self.of_tokens() > 0 && self.tokens(now_us) == 0
+        self.is_recorded() && self.total_tokens() > 0 && self.tokens(now_us) == 0
     }
 
     /// Whether all of it is shown.

@@ -92,7 +92,9 @@ fn draw(
 }
 
 fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &Atom, theme: &Theme) {
-    let Some(text) = script.of(atom) else { return };
+    let Some(text) = script.atom_text(atom) else {
+        return;
+    };
     let style: Style = if atom.thinking {
         theme.thinking
     } else {

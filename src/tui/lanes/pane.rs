@@ -237,7 +237,7 @@ fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a>
 
 /// Whether a lane in `column` has room for its speed in digits of this size.
 fn digits_fit(lane: &Lane, size: Size, column: Rect, theme: &Theme) -> bool {
-    let (wide, high) = size.of(&lane.tok_s().map(short).unwrap_or_default());
+    let (wide, high) = size.area(&lane.tok_s().map(short).unwrap_or_default());
     // Borders, and a column beside each.
     let inner = (
         column.width.saturating_sub(4),
@@ -255,7 +255,7 @@ fn render_digits(
     theme: &Theme,
 ) -> Rect {
     let text = lane.tok_s().map(short).unwrap_or_default();
-    let (wide, high) = size.of(&text);
+    let (wide, high) = size.area(&text);
     let [top, _, below] = Layout::vertical([
         Constraint::Length(high),
         Constraint::Length(1),
@@ -281,7 +281,7 @@ fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<
     let of = format!(
         "{}/{}{unit}",
         grouped_count(lane.tokens(now) as u64),
-        grouped_count(lane.of_tokens() as u64)
+        grouped_count(lane.total_tokens() as u64)
     );
     let mut rows = vec![Line::styled(of, theme.text), time(lane, now, theme)];
     if let Some(wait_s) = lane.script().wait_s() {
@@ -338,7 +338,7 @@ fn compared<'a>(tok_s: f64, limit: f64, roomy: bool, theme: &Theme) -> Vec<Line<
 
 /// How much of the text is there.
 fn render_bar(frame: &mut Frame<'_>, area: Rect, lane: &Lane, now: u64, theme: &Theme) {
-    let share = lane.tokens(now) as f64 / lane.of_tokens().max(1) as f64;
+    let share = lane.tokens(now) as f64 / lane.total_tokens().max(1) as f64;
     let done = floor_u64(share * f64::from(area.width));
     for (index, x) in (area.left()..area.right()).enumerate() {
         let (symbol, style): (&str, Style) = if (index as u64) < done {

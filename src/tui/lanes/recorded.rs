@@ -13,7 +13,7 @@ use crate::tui::lanes::text::Script;
 
 /// The answer that stands for a cycle: of those that came whole and whose times were kept, the one
 /// whose speed is their median (the lower of the two in the middle). None if there is none.
-pub fn of_cycle(users: u32, requests: &[RequestRecord], simulated: bool) -> Option<Script> {
+pub fn from_cycle(users: u32, requests: &[RequestRecord], simulated: bool) -> Option<Script> {
     let speed = |record: &RequestRecord| record.speed_tok_s().unwrap_or(0.0);
     let kept = requests.iter().filter(|record| has_times(record));
     let mut whole: Vec<&RequestRecord> = kept.filter(|record| record.is_done()).collect();
@@ -45,7 +45,7 @@ struct KeptAnswer {
 
 /// The answers that a run directory holds, one a cycle, in the order of the cycles. An error if it
 /// holds none.
-pub fn of_run(directory: &Path) -> io::Result<Vec<Script>> {
+pub fn from_directory(directory: &Path) -> io::Result<Vec<Script>> {
     let folder = directory.join("answers");
     let named = |path: &Path, error: &dyn std::fmt::Display, kind| {
         io::Error::new(kind, format!("{}: {error}", path.display()))
@@ -103,7 +103,7 @@ mod tests {
             write(run.path(), &format!("cycle-0{cycle}.json"), &content);
         }
         write(run.path(), "notes.txt", "not an answer");
-        let scripts = of_run(run.path()).unwrap();
+        let scripts = from_directory(run.path()).unwrap();
         let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
         assert_eq!(names, ["1 user", "4 users", "cycle 3"]);
         assert!(scripts.iter().all(|script| script.simulated));
@@ -113,13 +113,13 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let run = tempfile::tempdir().unwrap();
-        let missing = of_run(run.path()).unwrap_err().to_string();
+        let missing = from_directory(run.path()).unwrap_err().to_string();
         assert!(missing.contains("answers"), "{missing}");
         write(run.path(), "a.json", "{");
-        let broken = of_run(run.path()).unwrap_err().to_string();
+        let broken = from_directory(run.path()).unwrap_err().to_string();
         assert!(broken.contains("a.json"), "{broken}");
         fs::remove_file(run.path().join("answers/a.json")).unwrap();
-        let empty = of_run(run.path()).unwrap_err().to_string();
+        let empty = from_directory(run.path()).unwrap_err().to_string();
         assert!(empty.contains("no answers in it"), "{empty}");
     }
 }

@@ -169,7 +169,7 @@ impl Script {
     }
 
     /// The text of an atom of this script.
-    pub fn of(&self, atom: &Atom) -> Option<&str> {
+    pub fn atom_text(&self, atom: &Atom) -> Option<&str> {
         let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
         self.text.get(place(atom.start)..place(atom.end))
     }

@@ -29,7 +29,7 @@ fn the_breakpoints() {
 fn the_number_is_at_the_top_left() {
     for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
         let areas = layout(Rect::new(0, 0, width, height), live(Pane::Requests));
-        let headline = areas.of(Pane::Headline).unwrap();
+        let headline = areas.rect(Pane::Headline).unwrap();
         assert_eq!((headline.x, headline.y), (0, 1));
     }
 }
@@ -44,7 +44,7 @@ fn a_small_terminal_shows_the_pane_with_the_focus() {
             };
             for (width, height) in [(60, 16), (80, 24), (120, 30)] {
                 let areas = layout(Rect::new(0, 0, width, height), arrangement);
-                assert!(areas.of(*focus).is_some(), "{focus} in {width}x{height}");
+                assert!(areas.rect(*focus).is_some(), "{focus} in {width}x{height}");
             }
         }
     }

@@ -94,7 +94,7 @@ fn hints(app: &App, form: Tabs) -> Vec<Hint> {
             Some(Hint {
                 action: binding.action,
                 label: binding.active_label(mode, view, app.theme().ascii)?,
-                word: worded(app, binding.action, hint),
+                word: hint_text(app, binding.action, hint),
             })
         })
         .collect()
@@ -138,7 +138,7 @@ fn tabs(app: &App, form: Tabs) -> Line<'static> {
 }
 
 /// The word for what a key does now.
-fn worded(app: &App, action: Action, hint: &'static str) -> &'static str {
+fn hint_text(app: &App, action: Action, hint: &'static str) -> &'static str {
     match action {
         Action::Pause if app.run().paused => "continue",
         Action::Replay(ReplayAction::Pause) => match app.replay() {

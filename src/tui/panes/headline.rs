@@ -304,10 +304,10 @@ fn within(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
 }
 
 fn large(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &HeadlineFacts, size: Size) {
-    let (width, height) = size.of(&facts.number);
+    let (width, height) = size.area(&facts.number);
     // As wide as four digits and a point, so that the rest stands still while the number changes.
     let steady = size
-        .of("000.0")
+        .area("000.0")
         .0
         .min(area.width.saturating_sub(FACTS + BESIDE));
     let [_, number, _, words, _, chart] = Layout::horizontal([

@@ -45,7 +45,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>) {
         lines.extend(beside(cx, &gpus, width));
         lines.extend(energy(cx, width));
         lines.extend(share(cx, width));
-        let troubles = troubles(cx, &[], width, !all.is_empty());
+        let troubles = source_errors(cx, &[], width, !all.is_empty());
         // Why a reading is old matters more than the reading; why there is not more of it, less.
         let is_old = newest_age(cx).is_some();
         let at = if is_old { 0 } else { lines.len() };
@@ -313,7 +313,7 @@ fn share(cx: &MachineContext<'_>, width: usize) -> Vec<Line<'static>> {
 }
 
 /// What is wrong with the sources, or why nothing is measured. `of` names the sources; none means those of GPUs.
-pub(super) fn troubles(
+pub(super) fn source_errors(
     cx: &MachineContext<'_>,
     of: &[&str],
     width: usize,

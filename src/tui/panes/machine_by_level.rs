@@ -122,7 +122,7 @@ fn aside(cx: &PaneContext<'_>) -> String {
         .as_ref()
         .and_then(|info| info.plan.energy.price.as_ref());
     let cost = price.zip(all.gross_j_per_token).map(|(price, joules)| {
-        let million = price.of_million_tokens(joules);
+        let million = price.per_million_tokens(joules);
         let cost = format!(
             "{} {} per million tokens",
             text::safe(&price.currency),

@@ -90,7 +90,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: 
     frame::framed(frame, area, (cx.theme, cx.focused), &title, |buf, inner| {
         let Some(processes) = processes else {
             let width = usize::from(inner.width);
-            let lines = machine::troubles(cx, &["processes"], width, false);
+            let lines = machine::source_errors(cx, &["processes"], width, false);
             Paragraph::new(lines).render(inner, buf);
             return;
         };

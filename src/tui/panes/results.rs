@@ -107,7 +107,7 @@ fn cells(cx: &PaneContext<'_>, cycle: &CycleState) -> Vec<Span<'static>> {
         let value = match metric.key {
             // That of now while the cycle runs.
             "system_tok_s" => figures::throughput(cx.run, cycle),
-            _ => metric.of(&level, shown.stat),
+            _ => metric.value(&level, shown.stat),
         };
         cell(cx, cycle, (metric, shown.stat), value, &level)
     });

@@ -80,7 +80,7 @@ fn title(runs: &Runs, theme: &Theme) -> Title {
 
 /// Why no run is listed.
 fn nothing(runs: &Runs) -> Option<String> {
-    if let Some(why) = runs.trouble() {
+    if let Some(why) = runs.error() {
         return Some(format!("Could not list the runs: {why}"));
     }
     let words = match (runs.is_read(), runs.count(), runs.len()) {

@@ -62,7 +62,7 @@ fn line(app: &App, slider: Slider, chosen: bool, columns: usize) -> Line<'static
         Slider::Speed => (frame::at_least(theme), "tok/s"),
         Slider::Share => (frame::at_least(theme), "%"),
     };
-    let told = |value: f64| format!("{} {unit}", text::plain(value));
+    let with_unit = |value: f64| format!("{} {unit}", text::plain(value));
     let value = slider.value(&limits);
     let is_own = (value - slider.value(&own)).abs() < 1e-9;
     let style = if is_own { theme.text } else { theme.warn };
@@ -71,7 +71,7 @@ fn line(app: &App, slider: Slider, chosen: bool, columns: usize) -> Line<'static
     let mut spans = vec![
         Span::styled(name, if chosen { theme.key } else { theme.dim }),
         Span::styled(
-            format!("{:<VALUE$}", format!("{sign} {}", told(value))),
+            format!("{:<VALUE$}", format!("{sign} {}", with_unit(value))),
             style,
         ),
     ];
@@ -82,7 +82,7 @@ fn line(app: &App, slider: Slider, chosen: bool, columns: usize) -> Line<'static
         if chosen { theme.focus } else { theme.dim },
     ));
     if columns >= OWN_FROM {
-        let own = format!("  run: {}", told(slider.value(&own)));
+        let own = format!("  run: {}", with_unit(slider.value(&own)));
         spans.push(Span::styled(own, theme.dim));
     }
     Line::from(spans)

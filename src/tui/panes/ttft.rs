@@ -68,7 +68,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, waited_fo
             return;
         };
         let waits = waited_for.seconds(cycle);
-        let dist = Dist::of(waits.iter().copied());
+        let dist = Dist::from_samples(waits.iter().copied());
         let legend = legend(cx, cycle, &dist, waited_for, usize::from(inner.width));
         let lines = u16_of(legend.len()).min(if inner.height >= 5 { 2 } else { 1 });
         let [chart, words] =
@@ -112,7 +112,7 @@ impl Histogram {
         let wide = (bars.width / 24).max(1);
         let buckets = usize::from(bars.width / wide).max(1);
         let shown = limit.into_iter().flat_map(|limit| [limit / 100.0, limit]);
-        let axis = LogAxis::holding(waits.iter().copied().chain(shown), buckets);
+        let axis = LogAxis::from_values(waits.iter().copied().chain(shown), buckets);
         let mut counts = vec![0_u32; buckets];
         for wait in waits {
             if let Some(count) = counts.get_mut(axis.bucket(*wait)) {

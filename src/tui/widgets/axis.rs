@@ -11,7 +11,7 @@ pub struct LogAxis {
 impl LogAxis {
     /// An axis that holds every positive value of `values`, from the power of ten at or below the
     /// least (0.001 at the least) to beyond the largest, in `buckets` steps.
-    pub fn holding(values: impl Iterator<Item = f64>, buckets: usize) -> Self {
+    pub fn from_values(values: impl Iterator<Item = f64>, buckets: usize) -> Self {
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for value in values.filter(|v| v.is_finite() && *v > 0.0) {
             least = least.min(value);
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn values_fall_where_their_size_puts_them() {
-        let axis = LogAxis::holding([0.02, 62.5].into_iter(), 40);
+        let axis = LogAxis::from_values([0.02, 62.5].into_iter(), 40);
         assert_eq!(axis.bucket(0.01), 0);
         assert_eq!(axis.bucket(0.001), 0);
         assert_eq!(axis.bucket(f64::NAN), 0);

@@ -37,7 +37,7 @@ pub enum Size {
 
 impl Size {
     /// Columns and rows of `text` at this size.
-    pub fn of(self, text: &str) -> (u16, u16) {
+    pub fn area(self, text: &str) -> (u16, u16) {
         let pixels: u16 = glyphs(text).map(|(width, _)| width + 1).sum();
         let pixels = pixels.saturating_sub(1);
         match self {
@@ -52,7 +52,7 @@ impl Size {
     pub fn fitting(text: &str, columns: u16, rows: u16, ascii: bool) -> Option<Self> {
         let small = if ascii { Self::Narrow } else { Self::Small };
         [Self::Huge, Self::Normal, small].into_iter().find(|size| {
-            let (width, height) = size.of(text);
+            let (width, height) = size.area(text);
             width <= columns && height <= rows
         })
     }

@@ -67,7 +67,7 @@ impl Tokometer {
         tokometer::platform::yield_to_the_load();
         let mut run = runtime.block_on(drive(session, plan));
         run.cpu_s -= before;
-        let _left = std::fs::remove_dir_all(folder);
+        let _ = std::fs::remove_dir_all(folder);
         run
     }
 }
@@ -75,11 +75,11 @@ impl Tokometer {
 /// Starts the run and shows it in a dashboard until it is over.
 async fn drive(session: Session, plan: Plan) -> Tokometer {
     let Session {
-        asks,
-        mut news,
+        commands,
+        mut events,
         work,
     } = session;
-    let (shown, screen_news) = mpsc::channel(256);
+    let (shown, screen_events) = mpsc::channel(256);
     let frames = Arc::new(AtomicU64::new(0));
     let mut terminal = Terminal::new(Counting::new(Arc::clone(&frames))).unwrap();
     let options = tui::DashboardOptions {
@@ -87,12 +87,12 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
         ..tui::DashboardOptions::default()
     };
     let (over, is_over) = tokio::sync::oneshot::channel::<()>();
-    let asked = asks.clone();
+    let asked = commands.clone();
     let collect = tokio::spawn(async move {
         let mut records = Vec::new();
         let mut dropped = 0;
         let (mut cpu, mut rss) = (0.0, 0.0_f64);
-        while let Some(message) = news.recv().await {
+        while let Some(message) = events.recv().await {
             match &message {
                 SessionEvent::Found(found) => {
                     let model = Box::new(found.models[0].clone());
@@ -123,17 +123,24 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
             }
             shown.send(message).await.unwrap();
         }
-        let _gone = over.send(());
+        let _ = over.send(());
         (records, dropped, cpu, rss)
     });
     let shutdown = async {
-        let _over = is_over.await;
+        let _ = is_over.await;
         tui::Shutdown { signal: 2 }
     };
     let input = futures_util::stream::pending::<io::Result<crossterm::event::Event>>();
-    tui::run(&mut terminal, input, screen_news, asks, shutdown, options)
-        .await
-        .unwrap();
+    tui::run(
+        &mut terminal,
+        input,
+        screen_events,
+        commands,
+        shutdown,
+        options,
+    )
+    .await
+    .unwrap();
     let (records, dropped, cpu_s, rss_mib) = collect.await.unwrap();
     work.finish().await;
     Tokometer {

@@ -25,7 +25,7 @@ pub(crate) fn loaded(levels: &[u32]) -> Story {
         levels: levels.to_vec(),
         ..Plan::default()
     };
-    let mut story = Story::of(info(plan));
+    let mut story = Story::new(info(plan));
     let loaded = EventKind::ModelLoaded {
         took_s: 3.8,
         server_s: Some(3.7),

@@ -101,7 +101,7 @@ impl Screen {
         let limits = tokometer::plan::Limits::default();
         let cx = PaneContext {
             run: &self.run,
-            verdict: &Verdict::of_cycles(&self.run, &limits),
+            verdict: &Verdict::from_cycles(&self.run, &limits),
             limits,
             asked_after: false,
             theme: &self.theme,

@@ -52,7 +52,7 @@ proptest! {
         for cycle in &own.cycles {
             cycle.metrics(&Limits::default());
         }
-        prop_assert_eq!(Some(Verdict::of_cycles(&own, &limits)), Verdict::of_run(&run));
+        prop_assert_eq!(Some(Verdict::from_cycles(&own, &limits)), Verdict::from_run(&run));
         for (cycle, other) in own.cycles.iter().zip(&run.cycles) {
             prop_assert_eq!(cycle.metrics(&limits), other.metrics(&limits));
         }
@@ -89,7 +89,7 @@ fn a_report_by_other_limits_is_that_of_a_run_with_them() {
             first.text
         );
         let run = RunState::from_events(&run_with(limits, Some(&price)));
-        let expected = Summary::of(&run);
+        let expected = Summary::from_run(&run);
         assert!(expected.energy.as_ref().unwrap().cost.is_some());
         assert_eq!(
             report.summary.to_json().unwrap(),
@@ -145,7 +145,7 @@ fn a_hundred_thousand_requests_are_judged_again_at_once() {
         share: 0.95,
     };
     let begin = Instant::now();
-    let verdict = Verdict::of_cycles(&run, &limits);
+    let verdict = Verdict::from_cycles(&run, &limits);
     let took = begin.elapsed().as_secs_f64();
     assert_eq!(verdict.levels.first().map(|level| level.users), Some(256));
     assert!(verdict.levels.iter().any(|level| level.both.of > 90_000));

@@ -19,7 +19,7 @@ fn it_becomes_a_run_directory_like_any_other() {
     );
     let recovered = tokometer::store::read(&directory).unwrap();
     assert!(recovered.missing.is_empty(), "{:?}", recovered.missing);
-    let again = Summary::of(&RunState::from_events(&recovered.events))
+    let again = Summary::from_run(&RunState::from_events(&recovered.events))
         .to_json()
         .unwrap();
     assert_eq!(

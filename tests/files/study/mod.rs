@@ -24,7 +24,7 @@ fn small() -> PathBuf {
 
 fn folded(import: &Import) -> (RunState, Summary) {
     let state = RunState::from_events(&import.events);
-    let summary = Summary::of(&state);
+    let summary = Summary::from_run(&state);
     (state, summary)
 }
 
