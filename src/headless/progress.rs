@@ -33,11 +33,11 @@ impl ProgressLines {
             EventKind::CycleEnded { cycle, why } => {
                 let cycle = run.cycles.iter().rev().find(|state| state.cycle == *cycle);
                 let ended = cycle.map(|cycle| ended(cycle, *why));
-                let so_far = is_settling(run).then(|| so_far(run)).flatten();
+                let so_far = run.is_settling().then(|| so_far(run)).flatten();
                 return [ended, so_far].into_iter().flatten().map(line).collect();
             }
             // The next cycle starts at once and gets its own line.
-            EventKind::LevelsChanged { .. } if is_settling(run) => None,
+            EventKind::LevelsChanged { .. } if run.is_settling() => None,
             EventKind::Progress { .. } | EventKind::RequestEnded(_) if self.is_due(event.at) => {
                 self.last = event.at;
                 run.current().map(|cycle| progress(cycle, event.at))
@@ -220,10 +220,6 @@ fn course(what: &EventKind) -> Option<String> {
             RunEnd::ServerGone => "the server did not come back".to_owned(),
             RunEnd::Failed(why) => format!("could not continue: {}", plain(why)),
         },
-        EventKind::ServerGone { patience_s } => format!(
-            "the server went away: waiting for it up to {}",
-            numbers::seconds(Some(*patience_s))
-        ),
         EventKind::ServerBack => "the server is back".to_owned(),
         _ => return None,
     })
@@ -232,12 +228,6 @@ fn course(what: &EventKind) -> Option<String> {
 fn list(levels: &[u32]) -> String {
     let levels: Vec<String> = levels.iter().map(u32::to_string).collect();
     levels.join(", ")
-}
-
-/// Whether the run finds its levels by itself.
-fn is_settling(run: &RunState) -> bool {
-    let info = run.info.as_ref();
-    info.is_some_and(|info| info.plan.settle.is_some())
 }
 
 /// How far the answer is known: the levels around it.

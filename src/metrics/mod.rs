@@ -7,7 +7,8 @@
 //! - [`sample`]: a finished request against the limits; [`dist`]: distributions, percentiles that a sample can carry
 //! - [`machine`] and [`devices`]: what GPUs and processes did; [`energy`] and [`level_energy`]: what tokens cost
 //! - [`summary`]: the object of `summary.json`; [`findings`]: what stands out; `warnings`: what casts doubt on it
-//! - [`verdict`]: how many users the server carries, and how sure that is; [`bottleneck`]: why it stops there
+//! - [`verdict`]: how many users the server carries, and how sure that is; [`bottleneck`]: why it stops there;
+//!   [`bracket`]: how far a run that finds its levels has come, with [`measured_time`]
 //! - [`compare`]: runs side by side; [`condition`] and [`gate`]: when a run or a change fails; `config_diff`: what else is
 //!   different; [`what_if`]: limits and a price that are asked for after the fact
 //! - [`spending`]: what a plan asks of a server that may be paid for
@@ -19,6 +20,7 @@
 pub mod bandwidth;
 pub mod bandwidth_limit;
 pub mod bottleneck;
+pub mod bracket;
 pub mod compare;
 pub mod condition;
 mod config_diff;
@@ -32,6 +34,7 @@ pub mod interval;
 pub mod level;
 pub mod level_energy;
 pub mod machine;
+pub mod measured_time;
 pub mod metric;
 pub mod peak_sum;
 pub mod sample;

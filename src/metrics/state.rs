@@ -7,6 +7,7 @@ use crate::metrics::energy::meter::Metered;
 use crate::metrics::level::cycle::ClientTime;
 pub use crate::metrics::level::cycle::{CycleState, Live, WaitSoFar};
 use crate::metrics::machine::{CycleMachine, MachineState, comparable};
+use crate::metrics::measured_time::MeasuredTime;
 use crate::text::numbers::{floor_u64, seconds};
 
 /// Energy of a cycle is settled this long after its end, seconds: a reading covers the time before it.
@@ -41,6 +42,8 @@ pub struct RunState {
     pub machine: MachineState,
     /// Events that have been applied.
     pub events: u64,
+    /// How long it has measured.
+    pub measured: MeasuredTime,
 }
 
 /// What a run is doing.
@@ -115,6 +118,12 @@ impl RunState {
         !matches!(self.stage, Stage::Idle | Stage::Ended(_))
     }
 
+    /// Whether the run finds its levels by itself.
+    pub fn is_settling(&self) -> bool {
+        let info = self.info.as_ref();
+        info.is_some_and(|info| info.plan.settle.is_some())
+    }
+
     /// Whether the server is simulated.
     pub fn is_simulated(&self) -> bool {
         self.info.as_ref().is_some_and(|info| info.simulated)
@@ -125,6 +134,7 @@ impl RunState {
         self.events += 1;
         let before = self.now;
         self.now = self.now.max(event.at);
+        self.measured.apply(event.at, &event.what);
         match &event.what {
             EventKind::RunStarted(info) => {
                 self.upcoming.clone_from(&info.plan.levels);

@@ -145,6 +145,8 @@ pub struct Arrangement {
     pub zoomed: bool,
     /// Whether there is a line for the verdict.
     pub verdict: bool,
+    /// Whether there is a line for the levels around the answer, where there is room.
+    pub bracket: bool,
     /// Cycles that the list of cycles has to hold.
     pub cycles: usize,
 }
@@ -160,6 +162,8 @@ pub struct Areas {
     pub body: Rect,
     /// The panes that are shown.
     pub panes: Vec<(Pane, Rect)>,
+    /// The line of the levels around the answer; empty where there is none.
+    pub bracket: Rect,
     /// The line of the verdict.
     pub verdict: Rect,
     /// The line of the keys.
@@ -186,10 +190,11 @@ pub fn layout(area: Rect, arrangement: Arrangement) -> Areas {
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
+        Constraint::Length(u16::from(arrangement.bracket && room >= Room::Normal)),
         Constraint::Length(u16::from(arrangement.verdict)),
         Constraint::Length(1),
     ]);
-    let [header, body, verdict, footer] = area.layout(&rows);
+    let [header, body, bracket, verdict, footer] = area.layout(&rows);
     let panes = match (room, arrangement.zoomed) {
         (Room::TooSmall, _) => Vec::new(),
         (_, true) => vec![(arrangement.focus, body)],
@@ -204,6 +209,7 @@ pub fn layout(area: Rect, arrangement: Arrangement) -> Areas {
         header,
         body,
         panes,
+        bracket,
         verdict,
         footer,
     }

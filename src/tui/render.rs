@@ -8,7 +8,7 @@ use crate::tui::app::{App, Screen};
 use crate::tui::lanes::pane::render_as;
 use crate::tui::layout::{Areas, Pane, Room, View};
 use crate::tui::panes::{
-    answer, comparison, cycles, dialog, footer, header, headline, help, log, machine,
+    answer, bracket, comparison, cycles, dialog, footer, header, headline, help, log, machine,
     machine_by_level, processes, ready, request_detail, requests, requests_view, results, runs,
     searching, sliders, too_small, ttft, verdict,
 };
@@ -48,6 +48,7 @@ fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
             runs::render_selected(frame, areas.verdict, app);
         }
     } else if app.has_run() {
+        bracket::render(frame, areas.bracket, &app.cx(Pane::Headline));
         verdict::render(frame, areas.verdict, &app.cx(Pane::Headline));
     }
     footer::render_notice(frame, areas.body, app);

@@ -13,6 +13,7 @@
 )]
 
 mod any;
+mod bracket;
 mod contradictions;
 mod fixture;
 mod keys;

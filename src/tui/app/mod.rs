@@ -344,6 +344,7 @@ impl App {
             focus: self.focus,
             zoomed: self.zoomed,
             verdict: self.view != View::Preview || self.has_run(),
+            bracket: self.view == View::Live && shown.is_running() && shown.is_settling(),
             cycles: shown.cycles.len() + shown.upcoming.len(),
         };
         layout(area, arrangement)

@@ -9,6 +9,7 @@ fn live(focus: Pane) -> Arrangement {
         focus,
         zoomed: false,
         verdict: true,
+        bracket: false,
         cycles: 6,
     }
 }
@@ -54,12 +55,12 @@ proptest! {
     #[test]
     fn panes_never_overlap_and_never_leave_the_body(
         width in 0u16..=200, height in 0u16..=200, view in 0usize..5, focus in 0usize..7,
-        zoomed: bool, verdict: bool, cycles in 0usize..100,
+        zoomed: bool, verdict: bool, bracket: bool, cycles in 0usize..100,
     ) {
         let view = View::iter().nth(view).unwrap();
         let focus = view.panes()[focus % view.panes().len()];
         let area = Rect::new(0, 0, width, height);
-        let areas = layout(area, Arrangement { view, focus, zoomed, verdict, cycles });
+        let areas = layout(area, Arrangement { view, focus, zoomed, verdict, bracket, cycles });
         for (index, (pane, at)) in areas.panes.iter().enumerate() {
             prop_assert_eq!(at.intersection(areas.body), *at, "{} leaves the body", pane);
             for (other, beside) in areas.panes.iter().skip(index + 1) {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use crate::event::CycleEnd;
-use crate::metrics::state::CycleState;
+use crate::metrics::state::{CycleState, Stage};
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::{self, Judged};
 use crate::tui::theme::Theme;
@@ -30,12 +30,13 @@ const OVER_TIME: usize = 4;
 /// Draws the pane.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     let title = Title::new("Cycles").aside("tok/s per user");
-    let ended = matches!(cx.run.stage, crate::metrics::state::Stage::Ended(_));
+    let ended = matches!(cx.run.stage, Stage::Ended(_));
     let cycles = &cx.run.cycles;
+    let to_come = upcoming(cx);
     let selected = cx.cycle.filter(|index| *index < cycles.len());
     let view = TableView {
         columns: &COLUMNS,
-        len: cycles.len() + cx.run.upcoming.len(),
+        len: cycles.len() + to_come.len(),
         selected,
         scroll: match selected {
             Some(_) => cx.scroll,
@@ -48,10 +49,21 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
                 let room = widths.get(OVER_TIME).copied().unwrap_or(0);
                 return Some(measured(cx, cycle, usize::from(room)));
             }
-            let users = cx.run.upcoming.get(row.checked_sub(cycles.len())?)?;
-            Some(to_come(cx, *users, ended))
+            let users = to_come.get(row.checked_sub(cycles.len())?)?;
+            Some(not_begun(cx, *users, ended))
         });
     });
+}
+
+/// The levels to come. A level that the server left is asked again once it is back.
+fn upcoming(cx: &PaneContext<'_>) -> Vec<u32> {
+    let current = cx.run.current();
+    let again = current.filter(|_| matches!(cx.run.stage, Stage::ServerGone { .. }));
+    let again = again.map(|cycle| cycle.users);
+    again
+        .into_iter()
+        .chain(cx.run.upcoming.iter().copied())
+        .collect()
 }
 
 fn measured(cx: &PaneContext<'_>, cycle: &CycleState, room: usize) -> Vec<Span<'static>> {
@@ -103,7 +115,7 @@ pub(super) fn mark(cx: &PaneContext<'_>, cycle: &CycleState) -> (&'static str, S
     }
 }
 
-fn to_come(cx: &PaneContext<'_>, users: u32, ended: bool) -> Vec<Span<'static>> {
+fn not_begun(cx: &PaneContext<'_>, users: u32, ended: bool) -> Vec<Span<'static>> {
     let users = users.to_string();
     let note = if ended { "not run" } else { "" };
     let cells = ["·", &users, "", text::UNKNOWN, note, "", "", ""];

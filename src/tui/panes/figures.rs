@@ -124,6 +124,7 @@ pub fn is_running(run: &RunState, cycle: &CycleState) -> bool {
 /// Requests that the cycle will have made; None where time decides, or where it was cut short.
 pub fn expected(run: &RunState, cycle: &CycleState) -> Option<u64> {
     match run.info.as_ref()?.plan.shape {
+        _ if run.is_settling() => None,
         CycleShape::Waves(rounds) if cycle.end.is_none_or(|why| why == CycleEnd::Done) => {
             Some(u64::from(cycle.users) * u64::from(rounds))
         }

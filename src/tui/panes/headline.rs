@@ -81,10 +81,10 @@ fn stage(cx: &PaneContext<'_>) -> String {
         }
         Stage::ServerGone { until } => {
             let left = until.since(cx.now).ceil();
-            format!(
-                "✘ the server went away, waiting {} s (x stops)",
-                text::plain(left)
-            )
+            let next = cx.run.current().map_or_else(String::new, |cycle| {
+                format!(", then {}", numbers::users(cycle.users))
+            });
+            format!("✘ no server: wait {} s{next}", text::plain(left))
         }
         Stage::Ended(RunEnd::ServerGone) => "✘ the server did not come back".to_owned(),
         Stage::Ended(RunEnd::Done) => "done".to_owned(),

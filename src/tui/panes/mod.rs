@@ -11,6 +11,7 @@
 //! [`too_small`]) draw from the [`App`](crate::tui::app::App); [`popup`] is what they share.
 
 pub mod answer;
+pub mod bracket;
 pub mod comparison;
 pub mod cycles;
 pub mod dialog;
