@@ -37,8 +37,13 @@ impl RunClock {
 
     /// A clock that reads `now` now: that of a run that goes on.
     pub fn resumed(now: Stamp) -> Self {
+        Self::at(tokio::time::Instant::now(), now)
+    }
+
+    /// A clock that reads `now` at `instant`.
+    pub fn at(instant: tokio::time::Instant, now: Stamp) -> Self {
         Self {
-            origin: tokio::time::Instant::now(),
+            origin: instant,
             ahead: now.0,
         }
     }

@@ -162,7 +162,7 @@ impl<'a, B: Backend> EventLoop<'a, B> {
         self.limiter.drawn(self.clock.now());
         // A resize without an event is noticed by drawing.
         let effects = self.app.update(Msg::Sized(size), self.clock.now());
-        self.dirty = self.outbox.take(effects).redraw;
+        self.dirty = self.outbox.take(effects).contains(&Effect::Redraw);
         Ok(())
     }
 
@@ -182,16 +182,15 @@ impl<'a, B: Backend> EventLoop<'a, B> {
     fn take_in(&mut self, msgs: impl Iterator<Item = Msg>) -> Result<bool, UiError> {
         let now = self.clock.now();
         for msg in msgs {
-            let mut wanted = self.outbox.take(self.app.update(msg, now));
-            if wanted.picture {
+            let mut effects = self.app.update(msg, now);
+            if effects.contains(&Effect::Picture) {
                 self.app.refold();
-                let picture = self.picture()?;
-                wanted |= self
-                    .outbox
-                    .take(self.app.update(Msg::Pictured(picture), now));
+                let picture = Msg::Pictured(self.picture()?);
+                effects.extend(self.app.update(picture, now));
             }
-            self.dirty |= wanted.redraw;
-            if wanted.quit {
+            let wanted = self.outbox.take(effects);
+            self.dirty |= wanted.contains(&Effect::Redraw);
+            if wanted.contains(&Effect::Quit) {
                 return Ok(true);
             }
         }
@@ -300,22 +299,6 @@ impl FrameLimiter {
     }
 }
 
-/// What effects want besides commands and tasks.
-#[derive(Debug, Clone, Copy, Default)]
-struct Wanted {
-    quit: bool,
-    redraw: bool,
-    picture: bool,
-}
-
-impl std::ops::BitOrAssign for Wanted {
-    fn bitor_assign(&mut self, more: Self) {
-        self.quit |= more.quit;
-        self.redraw |= more.redraw;
-        self.picture |= more.picture;
-    }
-}
-
 /// Commands that wait for the session to have room, and tasks to be run: the dashboard never waits for either.
 #[derive(Debug)]
 struct Outbox {
@@ -335,19 +318,17 @@ impl Outbox {
         }
     }
 
-    /// Takes the commands and the tasks out of `effects`; says what else they want.
-    fn take(&mut self, effects: Vec<Effect>) -> Wanted {
-        let mut wanted = Wanted::default();
+    /// Takes the commands and the tasks out of `effects`; returns the others.
+    fn take(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut others = Vec::new();
         for effect in effects {
             match effect {
                 Effect::SessionCommand(command) => self.waiting.push_back(command),
                 Effect::BackgroundTask(task) => self.tasks.push(task),
-                Effect::Redraw => wanted.redraw = true,
-                Effect::Picture => wanted.picture = true,
-                Effect::Quit => wanted.quit = true,
+                other => others.push(other),
             }
         }
-        wanted
+        others
     }
 
     fn has_mail(&self) -> bool {

@@ -11,7 +11,8 @@
 //! ```
 
 use crate::text::numbers::u16_of;
-use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::layout::{Position, Rect};
+use ratatui::macros::{horizontal, vertical};
 use strum::IntoEnumIterator;
 
 /// A view, on a number key.
@@ -187,23 +188,14 @@ impl Areas {
 /// Where everything stands in `area`.
 pub fn layout(area: Rect, arrangement: Arrangement) -> Areas {
     let room = Room::from_area(area);
-    let rows = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(u16::from(arrangement.bracket && room >= Room::Normal)),
-        Constraint::Length(u16::from(arrangement.verdict)),
-        Constraint::Length(1),
-    ]);
-    let [header, body, bracket, verdict, footer] = area.layout(&rows);
-    let panes = match (room, arrangement.zoomed) {
+    let lines = u16::from(arrangement.verdict);
+    let [header, body, verdict, footer] = vertical![==1, *=1, ==lines, ==1].areas(area);
+    let mut panes = match (room, arrangement.zoomed) {
         (Room::TooSmall, _) => Vec::new(),
         (_, true) => vec![(arrangement.focus, body)],
         (_, false) => panes(room, body, arrangement),
     };
-    let panes = panes
-        .into_iter()
-        .filter(|(_, area)| !area.is_empty())
-        .collect();
+    panes.retain(|(_, area)| !area.is_empty());
     Areas {
         room,
         header,
@@ -239,8 +231,7 @@ const MACHINE: u16 = 7;
 const PROCESSES: (u16, u16) = (6, 12);
 
 fn columns(body: Rect) -> [Rect; 2] {
-    let halves = [Constraint::Percentage(LEFT), Constraint::Fill(1)];
-    body.layout(&Layout::horizontal(halves))
+    horizontal![==LEFT %, *=1].areas(body)
 }
 
 fn live_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
@@ -249,20 +240,13 @@ fn live_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
     // Borders and a head; at most two fifths of the column, so that a long study leaves room.
     let wanted = u16_of(cycles).saturating_add(3);
     let cycles = wanted.clamp(7, (spare.saturating_mul(2) / 5).max(7));
-    let [headline, cycles, requests, answer] = left.layout(&Layout::vertical([
-        Constraint::Length(HEADLINE),
-        Constraint::Length(cycles),
-        Constraint::Fill(3),
-        Constraint::Fill(2),
-    ]));
+    let rows = vertical![==HEADLINE, ==cycles, *=3, *=2];
+    let [headline, cycles, requests, answer] = rows.areas(left);
     let tall = right.height >= 50;
     let processes = if tall { PROCESSES.1 } else { PROCESSES.0 };
-    let [ttft, machine, processes, log] = right.layout(&Layout::vertical([
-        Constraint::Fill(3),
-        Constraint::Length(if tall { MACHINE + 3 } else { MACHINE }),
-        Constraint::Length(processes),
-        Constraint::Fill(2),
-    ]));
+    let machine = if tall { MACHINE + 3 } else { MACHINE };
+    let rows = vertical![*=3, ==machine, ==processes, *=2];
+    let [ttft, machine, processes, log] = rows.areas(right);
     vec![
         (Pane::Headline, headline),
         (Pane::Cycles, cycles),
@@ -280,11 +264,7 @@ fn live_normal(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
         Pane::Answer | Pane::Log | Pane::Machine | Pane::Processes => focus,
         _ => Pane::Requests,
     };
-    let [headline, middle, bottom] = body.layout(&Layout::vertical([
-        Constraint::Length(5),
-        Constraint::Fill(4),
-        Constraint::Fill(3),
-    ]));
+    let [headline, middle, bottom] = vertical![==5, *=4, *=3].areas(body);
     let [cycles, ttft] = columns(middle);
     vec![
         (Pane::Headline, headline),
@@ -299,25 +279,16 @@ fn live_compact(body: Rect, focus: Pane) -> Vec<(Pane, Rect)> {
         Pane::Headline => Pane::Cycles,
         other => other,
     };
-    let [headline, rest] = body.layout(&Layout::vertical([
-        Constraint::Length(5),
-        Constraint::Fill(1),
-    ]));
+    let [headline, rest] = vertical![==5, *=1].areas(body);
     vec![(Pane::Headline, headline), (below, rest)]
 }
 
 fn results_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
     let wanted = u16_of(cycles).saturating_add(7);
     let most = body.height.saturating_mul(2) / 3;
-    let [results, below] = body.layout(&Layout::vertical([
-        Constraint::Length(wanted.clamp(8, most.max(8))),
-        Constraint::Fill(1),
-    ]));
+    let [results, below] = vertical![==wanted.clamp(8, most.max(8)), *=1].areas(body);
     let [usage, right] = columns(below);
-    let [ttft, log] = right.layout(&Layout::vertical([
-        Constraint::Fill(3),
-        Constraint::Fill(2),
-    ]));
+    let [ttft, log] = vertical![*=3, *=2].areas(right);
     vec![
         (Pane::Results, results),
         (Pane::Usage, usage),
@@ -328,10 +299,7 @@ fn results_wide(body: Rect, cycles: usize) -> Vec<(Pane, Rect)> {
 
 fn requests_wide(body: Rect) -> Vec<(Pane, Rect)> {
     let [table, right] = columns(body);
-    let [detail, answer] = right.layout(&Layout::vertical([
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-    ]));
+    let [detail, answer] = vertical![*=1, *=1].areas(right);
     vec![
         (Pane::RequestTable, table),
         (Pane::RequestDetail, detail),
@@ -348,10 +316,7 @@ fn one_pane(body: Rect, arrangement: Arrangement) -> Vec<(Pane, Rect)> {
     if arrangement.focus == main {
         return vec![(main, body)];
     }
-    let [top, bottom] = body.layout(&Layout::vertical([
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-    ]));
+    let [top, bottom] = vertical![*=1, *=1].areas(body);
     vec![(main, top), (arrangement.focus, bottom)]
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::capture::ScreenRecorder;
-use crate::event::Stamp;
+use crate::event::{RunClock, Stamp};
 use crate::tui::clock::Clock;
 
 /// Which part of what is drawn is recorded; None until that is known.
@@ -21,8 +21,8 @@ pub type RecordedSpan = Arc<OnceLock<(Instant, Instant)>>;
 pub struct Tape {
     recorder: ScreenRecorder,
     clock: Clock,
-    /// Where its time begins.
-    origin: Instant,
+    /// The time of the recording.
+    stamps: RunClock,
     /// None for all of it.
     window: Option<RecordedSpan>,
     screen: Buffer,
@@ -36,7 +36,7 @@ impl Tape {
     pub fn new(recorder: ScreenRecorder, clock: Clock) -> Self {
         Self {
             recorder,
-            origin: clock.now(),
+            stamps: RunClock::at(clock.now(), Stamp(0)),
             clock,
             window: None,
             screen: Buffer::default(),
@@ -53,15 +53,10 @@ impl Tape {
         }
     }
 
-    fn stamp(&self, instant: Instant) -> Stamp {
-        let micros = instant.saturating_duration_since(self.origin).as_micros();
-        Stamp(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-
     /// When recording begins and ends, if that is known.
     fn bounds(&self) -> Option<(Instant, Option<Instant>)> {
         match &self.window {
-            None => Some((self.origin, None)),
+            None => Some((self.stamps.instant(Stamp(0)), None)),
             Some(window) => window.get().map(|(from, until)| (*from, Some(*until))),
         }
     }
@@ -72,7 +67,7 @@ impl Tape {
         match from.filter(|from| self.drawn && !self.begun && *from <= self.clock.now()) {
             Some(from) => {
                 self.begun = true;
-                let at = self.stamp(from);
+                let at = self.stamps.stamp(from);
                 self.recorder.frame(at, &self.screen)
             }
             None => Ok(()),
@@ -108,7 +103,7 @@ impl Tape {
             return Ok(());
         }
         self.begun = true;
-        let at = self.stamp(now);
+        let at = self.stamps.stamp(now);
         self.recorder.frame(at, &self.screen)
     }
 
@@ -117,7 +112,7 @@ impl Tape {
         let now = self.clock.now();
         let until = self.bounds().and_then(|(_, until)| until);
         let end = until.map_or(now, |until| until.min(now));
-        let at = self.stamp(end);
+        let at = self.stamps.stamp(end);
         self.recorder.finish(at)
     }
 }

@@ -18,81 +18,40 @@ const SIGINT: i32 = 2;
 const HELP_PAGE: usize = 10;
 
 impl App {
-    pub(super) fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
+    pub(super) fn key(&mut self, key: &KeyEvent) {
         let mode = self.mode();
         let Some(action) = keys::action(key, mode, self.view) else {
-            return Vec::new();
+            return;
         };
         self.notice = None;
         match (action, mode) {
-            (Action::Interrupt, _) => self.leave(Exit::Signal(SIGINT)),
+            (Action::Interrupt, _) => return self.leave(Exit::Signal(SIGINT)),
             (_, Mode::Help) => self.scroll_help(action),
             (_, Mode::Sliders) => self.slide(action),
-            (_, Mode::Confirm | Mode::Level) => self.answer_dialog(action, key),
-            (Action::Runs(what), _) => {
-                self.act_on_runs(what, key);
-                vec![Effect::Redraw]
-            }
+            (_, Mode::Confirm | Mode::Level) => return self.answer_dialog(action, key),
+            (Action::Runs(what), _) => self.act_on_runs(what, key),
+            (Action::Picture, _) => return self.want(Effect::Picture),
+            (Action::Quit, _) if !self.is_measuring() => return self.leave(Exit::Quit),
             _ => self.act(action),
         }
+        self.redraw();
     }
 
-    fn act(&mut self, action: Action) -> Vec<Effect> {
-        let command = match action {
-            Action::Start => return self.ask_to_start(),
-            Action::Picture => return vec![Effect::Picture],
-            Action::Quit if self.is_measuring() => self.question(Dialog::Quit),
-            Action::Quit => return self.leave(Exit::Quit),
-            Action::Stop => self.question(Dialog::Stop),
-            Action::Pause => Some(SessionCommand::Run(Command::TogglePause)),
-            Action::Skip => Some(SessionCommand::Run(Command::Skip)),
-            Action::Repeat => {
-                self.notice = Some("This level will be repeated next.".to_owned());
-                Some(SessionCommand::Run(Command::Repeat))
-            }
-            Action::Simulate | Action::Search => Some(self.search(action == Action::Simulate)),
-            Action::Pull => self
-                .missing_model()
-                .map(|name| SessionCommand::Pull(name.to_owned())),
-            _ => {
-                self.look(action);
-                None
-            }
-        };
-        let command = command.map(Effect::SessionCommand);
-        command.into_iter().chain([Effect::Redraw]).collect()
-    }
-
-    fn question(&mut self, dialog: Dialog) -> Option<SessionCommand> {
-        self.dialog = Some(dialog);
-        None
-    }
-
-    fn search(&mut self, simulated: bool) -> SessionCommand {
+    pub(super) fn search(&mut self, simulated: bool) {
         self.options.simulated = simulated;
         self.current.screen = Screen::Searching { url: None };
-        if simulated {
+        self.command(if simulated {
             SessionCommand::Simulate
         } else {
             SessionCommand::Search
-        }
-    }
-
-    fn ask_to_start(&mut self) -> Vec<Effect> {
-        match self.current.screen {
-            Screen::Run(_) => {
-                self.dialog = Some(Dialog::Again);
-                vec![Effect::Redraw]
-            }
-            _ => self.start(),
-        }
+        });
     }
 
     /// Starts a run of the plan against the chosen model.
-    pub(super) fn start(&mut self) -> Vec<Effect> {
+    pub(super) fn start(&mut self) {
         let Some(model) = self.model().cloned() else {
             self.notice = Some("There is no model to run.".to_owned());
-            return vec![Effect::Redraw];
+            return;
         };
         self.current.forget_run();
         self.current.screen = Screen::Run(RunProgress::Starting);
@@ -105,7 +64,29 @@ impl App {
                 model,
             },
         };
-        vec![Effect::SessionCommand(start), Effect::Redraw]
+        self.command(start);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start if self.has_run() => self.dialog = Some(Dialog::Again),
+            Action::Start => self.start(),
+            Action::Quit => self.dialog = Some(Dialog::Quit),
+            Action::Stop => self.dialog = Some(Dialog::Stop),
+            Action::Pause => self.command_run(Command::TogglePause),
+            Action::Skip => self.command_run(Command::Skip),
+            Action::Repeat => {
+                self.notice = Some("This level will be repeated next.".to_owned());
+                self.command_run(Command::Repeat);
+            }
+            Action::Simulate | Action::Search => self.search(action == Action::Simulate),
+            Action::Pull => {
+                if let Some(name) = self.missing_model().map(str::to_owned) {
+                    self.command(SessionCommand::Pull(name));
+                }
+            }
+            _ => self.look(action),
+        }
     }
 
     /// What changes only the look.
@@ -188,12 +169,11 @@ impl App {
     /// Where a view has nothing to show any more, another one is shown.
     pub(super) fn keep_view(&mut self) {
         if !self.has(self.view) {
-            let other = if self.has(View::Live) {
+            self.show(if self.has(View::Live) {
                 View::Live
             } else {
                 View::Runs
-            };
-            self.show(other);
+            });
         }
     }
 
@@ -234,7 +214,7 @@ impl App {
         self.current.scroll.clear();
     }
 
-    fn scroll_help(&mut self, action: Action) -> Vec<Effect> {
+    fn scroll_help(&mut self, action: Action) {
         let most = help::most_scroll(self.screen_area(), self.theme.ascii);
         let at = self.help.unwrap_or(0).min(most);
         self.help = match Move::from_action(action, HELP_PAGE) {
@@ -242,6 +222,5 @@ impl App {
             None if action == Action::Help => None,
             None => Some(at),
         };
-        vec![Effect::Redraw]
     }
 }

@@ -3,9 +3,8 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::load::Command;
-use crate::session::SessionCommand;
 use crate::tui::Exit;
-use crate::tui::app::{App, Effect};
+use crate::tui::app::App;
 use crate::tui::keys::Action;
 
 /// The largest level that can be typed.
@@ -57,7 +56,7 @@ impl App {
     }
 
     /// A key while a question is open.
-    pub(super) fn answer_dialog(&mut self, action: Action, key: &KeyEvent) -> Vec<Effect> {
+    pub(super) fn answer_dialog(&mut self, action: Action, key: &KeyEvent) {
         match action {
             Action::Accept => return self.accept(),
             Action::Decline => self.dialog = None,
@@ -67,38 +66,26 @@ impl App {
             Action::Erase => self.erase_digit(),
             _ => {}
         }
-        vec![Effect::Redraw]
+        self.redraw();
     }
 
-    fn accept(&mut self) -> Vec<Effect> {
+    fn accept(&mut self) {
         let Some(dialog) = self.dialog.take() else {
-            return Vec::new();
-        };
-        let run_command = |command| {
-            vec![
-                Effect::SessionCommand(SessionCommand::Run(command)),
-                Effect::Redraw,
-            ]
+            return;
         };
         match dialog {
-            Dialog::Quit => self.leave(Exit::Quit),
-            Dialog::Stop => run_command(Command::Stop),
+            Dialog::Quit => return self.leave(Exit::Quit),
+            Dialog::Stop => self.command_run(Command::Stop),
             Dialog::Again => self.start(),
-            Dialog::Delete => {
-                self.delete_pending();
-                vec![Effect::Redraw]
-            }
-            Dialog::AddLevel { users: 0, .. } => {
-                self.dialog = Some(dialog);
-                Vec::new()
-            }
+            Dialog::Delete => self.delete_pending(),
+            Dialog::AddLevel { users: 0, .. } => self.dialog = Some(dialog),
             Dialog::AddLevel { users, .. } if self.current.run.upcoming.contains(&users) => {
                 self.notice = Some(format!("Level {users} is already queued."));
-                vec![Effect::Redraw]
             }
-            Dialog::AddLevel { users, .. } => run_command(Command::AddLevel(users)),
-            Dialog::RemoveLevel { users } => run_command(Command::RemoveLevel(users)),
+            Dialog::AddLevel { users, .. } => self.command_run(Command::AddLevel(users)),
+            Dialog::RemoveLevel { users } => self.command_run(Command::RemoveLevel(users)),
         }
+        self.redraw();
     }
 
     fn change_level(&mut self, more: bool) {

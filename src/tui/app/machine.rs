@@ -1,8 +1,6 @@
 //! What the machine does before a run: asked for while the screen offers one, forgotten when it starts.
 
-use tokio::time::Instant;
-
-use crate::event::{Event, Stamp};
+use crate::event::{Event, RunClock};
 use crate::metrics::machine::MachineState;
 use crate::session::SessionCommand;
 use crate::tui::MachineContext;
@@ -12,8 +10,8 @@ use crate::tui::app::{App, Effect, RunProgress, Screen};
 #[derive(Debug, Default)]
 pub(super) struct IdleMachine {
     machine: MachineState,
-    /// The latest stamp, and when it came; None while nothing was told.
-    latest: Option<(Stamp, Instant)>,
+    /// Reads the latest stamp at the time it came; None while nothing was told.
+    latest: Option<RunClock>,
     /// The server whose machine was asked for.
     asked: Option<String>,
 }
@@ -39,35 +37,32 @@ impl App {
         url.map(|_| Effect::SessionCommand(SessionCommand::Observe))
     }
 
-    pub(super) fn machine_events(&mut self, url: &str, events: &[Event]) -> Vec<Effect> {
+    pub(super) fn machine_events(&mut self, url: &str, events: &[Event]) {
         // Of another server's machine the last words may still come.
         if self.idle.asked.as_deref() != Some(url) {
-            return Vec::new();
+            return;
         }
         for event in events {
             self.idle.machine.apply(event);
-            let last = self
-                .idle
-                .latest
-                .map_or(event.at, |(at, _)| at.max(event.at));
-            self.idle.latest = Some((last, self.now));
         }
-        let shown = self.current.screen == Screen::Ready;
-        shown.then_some(Effect::Redraw).into_iter().collect()
+        if let Some(last) = events.iter().map(|event| event.at).max() {
+            self.idle.latest = Some(RunClock::at(self.now, last));
+        }
+        if self.current.screen == Screen::Ready {
+            self.redraw();
+        }
     }
 
     /// What the panes of the machine may look at before a run; None while nothing is told.
     pub fn machine(&self) -> Option<MachineContext<'_>> {
-        let (last, latest) = self.idle.latest?;
-        let since = self.now.saturating_duration_since(latest).as_micros();
-        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        let clock = self.idle.latest?;
         Some(MachineContext {
             machine: &self.idle.machine,
             run: None,
             cycle: None,
             is_live: true,
             theme: &self.theme,
-            now: Stamp(last.0.saturating_add(since)),
+            now: clock.stamp(self.now),
             focused: false,
             scroll: 0,
         })

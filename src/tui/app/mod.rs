@@ -42,7 +42,7 @@ use ratatui::layout::{Position, Rect, Size};
 use tokio::time::Instant;
 
 use crate::dialect::Discovery;
-use crate::event::Stamp;
+use crate::event::{RunClock, Stamp};
 use crate::load::Command;
 use crate::metrics::state::Stage;
 use crate::plan::Limits;
@@ -59,7 +59,6 @@ use crate::tui::{DashboardOptions, Exit, PaneContext, Shutdown};
 pub use dialog::Dialog;
 use machine::IdleMachine;
 use replay::Replay;
-pub use replay::ReplayView;
 use run_view::RunView;
 pub use runs::Runs;
 pub use screen::{Download, RunProgress, Screen};
@@ -144,11 +143,6 @@ impl App {
             &options.theme
         });
         theme.ascii = options.ascii;
-        let first = if options.simulated {
-            SessionCommand::Simulate
-        } else {
-            SessionCommand::Search
-        };
         let mut app = Self {
             theme,
             size,
@@ -177,14 +171,15 @@ impl App {
         if let Some(replay) = replay {
             app.current.screen = Screen::Archive;
             app.open_replay(*replay);
-            return (app, vec![Effect::Redraw]);
-        }
-        if let Some(lanes) = lanes {
+        } else if let Some(lanes) = lanes {
             app.current.screen = Screen::Archive;
             app.open_lanes(lanes);
-            return (app, vec![Effect::Redraw]);
+        } else {
+            app.search(app.options.simulated);
         }
-        (app, vec![Effect::SessionCommand(first), Effect::Redraw])
+        app.redraw();
+        let effects = std::mem::take(&mut app.wanted);
+        (app, effects)
     }
 
     /// Takes in what was heard at the instant `at`; says what is to be done.
@@ -195,57 +190,72 @@ impl App {
         if !matches!(msg, Msg::Input(_)) {
             self.refold();
         }
-        let mut effects = match msg {
+        match msg {
             Msg::Input(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(&key),
             Msg::Input(Event::Mouse(mouse)) if self.options.mouse => self.mouse(mouse),
             Msg::Input(Event::Resize(width, height)) => self.sized(Size::new(width, height)),
-            Msg::Input(_) => Vec::new(),
+            Msg::Input(_) => {}
             Msg::SessionEvent(event) => self.with_live_view(|app| app.session_event(event)),
             Msg::SessionEnded => self.with_live_view(Self::session_ended),
-            Msg::Tick => vec![Effect::Redraw],
+            Msg::Tick => self.redraw(),
             Msg::Sized(size) => self.sized(size),
             Msg::Pictured(result) => self.pictured(result),
             Msg::TaskResult(result) => self.task_result(result),
             Msg::Shutdown(shutdown) => self.leave(Exit::Signal(shutdown.signal)),
             Msg::TimeIsUp => self.leave(Exit::Quit),
-        };
+        }
         self.keep_view();
         self.judge();
         self.sync_lanes();
-        effects.extend(self.watch());
-        effects.extend(self.observe());
-        effects.append(&mut self.wanted);
-        effects.extend(played.then_some(Effect::Redraw));
-        effects
-    }
-
-    fn sized(&mut self, size: Size) -> Vec<Effect> {
-        if self.size == size {
-            return Vec::new();
+        let asked = [self.watch(), self.observe()];
+        self.wanted.extend(asked.into_iter().flatten());
+        if played {
+            self.redraw();
         }
-        self.size = size;
-        vec![Effect::Redraw]
+        std::mem::take(&mut self.wanted)
     }
 
-    fn pictured(&mut self, result: Result<PathBuf, String>) -> Vec<Effect> {
+    fn want(&mut self, effect: Effect) {
+        self.wanted.push(effect);
+    }
+
+    fn redraw(&mut self) {
+        self.want(Effect::Redraw);
+    }
+
+    fn command(&mut self, command: SessionCommand) {
+        self.want(Effect::SessionCommand(command));
+    }
+
+    fn command_run(&mut self, command: Command) {
+        self.command(SessionCommand::Run(command));
+    }
+
+    fn sized(&mut self, size: Size) {
+        if self.size != size {
+            self.size = size;
+            self.redraw();
+        }
+    }
+
+    fn pictured(&mut self, result: Result<PathBuf, String>) {
         self.notice = Some(match result {
             Ok(path) => format!("Picture: {}", path.display()),
             Err(why) => format!("No picture: {why}"),
         });
-        vec![Effect::Redraw]
+        self.redraw();
     }
 
     /// Leaves, stopping a run that goes on.
-    fn leave(&mut self, exit: Exit) -> Vec<Effect> {
+    fn leave(&mut self, exit: Exit) {
         self.exit = Some(exit);
-        let command = match exit {
-            Exit::Quit => Command::Stop,
-            Exit::Signal(signal) => Command::Signal(signal),
-        };
-        let stop = self
-            .is_measuring()
-            .then_some(Effect::SessionCommand(SessionCommand::Run(command)));
-        stop.into_iter().chain([Effect::Quit]).collect()
+        if self.is_measuring() {
+            self.command_run(match exit {
+                Exit::Quit => Command::Stop,
+                Exit::Signal(signal) => Command::Signal(signal),
+            });
+        }
+        self.want(Effect::Quit);
     }
 
     /// Whether the run on the screen goes on, or is about to.
@@ -298,17 +308,7 @@ impl App {
         if !self.is_ticking() {
             return self.current.run.now;
         }
-        let since = self
-            .now
-            .saturating_duration_since(self.current.updated)
-            .as_micros();
-        Stamp(
-            self.current
-                .run
-                .now
-                .0
-                .saturating_add(u64::try_from(since).unwrap_or(u64::MAX)),
-        )
+        RunClock::at(self.current.updated, self.current.run.now).stamp(self.now)
     }
 
     /// The instant that panes show. Within a cycle it is that of the latest event, so that speeds

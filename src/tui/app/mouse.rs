@@ -3,8 +3,8 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
+use crate::tui::app::App;
 use crate::tui::app::navigation::Move;
-use crate::tui::app::{App, Effect};
 use crate::tui::keys::{Action, Mode};
 use crate::tui::lanes::pane::lane_at;
 use crate::tui::layout::Pane;
@@ -16,16 +16,16 @@ const WHEEL: usize = 3;
 const LIST_HEAD: u16 = 2;
 
 impl App {
-    pub(super) fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
+    pub(super) fn mouse(&mut self, mouse: MouseEvent) {
         let at = Position::new(mouse.column, mouse.row);
         let step = match mouse.kind {
             MouseEventKind::ScrollUp => Some(Move::Back(WHEEL)),
             MouseEventKind::ScrollDown => Some(Move::On(WHEEL)),
             MouseEventKind::Down(MouseButton::Left) => None,
-            _ => return Vec::new(),
+            _ => return,
         };
         match (self.mode(), step) {
-            (Mode::Confirm | Mode::Level | Mode::Sliders | Mode::Help, _) => return Vec::new(),
+            (Mode::Confirm | Mode::Level | Mode::Sliders | Mode::Help, _) => return,
             (_, Some(step)) if self.has_panes() => self.wheel(at, step),
             (_, None) if self.has_panes() => self.click(at),
             (Mode::Ready, Some(step)) => self.navigate(match step {
@@ -33,9 +33,9 @@ impl App {
                 _ => Action::Down,
             }),
             (Mode::Ready, None) => self.click_model(at),
-            _ => return Vec::new(),
+            _ => return,
         }
-        vec![Effect::Redraw]
+        self.redraw();
     }
 
     fn pane_at(&self, at: Position) -> Option<(Pane, Rect)> {

@@ -36,29 +36,28 @@ impl App {
             self.current.answer = answer;
             return None;
         }
-        if let Some(frozen) = &self.current.frozen
-            && frozen.answer.id == id
-        {
-            return None;
-        }
-        if self.current.frozen.is_none() && self.current.watched == Some(id) {
+        let frozen = self.current.frozen.as_ref();
+        if frozen.map_or(self.current.watched, |frozen| Some(frozen.answer.id)) == Some(id) {
             return None;
         }
         let cycle = self.shown_cycle()?;
         let ended = cycle.requests.iter().rev().find(|record| record.id == id);
         let text = ended.and_then(|record| record.answer.clone());
         let in_flight = cycle.in_flight.contains_key(&id);
-        let view = text.map(|answer| AnswerView::new(id, &answer));
+        let known = text.is_some();
+        let view = text.map_or_else(
+            || AnswerView::empty(id),
+            |answer| AnswerView::new(id, &answer),
+        );
         if let Some(frozen) = &mut self.current.frozen {
-            frozen.answer = view.unwrap_or_else(|| AnswerView::empty(id));
+            frozen.answer = view;
             return None;
         }
         self.current.watched = Some(id);
         self.current.scroll.remove(&Pane::Answer);
-        let known = view.is_some();
-        self.current.answer = view.unwrap_or_else(|| AnswerView::empty(id));
-        let watch = Effect::SessionCommand(SessionCommand::Watch(id));
-        (in_flight && !known && self.is_busy()).then_some(watch)
+        self.current.answer = view;
+        let ask = Effect::SessionCommand(SessionCommand::Watch(id));
+        (in_flight && !known && self.is_busy()).then_some(ask)
     }
 
     /// Keys that move.

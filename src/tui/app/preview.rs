@@ -3,11 +3,10 @@
 //! Their time passes only while they are on the screen, so a view that nobody looks at costs nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::event::Stamp;
+use crate::event::{RunClock, Stamp};
 use crate::metrics::state::RunState;
 use crate::tui::app::App;
 use crate::tui::lanes::lane_set::{FIRST_SPEEDS, LaneAction, Lanes};
@@ -21,8 +20,8 @@ use crate::tui::layout::View;
 pub(super) struct Preview {
     /// None until the view is opened for the first time.
     lanes: Option<Box<Lanes>>,
-    /// Where the stamps of the watch begin.
-    origin: Instant,
+    /// The stamps of the watch.
+    clock: RunClock,
     /// Runs while the lanes are on the screen.
     watch: Stopwatch,
     /// Whether keys go to the lanes.
@@ -35,7 +34,7 @@ impl Preview {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             lanes: None,
-            origin: now,
+            clock: RunClock::at(now, Stamp(0)),
             watch: Stopwatch::default(),
             focused: false,
             offered: 0,
@@ -58,14 +57,9 @@ impl Preview {
         }
     }
 
-    fn stamp(&self, now: Instant) -> Stamp {
-        let micros = now.saturating_duration_since(self.origin).as_micros();
-        Stamp(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-
     /// The time of the lanes at `now`.
     fn time(&self, now: Instant) -> Stamp {
-        Stamp(self.watch.elapsed_us(self.stamp(now)))
+        Stamp(self.watch.elapsed_us(self.clock.stamp(now)))
     }
 
     /// Gives the cycles that ended since a lane each. Lanes that are being watched go on; else all
@@ -147,7 +141,7 @@ impl App {
                 .take_cycles(&self.current.run, time, watched);
         }
         if shown != watched {
-            let stamp = self.current.preview.stamp(self.now);
+            let stamp = self.current.preview.clock.stamp(self.now);
             self.current.preview.watch.toggle(stamp);
         }
     }
@@ -161,10 +155,7 @@ impl App {
     fn lanes_due(&self) -> Option<Instant> {
         let preview = &self.current.preview;
         let due = preview.watch.instant_of(self.lanes()?.next_due()?.0)?;
-        preview
-            .origin
-            .checked_add(Duration::from_micros(due.0))
-            .filter(|_| self.shows_lanes())
+        self.shows_lanes().then(|| preview.clock.instant(due))
     }
 
     pub(super) fn focus_lanes(&mut self, focused: bool) {

@@ -44,36 +44,10 @@ pub(super) struct Replay {
     live: RunView,
 }
 
-/// How a replay stands, for the screen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ReplayView {
-    /// Times faster than it was.
-    pub pace: f64,
-    /// It stands still.
-    pub paused: bool,
-    /// It is at its end.
-    pub over: bool,
-    /// How far it is, seconds since the run began.
-    pub at_s: f64,
-    /// How long the run is, seconds.
-    pub of_s: f64,
-    /// The run was imported.
-    pub imported: bool,
-}
-
 impl App {
-    /// The replay on the screen.
-    pub fn replay(&self) -> Option<ReplayView> {
-        let player = &self.replay.as_ref()?.player;
-        let begin = player.begin();
-        Some(ReplayView {
-            pace: player.pace(),
-            paused: player.is_paused(),
-            over: player.is_over(),
-            at_s: player.at().since(begin),
-            of_s: player.end().since(begin),
-            imported: self.current.run.is_imported(),
-        })
+    /// The player of the replay on the screen.
+    pub fn replay(&self) -> Option<&Player> {
+        self.replay.as_ref().map(|replay| &replay.player)
     }
 
     /// Where the replayed run is.

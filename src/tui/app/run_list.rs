@@ -19,8 +19,8 @@ impl App {
         &self.runs
     }
 
-    fn want(&mut self, task: BackgroundTask) {
-        self.wanted.push(Effect::BackgroundTask(task));
+    fn run_task(&mut self, task: BackgroundTask) {
+        self.want(Effect::BackgroundTask(task));
     }
 
     /// Looks which runs there are.
@@ -30,7 +30,7 @@ impl App {
             Some(_) if self.runs.reading => self.runs.again = true,
             Some(root) => {
                 self.runs.reading = true;
-                self.want(BackgroundTask::List(root));
+                self.run_task(BackgroundTask::List(root));
             }
             None => self.runs.list(Err(
                 "There is no folder for runs; set one with --runs-dir.".to_owned()
@@ -81,7 +81,7 @@ impl App {
         if let Some(directory) = self.directory_of(&entry.id) {
             self.notice = Some(format!("Opening {}…", entry.id));
             self.runs.opening = Some(directory.clone());
-            self.want(BackgroundTask::Open(directory));
+            self.run_task(BackgroundTask::Open(directory));
         }
     }
 
@@ -100,7 +100,7 @@ impl App {
         let marked = self.runs.marked.iter();
         let directories = marked.filter_map(|id| self.directory_of(id)).collect();
         self.notice = Some("Comparing…".to_owned());
-        self.want(BackgroundTask::Compare(directories));
+        self.run_task(BackgroundTask::Compare(directories));
     }
 
     fn ask_to_delete(&mut self) {
@@ -124,7 +124,7 @@ impl App {
         if self.recording() == Some(&id) {
             self.notice = Some("This run is being recorded and cannot be deleted.".to_owned());
         } else if let Some(root) = self.options.archive.clone() {
-            self.want(BackgroundTask::Delete { root, id });
+            self.run_task(BackgroundTask::Delete { root, id });
         }
     }
 
@@ -168,7 +168,7 @@ impl App {
     }
 
     /// Takes in what came of a background task.
-    pub(super) fn task_result(&mut self, result: TaskResult) -> Vec<Effect> {
+    pub(super) fn task_result(&mut self, result: TaskResult) {
         match result {
             TaskResult::Listed(listing) => {
                 self.runs.list(listing);
@@ -198,7 +198,7 @@ impl App {
                 self.notice = Some(format!("A background task failed: {why}"));
             }
         }
-        vec![Effect::Redraw]
+        self.redraw();
     }
 
     fn opened(&mut self, directory: &Path, run: Result<Box<Opened>, String>) {
@@ -246,7 +246,7 @@ impl App {
             }
         };
         self.notice = Some("Writing the report…".to_owned());
-        self.want(BackgroundTask::Report(directory));
+        self.run_task(BackgroundTask::Report(directory));
     }
 
     fn report_directory(&self) -> Result<PathBuf, &'static str> {

@@ -68,16 +68,10 @@ impl RunView {
 
     /// Forgets the run, for a new one; the lanes of the preview stay, but for those of the run.
     pub(super) fn forget_run(&mut self) {
-        self.run = RunState::default();
-        self.answer = AnswerView::default();
-        self.watched = None;
-        self.frozen = None;
-        self.cycle = None;
-        self.request = None;
-        self.directory = None;
-        self.what_if = None;
-        self.scroll.clear();
-        self.preview.forget_run();
+        let mut fresh = Self::new(self.screen.clone(), self.updated);
+        std::mem::swap(&mut fresh.preview, &mut self.preview);
+        fresh.preview.forget_run();
+        *self = fresh;
     }
 
     /// The directory of the run, if it is recorded in or below `runs`.

@@ -7,14 +7,14 @@ use crate::event::{Answer, Event, EventKind, RunEnd};
 use crate::metrics::state::Stage;
 use crate::session::{AnswerText, SessionEvent};
 use crate::tui::AnswerView;
-use crate::tui::app::{App, Download, Effect, RunProgress, Screen, is_model};
+use crate::tui::app::{App, Download, RunProgress, Screen, is_model};
 use crate::tui::layout::View;
 
 /// Bytes of an answer that are kept for the screen; of a longer one the end is kept.
 const ANSWER_BYTES: usize = 128 * 1024;
 
 impl App {
-    pub(super) fn session_event(&mut self, event: SessionEvent) -> Vec<Effect> {
+    pub(super) fn session_event(&mut self, event: SessionEvent) {
         match event {
             SessionEvent::Searching { url } if !self.is_busy() => {
                 self.current.screen = Screen::Searching { url: Some(url) };
@@ -23,7 +23,7 @@ impl App {
                 self.current.screen = Screen::NotFound { tried };
             }
             SessionEvent::Searching { .. } | SessionEvent::NotFound { .. } => {}
-            SessionEvent::Found(discovery) => return self.found_server(discovery),
+            SessionEvent::Found(discovery) => self.found_server(discovery),
             SessionEvent::Pulling {
                 model,
                 status,
@@ -39,11 +39,16 @@ impl App {
                 self.download = None;
                 self.notice = result.err().map(|why| format!("Download failed: {why}"));
             }
-            SessionEvent::Events(events) => return self.events(&events),
+            SessionEvent::Events(events) => {
+                self.events(&events);
+                if self.is_frozen() {
+                    return;
+                }
+            }
             SessionEvent::Machine { url, events } => return self.machine_events(&url, &events),
             SessionEvent::Answer(text) => self.answer_text(text),
             SessionEvent::Resumed(events) => {
-                let _ = self.events(&events);
+                self.events(&events);
                 // Run again means the whole plan.
                 if let Some(info) = &self.current.run.info {
                     self.options.plan = info.plan.clone();
@@ -55,20 +60,20 @@ impl App {
                 report,
             } => self.finished(directory, error, report),
         }
-        vec![Effect::Redraw]
+        self.redraw();
     }
 
-    pub(super) fn session_ended(&mut self) -> Vec<Effect> {
+    pub(super) fn session_ended(&mut self) {
         self.download = None;
         if self.is_busy() {
             self.finished(None, Some("the session has ended".to_owned()), None);
         } else {
             self.notice = Some("The session has ended: nothing more can be started.".to_owned());
         }
-        vec![Effect::Redraw]
+        self.redraw();
     }
 
-    fn found_server(&mut self, discovery: Discovery) -> Vec<Effect> {
+    fn found_server(&mut self, discovery: Discovery) {
         let chosen = self.model().map(|model| model.name.clone());
         let models = &discovery.models;
         let named = |asked: &str| models.iter().position(|m| is_model(&m.name, asked));
@@ -82,17 +87,16 @@ impl App {
             .unwrap_or(0);
         self.found = Some(discovery);
         if self.is_busy() {
-            return vec![Effect::Redraw];
+            return;
         }
         self.current.screen = Screen::Ready;
         // A run that is to go on waits for nobody, if its model is there.
         if self.options.resume.is_some() && self.missing_model().is_none() {
-            return self.start();
+            self.start();
         }
-        vec![Effect::Redraw]
     }
 
-    fn events(&mut self, events: &[Event]) -> Vec<Effect> {
+    fn events(&mut self, events: &[Event]) {
         self.current.updated = self.now;
         for event in events {
             if matches!(event.what, EventKind::RunStarted(_)) {
@@ -101,10 +105,6 @@ impl App {
             }
             self.current.run.apply(event);
         }
-        if self.is_frozen() {
-            return Vec::new();
-        }
-        vec![Effect::Redraw]
     }
 
     fn answer_text(&mut self, text: AnswerText) {

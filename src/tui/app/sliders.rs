@@ -4,7 +4,7 @@ use strum::{EnumCount as _, IntoEnumIterator as _};
 
 use crate::metrics::what_if::in_percent;
 use crate::plan::Limits;
-use crate::tui::app::{App, Effect};
+use crate::tui::app::App;
 use crate::tui::keys::Action;
 
 /// Where the slider of the wait stops, seconds.
@@ -102,9 +102,9 @@ impl App {
     }
 
     /// A key while the sliders are open.
-    pub(super) fn slide(&mut self, action: Action) -> Vec<Effect> {
+    pub(super) fn slide(&mut self, action: Action) {
         let Some(sliders) = &mut self.sliders else {
-            return Vec::new();
+            return;
         };
         let chosen = sliders.chosen;
         match action {
@@ -124,7 +124,6 @@ impl App {
             }
             _ => {}
         }
-        vec![Effect::Redraw]
     }
 
     fn ask_limits(&mut self, asked: Option<Limits>) {

@@ -15,6 +15,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::macros::vertical;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
@@ -74,11 +75,7 @@ fn render_side_by_side(
     focused: bool,
 ) {
     let foot_lines = notes(lanes, area, theme);
-    let [body, foot] = Layout::vertical([
-        Constraint::Fill(1),
-        Constraint::Length(u16_of(foot_lines.len())),
-    ])
-    .areas(area);
+    let [body, foot] = vertical![*=1, ==u16_of(foot_lines.len())].areas(area);
     let shown = window(lanes, body.width);
     let columns = Layout::horizontal(shown.iter().map(|_| Constraint::Fill(1))).split(body);
     // Digits of one size in all lanes, so that their rows stand side by side.
@@ -200,12 +197,7 @@ fn render_lane(
         None => inner,
     };
     let facts = facts(lane, lanes, below, theme);
-    let [head, bar, text] = Layout::vertical([
-        Constraint::Length(u16_of(facts.len())),
-        Constraint::Length(1),
-        Constraint::Fill(1),
-    ])
-    .areas(below);
+    let [head, bar, text] = vertical![==u16_of(facts.len()), ==1, *=1].areas(below);
     frame.render_widget(Paragraph::new(facts), head);
     render_bar(frame, bar, lane, lanes.now_us(), theme);
     lane_text::render(frame, text, lane, lanes, theme);
@@ -255,13 +247,8 @@ fn render_digits(
     theme: &Theme,
 ) -> Rect {
     let text = lane.tok_s().map(short).unwrap_or_default();
-    let (wide, high) = size.area(&text);
-    let [top, _, below] = Layout::vertical([
-        Constraint::Length(high),
-        Constraint::Length(1),
-        Constraint::Fill(1),
-    ])
-    .areas(inner);
+    let (wide, high) = size.of(&text);
+    let [top, _, below] = vertical![==high, ==1, *=1].areas(inner);
     digits(frame.buffer_mut(), top, &text, size, theme.headline);
     let unit = Rect::new(
         top.x + wide + 1,

@@ -71,13 +71,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
         ));
     }
     frame.render_widget(Line::from(spans), area);
-    let width = u16_of(tabs.width()).min(area.width);
-    let right = Rect {
-        x: area.right().saturating_sub(width),
-        width,
-        ..area
-    };
-    frame.render_widget(tabs, right);
+    frame.render_widget(tabs.right_aligned(), area);
 }
 
 /// The keys of the line. Where the views are shown, the key to the next one is redundant.
@@ -142,8 +136,8 @@ fn hint_text(app: &App, action: Action, hint: &'static str) -> &'static str {
     match action {
         Action::Pause if app.run().paused => "continue",
         Action::Replay(ReplayAction::Pause) => match app.replay() {
-            Some(replay) if replay.over => "again",
-            Some(replay) if replay.paused => "continue",
+            Some(player) if player.is_over() => "again",
+            Some(player) if player.is_paused() => "continue",
             _ => hint,
         },
         Action::Lanes(LaneAction::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "continue",

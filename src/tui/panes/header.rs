@@ -5,10 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::event::Stamp;
 use crate::metrics::state::Stage;
-use crate::text::numbers::{floor_u64, running_clock, u16_of};
-use crate::tui::app::{App, ReplayView, Screen};
+use crate::text::numbers::{floor_u64, running_clock};
+use crate::tui::app::{App, Screen};
 use crate::tui::layout::View;
+use crate::tui::player::Player;
 use crate::tui::widgets::text;
 
 /// Draws the line.
@@ -17,13 +19,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let marks = marks(app);
     let room = usize::from(area.width).saturating_sub(marks.width() + 1);
     frame.render_widget(Line::from(who(app, room)), area);
-    let width = u16_of(marks.width()).min(area.width);
-    let right = Rect {
-        x: area.right().saturating_sub(width),
-        width,
-        ..area
-    };
-    frame.render_widget(marks, right);
+    frame.render_widget(marks.right_aligned(), area);
 }
 
 /// The model and the server, in `room` columns: what does not fit is left out, least important first.
@@ -33,7 +29,7 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
         let mut spans = vec![Span::styled("tokometer", theme.title)];
         if app.view() == View::Preview {
             let words = text::fit("  what tokens per second feel like", room.saturating_sub(9));
-            spans.push(Span::styled(words.into_owned(), theme.text));
+            spans.push(Span::styled(words, theme.text));
         }
         return spans;
     };
@@ -75,7 +71,7 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let mut left = room;
     let mut spans = Vec::new();
     for (_, before, part, style) in parts {
-        let part = text::fit(&part, left.saturating_sub(text::width(before))).into_owned();
+        let part = text::fit(&part, left.saturating_sub(text::width(before)));
         left = left.saturating_sub(text::width(before) + text::width(&part));
         spans.push(Span::styled(before.to_owned(), theme.border));
         spans.push(Span::styled(part, style));
@@ -106,11 +102,11 @@ fn marks(app: &App) -> Line<'static> {
         mark("FROZEN".to_owned(), theme.warn);
     }
     if let Some(replay) = app.replay() {
-        if replay.imported {
+        if app.run().is_imported() {
             mark("IMPORTED".to_owned(), theme.warn);
         }
         mark(" REPLAY ".to_owned(), theme.selected);
-        mark(played(&replay), theme.text);
+        mark(played(replay), theme.text);
         if app.is_measuring() {
             mark(format!("{} REC", theme.dot()), theme.bad);
         }
@@ -149,19 +145,16 @@ fn marks(app: &App) -> Line<'static> {
 }
 
 /// How a replay goes, and how far it is: `▶ 10× 00:01:23/00:12:41`.
-fn played(replay: &ReplayView) -> String {
-    let state = if replay.over {
+fn played(player: &Player) -> String {
+    let state = if player.is_over() {
         "END".to_owned()
-    } else if replay.paused {
+    } else if player.is_paused() {
         "PAUSED".to_owned()
     } else {
-        format!("▶ {}×", text::plain(replay.pace))
+        format!("▶ {}×", text::plain(player.pace()))
     };
-    format!(
-        "{state} {}/{}",
-        running_clock(replay.at_s),
-        running_clock(replay.of_s)
-    )
+    let passed = |to: Stamp| running_clock(to.since(player.begin()));
+    format!("{state} {}/{}", passed(player.at()), passed(player.end()))
 }
 
 #[cfg(test)]

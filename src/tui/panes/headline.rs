@@ -2,7 +2,8 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
+use ratatui::macros::{horizontal, vertical};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
@@ -310,15 +311,8 @@ fn large(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &HeadlineFac
         .area("000.0")
         .0
         .min(area.width.saturating_sub(FACTS + BESIDE));
-    let [_, number, _, words, _, chart] = Layout::horizontal([
-        Constraint::Length(1),
-        Constraint::Length(width.max(steady)),
-        Constraint::Length(2),
-        Constraint::Length(FACTS),
-        Constraint::Length(1),
-        Constraint::Fill(1),
-    ])
-    .areas(area);
+    let columns = horizontal![==1, ==width.max(steady), ==2, ==FACTS, ==1, *=1];
+    let [_, number, _, words, _, chart] = columns.areas(area);
     let style = match facts.speed {
         Judged::Unknown => cx.theme.dim,
         judged => cx.theme.headline.patch(judged.style(cx.theme)),
@@ -355,12 +349,8 @@ fn over_time(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, series: &[f64])
         .filter(|v| v.is_finite())
         .fold(0.0, f64::max);
     let peak = format!("system tok/s over time, peak {}", text::tok_s(Some(top)));
-    let [label, bars] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    Line::styled(
-        text::fit(&peak, usize::from(label.width)).into_owned(),
-        cx.theme.dim,
-    )
-    .render(label, buf);
+    let [label, bars] = vertical![==1, *=1].areas(area);
+    Line::styled(text::fit(&peak, usize::from(label.width)), cx.theme.dim).render(label, buf);
     let shown = series.len().min(usize::from(bars.width));
     for (i, column) in bars.columns().take(shown).enumerate() {
         let (from, to) = (i * series.len() / shown, (i + 1) * series.len() / shown);
@@ -384,7 +374,7 @@ fn small(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>, facts: &HeadlineFac
         .filter_map(|label| of(label));
     let mut lines = vec![Line::from(first)];
     if let Some(failure) = &facts.failure {
-        let words = text::fit(failure, usize::from(area.width)).into_owned();
+        let words = text::fit(failure, usize::from(area.width));
         lines.push(Line::styled(words, cx.theme.bad));
     }
     for (label, spans) in rest {

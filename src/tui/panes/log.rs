@@ -50,10 +50,7 @@ fn load_time(theme: &Theme, (took_s, server_s): (f64, Option<f64>), width: u16) 
         words += ", the server says ";
         words += &text::seconds(server_s);
     }
-    Line::styled(
-        text::fit(&words, usize::from(width)).into_owned(),
-        theme.dim,
-    )
+    Line::styled(text::fit(&words, usize::from(width)), theme.dim)
 }
 
 fn entry(theme: &Theme, at: Stamp, warning: &Warning, width: u16) -> Vec<Line<'static>> {

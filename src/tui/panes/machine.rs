@@ -246,7 +246,7 @@ fn beside(cx: &MachineContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<
         .into_iter()
         .filter_map(|(name, watts)| Some(format!("{name} {}", text::number(Some(watts?), 1, " W"))))
         .collect();
-    let words = text::fit(&parts.join(" · "), width.saturating_sub(WIDTHS.0)).into_owned();
+    let words = text::fit(&parts.join(" · "), width.saturating_sub(WIDTHS.0));
     let words = Span::styled(words, value_style(cx, gpu));
     (!parts.is_empty()).then(|| labeled(cx.theme, "all", WIDTHS.0, words))
 }
@@ -279,7 +279,7 @@ fn energy(cx: &MachineContext<'_>, width: usize) -> Option<Line<'static>> {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let words = parts.join(" · ");
-    let words = text::fit(&words, width.saturating_sub(WIDTHS.0)).into_owned();
+    let words = text::fit(&words, width.saturating_sub(WIDTHS.0));
     Some(labeled(cx.theme, "energy", WIDTHS.0, words))
 }
 

@@ -2,7 +2,8 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
+use ratatui::macros::vertical;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
@@ -89,8 +90,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
         let rows = u16_of(cycles.len() + 1);
         let charts = inner.height.saturating_sub(rows.saturating_add(1));
         let charts = if charts < CHART.0 { 0 } else { charts };
-        let [figures, charts] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(charts)]).areas(inner);
+        let [figures, charts] = vertical![*=1, ==charts].areas(inner);
         by_cycle(buf, figures, cx, &COLUMNS, cells);
         draw_charts(buf, charts, cx);
     });

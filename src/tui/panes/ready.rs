@@ -1,7 +1,8 @@
 //! Before the start: the server, its models, the plan; and its machine, where it is measured.
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::layout::{Position, Rect};
+use ratatui::macros::{horizontal, vertical};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Padding, Paragraph};
@@ -43,7 +44,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     render_models(frame, models, app);
     render_plan(frame, plan, app);
     if let Some(cx) = app.machine() {
-        let [gpu, table] = below.layout(&Layout::horizontal([Constraint::Fill(1); 2]));
+        let [gpu, table] = horizontal![*=1; 2].areas(below);
         machine::render(frame, gpu, &cx);
         processes::render(frame, table, &cx, app.process_sort());
     }
@@ -57,20 +58,16 @@ fn with_machine(area: Rect, app: &App) -> [Rect; 2] {
         MACHINE_FROM..30 => MACHINE,
         _ => MACHINE + 2,
     };
-    area.layout(&Layout::vertical([
-        Constraint::Fill(1),
-        Constraint::Length(height),
-    ]))
+    vertical![*=1, ==height].areas(area)
 }
 
 /// The models and the plan: side by side where there is room, else one over the other.
 fn areas(area: Rect) -> [Rect; 2] {
     if area.width >= 100 {
-        let halves = [Constraint::Percentage(60), Constraint::Fill(1)];
-        return area.layout(&Layout::horizontal(halves));
+        return horizontal![==60 %, *=1].areas(area);
     }
-    let plan = Constraint::Length((area.height / 2).min(11));
-    area.layout(&Layout::vertical([Constraint::Fill(1), plan]))
+    let plan = (area.height / 2).min(11);
+    vertical![*=1, ==plan].areas(area)
 }
 
 /// The number of the model drawn at a place of the screen.
@@ -106,8 +103,7 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let columns = usize::from(inner.width.saturating_sub(2)).max(1);
     let advice = advice.map(|words| wrapped(&words, columns, theme.warn));
     let advice = advice.unwrap_or_default();
-    let lines = Constraint::Length(u16_of(advice.len()));
-    let [list, below] = inner.layout(&Layout::vertical([Constraint::Fill(1), lines]));
+    let [list, below] = vertical![*=1, ==u16_of(advice.len())].areas(inner);
     let view = TableView {
         columns: &COLUMNS,
         len: found.models.len(),
@@ -236,7 +232,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         ),
         ("warm-up", plan.warmup.to_string()),
         ("API", format!("{path}, think {}", plan.think)),
-        ("prompt", text::fit(&prompt, 160).into_owned()),
+        ("prompt", text::fit(&prompt, 160)),
     ];
     if is_far {
         facts.insert(1, ("spends", spending::sentence(plan)));

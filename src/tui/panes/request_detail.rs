@@ -14,8 +14,9 @@ use crate::tui::panes::figures::labeled;
 use crate::tui::panes::popup::wrapped;
 use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::theme::Theme;
+use crate::tui::widgets::cells;
 use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::{cells, text};
+use crate::tui::widgets::text::{self, flow};
 
 /// Draws the pane; `cx.scroll` lines are above it.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
@@ -79,10 +80,7 @@ fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line
         Outcome::Done { reason } => {
             let reason = reason.as_deref().map(|r| format!(" · {}", text::safe(r)));
             let words = format!("✔ done{}", reason.unwrap_or_default());
-            vec![Line::styled(
-                text::fit(&words, width).into_owned(),
-                theme.good,
-            )]
+            vec![Line::styled(text::fit(&words, width), theme.good)]
         }
         Outcome::Failed { message, .. } => {
             let words = format!("✘ {}. {message}", entry.state());
@@ -101,15 +99,11 @@ fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line
     lines
 }
 
-struct PhaseShare {
-    name: &'static str,
-    glyph: &'static str,
-    style: Style,
-    seconds: f64,
-}
+/// A phase of a request: its name, the glyph and the style of its bar, and its seconds.
+type Phase = (&'static str, &'static str, Style, f64);
 
-/// What the request went through, in order, with seconds.
-fn phases(theme: &Theme, record: &RequestRecord) -> Vec<PhaseShare> {
+/// What the request went through, in order.
+fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Phase> {
     let between = |from: Option<Stamp>, to: Option<Stamp>| match (from, to) {
         (Some(from), Some(to)) => to.since(from),
         _ => 0.0,
@@ -123,57 +117,31 @@ fn phases(theme: &Theme, record: &RequestRecord) -> Vec<PhaseShare> {
         record.first_token
     };
     let connect = record.connect_us.map_or(0.0, |us| us as f64 / 1e6);
-    let thinking = if thought {
-        between(record.first_token, answers.or(end))
-    } else {
-        0.0
-    };
-    let all = [
+    let thinking = between(record.first_token, answers.or(end));
+    let mut phases = vec![
         ("connect", "▒", theme.dim, connect),
         ("wait", "░", theme.warn, between(Some(record.sent), first)),
         ("thinking", "▓", theme.thinking, thinking),
         ("answering", "█", theme.good, between(answers, end)),
     ];
-    let known = all.into_iter().filter(|(.., seconds)| *seconds > 0.0);
-    known
-        .map(|(name, glyph, style, seconds)| PhaseShare {
-            name,
-            glyph,
-            style,
-            seconds,
-        })
-        .collect()
+    phases.retain(|(.., seconds)| *seconds > 0.0);
+    phases
 }
 
 /// The phases as parts of one bar, each at least one cell, and their legend.
-fn phase_bar(theme: &Theme, phases: &[PhaseShare], width: usize) -> Vec<Line<'static>> {
-    let whole: f64 = phases.iter().map(|p| p.seconds).sum();
+fn phase_bar(theme: &Theme, phases: &[Phase], width: usize) -> Vec<Line<'static>> {
+    let whole: f64 = phases.iter().map(|(.., seconds)| seconds).sum();
     let spare = width.saturating_sub(phases.len());
-    let mut bar = Line::default();
-    let mut legend = Vec::new();
-    for phase in phases {
-        let width = cells(phase.seconds / whole * spare as f64, spare);
-        bar.push_span(Span::styled(phase.glyph.repeat(width + 1), phase.style));
-        let words = format!(
-            "{} {} {}",
-            phase.glyph,
-            phase.name,
-            text::seconds(Some(phase.seconds))
-        );
-        legend.push((words, phase.style));
-    }
-    let mut lines = vec![bar, Line::default()];
-    for (words, style) in legend {
-        let used = lines.last().map_or(0, Line::width);
-        if used > 0 && used + 3 + text::width(&words) > width {
-            lines.push(Line::default());
-        }
-        if let Some(line) = lines.last_mut() {
-            let gap = if line.spans.is_empty() { "" } else { "   " };
-            line.push_span(Span::styled(gap, theme.dim));
-            line.push_span(Span::styled(words, style));
-        }
-    }
+    let bar = phases.iter().map(|(_, glyph, style, seconds)| {
+        let width = cells(seconds / whole * spare as f64, spare);
+        Span::styled(glyph.repeat(width + 1), *style)
+    });
+    let legend = phases.iter().map(|(name, glyph, style, seconds)| {
+        let seconds = text::seconds(Some(*seconds));
+        vec![Span::styled(format!("{glyph} {name} {seconds}"), *style)]
+    });
+    let mut lines = vec![Line::from_iter(bar)];
+    lines.extend(flow(legend, &Span::styled("   ", theme.dim), width));
     lines
 }
 

@@ -2,7 +2,8 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
+use ratatui::macros::{horizontal, vertical};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
@@ -47,21 +48,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
         } else {
             (rows.min(beside), charts)
         };
-        let [cycles, _, chart, words] = Layout::vertical([
-            Constraint::Length(rows),
-            Constraint::Length(charts.min(1)),
-            Constraint::Length(charts),
-            Constraint::Length(words),
-        ])
-        .areas(inner);
+        let rows = vertical![==rows, ==charts.min(1), ==charts, ==words];
+        let [cycles, _, chart, words] = rows.areas(inner);
         by_cycle(buf, cycles, cx, &columns(), |cycle| cells(cx, cycle));
         if !chart.is_empty() {
-            let [speed, _, wait] = Layout::horizontal([
-                Constraint::Fill(1),
-                Constraint::Length(2),
-                Constraint::Fill(1),
-            ])
-            .areas(chart);
+            let [speed, _, wait] = horizontal![*=1, ==2, *=1].areas(chart);
             speed_chart(buf, speed, cx);
             wait_chart(buf, wait, cx);
         }
@@ -228,8 +219,8 @@ pub(super) fn chart(
     limit: Option<f64>,
     points: Vec<ChartPoint>,
 ) {
-    let [head, rest] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    let title = text::fit(title, usize::from(head.width)).into_owned();
+    let [head, rest] = vertical![==1, *=1].areas(area);
+    let title = text::fit(title, usize::from(head.width));
     Line::styled(title, cx.theme.title).render(head, buf);
     let points = thinned(points, usize::from(area.width / 6).max(1));
     let count = u16_of(points.len()).max(1);
@@ -251,7 +242,7 @@ pub(super) fn chart(
         );
     }
     if let Some(limit) = limit {
-        let [_, bars, _] = Layout::vertical(CHART_ROWS).areas(rest);
+        let [_, bars, _] = chart_rows(rest);
         let up = round_u16(limit / top * f64::from(bars.height));
         let line = Rect {
             y: bars.bottom().saturating_sub(up.max(1)),
@@ -264,14 +255,12 @@ pub(super) fn chart(
 }
 
 /// Rows of a chart below its title: the highest value, the columns, the users.
-const CHART_ROWS: [Constraint; 3] = [
-    Constraint::Length(1),
-    Constraint::Fill(1),
-    Constraint::Length(1),
-];
+fn chart_rows(area: Rect) -> [Rect; 3] {
+    vertical![==1, *=1, ==1].areas(area)
+}
 
 fn chart_column(buf: &mut Buffer, area: Rect, point: &ChartPoint, top: f64, cx: &PaneContext<'_>) {
-    let [value, bar, users] = Layout::vertical(CHART_ROWS).areas(area);
+    let [value, bar, users] = chart_rows(area);
     let share = point.value.unwrap_or(0.0) / top;
     columns::column(buf, bar, share, point.label.style);
     let filled = eighths(share, usize::from(bar.height)).div_ceil(8);
@@ -281,7 +270,7 @@ fn chart_column(buf: &mut Buffer, area: Rect, point: &ChartPoint, top: f64, cx: 
         height: 1,
         ..bar
     };
-    let words = text::fit(&point.label.content, usize::from(above.width)).into_owned();
+    let words = text::fit(&point.label.content, usize::from(above.width));
     Line::raw(words).centered().render(above, buf);
     let number = Line::styled(point.users.to_string(), cx.theme.dim);
     number.centered().render(users, buf);

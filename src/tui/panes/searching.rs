@@ -51,10 +51,7 @@ fn not_found(app: &App, tried: &[(String, String)], columns: usize) -> Vec<Line<
     for binding in BINDINGS.iter().filter(|b| b.scope == Scope::NotFound) {
         let label = binding.label(theme.ascii);
         lines.push(Line::from(vec![
-            Span::styled(
-                text::fit(&format!("{label:<9}"), columns).into_owned(),
-                theme.key,
-            ),
+            Span::styled(text::fit(&format!("{label:<9}"), columns), theme.key),
             Span::styled(binding.help, theme.text),
         ]));
     }

@@ -3,7 +3,8 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
+use ratatui::macros::{horizontal, vertical};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
@@ -13,8 +14,9 @@ use crate::metrics::state::CycleState;
 use crate::text::numbers::{self, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::widgets::axis::LogAxis;
+use crate::tui::widgets::columns;
 use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::{columns, text};
+use crate::tui::widgets::text::{self, flow};
 
 /// What the requests waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,8 +73,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>, waited_fo
         let dist = Dist::from_samples(waits.iter().copied());
         let legend = legend(cx, cycle, &dist, waited_for, usize::from(inner.width));
         let lines = u16_of(legend.len()).min(if inner.height >= 5 { 2 } else { 1 });
-        let [chart, words] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(lines)]).areas(inner);
+        let [chart, words] = vertical![*=1, ==lines].areas(inner);
         let charted = chart.height >= 3 && chart.width >= 12;
         if charted {
             // The limit is one of the wait for the first token.
@@ -101,14 +102,8 @@ struct Histogram {
 
 impl Histogram {
     fn new(area: Rect, waits: &[f64], limit: Option<f64>) -> Self {
-        let rows = [
-            Constraint::Length(1),
-            Constraint::Fill(1),
-            Constraint::Length(1),
-        ];
-        let [_, scaled] =
-            Layout::horizontal([Constraint::Length(GUTTER), Constraint::Fill(1)]).areas(area);
-        let [top, bars, ticks] = Layout::vertical(rows).areas(scaled);
+        let [_, scaled] = horizontal![==GUTTER, *=1].areas(area);
+        let [top, bars, ticks] = vertical![==1, *=1, ==1].areas(scaled);
         let wide = (bars.width / 24).max(1);
         let buckets = usize::from(bars.width / wide).max(1);
         let shown = limit.into_iter().flat_map(|limit| [limit / 100.0, limit]);
@@ -233,18 +228,9 @@ fn legend(
     if waiting > 0 {
         parts.push(("still waiting", waiting.to_string()));
     }
-    let mut lines = vec![Line::default()];
-    for (label, value) in parts {
-        let width = text::width(label) + 1 + text::width(&value);
-        let used = lines.last().map_or(0, Line::width);
-        if used > 0 && used + 2 + width > room {
-            lines.push(Line::default());
-        }
-        if let Some(line) = lines.last_mut() {
-            let gap = if line.spans.is_empty() { "" } else { "  " };
-            line.push_span(Span::styled(format!("{gap}{label} "), cx.theme.dim));
-            line.push_span(Span::raw(value));
-        }
-    }
-    lines
+    let parts = parts.into_iter().map(|(label, value)| {
+        let label = Span::styled(format!("{label} "), cx.theme.dim);
+        vec![label, Span::raw(value)]
+    });
+    flow(parts, &Span::styled("  ", cx.theme.dim), room)
 }

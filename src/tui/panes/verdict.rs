@@ -42,53 +42,22 @@ enum VerdictPart {
 }
 
 /// From everything to the least.
-const FORMS: [&[VerdictPart]; 11] = [
-    &[
-        VerdictPart::Words,
-        VerdictPart::More,
-        VerdictPart::Ends,
-        VerdictPart::Each,
-        VerdictPart::Failed,
-        VerdictPart::Now,
-    ],
-    &[
-        VerdictPart::Words,
-        VerdictPart::More,
-        VerdictPart::Ends,
-        VerdictPart::Each,
-        VerdictPart::Failed,
-    ],
-    &[
-        VerdictPart::Words,
-        VerdictPart::More,
-        VerdictPart::Each,
-        VerdictPart::Failed,
-    ],
-    &[VerdictPart::Words, VerdictPart::More, VerdictPart::Each],
-    &[
-        VerdictPart::Words,
-        VerdictPart::More,
-        VerdictPart::Ends,
-        VerdictPart::Failed,
-        VerdictPart::Now,
-    ],
-    &[
-        VerdictPart::Words,
-        VerdictPart::More,
-        VerdictPart::Ends,
-        VerdictPart::Failed,
-    ],
-    &[
-        VerdictPart::Words,
-        VerdictPart::More,
-        VerdictPart::Failed,
-        VerdictPart::Now,
-    ],
-    &[VerdictPart::Words, VerdictPart::More, VerdictPart::Failed],
-    &[VerdictPart::Words, VerdictPart::More],
-    &[VerdictPart::Words],
-    &[],
-];
+const FORMS: [&[VerdictPart]; 11] = {
+    use VerdictPart::{Each, Ends, Failed, More, Now, Words};
+    [
+        &[Words, More, Ends, Each, Failed, Now],
+        &[Words, More, Ends, Each, Failed],
+        &[Words, More, Each, Failed],
+        &[Words, More, Each],
+        &[Words, More, Ends, Failed, Now],
+        &[Words, More, Ends, Failed],
+        &[Words, More, Failed, Now],
+        &[Words, More, Failed],
+        &[Words, More],
+        &[Words],
+        &[],
+    ]
+};
 
 /// The verdict as a line of text, as much of it as stands in `width` columns.
 pub fn line(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Line<'static> {

@@ -61,7 +61,7 @@ pub fn framed(
     plain(frame, area, theme, |buf, area| {
         let border = if focused { theme.focus } else { theme.border };
         let room = usize::from(area.width.saturating_sub(2));
-        let main = text::fit(&title.main, room.saturating_sub(2)).into_owned();
+        let main = text::fit(&title.main, room.saturating_sub(2));
         let used = text::width(&main) + 2;
         let mut block = Block::bordered().border_style(border);
         if room > 4 {

@@ -171,7 +171,7 @@ fn line(cells: Vec<Span<'static>>, columns: &[Column], widths: &[u16]) -> Row<'s
     let shown = cells.into_iter().zip(columns).zip(widths);
     let cells = shown.filter(|(_, width)| **width > 0);
     Row::new(cells.map(|((cell, column), width)| {
-        let fitted = text::fit(&cell.content, usize::from(*width)).into_owned();
+        let fitted = text::fit(&cell.content, usize::from(*width));
         let line = Line::from(Span::styled(fitted, cell.style));
         if column.right {
             line.right_aligned()

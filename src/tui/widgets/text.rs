@@ -1,6 +1,6 @@
 //! Text in columns of a terminal: how wide it is, cut and wrapped to fit.
 
-use std::borrow::Cow;
+use ratatui::text::{Line, Span};
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -14,13 +14,13 @@ pub fn width(text: &str) -> usize {
 }
 
 /// Sanitized text in at most `most` columns; what is cut off is marked with `…`.
-pub fn fit(text: &str, most: usize) -> Cow<'_, str> {
+pub fn fit(text: &str, most: usize) -> String {
     let text = safe(text);
     if width(&text) <= most {
-        return text;
+        return text.into_owned();
     }
     let Some(room) = most.checked_sub(1) else {
-        return Cow::Borrowed("");
+        return String::new();
     };
     let mut out = String::new();
     let mut used = 0;
@@ -32,7 +32,7 @@ pub fn fit(text: &str, most: usize) -> Cow<'_, str> {
         out.push_str(grapheme);
     }
     out.push('…');
-    Cow::Owned(out)
+    out
 }
 
 /// One paragraph, sanitized, in lines of at most `columns` columns, broken between words where
@@ -66,6 +66,26 @@ pub fn wrap(paragraph: &str, columns: usize) -> Vec<String> {
     lines.push(line);
     for line in &mut lines {
         line.truncate(line.trim_end().len());
+    }
+    lines
+}
+
+/// Items one after another with a gap between them, in as many lines of `columns` as they need.
+pub fn flow(
+    items: impl Iterator<Item = Vec<Span<'static>>>,
+    gap: &Span<'static>,
+    columns: usize,
+) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for item in items {
+        let wide = gap.width() + item.iter().map(Span::width).sum::<usize>();
+        match lines
+            .last_mut()
+            .filter(|line| line.width() + wide <= columns)
+        {
+            Some(line) => line.spans.extend(std::iter::once(gap.clone()).chain(item)),
+            None => lines.push(Line::from(item)),
+        }
     }
     lines
 }
