@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::event::Stamp;
 
-use crate::capture::color_scheme::{ColorScheme, Rgb};
+use crate::capture::color_scheme::{ColorScheme, hex};
 
 /// Clears the screen and hides the cursor.
 const BEGIN: &str = "\u{1b}[0m\u{1b}[2J\u{1b}[H\u{1b}[?25l";
@@ -102,9 +102,4 @@ fn turned(from: &Buffer, to: &Buffer) -> io::Result<String> {
     let mut bytes = Vec::new();
     CrosstermBackend::new(&mut bytes).draw(changes.into_iter())?;
     String::from_utf8(bytes).map_err(io::Error::other)
-}
-
-/// `#rrggbb`.
-fn hex([red, green, blue]: Rgb) -> String {
-    format!("#{red:02x}{green:02x}{blue:02x}")
 }

@@ -32,56 +32,34 @@ pub(crate) struct Ink {
 }
 
 impl ColorScheme {
+    fn new(text: u32, ground: u32, ansi: [u32; 16]) -> Self {
+        let rgb = |color: u32| {
+            let [_, red, green, blue] = color.to_be_bytes();
+            [red, green, blue]
+        };
+        Self {
+            text: rgb(text),
+            ground: rgb(ground),
+            ansi: ansi.map(rgb),
+        }
+    }
+
     /// Light on dark.
     pub fn dark() -> Self {
-        Self {
-            text: [0xd4, 0xd7, 0xdd],
-            ground: [0x12, 0x15, 0x1c],
-            ansi: [
-                [0x12, 0x15, 0x1c],
-                [0xf0, 0x6a, 0x6a],
-                [0x7c, 0xc9, 0x7a],
-                [0xe5, 0xc0, 0x6b],
-                [0x6c, 0xa4, 0xf5],
-                [0xc7, 0x92, 0xea],
-                [0x5f, 0xc8, 0xd8],
-                [0xb8, 0xbd, 0xc7],
-                [0x76, 0x7e, 0x8c],
-                [0xff, 0x8c, 0x8c],
-                [0xa0, 0xe0, 0x9c],
-                [0xff, 0xd8, 0x8a],
-                [0x8f, 0xbc, 0xff],
-                [0xdd, 0xb3, 0xff],
-                [0x86, 0xe3, 0xf0],
-                [0xff, 0xff, 0xff],
-            ],
-        }
+        let ansi = [
+            0x12_151C, 0xF0_6A6A, 0x7C_C97A, 0xE5_C06B, 0x6C_A4F5, 0xC7_92EA, 0x5F_C8D8, 0xB8_BDC7,
+            0x76_7E8C, 0xFF_8C8C, 0xA0_E09C, 0xFF_D88A, 0x8F_BCFF, 0xDD_B3FF, 0x86_E3F0, 0xFF_FFFF,
+        ];
+        Self::new(0xD4_D7DD, 0x12_151C, ansi)
     }
 
     /// Dark on light.
     pub fn light() -> Self {
-        Self {
-            text: [0x24, 0x29, 0x2f],
-            ground: [0xff, 0xff, 0xff],
-            ansi: [
-                [0x24, 0x29, 0x2f],
-                [0xc4, 0x2b, 0x35],
-                [0x1a, 0x7f, 0x37],
-                [0x9a, 0x67, 0x00],
-                [0x0a, 0x5b, 0xc4],
-                [0x82, 0x50, 0xbf],
-                [0x1b, 0x7c, 0x83],
-                [0x6e, 0x77, 0x81],
-                [0x6e, 0x77, 0x81],
-                [0xa4, 0x0e, 0x26],
-                [0x2d, 0xa4, 0x4e],
-                [0x7d, 0x4e, 0x00],
-                [0x21, 0x8b, 0xff],
-                [0xa4, 0x75, 0xf9],
-                [0x31, 0x92, 0xaa],
-                [0xff, 0xff, 0xff],
-            ],
-        }
+        let ansi = [
+            0x24_292F, 0xC4_2B35, 0x1A_7F37, 0x9A_6700, 0x0A_5BC4, 0x82_50BF, 0x1B_7C83, 0x6E_7781,
+            0x6E_7781, 0xA4_0E26, 0x2D_A44E, 0x7D_4E00, 0x21_8BFF, 0xA4_75F9, 0x31_92AA, 0xFF_FFFF,
+        ];
+        Self::new(0x24_292F, 0xFF_FFFF, ansi)
     }
 
     /// The look that fits a theme of this name.
@@ -166,4 +144,9 @@ pub(crate) fn mix(from: Rgb, to: Rgb, share: u8) -> Rgb {
         *out = u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX);
     }
     mixed
+}
+
+/// `#rrggbb`.
+pub(crate) fn hex([red, green, blue]: Rgb) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
 }

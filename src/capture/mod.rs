@@ -74,12 +74,7 @@ pub fn still(directory: &Path, buffer: &Buffer, look: &ColorScheme) -> io::Resul
 
 /// A recording that is being made.
 #[derive(Debug)]
-pub struct ScreenRecorder {
-    kind: Output,
-}
-
-#[derive(Debug)]
-enum Output {
+pub enum ScreenRecorder {
     Cast(cast::Cast<BufWriter<File>>),
     Gif(Box<gif::Gif<BufWriter<File>>>),
     Svg {
@@ -95,25 +90,23 @@ impl ScreenRecorder {
         let format = Format::from_path(path)
             .map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let file = BufWriter::new(File::create(path)?);
-        Ok(Self {
-            kind: match format {
-                Format::Cast => Output::Cast(cast::Cast::new(file, look)),
-                Format::Gif => Output::Gif(Box::new(gif::Gif::new(file, look))),
-                Format::Svg => Output::Svg {
-                    path: path.to_owned(),
-                    look,
-                    last: None,
-                },
+        Ok(match format {
+            Format::Cast => Self::Cast(cast::Cast::new(file, look)),
+            Format::Gif => Self::Gif(Box::new(gif::Gif::new(file, look))),
+            Format::Svg => Self::Svg {
+                path: path.to_owned(),
+                look,
+                last: None,
             },
         })
     }
 
     /// Takes the screen as it stands from `at` on. Times ascend; the first is where the recording begins.
     pub fn frame(&mut self, at: Stamp, buffer: &Buffer) -> io::Result<()> {
-        match &mut self.kind {
-            Output::Cast(cast) => cast.frame(at, buffer),
-            Output::Gif(gif) => gif.frame(at, buffer),
-            Output::Svg { last, .. } => {
+        match self {
+            Self::Cast(cast) => cast.frame(at, buffer),
+            Self::Gif(gif) => gif.frame(at, buffer),
+            Self::Svg { last, .. } => {
                 *last = Some(buffer.clone());
                 Ok(())
             }
@@ -122,13 +115,12 @@ impl ScreenRecorder {
 
     /// Ends the recording at `at`: the last frame stands until then.
     pub fn finish(self, at: Stamp) -> io::Result<()> {
-        match self.kind {
-            Output::Cast(cast) => cast.finish(at),
-            Output::Gif(gif) => gif.finish(at),
-            Output::Svg { path, look, last } => match last {
-                Some(buffer) => std::fs::write(path, svg::svg(&buffer, &look)),
-                None => Ok(()),
-            },
+        match self {
+            Self::Cast(cast) => cast.finish(at),
+            Self::Gif(gif) => gif.finish(at),
+            Self::Svg { path, look, last } => last.map_or(Ok(()), |buffer| {
+                std::fs::write(path, svg::svg(&buffer, &look))
+            }),
         }
     }
 }

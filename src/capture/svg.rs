@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::text::numbers::u16_of;
 use crate::text::xml;
 
-use crate::capture::color_scheme::{ColorScheme, Ink, Rgb};
+use crate::capture::color_scheme::{ColorScheme, Ink, hex};
 use crate::capture::shapes::{self, CELL, Part};
 
 /// Size of a cell, and of the font in it, whose letters are 0.6 em wide.
@@ -188,10 +188,6 @@ fn shape(out: &mut String, part: &Part, (left, top): (f32, f32), fill: &str) {
 /// Writing to a string cannot fail.
 fn write(out: &mut String, what: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(what);
-}
-
-fn hex([red, green, blue]: Rgb) -> String {
-    format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 #[cfg(test)]
