@@ -1,4 +1,4 @@
-//! What the server has: `/api/tags`, `/api/ps`, `/api/show`, in Ollama's order of keys.
+//! What the server has: `/api/tags`, `/api/ps`, `/api/show`, with Ollama's keys.
 
 use crate::sim::ask::read;
 use crate::sim::model_store::StoredModel;
@@ -7,45 +7,19 @@ use crate::sim::reply::{Refusal, SimBody, json};
 use crate::sim::shared_state::SharedState;
 use crate::sim::wire::rfc3339;
 use hyper::{Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json as value};
 use std::time::Duration;
 
-#[derive(Serialize)]
-struct Details {
-    parent_model: &'static str,
-    format: &'static str,
-    family: String,
-    families: [String; 1],
-    parameter_size: String,
-    quantization_level: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context_length: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    embedding_length: Option<u64>,
-}
-
-impl Details {
-    fn new(spec: &ModelSpec) -> Self {
-        Self {
-            parent_model: "",
-            format: "gguf",
-            family: spec.family.clone(),
-            families: [spec.family.clone()],
-            parameter_size: parameter_size(spec.parameters),
-            quantization_level: spec.quantization.clone(),
-            context_length: None,
-            embedding_length: None,
-        }
-    }
-
-    fn with_lengths(self, spec: &ModelSpec) -> Self {
-        Self {
-            context_length: Some(spec.context),
-            embedding_length: Some(spec.embedding),
-            ..self
-        }
-    }
+fn details(spec: &ModelSpec) -> Value {
+    value!({
+        "parent_model": "",
+        "format": "gguf",
+        "family": spec.family,
+        "families": [spec.family],
+        "parameter_size": parameter_size(spec.parameters),
+        "quantization_level": spec.quantization,
+    })
 }
 
 /// A parameter count as Ollama writes it: `7.6B`, `191.06M`.
@@ -66,49 +40,25 @@ fn capabilities(spec: &ModelSpec) -> &'static [&'static str] {
     }
 }
 
-#[derive(Serialize)]
-struct Listing<T> {
-    models: Vec<T>,
-}
-
-#[derive(Serialize)]
-struct Tag {
-    name: String,
-    model: String,
-    modified_at: String,
-    size: u64,
-    digest: String,
-    details: Details,
-    capabilities: &'static [&'static str],
-}
-
 /// `/api/tags`
 pub(super) fn tags(server: &SharedState) -> Response<SimBody> {
     let modified_at = rfc3339(server.clock.date(Some(Duration::ZERO)));
-    let tag = |model: &StoredModel| Tag {
-        name: model.spec.name.clone(),
-        model: model.spec.name.clone(),
-        modified_at: modified_at.clone(),
-        size: model.spec.size_bytes,
-        digest: model.digest.clone(),
-        details: Details::new(&model.spec).with_lengths(&model.spec),
-        capabilities: capabilities(&model.spec),
-    };
-    json(&Listing {
-        models: server.models().installed().map(tag).collect(),
-    })
-}
-
-#[derive(Serialize)]
-struct Loaded {
-    name: String,
-    model: String,
-    size: u64,
-    digest: String,
-    details: Details,
-    expires_at: String,
-    size_vram: u64,
-    context_length: u64,
+    let store = server.models();
+    let models = store.installed().map(|StoredModel { spec, digest, .. }| {
+        let mut details = details(spec);
+        details["context_length"] = spec.context.into();
+        details["embedding_length"] = spec.embedding.into();
+        value!({
+            "name": spec.name,
+            "model": spec.name,
+            "modified_at": modified_at,
+            "size": spec.size_bytes,
+            "digest": digest,
+            "details": details,
+            "capabilities": capabilities(spec),
+        })
+    });
+    json(&value!({ "models": models.collect::<Value>() }))
 }
 
 /// `/api/ps`
@@ -121,20 +71,18 @@ pub(super) fn ps(server: &SharedState) -> Response<SimBody> {
         let size = spec
             .size_bytes
             .saturating_add(running.context.saturating_mul(per_token));
-        Loaded {
-            name: spec.name.clone(),
-            model: spec.name.clone(),
-            size,
-            digest: running.model.digest.clone(),
-            details: Details::new(spec),
-            expires_at: rfc3339(server.clock.date(running.expires)),
-            size_vram: size,
-            context_length: running.context,
-        }
+        value!({
+            "name": spec.name,
+            "model": spec.name,
+            "size": size,
+            "digest": running.model.digest,
+            "details": details(spec),
+            "expires_at": rfc3339(server.clock.date(running.expires)),
+            "size_vram": size,
+            "context_length": running.context,
+        })
     });
-    json(&Listing {
-        models: models.collect(),
-    })
+    json(&value!({ "models": models.collect::<Value>() }))
 }
 
 /// A request that names a model; `name` is the older spelling.
@@ -157,18 +105,6 @@ impl Named {
     }
 }
 
-#[derive(Serialize)]
-struct Show {
-    modelfile: &'static str,
-    parameters: &'static str,
-    template: &'static str,
-    details: Details,
-    model_info: Value,
-    tensors: [Value; 0],
-    capabilities: &'static [&'static str],
-    modified_at: String,
-}
-
 /// `/api/show`
 pub(super) fn show(server: &SharedState, body: &[u8]) -> Result<Response<SimBody>, Refusal> {
     let name = read::<Named>(body)?.model()?;
@@ -178,22 +114,22 @@ pub(super) fn show(server: &SharedState, body: &[u8]) -> Result<Response<SimBody
         .ok_or_else(|| Refusal::no_model(&name))?
         .spec;
     let family = &spec.family;
-    Ok(json(&Show {
-        modelfile: "# simulated by tokometer: there is no model file",
-        parameters: "",
-        template: "{{ .Prompt }}",
-        details: Details::new(spec),
-        model_info: value!({
+    Ok(json(&value!({
+        "modelfile": "# simulated by tokometer: there is no model file",
+        "parameters": "",
+        "template": "{{ .Prompt }}",
+        "details": details(spec),
+        "model_info": {
             "general.architecture": family,
             "general.parameter_count": spec.parameters,
             "general.simulated_by": "tokometer",
             (format!("{family}.context_length")): spec.context,
             (format!("{family}.embedding_length")): spec.embedding,
-        }),
-        tensors: [],
-        capabilities: capabilities(spec),
-        modified_at: rfc3339(server.clock.date(Some(Duration::ZERO))),
-    }))
+        },
+        "tensors": [],
+        "capabilities": capabilities(spec),
+        "modified_at": rfc3339(server.clock.date(Some(Duration::ZERO))),
+    })))
 }
 
 #[cfg(test)]

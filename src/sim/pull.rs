@@ -2,13 +2,13 @@
 
 use crate::sim::ask::read;
 use crate::sim::catalog::Named;
-use crate::sim::reply::{Refusal, SimBody, error_json, json, json_text, stream};
+use crate::sim::reply::{self, Refusal, SimBody, error_json, stream};
 use crate::sim::shared_state::SharedState;
 use crate::text::numbers::floor_u64;
 use bytes::Bytes;
 use futures_util::stream::{iter, unfold};
 use hyper::{Response, StatusCode};
-use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,22 +18,8 @@ const NOT_THERE: &str = "pull model manifest: file does not exist";
 /// Time between two progress lines, about.
 const GRAIN_S: f64 = 0.05;
 
-#[derive(Default, Serialize)]
-struct Progress<'a> {
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completed: Option<u64>,
-}
-
-fn status(status: &str) -> Progress<'_> {
-    Progress {
-        status,
-        ..Progress::default()
-    }
+fn status(status: &str) -> Value {
+    json!({ "status": status })
 }
 
 /// Lines, each with the time since the one before.
@@ -49,11 +35,8 @@ pub(super) async fn pull(
     let name = named.model()?;
     let Some(mut script) = script(server, &name) else {
         if streamed {
-            let lines = format!(
-                "{}\n{}\n",
-                json_text(&status("pulling manifest")),
-                error_json(NOT_THERE)
-            );
+            let start = status("pulling manifest");
+            let lines = format!("{start}\n{}\n", error_json(NOT_THERE));
             return Ok(stream(iter([Ok(Bytes::from(lines))])));
         }
         return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, NOT_THERE));
@@ -67,7 +50,7 @@ pub(super) async fn pull(
         return Ok(stream(lines));
     }
     while play(server, &name, &mut script).await.is_some() {}
-    Ok(json(&status("success")))
+    Ok(reply::json(&status("success")))
 }
 
 /// The next line when its time has come; the model is there before the last one is.
@@ -96,21 +79,19 @@ fn script(server: &SharedState, name: &str) -> Option<Script> {
     let pause = Duration::try_from_secs_f64(time.as_secs_f64() / steps as f64).unwrap_or(time);
     let pulling = format!("pulling {}", model.digest.get(..12).unwrap_or_default());
     let mut script = Script::new();
-    let mut say = |pause, progress: Progress<'_>| {
-        script.push_back((pause, format!("{}\n", json_text(&progress))));
-    };
+    let mut say = |pause, progress: Value| script.push_back((pause, format!("{progress}\n")));
     say(Duration::ZERO, status("pulling manifest"));
     for step in 0..=steps {
-        say(
-            if step == 0 { Duration::ZERO } else { pause },
-            Progress {
-                status: &pulling,
-                digest: Some(format!("sha256:{}", model.digest)),
-                total: Some(total),
-                // As Ollama: no `completed` before the first byte.
-                completed: (step > 0).then(|| total / steps * step + total % steps * step / steps),
-            },
-        );
+        let mut progress = json!({
+            "status": pulling,
+            "digest": format!("sha256:{}", model.digest),
+            "total": total,
+        });
+        // As Ollama: no `completed` before the first byte.
+        if step > 0 {
+            progress["completed"] = (total / steps * step + total % steps * step / steps).into();
+        }
+        say(if step == 0 { Duration::ZERO } else { pause }, progress);
     }
     for end in ["verifying sha256 digest", "writing manifest", "success"] {
         say(Duration::ZERO, status(end));

@@ -7,7 +7,6 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::{Response, StatusCode};
-use serde::Serialize;
 use std::io;
 
 /// The body of a response: all of it at once, or lines as they come.
@@ -59,21 +58,12 @@ impl Refusal {
 
 /// `{"error":"…"}`
 pub(super) fn error_json(message: &str) -> String {
-    #[derive(Serialize)]
-    struct ErrorBody<'a> {
-        error: &'a str,
-    }
-    json_text(&ErrorBody { error: message })
-}
-
-/// A value as JSON text; the values here are plain data, which cannot fail.
-pub(super) fn json_text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    serde_json::json!({ "error": message }).to_string()
 }
 
 /// A value as a JSON response.
-pub(super) fn json(value: &impl Serialize) -> Response<SimBody> {
-    json_body(json_text(value))
+pub(super) fn json(value: &serde_json::Value) -> Response<SimBody> {
+    json_body(value.to_string())
 }
 
 /// A JSON text as a response.

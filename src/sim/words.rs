@@ -1,6 +1,8 @@
 //! What the simulated model says: sentences about time, a word a token, in an order that a seed
 //! decides. They need no escaping in JSON, but for the line breaks between paragraphs.
 
+use std::sync::LazyLock;
+
 use crate::sim::chance::Chance;
 
 /// One token of text.
@@ -99,55 +101,14 @@ impl Words {
     }
 }
 
-const ANSWER: [&str; 28] = [
-    "Time is what a clock counts, and what a clock counts is change.",
-    "Without change there would be nothing to order, and so no before and no after.",
-    "Aristotle called it the number of motion with respect to earlier and later.",
-    "Augustine knew what it was until somebody asked him to explain it.",
-    "For Newton it flows evenly, whether or not anything happens in it.",
-    "Leibniz answered that it is only the order in which things follow one another.",
-    "Kant placed it in us: a form that every experience must take before it can be had.",
-    "Bergson set the lived duration of a melody against the even ticks of a pendulum.",
-    "Husserl found in each present a fading echo of the past and a reaching for the future.",
-    "McTaggart argued that the past, the present and the future contradict one another.",
-    "Einstein took away the one great now that all of us were thought to share.",
-    "Two travelers may part, meet again, and disagree about how long it was, and both be right.",
-    "The laws of motion run as well backwards as forwards, yet an egg does not unbreak.",
-    "The arrow that we feel may be no more than the growth of disorder from a tidy beginning.",
-    "Memory holds one side of it, hope and fear hold the other.",
-    "A minute at a bus stop and a minute in good company are the same minute only on paper.",
-    "Some say that only the present is real, and that it is gone as soon as it is named.",
-    "Others see a landscape in which every moment simply is, like towns along a road.",
-    "Between the two stands the growing past, to which each day adds a thin layer.",
-    "To measure it we need something that repeats, and the trust that it repeats evenly.",
-    "Seasons, tides, quartz and cesium have served, each more faithful than the last.",
-    "What the instruments agree upon is a quantity; what we live through is a story.",
-    "Perhaps the question joins two things that a single word has kept together by accident.",
-    "A naïve answer is not a wrong one: it is where every other answer has to start.",
-    "It is also the one thing that nobody can save, although everybody is told to.",
-    "To ask for its beginning is to ask for a moment before which there was no before.",
-    "In the end the definition may matter less than the use that is made of an afternoon.",
-    "So much can be said; the rest is waiting, and waiting is time as well.",
-];
+static ANSWER: LazyLock<Vec<&str>> =
+    LazyLock::new(|| sentences(include_str!("../../assets/sim/answer.txt")));
+static THOUGHTS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| sentences(include_str!("../../assets/sim/thoughts.txt")));
 
-const THOUGHTS: [&str; 16] = [
-    "Okay, so I need to say what time is, and that is harder than it sounds.",
-    "Let me start with the plain meaning and then look at what philosophers made of it.",
-    "Wait, is that the order of events or the thing that orders them?",
-    "I should mention the Greeks first, because most of the later views answer them.",
-    "Hmm, the physical picture and the lived one do not quite fit together.",
-    "Maybe I can set two views side by side and compare them.",
-    "But then again, the question asks for a definition, not for a history.",
-    "I remember that there is a famous remark about knowing it until one is asked.",
-    "If nothing changed at all, would any time have passed?",
-    "That thought leads to the relational view, so it should come early.",
-    "Then there is relativity, which makes the present a local affair.",
-    "I should be careful not to mix up the measure with what is measured.",
-    "Also, the direction of time deserves a sentence or two of its own.",
-    "Let me check whether I have forgotten the view from experience.",
-    "Right, so the answer could move from change to order to experience.",
-    "I think that is enough to begin writing it down.",
-];
+fn sentences(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
 
 #[cfg(test)]
 mod tests {
