@@ -235,6 +235,13 @@ pub enum RunEnd {
     Failed(String),
 }
 
+impl EventKind {
+    /// That this happened at `at`.
+    pub fn at(self, at: Stamp) -> Event {
+        Event { at, what: self }
+    }
+}
+
 impl RunEnd {
     /// Its stable name, without details.
     pub fn code(&self) -> &'static str {

@@ -115,14 +115,7 @@ impl Reporter {
 
     /// Reports progress, which a full channel drops.
     pub(crate) fn progress(&self, what: EventKind) {
-        if self
-            .tx
-            .try_send(Event {
-                at: self.clock.now(),
-                what,
-            })
-            .is_err()
-        {
+        if self.tx.try_send(what.at(self.clock.now())).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -97,10 +97,8 @@ impl Dispatcher {
     /// The recorder's trouble reaches the screen even when it cannot reach the disk.
     fn tell(&mut self, warning: Option<Warning>) {
         if let Some(warning) = warning {
-            self.waiting.push(Event {
-                at: self.clock.now(),
-                what: EventKind::Warning(warning),
-            });
+            let now = self.clock.now();
+            self.waiting.push(EventKind::Warning(warning).at(now));
         }
     }
 
@@ -162,10 +160,7 @@ mod tests {
             clock,
             dropped: timeline.dropped(),
         };
-        let event = |what| Event {
-            at: clock.now(),
-            what,
-        };
+        let event = |what: EventKind| what.at(clock.now());
         let progress = || EventKind::Progress {
             cycle: 0,
             requests: Vec::new(),

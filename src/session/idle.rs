@@ -93,10 +93,9 @@ fn monitor(setup: Setup, until: &Pace, events: &mpsc::Sender<SessionEvent>) {
     let mut watch = Sampler::start(clock, tick, made.sources);
     while until.wait(LOOK) && !events.is_closed() {
         let seen = watch.take().into_iter();
-        outbox.waiting.extend(seen.map(|(at, seen)| Event {
-            at,
-            what: seen.into_kind(),
-        }));
+        outbox
+            .waiting
+            .extend(seen.map(|(at, seen)| seen.into_kind().at(at)));
         for status in watch.status() {
             outbox.note(status.note());
         }
@@ -120,10 +119,8 @@ impl Outbox {
             return;
         }
         self.notes.insert(note.source.clone(), note.clone());
-        self.waiting.push(Event {
-            at: self.clock.now(),
-            what: EventKind::Source(note),
-        });
+        self.waiting
+            .push(EventKind::Source(note).at(self.clock.now()));
     }
 
     fn send(&mut self, events: &mpsc::Sender<SessionEvent>) {

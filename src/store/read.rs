@@ -78,10 +78,7 @@ pub fn replay(
 
 /// The first event of a run whose log has lost it.
 fn started(info: &RunInfo) -> Event {
-    Event {
-        at: Stamp(0),
-        what: EventKind::RunStarted(Box::new(info.clone())),
-    }
+    EventKind::RunStarted(Box::new(info.clone())).at(Stamp(0))
 }
 
 fn read_info(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, StoreError> {

@@ -238,10 +238,8 @@ impl Recorder {
             answer: None,
             ..record.clone()
         };
-        self.state.apply(&Event {
-            at: event.at,
-            what: EventKind::RequestEnded(Box::new(record)),
-        });
+        let ended = EventKind::RequestEnded(Box::new(record));
+        self.state.apply(&ended.at(event.at));
     }
 
     fn keep_answer(&mut self, record: &RequestRecord, users: Option<u32>, answer: &Answer) {

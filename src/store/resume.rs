@@ -89,13 +89,11 @@ impl Resume {
         let since_start = since_start.and_then(|micros| u64::try_from(micros).ok());
         let last = self.state.now;
         let at = Stamp(since_start.unwrap_or(0)).max(Stamp(last.0.saturating_add(1)));
-        Event {
-            at,
-            what: EventKind::Continued {
-                gap_s: at.since(last),
-                levels: self.levels.clone(),
-            },
-        }
+        let continued = EventKind::Continued {
+            gap_s: at.since(last),
+            levels: self.levels.clone(),
+        };
+        continued.at(at)
     }
 }
 

@@ -67,13 +67,11 @@ pub fn record(import: &Import, root: &Path) -> Result<std::path::PathBuf, StoreE
     let directory = RunDirectory::create(root, &import.info)?;
     let mut recorder = crate::store::Recorder::open(&directory)?;
     for event in &import.events {
-        let event = match &event.what {
-            EventKind::RunStarted(_) => Event {
-                at: event.at,
-                what: EventKind::RunStarted(Box::new(directory.info().clone())),
-            },
-            _ => event.clone(),
+        let what = match &event.what {
+            EventKind::RunStarted(_) => EventKind::RunStarted(Box::new(directory.info().clone())),
+            what => what.clone(),
         };
+        let event = what.at(event.at);
         recorder.record(std::slice::from_ref(&event), event.at);
     }
     let recording = recorder.finish();

@@ -60,18 +60,13 @@ pub(crate) fn timeline(
     let clock = ImportClock { origin };
     let info = info(&cycles, clock.origin, folder, model);
     let problems = problems.into_sentences();
-    let mut events = vec![Event {
-        at: Stamp(0),
-        what: EventKind::RunStarted(Box::new(info.clone())),
-    }];
+    let mut events = vec![EventKind::RunStarted(Box::new(info.clone())).at(Stamp(0))];
     let notes = notes(levels, usage_is_known).into_iter();
-    events.extend(notes.chain(problems.iter().cloned()).map(|text| Event {
-        at: Stamp(0),
-        what: EventKind::Warning(Warning {
-            kind: WarningKind::Imported,
-            text,
-        }),
-    }));
+    events.extend(
+        notes
+            .chain(problems.iter().cloned())
+            .map(|text| EventKind::Warning(Warning::new(WarningKind::Imported, text)).at(Stamp(0))),
+    );
     let mut next_id = 1;
     for (number, cycle) in (0..).zip(&cycles) {
         events.extend(cycle_events(number, cycle, clock, &mut next_id));
@@ -82,8 +77,7 @@ pub(crate) fn timeline(
     // Stable: what happens at one instant stays in the order in which it was put here.
     events.sort_by_key(|event| event.at);
     let at = events.last().map_or(Stamp(0), |event| event.at);
-    let what = EventKind::RunEnded { why: RunEnd::Done };
-    events.push(Event { at, what });
+    events.push(EventKind::RunEnded { why: RunEnd::Done }.at(at));
     Import {
         info,
         events,
@@ -161,77 +155,55 @@ fn info(cycles: &[Cycle<'_>], started_at: DateTime<Utc>, folder: String, model: 
     info
 }
 
-fn cycle_events(
-    number: u32,
-    cycle: &Cycle<'_>,
-    clock: ImportClock,
-    next_id: &mut u64,
-) -> Vec<Event> {
-    let (users, start) = (cycle.users, clock.stamp(cycle.start));
+fn cycle_events(cycle: u32, of: &Cycle<'_>, clock: ImportClock, next_id: &mut u64) -> Vec<Event> {
+    let Cycle { users, end, .. } = *of;
+    let start = clock.stamp(of.start);
+    let opened = EventKind::ConnectionsOpened {
+        cycle,
+        connect_us: Vec::new(),
+        failed: 0,
+    };
     let mut events = vec![
-        Event {
-            at: start,
-            what: EventKind::CycleStarted {
-                cycle: number,
-                users,
-            },
-        },
-        Event {
-            at: start,
-            what: EventKind::ConnectionsOpened {
-                cycle: number,
-                connect_us: Vec::new(),
-                failed: 0,
-            },
-        },
+        EventKind::CycleStarted { cycle, users }.at(start),
+        opened.at(start),
     ];
     let mut later = Vec::new();
-    for row in cycle.rows {
-        let record = record(row, *next_id, number, start);
+    for row in of.rows {
+        let record = record(row, *next_id, cycle, start);
         *next_id += 1;
         let (started, ended) = request_events(record);
         events.push(started);
         later.extend(ended);
     }
-    later.sort_by_key(|event| event.at);
     events.extend(later);
-    let end = events.iter().map(|event| event.at).max();
-    events.push(Event {
-        at: end.unwrap_or(start).max(clock.stamp(cycle.end)),
-        what: EventKind::CycleEnded {
-            cycle: number,
-            why: CycleEnd::Done,
-        },
-    });
+    let last = events.iter().map(|event| event.at).max().unwrap_or(start);
+    let why = CycleEnd::Done;
+    events.push(EventKind::CycleEnded { cycle, why }.at(last.max(clock.stamp(end))));
     events
 }
 
 /// The start of a request, and what follows.
 fn request_events(record: RequestRecord) -> (Event, Vec<Event>) {
-    let (id, cycle, user) = (record.id, record.cycle, record.user);
-    let started = Event {
-        at: record.sent,
-        what: EventKind::RequestStarted {
-            id,
-            cycle,
-            user,
-            round: 0,
-        },
+    let (id, cycle, sent) = (record.id, record.cycle, record.sent);
+    let started = EventKind::RequestStarted {
+        id,
+        cycle,
+        user: record.user,
+        round: 0,
     };
-    let first = record.first_token.map(|first| Event {
-        at: first,
-        what: EventKind::FirstToken {
+    let first = record.first_token.map(|first| {
+        let ttft_us = first.0.saturating_sub(sent.0);
+        let first_token = EventKind::FirstToken {
             id,
             cycle,
-            ttft_us: first.0.saturating_sub(record.sent.0),
+            ttft_us,
             thinking: false,
-        },
+        };
+        first_token.at(first)
     });
-    let ended = Event {
-        at: record.ended,
-        what: EventKind::RequestEnded(Box::new(record)),
-    };
-    (started, first.into_iter().chain([ended]).collect())
+    let at = record.ended;
+    let ended = EventKind::RequestEnded(Box::new(record)).at(at);
+    (started.at(sent), first.into_iter().chain([ended]).collect())
 }
 
 fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
@@ -279,17 +251,15 @@ fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
 }
 
 fn gpu_event(row: &GpuRow, clock: ImportClock, usage_is_known: bool) -> Event {
-    Event {
-        at: clock.stamp(row.at),
-        what: EventKind::Gpu(GpuSample {
-            source: SOURCE.to_owned(),
-            scope: Some(PowerScope::Gpu),
-            watts: row.watts,
-            mhz: row.mhz,
-            usage_percent: row.usage_percent.filter(|_| usage_is_known),
-            ..GpuSample::default()
-        }),
-    }
+    let sample = EventKind::Gpu(GpuSample {
+        source: SOURCE.to_owned(),
+        scope: Some(PowerScope::Gpu),
+        watts: row.watts,
+        mhz: row.mhz,
+        usage_percent: row.usage_percent.filter(|_| usage_is_known),
+        ..GpuSample::default()
+    });
+    sample.at(clock.stamp(row.at))
 }
 
 /// The rows of all processes, those of one second in one table; a process once.
@@ -298,9 +268,9 @@ fn process_events(levels: &[LevelFolder], clock: ImportClock) -> Vec<Event> {
     for row in levels.iter().flat_map(|level| &level.processes) {
         tables.entry(row.at).or_default().insert(row.pid, row);
     }
-    let table = |(at, table): (DateTime<Utc>, BTreeMap<u32, &ProcessRow>)| Event {
-        at: clock.stamp(at),
-        what: EventKind::Processes(table.values().map(|row| sample(row)).collect()),
+    let table = |(at, table): (DateTime<Utc>, BTreeMap<u32, &ProcessRow>)| {
+        let samples = table.values().map(|row| sample(row)).collect();
+        EventKind::Processes(samples).at(clock.stamp(at))
     };
     tables.into_iter().map(table).collect()
 }
