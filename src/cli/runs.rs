@@ -129,11 +129,6 @@ fn text(entries: &[Entry], root: &str, filter: Option<&str>) -> String {
 }
 
 fn row(entry: &Entry) -> [String; 8] {
-    let levels = match (entry.users.first(), entry.users.last()) {
-        (Some(first), Some(last)) if first != last => format!("{first}–{last}"),
-        (Some(only), _) => only.to_string(),
-        _ => UNKNOWN.to_owned(),
-    };
     let mut marks = Vec::new();
     if entry.simulated {
         marks.push("SIMULATED");
@@ -152,7 +147,7 @@ fn row(entry: &Entry) -> [String; 8] {
         one_line(&entry.id, 100),
         one_line(&entry.model, LONGEST),
         server,
-        levels,
+        entry.levels(),
         entry.requests.to_string(),
         entry.failed.to_string(),
         number(entry.speed_tok_s, 1, ""),

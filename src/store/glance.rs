@@ -13,6 +13,7 @@ use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
 use crate::metrics::verdict::Capacity;
 use crate::store::StoreError;
+use crate::text::numbers::or_unknown;
 
 /// The part of a log in which its last event stands, bytes.
 const TAIL: u64 = 64 * 1024;
@@ -61,6 +62,14 @@ impl Entry {
     }
 
     /// The run in the directory `path`, whose files are now as `trace` has them.
+    /// Its levels from the smallest to the largest: `1–256`.
+    pub(crate) fn levels(&self) -> String {
+        match (self.users.iter().min(), self.users.iter().max()) {
+            (Some(first), Some(last)) if first != last => format!("{first}–{last}"),
+            (only, _) => or_unknown(only),
+        }
+    }
+
     pub(crate) fn read(path: &Path, id: &str, trace: &Trace) -> Result<Self, StoreError> {
         // A log that is newer than the summary is that of a run that went on.
         let is_current = match (trace.summary, trace.log) {

@@ -63,6 +63,17 @@ fn decimals_for(value: f64, significant: usize) -> usize {
         .saturating_sub(1)
 }
 
+/// What may not be known, as text.
+pub fn or_unknown(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
+}
+
+/// The parts that are known, with a dot between them: `A100 · 64 GB`.
+pub fn joined(parts: impl IntoIterator<Item = Option<String>>) -> String {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(" · ")
+}
+
 /// A number with so many decimals and its unit, blank included: `19.9 W`.
 pub fn number(value: Option<f64>, digits: usize, unit: &str) -> String {
     match value.filter(|v| v.is_finite()) {

@@ -53,14 +53,14 @@ fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
     }
     footer::render_notice(frame, areas.body, app);
     footer::render(frame, areas.footer, app);
-    if app.download().is_some() && !app.has_panes() {
+    if app.download.as_ref().is_some() && !app.has_panes() {
         dialog::render_download(frame, areas.body, app);
     }
-    if app.dialog().is_some() {
+    if app.dialog.as_ref().is_some() {
         dialog::render(frame, areas.body, app);
     }
     sliders::render(frame, areas.body, app);
-    if app.help().is_some() {
+    if app.help.is_some() {
         help::render(frame, area, app);
     }
 }
@@ -70,7 +70,7 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
     match pane {
         Pane::Headline => headline::render(frame, area, &cx),
         Pane::Cycles => cycles::render(frame, area, &cx),
-        Pane::Ttft => ttft::render(frame, area, &cx, app.waited_for()),
+        Pane::Ttft => ttft::render(frame, area, &cx, app.waited_for),
         Pane::Requests => requests::render(frame, area, &cx),
         Pane::Answer => answer::render(frame, area, &cx),
         Pane::Machine => machine::render(frame, area, &MachineContext::from_pane(&cx)),
@@ -79,7 +79,7 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
                 frame,
                 area,
                 &MachineContext::from_pane(&cx),
-                app.process_sort(),
+                app.process_sort,
             );
         }
         Pane::Usage => machine_by_level::render(frame, area, &cx),

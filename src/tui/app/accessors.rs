@@ -2,16 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::dialect::Discovery;
 use crate::event::{Model, Target};
 use crate::metrics::state::RunState;
 use crate::plan::Plan;
-use crate::tui::app::{App, Dialog, Download, Screen, Sliders, is_model};
+use crate::tui::app::{App, Screen, is_model};
 use crate::tui::keys::Scope;
 use crate::tui::layout::{Pane, View};
-use crate::tui::panes::processes;
 use crate::tui::panes::requests_view::RequestSorting;
-use crate::tui::panes::ttft::WaitedFor;
 use crate::tui::theme::Theme;
 use crate::tui::{DashboardOptions, Exit};
 
@@ -67,42 +64,12 @@ impl App {
         self.focus
     }
 
-    /// The sliders of the limits, while they are open.
-    pub const fn sliders(&self) -> Option<&Sliders> {
-        self.sliders.as_ref()
-    }
-
-    /// The open question.
-    pub const fn dialog(&self) -> Option<&Dialog> {
-        self.dialog.as_ref()
-    }
-
-    /// How far the help is scrolled, if it is open, lines.
-    pub const fn help(&self) -> Option<usize> {
-        self.help
-    }
-
     /// The keys that the help begins with: where there is only the preview, those of the lanes.
     pub fn first_help(&self) -> Scope {
         match self.view {
             View::Preview if !self.has_run() => Scope::Lanes,
             _ => Scope::Running,
         }
-    }
-
-    /// A word to the user, until the next key.
-    pub fn notice(&self) -> Option<&str> {
-        self.notice.as_deref()
-    }
-
-    /// The server that was found.
-    pub const fn found(&self) -> Option<&Discovery> {
-        self.found.as_ref()
-    }
-
-    /// The number of the chosen model among those found.
-    pub const fn model_index(&self) -> usize {
-        self.model
     }
 
     /// The chosen model.
@@ -118,11 +85,6 @@ impl App {
         (!there).then_some(asked)
     }
 
-    /// The download that goes on.
-    pub const fn download(&self) -> Option<&Download> {
-        self.download.as_ref()
-    }
-
     /// Where the run on the screen is written, if it is: its pictures belong there.
     pub fn run_directory(&self) -> Option<PathBuf> {
         self.current.written_to(self.options.runs.as_deref())
@@ -131,16 +93,6 @@ impl App {
     /// The order of the table of requests.
     pub const fn sort(&self) -> RequestSorting {
         self.sort
-    }
-
-    /// What the histogram of waits shows.
-    pub const fn waited_for(&self) -> WaitedFor {
-        self.waited_for
-    }
-
-    /// The order of the table of processes.
-    pub const fn process_sort(&self) -> processes::ProcessSorting {
-        self.process_sort
     }
 
     /// Whether the view is frozen.

@@ -108,9 +108,9 @@ pub struct App {
     size: Size,
     /// The latest instant that was told.
     now: Instant,
-    found: Option<Discovery>,
-    model: usize,
-    download: Option<Download>,
+    pub(in crate::tui) found: Option<Discovery>,
+    pub(in crate::tui) model: usize,
+    pub(in crate::tui) download: Option<Download>,
     idle: IdleMachine,
     /// The run on the screen; while a replay plays, that one.
     current: RunView,
@@ -120,13 +120,13 @@ pub struct App {
     focus: Pane,
     zoomed: bool,
     sort: RequestSorting,
-    process_sort: processes::ProcessSorting,
-    waited_for: WaitedFor,
-    dialog: Option<Dialog>,
-    sliders: Option<Sliders>,
+    pub(in crate::tui) process_sort: processes::ProcessSorting,
+    pub(in crate::tui) waited_for: WaitedFor,
+    pub(in crate::tui) dialog: Option<Dialog>,
+    pub(in crate::tui) sliders: Option<Sliders>,
     /// How far the help is scrolled, while it is open.
-    help: Option<usize>,
-    notice: Option<String>,
+    pub(in crate::tui) help: Option<usize>,
+    pub(in crate::tui) notice: Option<String>,
     exit: Option<Exit>,
     /// Effects that are asked for on the way.
     wanted: Vec<Effect>,

@@ -21,7 +21,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::text::numbers::{UNKNOWN, floor_u64, grouped_count, seconds, short, stopwatch, u16_of};
+use crate::text::numbers::{
+    floor_u64, grouped_count, or_unknown, seconds, short, stopwatch, u16_of,
+};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::digits::{Size, digits};
 use crate::tui::widgets::frame::asciify;
@@ -125,7 +127,7 @@ fn render_rows(frame: &mut Frame<'_>, area: Rect, lanes: &Lanes, theme: &Theme) 
     let first = (lanes.selected() + 1).saturating_sub(usize::from(area.height));
     let rows = lanes.lanes().iter().skip(first).map(|lane| {
         let now = lanes.now_us();
-        let speed = lane.tok_s().map_or_else(|| UNKNOWN.to_owned(), short);
+        let speed = or_unknown(lane.tok_s().map(short));
         Line::from(vec![
             Span::styled(format!("{speed} tok/s "), theme.headline),
             Span::styled(
@@ -208,10 +210,7 @@ fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a>
     let name = if lane.is_recorded() {
         lane_text::plain(&lane.script().name, theme)
     } else {
-        format!(
-            "{} tok/s",
-            lane.tok_s().map_or_else(|| UNKNOWN.to_owned(), short)
-        )
+        format!("{} tok/s", or_unknown(lane.tok_s().map(short)))
     };
     let name = format!("{mark}{name} ");
     let room = usize::from(width).saturating_sub(2 + name.width());
@@ -293,7 +292,7 @@ fn time<'a>(lane: &Lane, now: u64, theme: &Theme) -> Line<'a> {
     if lane.is_finished(now) {
         return Line::styled(format!("done in {elapsed}"), theme.good);
     }
-    let total = lane.total_s().map_or_else(|| UNKNOWN.to_owned(), stopwatch);
+    let total = or_unknown(lane.total_s().map(stopwatch));
     Line::styled(format!("{elapsed} of {total}"), theme.text)
 }
 

@@ -6,8 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::text;
+use crate::tui::widgets::{Title, frame, text};
 use crate::tui::{AnswerView, PaneContext};
 
 /// What stands before each line of thinking, so that it is told apart without color too.

@@ -10,10 +10,8 @@ use crate::metrics::state::{CycleState, Stage};
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::{self, Judged};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame::{self, Title};
 use crate::tui::widgets::sparkline::sparkline;
-use crate::tui::widgets::table::{self, Column, TableView};
-use crate::tui::widgets::text;
+use crate::tui::widgets::{Column, TableView, Title, frame, table, text};
 
 const COLUMNS: [Column; 8] = [
     Column::words("", 1, 0),

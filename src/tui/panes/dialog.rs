@@ -56,7 +56,7 @@ fn delete(app: &App) -> String {
 
 /// Draws the open question with the keys that answer it.
 pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
-    let Some(dialog) = app.dialog() else {
+    let Some(dialog) = app.dialog.as_ref() else {
         return;
     };
     let theme = app.theme();
@@ -90,7 +90,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
 
 /// Draws the download that goes on.
 pub fn render_download(frame: &mut Frame<'_>, area: Rect, app: &App) {
-    let Some(download) = app.download() else {
+    let Some(download) = app.download.as_ref() else {
         return;
     };
     let theme = app.theme();

@@ -149,7 +149,7 @@ fn hint_text(app: &App, action: Action, hint: &'static str) -> &'static str {
 
 /// Draws a word to the user into the frame at the bottom of `body`, where it hides nothing.
 pub fn render_notice(frame: &mut Frame<'_>, body: Rect, app: &App) {
-    let Some(notice) = app.notice() else {
+    let Some(notice) = app.notice.as_deref() else {
         return;
     };
     let room = body.width.saturating_sub(6);

@@ -122,24 +122,26 @@ fn marks(app: &App) -> Line<'static> {
     if app.is_busy() && run.paused {
         mark("PAUSED".to_owned(), theme.warn);
     }
-    let seconds = app.clock().secs();
-    let clock = running_clock(seconds);
+    let clock = running_clock(app.clock().secs());
+    let recording = format!("{} REC {clock}", theme.dot());
+    // Rounded up: it says 0 only when the rest is over.
+    let left = |until: &Stamp| floor_u64(until.since(app.clock()).ceil());
     match &run.stage {
         _ if !app.is_busy() => mark(format!("ENDED {clock}"), theme.text),
         Stage::Idle => mark("STARTING".to_owned(), theme.dim),
         Stage::Warming { .. } => mark(format!("LOADING {clock}"), theme.warn),
         Stage::Idling { until } => {
-            let left = floor_u64(until.since(app.clock()).ceil());
-            mark(format!("IDLE POWER {left} s, n skips"), theme.warn);
+            mark(format!("IDLE POWER {} s, n skips", left(until)), theme.warn);
         }
         Stage::Resting { until, next_users } => {
-            // Rounded up: it says 0 only when the rest is over.
-            let left = floor_u64(until.since(app.clock()).ceil());
-            mark(format!("RESTING {left} s, then {next_users}"), theme.warn);
-            mark(format!("{} REC {clock}", theme.dot()), theme.bad);
+            mark(
+                format!("RESTING {} s, then {next_users}", left(until)),
+                theme.warn,
+            );
+            mark(recording, theme.bad);
         }
         Stage::ServerGone { .. } => mark("SERVER GONE".to_owned(), theme.bad),
-        _ => mark(format!("{} REC {clock}", theme.dot()), theme.bad),
+        _ => mark(recording, theme.bad),
     }
     Line::from(marks)
 }

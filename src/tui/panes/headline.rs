@@ -7,16 +7,15 @@ use ratatui::macros::{horizontal, vertical};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::event::RunEnd;
+use crate::event::{RunEnd, Stamp};
 use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::verdict::judgment;
 use crate::text::numbers::{self, decimal, percent, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::{self, Judged};
 use crate::tui::panes::popup::wrapped;
-use crate::tui::widgets::digits::{self, Size};
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::{columns, text};
+use crate::tui::widgets::digits::Size;
+use crate::tui::widgets::{Title, columns, digits, frame, text};
 
 /// Width of the facts beside the number.
 const FACTS: u16 = 42;
@@ -57,35 +56,31 @@ fn stage(cx: &PaneContext<'_>) -> String {
     if cx.run.paused && cx.run.is_running() {
         return "paused".to_owned();
     }
+    let left = |until: &Stamp| text::plain(until.since(cx.now).ceil());
     match &cx.run.stage {
         Stage::Idle => "not started".to_owned(),
         Stage::Warming { done, of } => match cx.run.load_s {
-            Some((took_s, _)) => format!(
-                "loaded in {} · warming up {done}/{of}",
-                text::seconds(Some(took_s))
-            ),
+            Some((took_s, _)) => {
+                let took = text::seconds(Some(took_s));
+                format!("loaded in {took} · warming up {done}/{of}")
+            }
             None => format!("loading and warming up {done}/{of}"),
         },
-        Stage::Idling { until } => {
-            let left = until.since(cx.now).ceil();
-            format!("measuring idle power, {} s (n skips)", text::plain(left))
-        }
+        Stage::Idling { until } => format!("measuring idle power, {} s (n skips)", left(until)),
         Stage::Connecting => "opening connections".to_owned(),
         Stage::Cycle => "running".to_owned(),
         Stage::Resting { until, next_users } => {
-            let left = until.since(cx.now).ceil();
             format!(
                 "rest {} s, then {}",
-                text::plain(left),
+                left(until),
                 numbers::users(*next_users)
             )
         }
         Stage::ServerGone { until } => {
-            let left = until.since(cx.now).ceil();
-            let next = cx.run.current().map_or_else(String::new, |cycle| {
-                format!(", then {}", numbers::users(cycle.users))
-            });
-            format!("✘ no server: wait {} s{next}", text::plain(left))
+            format!(
+                "✘ the server went away, waiting {} s (x stops)",
+                left(until)
+            )
         }
         Stage::Ended(RunEnd::ServerGone) => "✘ the server did not come back".to_owned(),
         Stage::Ended(RunEnd::Done) => "done".to_owned(),

@@ -37,7 +37,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = app.theme();
     let place = place(area.intersection(frame.area()));
     let lines = lines(theme, place, app.first_help());
-    let scroll = app.help().unwrap_or(0);
+    let scroll = app.help.unwrap_or(0);
     let scroll = scroll.min(most_scroll(area, theme.ascii));
     let block = Block::bordered()
         .title(Span::styled(" Keys ", theme.title))

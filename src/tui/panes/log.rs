@@ -9,8 +9,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::event::{Stamp, Warning, WarningKind};
 use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::text;
+use crate::tui::widgets::{Title, frame, text};
 
 /// Draws the pane. It follows the end, or stands `cx.scroll` lines above it.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {

@@ -17,8 +17,7 @@ use crate::text::numbers::{decimal, floor_u64, percent};
 use crate::tui::MachineContext;
 use crate::tui::panes::figures::labeled;
 use crate::tui::panes::popup::wrapped;
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::{gauge, sparkline, text};
+use crate::tui::widgets::{Title, frame, gauge, sparkline, text};
 
 /// A reading older than this, seconds, is not of now.
 pub(super) const OLD_S: f64 = 2.5;
@@ -68,19 +67,13 @@ fn title(cx: &MachineContext<'_>, gpus: &[&GpuSample], all: &[&GpuSample]) -> Ti
         ([], [one, ..]) | ([one], _) => Some(name(one)),
         ([first, ..], _) => Some(format!("{} × {}", gpus.len(), name(first))),
     };
-    let main: Vec<String> = [Some(what.to_owned()), age, names]
-        .into_iter()
-        .flatten()
-        .collect();
-    let main = main.join(" · ");
-    let mut asides = Vec::new();
-    if all.iter().any(|sample| sample.simulated) {
-        asides.push("SIMULATED".to_owned());
-    }
-    if let Some(celsius) = gpus.iter().filter_map(|gpu| gpu.celsius).reduce(f64::max) {
-        asides.push(text::number(Some(celsius), 0, " °C"));
-    }
-    Title::new(main).aside(asides.join(" · "))
+    let is_simulated = all.iter().any(|sample| sample.simulated);
+    let hottest = gpus.iter().filter_map(|gpu| gpu.celsius).reduce(f64::max);
+    let asides = [
+        is_simulated.then(|| "SIMULATED".to_owned()),
+        hottest.map(|celsius| text::number(Some(celsius), 0, " °C")),
+    ];
+    Title::new(text::joined([Some(what.to_owned()), age, names])).aside(text::joined(asides))
 }
 
 fn newest_age(cx: &MachineContext<'_>) -> Option<String> {
@@ -242,13 +235,12 @@ fn row(cx: &MachineContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Li
 fn beside(cx: &MachineContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
     let [gpu] = gpus else { return None };
     let powers = [("chip", gpu.soc_watts), ("machine", gpu.system_watts)];
-    let parts: Vec<String> = powers
-        .into_iter()
-        .filter_map(|(name, watts)| Some(format!("{name} {}", text::number(Some(watts?), 1, " W"))))
-        .collect();
-    let words = text::fit(&parts.join(" · "), width.saturating_sub(WIDTHS.0));
-    let words = Span::styled(words, value_style(cx, gpu));
-    (!parts.is_empty()).then(|| labeled(cx.theme, "all", WIDTHS.0, words))
+    let words = text::joined(
+        powers.map(|(name, watts)| Some(format!("{name} {}", text::number(Some(watts?), 1, " W")))),
+    );
+    let fitting = text::fit(&words, width.saturating_sub(WIDTHS.0));
+    let fitting = Span::styled(fitting, value_style(cx, gpu));
+    (!words.is_empty()).then(|| labeled(cx.theme, "all", WIDTHS.0, fitting))
 }
 
 /// What the run's cycles cost so far, and a token of the shown one.
@@ -277,9 +269,7 @@ fn energy(cx: &MachineContext<'_>, width: usize) -> Option<Line<'static>> {
         metered.map(scope_words),
         idle.map(|idle| format!("idle {}", text::number(Some(idle), 1, " W"))),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let words = parts.join(" · ");
-    let words = text::fit(&words, width.saturating_sub(WIDTHS.0));
+    let words = text::fit(&text::joined(parts), width.saturating_sub(WIDTHS.0));
     Some(labeled(cx.theme, "energy", WIDTHS.0, words))
 }
 

@@ -14,9 +14,7 @@ use crate::metrics::state::CycleState;
 use crate::text::numbers::{floor_u64, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::panes::results::{by_cycle, chart, points};
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::table::Column;
-use crate::tui::widgets::text;
+use crate::tui::widgets::{Column, Title, frame, text};
 
 const COLUMNS: [Column; 11] = [
     Column::number("users", 5, 0),
@@ -130,8 +128,7 @@ fn aside(cx: &PaneContext<'_>) -> String {
         );
         cost.trim_start().to_owned()
     });
-    let parts = [Some(power), covered, cost].into_iter().flatten();
-    parts.collect::<Vec<_>>().join(" · ")
+    text::joined([Some(power), covered, cost])
 }
 
 fn cells(cycle: &CycleState) -> Vec<Span<'static>> {

@@ -12,9 +12,7 @@ use crate::metrics::state::RunState;
 use crate::tui::MachineContext;
 use crate::tui::panes::machine;
 use crate::tui::panes::requests_view::known_first;
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::table::{self, Column, TableView};
-use crate::tui::widgets::text;
+use crate::tui::widgets::{Column, TableView, Title, frame, table, text};
 
 /// What the processes are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::EnumIter, strum::Display)]
@@ -81,14 +79,9 @@ const COLUMNS: [Column; 11] = [
 
 /// Draws the pane.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &MachineContext<'_>, sort: ProcessSorting) {
-    let processes = cx
-        .machine
-        .processes
-        .as_ref()
-        .map(|(_, table)| table.as_slice());
     let title = title(cx, sort);
     frame::framed(frame, area, (cx.theme, cx.focused), &title, |buf, inner| {
-        let Some(processes) = processes else {
+        let Some((_, processes)) = &cx.machine.processes else {
             let width = usize::from(inner.width);
             let lines = machine::source_errors(cx, &["processes"], width, false);
             Paragraph::new(lines).render(inner, buf);
@@ -115,10 +108,7 @@ fn title(cx: &MachineContext<'_>, sort: ProcessSorting) -> Title {
         by => Some(format!("by {by} {arrow}")),
     };
     let age = machine::age(cx, cx.machine.processes.iter().map(|(at, _)| *at));
-    let main: Vec<String> = [Some("Server processes".to_owned()), age, order]
-        .into_iter()
-        .flatten()
-        .collect();
+    let main = text::joined([Some("Server processes".to_owned()), age, order]);
     let slots = match cx.run {
         Some(run) => run.slots(),
         None => cx.machine.slots(),
@@ -131,7 +121,7 @@ fn title(cx: &MachineContext<'_>, sort: ProcessSorting) -> Title {
             None => format!("slots {slots}"),
         }
     });
-    Title::new(main.join(" · ")).aside(slots.unwrap_or_default())
+    Title::new(main).aside(slots.unwrap_or_default())
 }
 
 /// Windows knows handles and committed memory instead.
@@ -193,7 +183,7 @@ fn cells(cx: &MachineContext<'_>, process: &ProcessSample) -> Vec<Span<'static>>
         _ => cx.theme.dim,
     };
     let cells = [
-        known_pid(process.pid).map_or_else(|| text::UNKNOWN.to_owned(), |pid| pid.to_string()),
+        text::or_unknown(known_pid(process.pid)),
         text::safe(&process.name).into_owned(),
         text::safe(role).into_owned(),
         slots,
@@ -203,9 +193,7 @@ fn cells(cx: &MachineContext<'_>, process: &ProcessSample) -> Vec<Span<'static>>
         text::bytes(process.vsz_bytes),
         text::number(process.cpu_percent, 1, ""),
         text::number(process.memory_percent, 1, ""),
-        process
-            .age_s
-            .map_or_else(|| text::UNKNOWN.to_owned(), text::clock),
+        text::or_unknown(process.age_s.map(text::clock)),
     ];
     cells
         .into_iter()

@@ -17,8 +17,8 @@ use crate::tui::panes::figures::labeled;
 use crate::tui::panes::popup::wrapped;
 use crate::tui::panes::{machine, processes};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::table::{Column, TableView, first_row, table};
-use crate::tui::widgets::text;
+use crate::tui::widgets::table::{first_row, table};
+use crate::tui::widgets::{Column, TableView, text};
 
 /// Columns of the table of models, those that give way first with the largest rank.
 const COLUMNS: [Column; 6] = [
@@ -46,7 +46,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     if let Some(cx) = app.machine() {
         let [gpu, table] = horizontal![*=1; 2].areas(below);
         machine::render(frame, gpu, &cx);
-        processes::render(frame, table, &cx, app.process_sort());
+        processes::render(frame, table, &cx, app.process_sort);
     }
 }
 
@@ -76,9 +76,9 @@ pub fn model_at(app: &App, area: Rect, at: Position) -> Option<usize> {
     let [models, _] = areas(above);
     let row = at.y.checked_sub(models.y.saturating_add(HEAD))?;
     let inside = models.contains(at) && at.y.saturating_add(1) < models.bottom();
-    let count = app.found()?.models.len();
+    let count = app.found.as_ref()?.models.len();
     let height = models.height.saturating_sub(HEAD + 1);
-    let first = first_row(count, usize::from(height), Some(app.model_index()), 0);
+    let first = first_row(count, usize::from(height), Some(app.model), 0);
     inside.then(|| usize::from(row) + first)
 }
 
@@ -90,7 +90,7 @@ fn block<'a>(theme: &Theme, title: &str, border: Style) -> Block<'a> {
 
 fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let theme = app.theme();
-    let Some(found) = app.found() else {
+    let Some(found) = app.found.as_ref() else {
         return;
     };
     let server = found.server.as_deref().unwrap_or("server");
@@ -107,7 +107,7 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let view = TableView {
         columns: &COLUMNS,
         len: found.models.len(),
-        selected: Some(app.model_index()),
+        selected: Some(app.model),
         scroll: 0,
     };
     if !found.models.is_empty() {
@@ -181,25 +181,17 @@ fn render_plan(frame: &mut Frame<'_>, area: Rect, app: &App) {
 const LABEL: usize = 10;
 
 fn facts(app: &App) -> Vec<(&'static str, String)> {
-    let is_far = app
-        .found()
-        .is_some_and(|found| !address::is_near(&found.url));
-    let plan = if is_far {
-        &app.plan().far_away()
-    } else {
-        app.plan()
-    };
-    let path = app
-        .found()
-        .map_or(text::UNKNOWN, |found| found.dialect.path(plan.api));
+    let found = app.found.as_ref();
+    let far = found.filter(|found| !address::is_near(&found.url));
+    let far = far.map(|_| app.plan().far_away());
+    let plan = far.as_ref().unwrap_or_else(|| app.plan());
+    let path = found.map_or(text::UNKNOWN, |found| found.dialect.path(plan.api));
     let levels: Vec<String> = plan.levels.iter().map(ToString::to_string).collect();
     let shape = match plan.shape {
         _ if plan.settle.is_some() => "each user asks again until enough is known".to_owned(),
         CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
         CycleShape::Waves(times) => format!("each user asks {times} times in a row"),
-        CycleShape::DurationS(seconds) => {
-            format!("each user keeps asking for {} s", text::plain(seconds))
-        }
+        CycleShape::DurationS(s) => format!("each user keeps asking for {} s", text::plain(s)),
     };
     let users = plan
         .settle
@@ -213,38 +205,25 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
     };
-    let limits = plan.limits;
+    let (limits, rest_s) = (plan.limits, plan.rest_s);
+    let numbers = [limits.wait_s, limits.speed_tok_s, rest_s, plan.time_scale];
+    let [wait, speed, rest, times] = numbers.map(text::plain);
     let mut facts = vec![
         ("users", users),
         ("cycle", shape),
         ("answer", tokens),
-        (
-            "limits",
-            format!(
-                "wait {} s, speed {} tok/s",
-                text::plain(limits.wait_s),
-                text::plain(limits.speed_tok_s)
-            ),
-        ),
-        (
-            "rest",
-            format!("{} s between cycles", text::plain(plan.rest_s)),
-        ),
+        ("limits", format!("wait {wait} s, speed {speed} tok/s")),
+        ("rest", format!("{rest} s between cycles")),
         ("warm-up", plan.warmup.to_string()),
         ("API", format!("{path}, think {}", plan.think)),
         ("prompt", text::fit(&prompt, 160)),
     ];
-    if is_far {
+    if far.is_some() {
         facts.insert(1, ("spends", spending::sentence(plan)));
     }
     if plan.time_scale > 1.0 {
-        facts.push((
-            "time",
-            format!(
-                "the simulated server runs {}× faster",
-                text::plain(plan.time_scale)
-            ),
-        ));
+        let faster = format!("the simulated server runs {times}× faster");
+        facts.push(("time", faster));
     }
     facts
 }

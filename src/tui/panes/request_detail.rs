@@ -14,9 +14,8 @@ use crate::tui::panes::figures::labeled;
 use crate::tui::panes::popup::wrapped;
 use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::cells;
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::text::{self, flow};
+use crate::tui::widgets::text::flow;
+use crate::tui::widgets::{Title, cells, frame, text};
 
 /// Draws the pane; `cx.scroll` lines are above it.
 pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {

@@ -12,9 +12,7 @@ use crate::text::numbers;
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::{self, Judged};
 use crate::tui::panes::request_rows::{self, RequestRow};
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::table::{self, Column, TableView};
-use crate::tui::widgets::{gauge, text};
+use crate::tui::widgets::{Column, TableView, Title, frame, gauge, table, text};
 
 const COLUMNS: [Column; 7] = [
     Column::number("id", 5, 0),

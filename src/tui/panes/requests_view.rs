@@ -12,8 +12,7 @@ use crate::tui::PaneContext;
 use crate::tui::panes::figures;
 use crate::tui::panes::request_rows::{self, RequestRow};
 use crate::tui::panes::requests;
-use crate::tui::widgets::table::{self, Column, TableView};
-use crate::tui::widgets::{frame, text};
+use crate::tui::widgets::{Column, TableView, frame, table, text};
 
 /// What the requests are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::EnumIter, strum::Display)]

@@ -19,9 +19,7 @@ use crate::text::numbers::{self, bare_seconds, floor_u64, percent, round_u16, u1
 use crate::tui::PaneContext;
 use crate::tui::panes::figures::{self, Judged};
 use crate::tui::panes::{cycles, verdict};
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::table::{self, Column, TableView};
-use crate::tui::widgets::{columns, eighths, text};
+use crate::tui::widgets::{Column, TableView, Title, columns, eighths, frame, table, text};
 
 /// The sentences of the findings that tell the best total and the best speed.
 const BEST: usize = 2;

@@ -9,16 +9,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::metrics::compare::letter;
-use crate::metrics::verdict::State;
 use crate::store::index::{Entry, Found};
 use crate::text::numbers::carried;
 use crate::tui::PaneContext;
 use crate::tui::app::{App, Runs};
 use crate::tui::panes::popup::wrapped;
+use crate::tui::panes::verdict;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::table::{self, Column, TableView};
-use crate::tui::widgets::text;
+use crate::tui::widgets::{Column, TableView, Title, frame, table, text};
 
 const COLUMNS: [Column; 10] = [
     Column::words("", 1, 0),
@@ -152,8 +150,8 @@ fn cells(
         Span::styled(when(entry.started_at), theme.text),
         Span::styled(entry.model.clone(), theme.text),
         Span::styled(capacity, style),
-        Span::styled(mean.unwrap_or_else(|| text::UNKNOWN.to_owned()), theme.text),
-        Span::styled(levels(entry), theme.text),
+        Span::styled(text::or_unknown(mean), theme.text),
+        Span::styled(entry.levels(), theme.text),
         Span::styled(text::tok_s(entry.speed_tok_s), theme.text),
         Span::styled(server.to_owned(), theme.dim),
         Span::styled(text::count(Some(entry.requests)), theme.dim),
@@ -182,10 +180,7 @@ fn unreadable(
 }
 
 fn when(at: Option<DateTime<Utc>>) -> String {
-    at.map_or_else(
-        || text::UNKNOWN.to_owned(),
-        |at| at.format("%Y-%m-%d %H:%M").to_string(),
-    )
+    text::or_unknown(at.map(|at| at.format("%Y-%m-%d %H:%M")))
 }
 
 /// How many users the server carries, by the share of good requests, and how sure that is.
@@ -194,21 +189,10 @@ fn capacity(theme: &Theme, entry: &Entry) -> (String, Style) {
         return (text::UNKNOWN.to_owned(), theme.dim);
     };
     let (state, style) = match by_share.state {
-        Some(state @ (State::Holds | State::Likely)) => (format!(" {state}"), theme.good),
-        Some(state @ (State::Unsure | State::Unlikely)) => (format!(" {state}"), theme.warn),
-        Some(state @ State::Fails) => (format!(" {state}"), theme.bad),
+        Some(state) => (format!(" {state}"), verdict::style(theme, state)),
         None => (String::new(), theme.text),
     };
     (format!("{}{state}", carried(by_share.both_users)), style)
-}
-
-/// The levels from the smallest to the largest: `1–256`.
-fn levels(entry: &Entry) -> String {
-    match (entry.users.iter().min(), entry.users.iter().max()) {
-        (Some(first), Some(last)) if first != last => format!("{first}–{last}"),
-        (Some(only), _) => only.to_string(),
-        _ => text::UNKNOWN.to_owned(),
-    }
 }
 
 /// What must not be overlooked about a run.

@@ -24,7 +24,7 @@ const SENTENCE_FROM: u16 = 18;
 
 /// Draws the sliders over whatever is there, at the bottom of `area`.
 pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
-    let Some(sliders) = app.sliders() else {
+    let Some(sliders) = app.sliders.as_ref() else {
         return;
     };
     let theme = app.theme();

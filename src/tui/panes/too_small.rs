@@ -25,18 +25,14 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
             Span::styled(unit, theme.dim),
         ])
     };
-    let last = match app.dialog() {
+    let last = match app.dialog.as_ref() {
         Some(question) => Line::styled(dialog::question(app, question), theme.warn),
         None => Line::styled("too small: 60x16", theme.warn),
     };
     let mut lines = vec![
         number("speed  ", text::tok_s(speed), " tok/s"),
         number("system ", text::tok_s(system), " tok/s"),
-        number(
-            "wait   ",
-            wait.unwrap_or_else(|| text::UNKNOWN.to_owned()),
-            "",
-        ),
+        number("wait   ", text::or_unknown(wait), ""),
         last,
     ];
     if app.is_simulated() {

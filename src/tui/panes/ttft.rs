@@ -14,9 +14,8 @@ use crate::metrics::state::CycleState;
 use crate::text::numbers::{self, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::widgets::axis::LogAxis;
-use crate::tui::widgets::columns;
-use crate::tui::widgets::frame::{self, Title};
-use crate::tui::widgets::text::{self, flow};
+use crate::tui::widgets::text::flow;
+use crate::tui::widgets::{Title, columns, frame, text};
 
 /// What the requests waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -13,6 +13,9 @@ pub mod sparkline;
 pub mod table;
 pub mod text;
 
+pub use frame::Title;
+pub use table::{Column, TableView};
+
 /// `x` rounded down to whole cells, at most `most`; 0 for negative numbers and NaN.
 pub fn cells(x: f64, most: usize) -> usize {
     usize::try_from(floor_u64(x)).map_or(most, |cells| cells.min(most))

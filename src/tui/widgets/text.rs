@@ -5,7 +5,9 @@ use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-pub use crate::text::numbers::{UNKNOWN, bytes, clock, count, number, plain, seconds, tok_s};
+pub use crate::text::numbers::{
+    UNKNOWN, bytes, clock, count, joined, number, or_unknown, plain, seconds, tok_s,
+};
 pub use crate::text::sanitize::line as safe;
 
 /// How many columns of a terminal `text` takes.
