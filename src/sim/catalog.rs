@@ -11,15 +11,18 @@ use serde::Deserialize;
 use serde_json::{Value, json as value};
 use std::time::Duration;
 
-fn details(spec: &ModelSpec) -> Value {
-    value!({
-        "parent_model": "",
-        "format": "gguf",
-        "family": spec.family,
-        "families": [spec.family],
-        "parameter_size": parameter_size(spec.parameters),
-        "quantization_level": spec.quantization,
-    })
+/// The details of a model: those that all answers have, and what else this one says.
+fn details(spec: &ModelSpec, more: &[(&str, u64)]) -> Value {
+    let more = more.iter().map(|&(key, number)| (key, Value::from(number)));
+    let all: [(&str, Value); 6] = [
+        ("parent_model", "".into()),
+        ("format", "gguf".into()),
+        ("family", spec.family.as_str().into()),
+        ("families", [spec.family.as_str()].into()),
+        ("parameter_size", parameter_size(spec.parameters).into()),
+        ("quantization_level", spec.quantization.as_str().into()),
+    ];
+    all.into_iter().chain(more).collect()
 }
 
 /// A parameter count as Ollama writes it: `7.6B`, `191.06M`.
@@ -45,16 +48,17 @@ pub(super) fn tags(server: &SharedState) -> Response<SimBody> {
     let modified_at = rfc3339(server.clock.date(Some(Duration::ZERO)));
     let store = server.models();
     let models = store.installed().map(|StoredModel { spec, digest, .. }| {
-        let mut details = details(spec);
-        details["context_length"] = spec.context.into();
-        details["embedding_length"] = spec.embedding.into();
+        let lengths = [
+            ("context_length", spec.context),
+            ("embedding_length", spec.embedding),
+        ];
         value!({
             "name": spec.name,
             "model": spec.name,
             "modified_at": modified_at,
             "size": spec.size_bytes,
             "digest": digest,
-            "details": details,
+            "details": details(spec, &lengths),
             "capabilities": capabilities(spec),
         })
     });
@@ -76,7 +80,7 @@ pub(super) fn ps(server: &SharedState) -> Response<SimBody> {
             "model": spec.name,
             "size": size,
             "digest": running.model.digest,
-            "details": details(spec),
+            "details": details(spec, &[]),
             "expires_at": rfc3339(server.clock.date(running.expires)),
             "size_vram": size,
             "context_length": running.context,
@@ -118,7 +122,7 @@ pub(super) fn show(server: &SharedState, body: &[u8]) -> Result<Response<SimBody
         "modelfile": "# simulated by tokometer: there is no model file",
         "parameters": "",
         "template": "{{ .Prompt }}",
-        "details": details(spec),
+        "details": details(spec, &[]),
         "model_info": {
             "general.architecture": family,
             "general.parameter_count": spec.parameters,

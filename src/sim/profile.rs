@@ -173,13 +173,15 @@ impl Profile {
 
     /// Whether a server can be made of it; if not, everything that is wrong.
     pub fn check(&self) -> Result<(), ProfileError> {
-        let wrong = [
-            self.wrong_numbers(),
-            self.wrong_ranges(),
-            self.wrong_speeds(),
-            self.wrong_models(),
-        ];
-        let problems = wrong.concat();
+        let mut problems = Vec::new();
+        let mut need = |is_right: bool, rule: String| {
+            if !is_right {
+                problems.push(rule);
+            }
+        };
+        self.check_numbers(&mut need);
+        self.check_speeds(&mut need);
+        self.check_models(&mut need);
         if problems.is_empty() {
             Ok(())
         } else {
@@ -187,101 +189,88 @@ impl Profile {
         }
     }
 
-    fn wrong_numbers(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        if !(1..=MAX_SLOTS).contains(&self.slots) {
-            wrong.push(format!(
-                "slots must be 1 to {MAX_SLOTS}, not {}",
-                self.slots
-            ));
-        }
+    fn check_numbers(&self, need: &mut impl FnMut(bool, String)) {
+        let slots = self.slots;
+        need(
+            (1..=MAX_SLOTS).contains(&slots),
+            format!("slots must be 1 to {MAX_SLOTS}, not {slots}"),
+        );
         for (name, x) in [
             ("load_s", self.load_s),
             ("decode.spread", self.decode.spread),
             ("answer.sd", self.answer.sd),
         ] {
-            if !(x.is_finite() && x >= 0.0) {
-                wrong.push(format!("{name} must be 0 or more, not {x}"));
-            }
+            let is_right = x.is_finite() && x >= 0.0;
+            need(is_right, format!("{name} must be 0 or more, not {x}"));
         }
         for (name, x) in [
             ("pull_mb_s", self.pull_mb_s),
             ("prefill.tok_s", self.prefill.tok_s),
             ("answer.mean", self.answer.mean),
         ] {
-            if !(x.is_finite() && x > 0.0) {
-                wrong.push(format!("{name} must be above 0, not {x}"));
-            }
+            let is_right = x.is_finite() && x > 0.0;
+            need(is_right, format!("{name} must be above 0, not {x}"));
         }
-        wrong
-    }
-
-    fn wrong_ranges(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
         let [from, to] = self.prefill.base_s;
-        if !(0.0 <= from && from <= to && to.is_finite()) {
-            wrong.push(format!(
-                "prefill.base_s must rise from 0 or more, not [{from}, {to}]"
-            ));
-        }
+        need(
+            0.0 <= from && from <= to && to.is_finite(),
+            format!("prefill.base_s must rise from 0 or more, not [{from}, {to}]"),
+        );
         let [from, to] = self.thinking.share;
-        if !(0.0 <= from && from <= to && to < 1.0) {
-            wrong.push(format!(
-                "thinking.share must rise within 0 to 1, not [{from}, {to}]"
-            ));
-        }
+        need(
+            0.0 <= from && from <= to && to < 1.0,
+            format!("thinking.share must rise within 0 to 1, not [{from}, {to}]"),
+        );
         let Answer { min, max, .. } = self.answer;
-        if !(1 <= min && min <= max) {
-            wrong.push(format!(
-                "answer.min and answer.max must rise from 1, not {min} to {max}"
-            ));
-        }
+        need(
+            1 <= min && min <= max,
+            format!("answer.min and answer.max must rise from 1, not {min} to {max}"),
+        );
         let spread = self.decode.spread;
-        if spread.is_nan() || spread > 0.3 {
-            wrong.push(format!("decode.spread must be at most 0.3, not {spread}"));
-        }
-        wrong
+        need(
+            spread <= 0.3,
+            format!("decode.spread must be at most 0.3, not {spread}"),
+        );
     }
 
-    fn wrong_speeds(&self) -> Vec<String> {
+    fn check_speeds(&self, need: &mut impl FnMut(bool, String)) {
         let speeds = &self.decode.speeds;
-        let mut wrong = Vec::new();
-        if speeds.first().is_none_or(|s| s.busy != 1) {
-            wrong.push("decode.speeds must start with busy = 1".to_owned());
+        need(
+            speeds.first().is_some_and(|s| s.busy == 1),
+            "decode.speeds must start with busy = 1".to_owned(),
+        );
+        for (Speed { busy: a, .. }, Speed { busy: b, .. }) in
+            speeds.iter().zip(speeds.iter().skip(1))
+        {
+            need(
+                a < b,
+                format!("decode.speeds must rise in busy: {a} is followed by {b}"),
+            );
         }
-        for (a, b) in speeds.iter().zip(speeds.iter().skip(1)) {
-            if a.busy >= b.busy {
-                wrong.push(format!(
-                    "decode.speeds must rise in busy: {} is followed by {}",
-                    a.busy, b.busy
-                ));
-            }
+        for Speed { busy, tok_s } in speeds {
+            need(
+                tok_s.is_finite() && *tok_s > 0.0,
+                format!("decode.speeds at busy = {busy} must be above 0, not {tok_s}"),
+            );
         }
-        for s in speeds {
-            if !(s.tok_s.is_finite() && s.tok_s > 0.0) {
-                wrong.push(format!(
-                    "decode.speeds at busy = {} must be above 0, not {}",
-                    s.busy, s.tok_s
-                ));
-            }
-        }
-        wrong
     }
 
-    fn wrong_models(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
-        if !self.models.iter().any(|m| m.installed) {
-            wrong.push("at least one of the models must be installed".to_owned());
+    fn check_models(&self, need: &mut impl FnMut(bool, String)) {
+        need(
+            self.default_model().is_some(),
+            "at least one of the models must be installed".to_owned(),
+        );
+        for (number, ModelSpec { name, .. }) in (1..).zip(&self.models) {
+            need(
+                !name.trim().is_empty() && !name.contains(|c: char| c.is_control()),
+                format!("model {number} has no usable name"),
+            );
+            let before = self.models.iter().take(number - 1);
+            need(
+                before.map(|m| &m.name).all(|other| other != name),
+                format!("model {name} is listed twice"),
+            );
         }
-        for (i, m) in self.models.iter().enumerate() {
-            if m.name.trim().is_empty() || m.name.contains(|c: char| c.is_control()) {
-                wrong.push(format!("model {} has no usable name", i + 1));
-            }
-            if self.models.iter().take(i).any(|n| n.name == m.name) {
-                wrong.push(format!("model {} is listed twice", m.name));
-            }
-        }
-        wrong
     }
 
     /// Tokens a second for each of `busy` slots: a straight line between the points of the curve.

@@ -82,15 +82,15 @@ fn script(server: &SharedState, name: &str) -> Option<Script> {
     let mut say = |pause, progress: Value| script.push_back((pause, format!("{progress}\n")));
     say(Duration::ZERO, status("pulling manifest"));
     for step in 0..=steps {
-        let mut progress = json!({
-            "status": pulling,
-            "digest": format!("sha256:{}", model.digest),
-            "total": total,
-        });
+        let progress = [
+            ("status", Value::from(pulling.as_str())),
+            ("digest", format!("sha256:{}", model.digest).into()),
+            ("total", total.into()),
+        ];
         // As Ollama: no `completed` before the first byte.
-        if step > 0 {
-            progress["completed"] = (total / steps * step + total % steps * step / steps).into();
-        }
+        let completed = total / steps * step + total % steps * step / steps;
+        let completed = (step > 0).then(|| ("completed", completed.into()));
+        let progress = progress.into_iter().chain(completed).collect();
         say(if step == 0 { Duration::ZERO } else { pause }, progress);
     }
     for end in ["verifying sha256 digest", "writing manifest", "success"] {

@@ -139,7 +139,7 @@ fn phase_bar(theme: &Theme, phases: &[Phase], width: usize) -> Vec<Line<'static>
         let seconds = text::seconds(Some(*seconds));
         vec![Span::styled(format!("{glyph} {name} {seconds}"), *style)]
     });
-    let mut lines = vec![Line::from_iter(bar)];
+    let mut lines = vec![bar.collect::<Line<'_>>()];
     lines.extend(flow(legend, &Span::styled("   ", theme.dim), width));
     lines
 }
