@@ -6,7 +6,7 @@ use crate::metrics::what_if;
 use crate::report::table::Table;
 use crate::report::text::clean;
 use crate::report::{Report, definitions, details, machine, tables};
-use crate::text::numbers::{UNKNOWN, grouped, users};
+use crate::text::numbers::{UNKNOWN, grouped, joined, users};
 
 /// A whole report.
 pub(super) struct Content {
@@ -110,7 +110,7 @@ fn subtitle(report: &Report) -> String {
             .started_at
             .map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    joined(parts)
 }
 
 /// The three numbers, as tiles and for a card.

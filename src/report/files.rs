@@ -1,7 +1,9 @@
 //! Writes a report's files.
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::report::charts::Chart;
 use crate::report::{Report, ReportError, content, html, markdown};
@@ -33,31 +35,21 @@ pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportE
     Ok(written)
 }
 
-/// Writes SVG and PNG of each chart; painting is the slow part, so the processor's cores share it.
+/// Writes SVG and PNG of each chart, each in a thread of its own: painting is the slow part.
 fn write_charts(charts: &[Chart], folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = charts.len().div_ceil(cores.max(1)).max(1);
     let one = |chart: &Chart| -> Result<[PathBuf; 2], ReportError> {
         let svg = folder.join(format!("{}.svg", chart.name));
         let png = folder.join(format!("{}.png", chart.name));
         Ok([put(svg, chart.svg().as_bytes())?, put(png, &chart.png()?)?])
     };
-    let results: Vec<Result<Vec<PathBuf>, ReportError>> = std::thread::scope(|scope| {
-        let work = |charts: &[Chart]| -> Result<Vec<PathBuf>, ReportError> {
-            let written: Result<Vec<_>, _> = charts.iter().map(one).collect();
-            Ok(written?.into_iter().flatten().collect())
-        };
-        let threads: Vec<_> = charts
-            .chunks(share)
-            .map(|charts| scope.spawn(move || work(charts)))
-            .collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            let joined = thread.join();
-            joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().map(join).collect()
+    let written: Result<Vec<_>, _> = thread::scope(|scope| {
+        let threads = charts.iter().map(|chart| scope.spawn(move || one(chart)));
+        let threads: Vec<_> = threads.collect();
+        let joined = threads.into_iter().map(ScopedJoinHandle::join);
+        joined
+            .map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
     });
-    let written: Result<Vec<Vec<PathBuf>>, ReportError> = results.into_iter().collect();
     Ok(written?.into_iter().flatten().collect())
 }
 

@@ -17,7 +17,7 @@ use crate::report::content::Tile;
 use crate::report::files::{io, put};
 use crate::report::text::{clean, escape_markdown};
 use crate::report::{Report, ReportError};
-use crate::text::numbers::{bytes, grouped_count, percent, plain, seconds};
+use crate::text::numbers::{bytes, grouped_count, joined, percent, plain, seconds};
 use crate::text::sanitize::one_line;
 
 /// The size of the card, pixels: what chats and social pages show whole.
@@ -115,7 +115,7 @@ impl Facts {
         ];
         Self {
             model,
-            of_model: joined(of_model.into_iter().flatten()),
+            of_model: joined(of_model),
             machine: machine(report),
             tiles: content::headline(summary),
             measured: measured(report),
@@ -187,14 +187,14 @@ fn machine(report: &Report) -> String {
         .filter_map(|gpu| gpu.name.as_deref().map(clean))
         .collect();
     let Some(info) = report.info() else {
-        return joined(parts.into_iter());
+        return joined(parts.into_iter().map(Some));
     };
     let of = &info.machine;
     parts.extend(of.cpu.as_deref().map(clean));
     parts.extend(of.memory_bytes.map(|memory| bytes(Some(memory))));
     parts.extend(of.os.as_deref().map(clean));
     parts.dedup();
-    let parts = joined(parts.into_iter());
+    let parts = joined(parts.into_iter().map(Some));
     let elsewhere = &report.gathered.state.machine.sources;
     match is_local(&info.target.url) && !elsewhere.contains_key(&SourceName::ThisMachine) {
         _ if parts.is_empty() => "unknown machine".to_owned(),
@@ -210,11 +210,6 @@ fn is_local(url: &str) -> bool {
     let is =
         |name: &str| host == name || host.strip_prefix(name).is_some_and(|p| p.starts_with(':'));
     is("localhost") || is("[::1]") || host.starts_with("127.")
-}
-
-fn joined(parts: impl Iterator<Item = String>) -> String {
-    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
-    parts.join(" · ")
 }
 
 /// A model's name. Some servers call a model by the path of its file: of that only the file is shown.

@@ -70,8 +70,9 @@ pub fn or_unknown(value: Option<impl ToString>) -> String {
 
 /// The parts that are known, with a dot between them: `A100 · 64 GB`.
 pub fn joined(parts: impl IntoIterator<Item = Option<String>>) -> String {
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    parts.join(" · ")
+    let known = parts.into_iter().flatten();
+    let known: Vec<String> = known.filter(|part| !part.is_empty()).collect();
+    known.join(" · ")
 }
 
 /// A number with so many decimals and its unit, blank included: `19.9 W`.

@@ -18,7 +18,10 @@ mod raster;
 mod time;
 
 use crate::metrics::summary::Summary;
+use crate::report::text::clean;
 use crate::report::{Report, ReportError};
+use crate::text::numbers::joined;
+use crate::text::sanitize::one_line;
 pub use models::models;
 pub use raster::PaintError;
 pub(crate) use raster::png;
@@ -102,13 +105,9 @@ fn subtitle(summary: &Summary) -> String {
         return String::new();
     };
     let parts = [
-        Some(crate::report::text::clean(&target.model)),
-        target
-            .quantization
-            .as_deref()
-            .map(crate::report::text::clean),
-        target.server.as_deref().map(crate::report::text::clean),
+        Some(clean(&target.model)),
+        target.quantization.as_deref().map(clean),
+        target.server.as_deref().map(clean),
     ];
-    let line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-    crate::text::sanitize::one_line(&line, 96)
+    one_line(&joined(parts), 96)
 }
