@@ -188,8 +188,10 @@ impl Areas {
 /// Where everything stands in `area`.
 pub fn layout(area: Rect, arrangement: Arrangement) -> Areas {
     let room = Room::from_area(area);
-    let lines = u16::from(arrangement.verdict);
-    let [header, body, verdict, footer] = vertical![==1, *=1, ==lines, ==1].areas(area);
+    let bracket = u16::from(arrangement.bracket && room >= Room::Normal);
+    let verdict = u16::from(arrangement.verdict);
+    let rows = vertical![==1, *=1, ==bracket, ==verdict, ==1];
+    let [header, body, bracket, verdict, footer] = rows.areas(area);
     let mut panes = match (room, arrangement.zoomed) {
         (Room::TooSmall, _) => Vec::new(),
         (_, true) => vec![(arrangement.focus, body)],

@@ -53,10 +53,10 @@ fn render_screen(frame: &mut Frame<'_>, area: Rect, areas: &Areas, app: &App) {
     }
     footer::render_notice(frame, areas.body, app);
     footer::render(frame, areas.footer, app);
-    if app.download.as_ref().is_some() && !app.has_panes() {
+    if app.download.is_some() && !app.has_panes() {
         dialog::render_download(frame, areas.body, app);
     }
-    if app.dialog.as_ref().is_some() {
+    if app.dialog.is_some() {
         dialog::render(frame, areas.body, app);
     }
     sliders::render(frame, areas.body, app);

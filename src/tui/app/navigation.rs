@@ -56,8 +56,8 @@ impl App {
         self.current.watched = Some(id);
         self.current.scroll.remove(&Pane::Answer);
         self.current.answer = view;
-        let ask = Effect::SessionCommand(SessionCommand::Watch(id));
-        (in_flight && !known && self.is_busy()).then_some(ask)
+        let watch = Effect::SessionCommand(SessionCommand::Watch(id));
+        (in_flight && !known && self.is_busy()).then_some(watch)
     }
 
     /// Keys that move.

@@ -246,7 +246,7 @@ fn render_digits(
     theme: &Theme,
 ) -> Rect {
     let text = lane.tok_s().map(short).unwrap_or_default();
-    let (wide, high) = size.of(&text);
+    let (wide, high) = size.area(&text);
     let [top, _, below] = vertical![==high, ==1, *=1].areas(inner);
     digits(frame.buffer_mut(), top, &text, size, theme.headline);
     let unit = Rect::new(

@@ -77,10 +77,10 @@ fn stage(cx: &PaneContext<'_>) -> String {
             )
         }
         Stage::ServerGone { until } => {
-            format!(
-                "✘ the server went away, waiting {} s (x stops)",
-                left(until)
-            )
+            let next = cx.run.current().map_or_else(String::new, |cycle| {
+                format!(", then {}", numbers::users(cycle.users))
+            });
+            format!("✘ no server: wait {} s{next}", left(until))
         }
         Stage::Ended(RunEnd::ServerGone) => "✘ the server did not come back".to_owned(),
         Stage::Ended(RunEnd::Done) => "done".to_owned(),

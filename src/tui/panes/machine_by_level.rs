@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::macros::vertical;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
@@ -188,24 +188,19 @@ fn draw_charts(buf: &mut Buffer, area: Rect, cx: &PaneContext<'_>) {
     };
     let of_a_line = of_a_line.clamp(1, most);
     let lines = if two { 2 } else { 1 };
-    let height = area.height / lines;
     let each = area.width / u16_of(of_a_line);
+    let across = Layout::horizontal(vec![Constraint::Length(each); of_a_line]);
+    let down = Layout::vertical(vec![Constraint::Length(area.height / u16_of(lines)); lines]);
+    let down = down.split(area);
+    let places = down.iter().flat_map(|line| across.split(*line).to_vec());
     let styles = cx.theme.series.iter().cycle();
-    for ((number, kind), style) in known.iter().enumerate().zip(styles) {
-        let line = u16_of(number / of_a_line);
-        if line >= lines {
-            return;
-        }
+    for ((kind, style), place) in known.iter().zip(styles).zip(places) {
         let at = Rect {
-            x: area
-                .x
-                .saturating_add(u16_of(number % of_a_line).saturating_mul(each)),
-            y: area.y.saturating_add(line.saturating_mul(height)),
             width: each.saturating_sub(1),
-            height,
+            ..place
         };
         let label = |_: &CycleState, value| Span::styled((kind.text)(value), *style);
         let points = points(cx, kind.value, label);
-        chart(buf, at.intersection(area), cx, kind.title, None, points);
+        chart(buf, at, cx, kind.title, None, points);
     }
 }

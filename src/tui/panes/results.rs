@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::macros::{horizontal, vertical};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -228,16 +228,10 @@ pub(super) fn chart(
         limit.map_or(f64::MIN_POSITIVE, |limit| limit * 1.1),
         f64::max,
     );
-    for (i, point) in points.iter().enumerate() {
-        let x = rest.x.saturating_add(u16_of(i).saturating_mul(slot));
+    let slots = Layout::horizontal(vec![Constraint::Length(slot); points.len()]).split(rest);
+    for (point, at) in points.iter().zip(&*slots) {
         let width = slot.saturating_sub(1);
-        chart_column(
-            buf,
-            Rect { x, width, ..rest }.intersection(rest),
-            point,
-            top,
-            cx,
-        );
+        chart_column(buf, Rect { width, ..*at }, point, top, cx);
     }
     if let Some(limit) = limit {
         let [_, bars, _] = chart_rows(rest);
