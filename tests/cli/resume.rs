@@ -1,8 +1,10 @@
 //! Runs that are killed, and go on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokometer::event::{Event, EventKind};
+use tokometer::metrics::state::RunState;
+use tokometer::metrics::verdict::Verdict;
 
 use crate::headless::{levels, valid};
 use crate::process::{Place, patience};
@@ -109,4 +111,110 @@ fn what_cannot_go_on_says_why() {
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.err.contains("no server answered"), "{}", ended.err);
     assert!(!path.join("summary.json").exists(), "nothing was touched");
+}
+
+/// The cycles of these events: their users.
+fn cycles(events: &[Event]) -> Vec<u32> {
+    let started = events.iter().filter_map(|event| match event.what {
+        EventKind::CycleStarted { users, .. } => Some(users),
+        _ => None,
+    });
+    started.collect()
+}
+
+/// What the requests say of each level.
+fn counted(events: &[Event]) -> BTreeMap<u32, u64> {
+    let verdict = Verdict::from_run(&RunState::from_events(events)).unwrap();
+    let levels = verdict.levels.iter();
+    levels.map(|level| (level.users, level.both.of)).collect()
+}
+
+#[test]
+fn a_run_that_was_killed_while_it_settled_settles_on() {
+    let place = Place::new();
+    let plan = [
+        "--sim",
+        "--time-scale=20",
+        // Limits are of what the client sees: 19.9 tok/s and 10 s of the server.
+        "--limit-speed=398",
+        "--limit-wait=0.5s",
+        "--within=3m",
+        "--max-tokens=40",
+        "--warmup=0",
+        "--idle=0s",
+        "--json",
+    ];
+    let process = place.start(&plan);
+    process.says("cycle of 3 users");
+    // The sketch doubles: 3 users are asked to settle it. Some of their requests are in the log.
+    until_logged(&place, r#""users":3}"#);
+    let log = place.run_path().join("events.jsonl");
+    let ended = || {
+        std::fs::read_to_string(&log)
+            .unwrap()
+            .matches("request_ended")
+            .count()
+    };
+    let late = std::time::Instant::now() + patience();
+    let before = ended();
+    while ended() < before + 12 {
+        assert!(std::time::Instant::now() < late, "3 users get no answer");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    process.kill();
+
+    let resumed = place.run(&["resume", place.run_path().to_str().unwrap(), "--json"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    let summary = valid(&resumed.out);
+    assert_eq!(summary["ended"], "done", "{summary}");
+    let events = place.recorded().events;
+    let is_gap = |event: &Event| matches!(event.what, EventKind::Continued { .. });
+    let gap = events.iter().position(is_gap).unwrap();
+    let (before, after) = events.split_at(gap);
+    let asked = cycles(before);
+    assert!(asked.starts_with(&[1, 2, 4]), "{asked:?}");
+    assert!(asked.ends_with(&[3]), "{asked:?}");
+
+    // What was known is: no sketch again, and more is asked where the answer lies.
+    let next = cycles(after);
+    let first = next.first().copied().unwrap();
+    assert!((2..=5).contains(&first), "{next:?}");
+    assert!(!next.contains(&1), "{next:?}");
+
+    // No request twice, none of a number that was given before, and the verdict rests on those of both parts.
+    let mut ids = BTreeSet::new();
+    for event in &events {
+        if let EventKind::RequestStarted { id, .. } = event.what {
+            assert!(ids.insert(id), "request {id} twice");
+        }
+    }
+    let mut records = BTreeSet::new();
+    for event in &events {
+        if let EventKind::RequestEnded(record) = &event.what {
+            assert!(
+                records.insert(record.id),
+                "request {} ended twice",
+                record.id
+            );
+        }
+    }
+    assert!(records.is_subset(&ids));
+    let (whole, part) = (counted(&events), counted(before));
+    assert!(part.values().sum::<u64>() > 0);
+    for (users, requests) in &part {
+        assert!(
+            whole[users] >= *requests,
+            "{users}: {whole:?}, before {part:?}"
+        );
+    }
+    assert!(whole.values().sum::<u64>() > part.values().sum::<u64>());
+    let told = summary["verdict"]["levels"].as_array().unwrap().iter();
+    let told: BTreeMap<u32, u64> = told
+        .map(|level| {
+            let number = |value: &serde_json::Value| value.as_u64().unwrap();
+            let users = u32::try_from(number(&level["users"])).unwrap();
+            (users, number(&level["both"]["of"]))
+        })
+        .collect();
+    assert_eq!(told, whole);
 }
