@@ -9,7 +9,6 @@ use color_eyre::eyre::Result;
 use crate::cli::gate::GateArgs;
 use crate::cli::output::{RunsDir, print, print_err, shown};
 use crate::cli::what_if::WhatIfArgs;
-pub(crate) use crate::metrics::compare::letter;
 use crate::metrics::compare::{Change, Comparison, Row, RunHead, value_text};
 use crate::metrics::condition::Condition;
 use crate::metrics::gate::changes;
@@ -19,7 +18,7 @@ use crate::metrics::what_if::{WhatIf, sentence};
 use crate::report;
 use crate::store::StoreError;
 use crate::store::index::find;
-use crate::text::numbers::{UNKNOWN, carried, users};
+use crate::text::numbers::{UNKNOWN, carried, letter, users};
 use crate::text::sanitize::one_line;
 
 /// The flags of `compare`.

@@ -7,9 +7,9 @@ use clap::Args;
 use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::output::{print_err, shown};
-use crate::metrics::compare::letter;
 use crate::metrics::gate::{Decision, Ruling};
 use crate::report;
+use crate::text::numbers::letter;
 
 /// A condition is met.
 const FAILED: u8 = 3;

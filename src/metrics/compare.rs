@@ -1,17 +1,17 @@
 //! Two or more runs side by side, level by level, with the differences that their samples can show.
 //!
-//! Intervals are 95 %. Means are compared between requests (Welch); where both runs have three repeats of a
-//! level or more, between repeats, which also knows what changes from one repeat to the next. Shares are
-//! compared by Newcombe's interval. Throughput and energy are one figure a repeat.
+//! Intervals are 95 %. Requests that ran together are alike, so means are compared between rounds and shares by how many
+//! independent requests they are worth, both as the gate does; where both runs have three repeats of a level or more, means
+//! are compared between repeats (Welch), which also knows what changes from one repeat to the next. Steady throughput is
+//! compared between the parts of its time; energy is one figure a repeat.
 
 use serde::Serialize;
 
-use crate::event::RequestRecord;
 use crate::metrics::config_diff::config_diff;
-use crate::metrics::interval::{Difference, Moments, newcombe, relative, welch};
-use crate::metrics::level::LevelSummary;
+use crate::metrics::gate::between;
+use crate::metrics::interval::{Difference, Moments, relative, welch};
+use crate::metrics::level::{LevelMetrics, LevelSummary};
 use crate::metrics::metric::{Metric, Outlet, Stat, Unit, shown};
-use crate::metrics::sample::{self, Sample};
 use crate::metrics::state::{CycleState, RunState};
 use crate::metrics::summary::Summary;
 use crate::metrics::verdict::Capacity;
@@ -19,10 +19,10 @@ use crate::plan::Limits;
 use crate::text::numbers::{UNKNOWN, decimal};
 
 /// The name and version of the object's shape.
-pub const SCHEMA: &str = "tokometer/comparison/1";
+pub const SCHEMA: &str = "tokometer/comparison/2";
 
-type Counts = fn(&Sample, &Limits) -> Option<bool>;
-
+/// The metric whose noise shows within a cycle.
+const STEADY: &str = "steady_tok_s";
 /// From this many repeats on both sides, repeats are compared, not requests.
 const REPEATS: usize = 3;
 
@@ -152,12 +152,6 @@ pub fn value_text(metric: &Metric, value: Option<f64>) -> String {
     decimal(value, digits(metric.unit, value))
 }
 
-/// The name of a run beside others: A, B, C…
-pub fn letter(run: usize) -> String {
-    let letters = ('A'..='Z').nth(run);
-    letters.map_or_else(|| format!("run {}", run + 1), String::from)
-}
-
 impl Comparison {
     /// Compares runs with the first of them.
     pub fn new(runs: &[&RunState]) -> Self {
@@ -223,13 +217,17 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
                 .iter()
                 .map(|level| level.and_then(|level| metric.value(&level.figures, Stat::Mean)))
                 .collect();
-            let against = |(run, value): (&&RunState, &Option<f64>)| {
-                let (first, was) = (runs.first()?, values.first().copied().flatten()?);
-                let is = (*value)?;
-                Some(difference(metric, users, [first, run], [was, is]))
+            let against = |run: usize| {
+                let figures = |run: usize| Some(&levels.get(run)?.as_ref()?.figures);
+                let value = |run: usize| values.get(run).copied().flatten();
+                let pair = Pair {
+                    users,
+                    runs: [runs.first()?, runs.get(run)?],
+                    figures: [figures(0)?, figures(run)?],
+                };
+                Some(pair.difference(metric, [value(0)?, value(run)?]))
             };
-            let others = runs.iter().zip(&values).skip(1);
-            let changes = others.map(against).collect();
+            let changes = (1..runs.len()).map(against).collect();
             let known = values.iter().any(Option::is_some);
             known.then_some(Row {
                 metric,
@@ -243,13 +241,53 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
     }
 }
 
-fn difference(metric: &Metric, users: u32, runs: [&RunState; 2], values: [f64; 2]) -> Change {
-    let [was, is] = values;
-    let interval = match metric.counts {
-        Some(counts) => between_shares(counts, users, runs),
-        None => between_means(metric, users, runs),
-    };
-    change(metric, was, is, interval)
+/// A level of both runs.
+struct Pair<'a> {
+    users: u32,
+    runs: [&'a RunState; 2],
+    figures: [&'a LevelMetrics; 2],
+}
+
+impl Pair<'_> {
+    fn difference(&self, metric: &Metric, [was, is]: [f64; 2]) -> Change {
+        let interval = if metric.counts.is_some() || metric.request.is_some() {
+            self.by_repeat(metric)
+                .or_else(|| between(metric, self.users, self.runs))
+        } else if metric.key == STEADY {
+            self.by_repeat(metric).or_else(|| self.by_parts())
+        } else {
+            self.once(metric)
+        };
+        change(metric, was, is, interval)
+    }
+
+    fn cycles(&self) -> [Vec<&CycleState>; 2] {
+        self.runs.map(|run| cycles(run, self.users))
+    }
+
+    /// Between the means of repeats, where both have enough of them. Shares are always those of requests.
+    fn by_repeat(&self, metric: &Metric) -> Option<Difference> {
+        let are_enough = self.cycles().iter().all(|cycles| cycles.len() >= REPEATS);
+        (are_enough && metric.counts.is_none()).then(|| self.once(metric))?
+    }
+
+    /// Between the figures that each cycle has once.
+    fn once(&self, metric: &Metric) -> Option<Difference> {
+        let [first, second] = self.cycles();
+        let [a, b] = self.runs;
+        let a = Moments::from_values(once(metric, a, &first))?;
+        let b = Moments::from_values(once(metric, b, &second))?;
+        if is_share(metric) {
+            return Some(welch(&a, &b));
+        }
+        relative(&a, &b)
+    }
+
+    /// Between the parts into which the time of full load is cut.
+    fn by_parts(&self) -> Option<Difference> {
+        let [a, b] = self.figures.map(|figures| figures.steady_parts.moments());
+        relative(&a?, &b?)
+    }
 }
 
 /// The change from `was` to `is`, with the interval of its `by`.
@@ -277,39 +315,6 @@ fn cycles(run: &RunState, users: u32) -> Vec<&CycleState> {
     of_level.filter(|cycle| cycle.is_whole()).collect()
 }
 
-/// The relative difference of a mean, or of a figure that each repeat has once.
-fn between_means(metric: &Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
-    let [first, second] = runs.map(|run| cycles(run, users));
-    let figure = metric.request;
-    let by_repeat = figure.is_none() || (first.len() >= REPEATS && second.len() >= REPEATS);
-    let [a, b] = runs;
-    let values = |run: &RunState, cycles: &[&CycleState]| match figure {
-        Some(figure) if by_repeat => repeats(cycles, figure),
-        Some(figure) => requests(cycles, figure),
-        None => once(metric, run, cycles),
-    };
-    let (a, b) = (
-        Moments::from_values(values(a, &first))?,
-        Moments::from_values(values(b, &second))?,
-    );
-    if is_share(metric) {
-        return Some(welch(&a, &b));
-    }
-    relative(&a, &b)
-}
-
-fn requests(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) -> Vec<f64> {
-    let all = cycles.iter().flat_map(|cycle| cycle.succeeded());
-    all.filter_map(figure).collect()
-}
-
-/// The mean of each cycle.
-fn repeats(cycles: &[&CycleState], figure: fn(&RequestRecord) -> Option<f64>) -> Vec<f64> {
-    let mean =
-        |cycle: &&CycleState| Moments::from_values(requests(&[cycle], figure)).map(|m| m.mean);
-    cycles.iter().filter_map(mean).collect()
-}
-
 /// The figure of each cycle.
 fn once(metric: &Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
     let limits = limits(run);
@@ -320,17 +325,6 @@ fn once(metric: &Metric, run: &RunState, cycles: &[&CycleState]) -> Vec<f64> {
 fn limits(run: &RunState) -> Limits {
     let info = run.info.as_ref();
     info.map(|info| info.plan.limits).unwrap_or_default()
-}
-
-/// The difference of two shares, in points (0.1 for 10 points).
-fn between_shares(counts: Counts, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
-    let [a, b] = runs.map(|run| {
-        let limits = limits(run);
-        let cycles = cycles(run, users);
-        let samples = cycles.iter().flat_map(|cycle| cycle.samples());
-        sample::met(samples.map(|sample| counts(&sample, &limits)))
-    });
-    newcombe(a, b)
 }
 
 #[cfg(test)]

@@ -298,7 +298,7 @@ mod tests {
             ("speed@0 < 5%", "@0: not a number of users"),
             (
                 "throughput_p95 < 5%",
-                "throughput_p95: system_tok_s has no p95",
+                "throughput_p95: steady_tok_s has no p95",
             ),
         ] {
             let error = Condition::for_change(text).unwrap_err();

@@ -20,6 +20,7 @@ use crate::metrics::verdict::trials::{GAP_S, Outcome, design_effect};
 use crate::plan::Limits;
 use crate::text::numbers::{counted, decimal, floor_u64};
 
+pub(crate) use change::between;
 pub use change::changes;
 pub use run::judge_run;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::metrics::compare::{Change, Comparison, LevelComparison, RunHead, digits, letter};
+use crate::metrics::compare::{Change, Comparison, LevelComparison, RunHead, digits};
 use crate::metrics::metric::{Better, Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::Summary;
 use crate::report::charts::{Chart, models};
@@ -12,7 +12,7 @@ use crate::report::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Sectio
 use crate::report::table::{Table, heads};
 use crate::report::text::clean;
 use crate::report::{ReportError, files, html, markdown};
-use crate::text::numbers::{UNKNOWN, carried, grouped};
+use crate::text::numbers::{UNKNOWN, carried, grouped, letter};
 use crate::text::sanitize::json_lines;
 
 /// Marks a difference that can be due to chance.

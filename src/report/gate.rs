@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::metrics::compare::letter;
 use crate::metrics::gate::{Decision, Ruling};
 use crate::report::ReportError;
 use crate::report::text::escape_markdown;
+use crate::text::numbers::letter;
 use crate::text::sanitize::{json_lines, one_line};
 use crate::text::xml::escape;
 

@@ -263,6 +263,12 @@ pub fn counted(count: impl Into<u64>, one: &str, many: &str) -> String {
     }
 }
 
+/// The name of a run beside others: A, B, C…
+pub fn letter(run: usize) -> String {
+    let letters = ('A'..='Z').nth(run);
+    letters.map_or_else(|| format!("run {}", run + 1), String::from)
+}
+
 /// How many users a server carries: `4`, or `none`.
 pub fn carried(users: Option<u32>) -> String {
     users.map_or_else(|| "none".to_owned(), |users| users.to_string())

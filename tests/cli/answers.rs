@@ -148,7 +148,7 @@ fn every_command_on_a_run_prints_its_summary_as_json() {
     assert_eq!(list[0]["users"], serde_json::json!([1, 2]));
     let compared = place.run(&["compare", "latest", "latest", "--json"]).out;
     let compared: Value = serde_json::from_str(&compared).unwrap();
-    assert_eq!(compared["schema"], "tokometer/comparison/1");
+    assert_eq!(compared["schema"], "tokometer/comparison/2");
     let study = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/study-small");
     let imported = of(&place.run(&["import", study, "--json"]));
     assert_eq!(imported["simulated"], false);

@@ -55,7 +55,7 @@ fn prints_levels_side_by_side() {
         .get_output()
         .clone();
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json["schema"], "tokometer/comparison/1");
+    assert_eq!(json["schema"], "tokometer/comparison/2");
     let speed = &json["levels"][0]["rows"][0];
     assert_eq!(speed["metric"], "speed");
     assert!((speed["changes"][0]["by"].as_f64().unwrap() + 0.2).abs() < 0.001);

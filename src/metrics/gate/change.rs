@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::event::RequestRecord;
-use crate::metrics::compare::letter;
 use crate::metrics::condition::{Condition, Figure, Threshold};
 use crate::metrics::gate::estimate::{
     self, Estimate, Pooled, Values, pool, pool_between, times_to_decide,
@@ -12,10 +11,10 @@ use crate::metrics::gate::{
     Decision, REPEATS, Ruling, at_levels, counted_by, cycles, ends, judge, limits, more,
     pool_shares, request_values, share, what_would_decide, whole_levels,
 };
-use crate::metrics::interval::newcombe_worth;
+use crate::metrics::interval::{Difference, newcombe_worth};
 use crate::metrics::metric::{Metric, Stat, Unit};
 use crate::metrics::state::RunState;
-use crate::text::numbers::{counted, signed, users};
+use crate::text::numbers::{counted, letter, signed, users};
 
 /// Judges what changed from the first run to each of the others: first the levels that all of them must have, then the
 /// conditions in their order.
@@ -202,6 +201,30 @@ impl Pair<'_> {
         }
         ruling
     }
+}
+
+/// How a share, or the mean of a number of each request, changed at one level, as a condition on that level sees it.
+pub(crate) fn between(metric: &Metric, users: u32, runs: [&RunState; 2]) -> Option<Difference> {
+    if counted_by(metric, limits(runs[0])).is_some() {
+        let [a, b] = runs.map(|run| {
+            let share = share(run, users, &counted_by(metric, limits(run))?)?;
+            Some((
+                share.met as f64 / share.of as f64 * share.worth,
+                share.worth,
+            ))
+        });
+        return newcombe_worth(a?, b?);
+    }
+    let number = 0;
+    let values = Pair { runs, number }.by_request(users, metric.request?);
+    let [a, b] = &values;
+    let estimate = estimate::change(users, [a, b], metric.unit != Unit::Share)?;
+    let pooled = pool(&[estimate])?;
+    Some(Difference {
+        by: pooled.value,
+        low: pooled.interval.map(|(low, _)| low),
+        high: pooled.interval.map(|(_, high)| high),
+    })
 }
 
 fn unknown(condition: &Condition) -> Ruling {

@@ -346,7 +346,6 @@ pub const METRICS: &[Metric] = &[
             pane(106, "ITL", Stat::P50, 7, 14),
         ]),
     Metric::new("system_tok_s", "Throughput", Unit::TokensPerSecond, Better::Higher)
-        .short("throughput")
         .estimated()
         .definition("output tokens of successful requests / (last final chunk − first request sent), tokens per second, all users combined")
         .single(|l| l.system_tok_s)
@@ -356,9 +355,9 @@ pub const METRICS: &[Metric] = &[
             card(30, "Throughput", 1),
             printed(100, "system tok/s", Stat::Mean, 1),
             pane(110, "system", Stat::Mean, 6, 2),
-            compared(40, "Throughput, all answers together, tokens/s"),
         ]),
     Metric::new("steady_tok_s", "Steady throughput", Unit::TokensPerSecond, Better::Higher)
+        .short("throughput")
         .estimated()
         .definition("throughput while at least 95 % of the users were in flight")
         .single(|l| l.steady_tok_s)
@@ -367,6 +366,7 @@ pub const METRICS: &[Metric] = &[
             report(110, "Steady", Stat::Mean, 1),
             printed(110, "steady", Stat::Mean, 1),
             pane(112, "steady", Stat::Mean, 6, 15),
+            compared(40, "Steady throughput, all answers together, tokens/s"),
         ]),
     Metric::new("goodput_req_s", "Goodput", Unit::RequestsPerSecond, Better::Higher)
         .definition("requests that met every limit / duration of the cycle, requests per second")

@@ -19,7 +19,7 @@ pub fn models(runs: &[(&str, &Summary)]) -> Option<Chart> {
     let panels: Vec<Panel> = [
         panel(runs, "mean speed, tokens/s", speed, |f| f.speed_tok_s.mean),
         panel(runs, "mean wait, seconds", wait, |f| f.ttft_s.mean),
-        panel(runs, "throughput, tokens/s", None, |f| f.system_tok_s),
+        panel(runs, "throughput, tokens/s", None, |f| f.steady_tok_s),
         panel(runs, "energy, joules/token", None, |f| f.j_per_token),
     ]
     .into_iter()

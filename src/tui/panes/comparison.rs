@@ -6,9 +6,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::metrics::compare::{Change, Comparison, Row, RunHead, letter, value_text};
+use crate::metrics::compare::{Change, Comparison, Row, RunHead, value_text};
 use crate::metrics::metric::{Better, Metric};
-use crate::text::numbers::{self, carried, u16_of};
+use crate::text::numbers::{self, carried, letter, u16_of};
 use crate::tui::PaneContext;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::frame::{self, Title};

@@ -8,9 +8,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::metrics::compare::letter;
 use crate::store::index::{Entry, Found};
-use crate::text::numbers::carried;
+use crate::text::numbers::{carried, letter};
 use crate::tui::PaneContext;
 use crate::tui::app::{App, Runs};
 use crate::tui::panes::popup::wrapped;
