@@ -8,7 +8,7 @@ use color_eyre::eyre::Result;
 use crate::cli::output::{RunsDir, print, print_err};
 use crate::cli::what_if::WhatIfArgs;
 use crate::report::share::{Show, write_card};
-use crate::report::{Report, write_report};
+use crate::report::{Report, folder, write_report};
 use crate::store::index::find;
 
 /// The run to report on.
@@ -101,12 +101,7 @@ pub(crate) fn run_report(args: &ReportArgs) -> Result<u8> {
         });
         return Ok(0);
     }
-    // The files of the run stay its own.
-    let folder = if report.changed.is_empty() {
-        directory
-    } else {
-        directory.join("what-if")
-    };
+    let folder = folder(&report, &directory);
     let out = args.out.as_ref().unwrap_or(&folder);
     name(&report, &write_report(&report, out)?, args.json)
 }

@@ -25,6 +25,16 @@ pub struct WhatIf {
 }
 
 impl WhatIf {
+    /// All of these limits.
+    pub fn from_limits(limits: Limits) -> Self {
+        Self {
+            wait_s: Some(limits.wait_s),
+            speed_tok_s: Some(limits.speed_tok_s),
+            share: Some(limits.share),
+            ..Self::default()
+        }
+    }
+
     /// These limits in the place of `own`.
     pub fn limits(&self, own: &Limits) -> Limits {
         Limits {

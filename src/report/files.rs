@@ -15,6 +15,16 @@ pub fn write(directory: &Path, out: &Path) -> Result<Vec<PathBuf>, ReportError> 
     write_report(&Report::open(directory)?, out)
 }
 
+/// Where the files of a report go: beside its run, or, where its limits or its price are not those of the run, below, so
+/// that the files of the run stay its own.
+pub fn folder(report: &Report, directory: &Path) -> PathBuf {
+    if report.changed.is_empty() {
+        directory.to_owned()
+    } else {
+        directory.join("what-if")
+    }
+}
+
 pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let charts = report.charts();
     let content = content::from_report(report);

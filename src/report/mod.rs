@@ -42,7 +42,7 @@ use crate::metrics::summary::Summary;
 use crate::metrics::what_if::WhatIf;
 use crate::store::{StoreError, cycle_row, replay, write_rows};
 use charts::Chart;
-pub use files::{write, write_report};
+pub use files::{folder, write, write_report};
 pub(crate) use gather::Gathered;
 pub use share::Show;
 pub use sum::sum;

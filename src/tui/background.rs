@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::metrics::compare::Comparison;
 use crate::metrics::state::RunState;
+use crate::metrics::what_if::WhatIf;
+use crate::report::{self, Report};
 use crate::store::index::{self, Found};
 use crate::store::opened::{self, Opened};
 use crate::store::{self, StoreError};
 
 /// Something to be done with the runs that were recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum BackgroundTask {
     /// List those below this folder.
     List(PathBuf),
@@ -27,8 +29,8 @@ pub enum BackgroundTask {
         /// Its name.
         id: String,
     },
-    /// Write the reports of the run in this directory.
-    Report(PathBuf),
+    /// Write the reports of the run in this directory, by the limits on the screen.
+    Report { directory: PathBuf, what_if: WhatIf },
 }
 
 /// What came of a [`BackgroundTask`]; an error is a sentence.
@@ -72,18 +74,22 @@ pub fn run(task: BackgroundTask) -> TaskResult {
             result: index::delete(&root, &id).map_err(sentence),
             id,
         },
-        BackgroundTask::Report(directory) => TaskResult::Reported(report(&directory)),
+        BackgroundTask::Report { directory, what_if } => {
+            TaskResult::Reported(write_report(&directory, &what_if))
+        }
     }
 }
 
 /// Writes the reports and returns where to begin to read. What a recorder still writes is left to it.
-fn report(directory: &Path) -> Result<PathBuf, String> {
+fn write_report(directory: &Path, what_if: &WhatIf) -> Result<PathBuf, String> {
     if store::is_being_written(directory) {
         return Err(sentence(StoreError::Busy(directory.to_owned())));
     }
-    let written = crate::report::write(directory, directory);
+    let report = Report::what_if(directory, what_if).map_err(sentence)?;
+    let folder = report::folder(&report, directory);
+    let written = report::write_report(&report, &folder);
     written
-        .map(|_| directory.join("report.html"))
+        .map(|_| folder.join("report.html"))
         .map_err(sentence)
 }
 

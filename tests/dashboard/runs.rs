@@ -254,6 +254,23 @@ async fn a_report_is_written_where_the_run_is() {
     fs::remove_file(&page).unwrap();
     dash.keys("<enter>e").await;
     assert!(page.exists());
+    // Other limits on the screen: the files of the run stay its own.
+    fs::remove_file(&page).unwrap();
+    dash.keys("Lj<right><right><enter>e").await;
+    assert!(!page.exists());
+    let asked = root.path().join(ID).join("what-if/report.md");
+    let asked = fs::read_to_string(&asked).unwrap();
+    assert!(
+        asked.contains("speed ≥ 22 tok/s (the run: 19.9 tok/s)"),
+        "{asked}"
+    );
+    assert!(
+        asked.contains("22 tok/s for 90 % of the requests"),
+        "{asked}"
+    );
+    // The list shows runs by their own.
+    dash.keys("5e").await;
+    assert!(page.exists());
     // What cannot be written says so.
     fs::remove_dir_all(root.path().join(ID)).unwrap();
     dash.keys("e").await;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crossterm::event::{KeyCode, KeyEvent};
 
+use crate::metrics::what_if::WhatIf;
 use crate::store::index::{Entry, Found};
 use crate::store::opened::Opened;
 use crate::tui::app::navigation::Move;
@@ -246,7 +247,11 @@ impl App {
             }
         };
         self.notice = Some("Writing the report…".to_owned());
-        self.run_task(BackgroundTask::Report(directory));
+        // What the list shows of a run is by its own limits.
+        let asked = self.current.what_if;
+        let asked = asked.filter(|_| !matches!(self.view, View::Runs));
+        let what_if = asked.map_or_else(WhatIf::default, WhatIf::from_limits);
+        self.run_task(BackgroundTask::Report { directory, what_if });
     }
 
     fn report_directory(&self) -> Result<PathBuf, &'static str> {

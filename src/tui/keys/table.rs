@@ -78,7 +78,7 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Scope::Ended, &[ENTER, c('s')], Action::Start, Some("run again"), "Run the same plan again (asks)"),
     bind(Scope::Ended, &[c('m')], Action::Models, Some("models"), "Back to the list of models"),
-    bind(Scope::Ended, &[c('e')], Action::Report, Some("report"), "Write the reports (Markdown, HTML, CSV, JSON, charts) into the run's directory"),
+    bind(Scope::Ended, &[c('e')], Action::Report, Some("report"), "Write the reports (Markdown, HTML, CSV, JSON, charts) into the run's directory; those by other limits (L) into what-if in it"),
 
     bind(Scope::Live, &[c('o')], Action::Sort, None, "Sort the processes by the next column"),
     bind(Scope::Live, &[c('O')], Action::SortOtherWay, None, "Reverse the order"),
@@ -120,7 +120,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Replay, &[c('-'), c('_')], Action::Replay(ReplayAction::Slower), None, "Slower"),
     bind(Scope::Replay, &[HOME], Action::Replay(ReplayAction::Begin), None, "To the beginning of the run"),
     bind(Scope::Replay, &[END], Action::Replay(ReplayAction::End), None, "To the end of the run"),
-    bind(Scope::Replay, &[c('e')], Action::Report, Some("report"), "Write the reports of this run into its directory"),
+    bind(Scope::Replay, &[c('e')], Action::Report, Some("report"), "Write the reports of this run into its directory; those by other limits (L) into what-if in it"),
 
     bind(Scope::Runs, &[ENTER], Action::Runs(RunListAction::Open), Some("replay"), "Open the selected run as a replay"),
     bind(Scope::Runs, &[c(' '), c('m')], Action::Runs(RunListAction::Mark), Some("mark"), "Mark or unmark the selected run for a comparison"),
