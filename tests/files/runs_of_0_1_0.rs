@@ -50,48 +50,149 @@ enum Mend {
     Reworded,
     /// The same value is found at this key beside it.
     Renamed(&'static str),
+    /// Its key is gone: it said what is said elsewhere.
+    Dropped,
+    /// A list without its entries of this `kind`.
+    Without(&'static str),
 }
 
-/// Where today's summaries differ from those of 0.1.0 on purpose: the run (`*` for all), the path (`[]` for any
-/// index; all below it is meant too), and how. One that excuses nothing fails, so that none is left behind.
-const MENDS: &[(&str, &str, Mend)] = &[
-    ("*", "schema", Mend::Changed),
-    ("*", "target.quantisation", Mend::Renamed("quantization")),
-    ("*", "why[].text", Mend::Reworded),
-    // Nothing could be judged: that is no verdict on anybody.
-    ("*", "verdict.sentence", Mend::Reworded),
-    // In plain English, and users where it said people.
-    ("*", "verdict.levels[].evidence", Mend::Reworded),
-    ("*", "warnings[].text", Mend::Reworded),
-    // Tokens of failed requests are no throughput.
-    ("faulty", "cycles[].steady_tok_s", Mend::Changed),
-    ("faulty", "why[].at.total_tok_s", Mend::Changed),
-    ("stalled", "cycles[].steady_tok_s", Mend::Changed),
-    ("stalled", "why[].at.total_tok_s", Mend::Changed),
-    // Power is energy by time, where no sample lies inside of a cycle too.
-    ("*", "cycles[].gpu.watts", Mend::Changed),
-    ("*", "cycles[].repeats[].gpu.watts", Mend::Changed),
-    ("single-token", "cycles[].gpu", Mend::Changed),
-    ("faulty", "cycles[0].gpu", Mend::Changed),
-    ("one-of-nine", "cycles[].gpu", Mend::Changed),
-    ("stalled", "cycles[].gpu", Mend::Changed),
-    // A level is its whole cycles; one that was cut short is no part of what was found.
-    ("resumed", "cycles[1]", Mend::Changed),
-    // Throughput is that of the time in which all users ask, and what the noise can explain is no finding.
-    ("*", "findings", Mend::Changed),
-    // The client is late where it has no time left, not where it spends a hundredth of a gap between tokens.
-    ("*", "warnings", Mend::Changed),
-    // Only requests that all users were asking beside count, and how sure a level is comes from evidence that may be
-    // looked at at any time; where too many requests failed there is no mean.
-    ("*", "verdict.by_share", Mend::Changed),
-    ("*", "verdict.by_mean", Mend::Changed),
-    ("*", "verdict.levels[].wait", Mend::Changed),
-    ("*", "verdict.levels[].speed", Mend::Changed),
-    ("*", "verdict.levels[].both", Mend::Changed),
-    ("*", "why", Mend::Changed),
-    // Repeats are held against each other by their waits, too.
-    ("imported", "verdict.levels[].repeats", Mend::Changed),
+/// The runs that a mend is about.
+type Of = &'static [&'static str];
+
+/// Runs with failed requests among those that count.
+const FAILING: Of = &["faulty", "one-of-nine"];
+/// Runs of which part was cut off, or failed.
+const PARTLY: Of = &["faulty", "one-of-nine", "resumed"];
+/// Runs of a level where more requests failed than may miss a limit.
+const NO_MEAN: Of = &["faulty", "one-of-nine", "imported"];
+/// Runs that had the time for a sample of the GPU, and more.
+const POWER: Of = &[
+    "clean",
+    "monitored",
+    "faulty",
+    "killed",
+    "resumed",
+    "imported",
 ];
+/// Runs whose state is another one.
+const STATE: Of = &[
+    "clean",
+    "monitored",
+    "faulty",
+    "stalled",
+    "killed",
+    "resumed",
+    "imported",
+];
+/// Runs whose intervals are wider at their lower or upper end.
+const LOW: Of = &[
+    "clean",
+    "monitored",
+    "faulty",
+    "one-of-nine",
+    "resumed",
+    "imported",
+];
+const HIGH: Of = &["clean", "faulty", "one-of-nine", "stalled", "imported"];
+/// Runs that were said to have a late client.
+const LATE: Of = &[
+    "clean",
+    "monitored",
+    "faulty",
+    "one-of-nine",
+    "killed",
+    "resumed",
+];
+/// Runs with a throughput, with one that still grows, and with one whose growth may be noise.
+const TOTAL: Of = &[
+    "clean",
+    "monitored",
+    "single-token",
+    "faulty",
+    "one-of-nine",
+    "killed",
+    "resumed",
+    "imported",
+];
+const GROWS: Of = &["clean", "monitored", "resumed", "imported"];
+const NOISE: Of = &["single-token", "faulty", "killed"];
+const SAYS: Of = &["clean", "monitored", "one-of-nine", "resumed", "imported"];
+
+/// Where today's summaries differ from those of 0.1.0 on purpose: the runs, the path (`[]` for any index, `{a,b}` for
+/// either key; all below it is meant too), and how. One that excuses nothing of one of its runs fails, so that none is left
+/// behind.
+#[rustfmt::skip]
+const MENDS: &[(Of, &str, Mend)] = &[
+    (&RUNS, "schema", Mend::Changed),
+    (&RUNS, "target.quantisation", Mend::Renamed("quantization")),
+    // In plain English, and users where it said people.
+    (&RUNS, "verdict.sentence", Mend::Reworded),
+    (&RUNS, "verdict.levels[].evidence", Mend::Reworded),
+    (&["faulty", "stalled", "imported"], "why[].text", Mend::Reworded),
+    (&["imported"], "verdict.levels[].repeats.text", Mend::Reworded),
+    (&["imported"], "warnings[].text", Mend::Reworded),
+    // The client is late where it has no time left, not where it spends a hundredth of a gap between tokens.
+    (LATE, "warnings", Mend::Without("client_late")),
+    // Throughput is that of the time in which all users ask, and what the noise can explain is no finding.
+    (TOTAL, "findings.best_total.tok_s", Mend::Changed),
+    (&["killed", "imported"], "findings.best_total.users", Mend::Changed),
+    (GROWS, "findings.scaling.factor", Mend::Changed),
+    (&["imported"], "findings.scaling.to_users", Mend::Changed),
+    (&["imported"], "findings.knee.tok_s", Mend::Changed),
+    (NOISE, "findings.{scaling,sentences}", Mend::Changed),
+    (SAYS, "findings.sentences[]", Mend::Reworded),
+    // Tokens of failed requests are no throughput.
+    (&["faulty", "stalled"], "cycles[].steady_tok_s", Mend::Changed),
+    (&["faulty", "stalled"], "why[].at.total_tok_s", Mend::Changed),
+    // Power is energy by time, where no sample lies inside of a cycle too.
+    (POWER, "cycles[].gpu.watts.mean", Mend::Changed),
+    (&["clean", "faulty", "killed", "resumed"], "cycles[].gpu.watts.max", Mend::Changed),
+    (&["clean", "imported"], "cycles[].repeats[].gpu.watts.mean", Mend::Changed),
+    (&["clean"], "cycles[].repeats[].gpu.watts.max", Mend::Changed),
+    (&["single-token"], "cycles[].gpu", Mend::Changed),
+    (&["faulty", "one-of-nine", "stalled"], "cycles[0].gpu", Mend::Changed),
+    // A level is its whole cycles; one that was cut short is no part of what was found.
+    (&["resumed"], "cycles[1]", Mend::Changed),
+    (&["resumed"], "findings.slow_tails", Mend::Changed),
+    // How sure a level is comes from evidence that may be looked at at any time.
+    (&["clean", "one-of-nine"], "verdict.by_share.{both_users,speed_users}", Mend::Changed),
+    (&["one-of-nine", "imported"], "verdict.by_share.wait_users", Mend::Changed),
+    (STATE, "verdict.by_share.state", Mend::Changed),
+    (STATE, "verdict.levels[].{both,speed,wait}.state", Mend::Changed),
+    (&["single-token"], "verdict.levels[].wait.state", Mend::Changed),
+    // `more_to_decide` says how many requests make it hold, or fail.
+    (&RUNS, "verdict.levels[].{both,speed,wait}.more_to_hold", Mend::Dropped),
+    // Requests that ran together count for fewer.
+    (LOW, "verdict.levels[].{both,speed,wait}.low", Mend::Changed),
+    (&["single-token"], "verdict.levels[].wait.low", Mend::Changed),
+    (HIGH, "verdict.levels[].{both,speed}.high", Mend::Changed),
+    (&["faulty", "one-of-nine", "stalled", "imported"], "verdict.levels[].wait.high", Mend::Changed),
+    // Only requests that all users were asking beside count.
+    (PARTLY, "verdict.levels[].{both,speed,wait}.met", Mend::Changed),
+    (PARTLY, "verdict.levels[].{both,speed,wait}.of", Mend::Changed),
+    (FAILING, "verdict.levels[].{both,speed,wait}.share", Mend::Changed),
+    // Where more requests failed than may miss a limit there is no mean verdict.
+    (NO_MEAN, "verdict.by_mean.{both_users,speed_users,wait_users}", Mend::Changed),
+    (NO_MEAN, "verdict.levels[].{both,speed,wait}.mean_meets", Mend::Changed),
+    // No cause is named where the level may hold; of the imported run another level is the one that ends it.
+    (&["clean", "one-of-nine"], "why", Mend::Changed),
+    (&["imported"], "why[0].kind", Mend::Changed),
+    (&["imported"], "why[].at.{failed,requests,speed_tok_s,total_tok_s,users,wait_s}", Mend::Changed),
+    (&["imported"], "why[].before.{requests,speed_tok_s,total_tok_s,users,wait_s}", Mend::Changed),
+    // Repeats are held against each other by their waits, too.
+    (&["imported"], "verdict.levels[].repeats.disagree", Mend::Changed),
+];
+
+/// The mends, each of a single path.
+fn mends() -> Vec<(Of, String, Mend)> {
+    let each = MENDS.iter().flat_map(|(of, pattern, mend)| {
+        let (before, rest) = pattern.split_once('{').unwrap_or((pattern, "}"));
+        let (keys, after) = rest.split_once('}').unwrap();
+        keys.split(',')
+            .map(move |key| (*of, format!("{before}{key}{after}"), *mend))
+    });
+    each.collect()
+}
 
 /// A value of 0.1.0 that today's summary does not have.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,7 +279,19 @@ fn at<'a>(root: &'a Value, path: &str) -> Option<&'a Value> {
 /// Whether a mend explains a difference.
 fn explains(mend: Mend, difference: &Difference, now: &Value) -> bool {
     match mend {
-        Mend::Changed => true,
+        Mend::Changed => difference.now.is_some(),
+        Mend::Dropped => difference.now.is_none(),
+        Mend::Without(kind) => {
+            let what = |list: &Value, but: &str| -> Vec<(Value, Value)> {
+                let entries = list.as_array().into_iter().flatten();
+                let others = entries.filter(|entry| entry["kind"] != but);
+                others
+                    .map(|entry| (entry["kind"].clone(), entry["at_s"].clone()))
+                    .collect()
+            };
+            let now = difference.now.as_ref().map(|now| what(now, ""));
+            now == Some(what(&difference.then, kind))
+        }
         Mend::Reworded => {
             let sentence = difference.now.as_ref().and_then(Value::as_str);
             difference.then.is_string() && sentence.is_some_and(|text| !text.trim().is_empty())
@@ -195,23 +308,23 @@ fn explains(mend: Mend, difference: &Difference, now: &Value) -> bool {
 }
 
 /// What differs between `then` and `now` of a run and no mend explains, a line each. The mends that did are put
-/// into `used`, by their place in the list.
+/// into `used`, by their place in the list, with the run.
 fn unexplained(
     run: &str,
     then: &Value,
     now: &Value,
-    mends: &[(&str, &str, Mend)],
-    used: &mut BTreeSet<usize>,
+    mends: &[(Of, impl AsRef<str>, Mend)],
+    used: &mut BTreeSet<(usize, String)>,
 ) -> Vec<String> {
     let mut found = Vec::new();
     differences(then, now, "", &mut found);
     found.retain(|difference| {
         let mend = mends.iter().position(|(of, pattern, mend)| {
-            (*of == "*" || *of == run)
-                && covers(pattern, &difference.path)
+            of.contains(&run)
+                && covers(pattern.as_ref(), &difference.path)
                 && explains(*mend, difference, now)
         });
-        used.extend(mend);
+        used.extend(mend.map(|mend| (mend, run.to_owned())));
         mend.is_none()
     });
     let lines = found.iter().map(Difference::told);
@@ -246,12 +359,13 @@ fn each_amounts_to_what_it_did() {
     let there = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let there: BTreeSet<String> = there.collect();
     assert_eq!(there, RUNS.map(str::to_owned).into());
+    let mends = mends();
     let mut used = BTreeSet::new();
     let mut told = Vec::new();
     for run in RUNS {
         let (then, now) = (file(run, "summary.json"), summary(run));
         assert_eq!(then["tokometer"], "0.1.0", "{run}");
-        told.extend(unexplained(run, &then, &now, MENDS, &mut used));
+        told.extend(unexplained(run, &then, &now, &mends, &mut used));
     }
     assert!(
         told.is_empty(),
@@ -259,9 +373,10 @@ fn each_amounts_to_what_it_did() {
         told.len(),
         told.join("\n")
     );
-    let idle: Vec<_> = (0..MENDS.len())
-        .filter(|index| !used.contains(index))
-        .map(|index| MENDS[index])
+    let all = (0..).zip(&mends);
+    let each = all.flat_map(|(index, (of, path, _))| of.iter().map(move |run| (index, *run, path)));
+    let idle: Vec<_> = each
+        .filter(|(index, run, _)| !used.contains(&(*index, (*run).to_owned())))
         .collect();
     assert!(idle.is_empty(), "these mends explain nothing: {idle:#?}");
 }
@@ -396,11 +511,12 @@ fn a_difference_is_told_by_its_path() {
     let mut now = then.clone();
     now["new"] = json!(1);
     now["cycles"][0]["wait"]["p50"] = json!(0.4);
-    let none: &[(&str, &str, Mend)] = &[];
-    let told = |now: &Value, mends: &[(&str, &str, Mend)]| {
+    let none: &[(Of, &str, Mend)] = &[];
+    let told = |now: &Value, mends: &[(Of, &str, Mend)]| {
         let mut used = BTreeSet::new();
         let lines = unexplained("run", &then, now, mends, &mut used);
-        (lines, used.into_iter().collect::<Vec<_>>())
+        let used = used.into_iter().map(|(mend, _)| mend);
+        (lines, used.collect::<Vec<_>>())
     };
     assert_eq!(
         told(&now, none),
@@ -422,22 +538,22 @@ fn a_difference_is_told_by_its_path() {
         ]
     );
     now["recent"] = json!(null);
-    let mends = [
-        ("run", "cycles[].wait", Mend::Changed),
-        ("*", "sentence", Mend::Reworded),
-        ("*", "old", Mend::Renamed("recent")),
-        ("another", "sentence", Mend::Changed),
-        ("*", "cycles[0]", Mend::Changed),
+    let mends: [(Of, &str, Mend); 5] = [
+        (&["run"], "cycles[].wait", Mend::Changed),
+        (&["run"], "sentence", Mend::Reworded),
+        (&["run"], "old", Mend::Renamed("recent")),
+        (&["another"], "sentence", Mend::Changed),
+        (&["run"], "cycles[0]", Mend::Changed),
     ];
     assert_eq!(told(&now, &mends), (Vec::new(), vec![0, 1, 2]));
     // Neither a longer name that begins alike, nor a sentence that is gone, nor another value.
-    let mends = [
-        ("run", "cycles[].wa", Mend::Changed),
-        ("run", "cycles[0].wait", Mend::Changed),
-        ("*", "old", Mend::Reworded),
-        ("*", "old", Mend::Renamed("schema")),
-        ("*", "cycles[].wait.mean", Mend::Reworded),
-        ("another", "sentence", Mend::Changed),
+    let mends: [(Of, &str, Mend); 6] = [
+        (&["run"], "cycles[].wa", Mend::Changed),
+        (&["run"], "cycles[0].wait", Mend::Changed),
+        (&["run"], "old", Mend::Reworded),
+        (&["run"], "old", Mend::Renamed("schema")),
+        (&["run"], "cycles[].wait.mean", Mend::Reworded),
+        (&["another"], "sentence", Mend::Changed),
     ];
     assert_eq!(told(&now, &mends), (lines, Vec::new()));
 
