@@ -121,6 +121,9 @@ pub struct HostSample {
     pub others_percent: Option<f64>,
     /// Pages of memory written to and read from the disk, a second.
     pub swapped_pages_s: Option<f64>,
+    /// Memory that is on the disk instead, bytes, where the pages are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap_used_bytes: Option<u64>,
 }
 
 /// A process id; None for the 0 of a group.

@@ -175,6 +175,8 @@ pub(crate) struct HostStats {
     others: Stat,
     /// Pages to and from the disk, a second.
     swapped: Stat,
+    /// Memory on the disk at the latest reading, and by how much it grew since the first, bytes.
+    swap: Option<(u64, u64)>,
 }
 
 /// A processor of which this part is in use has none left.
@@ -186,6 +188,18 @@ const READINGS: u64 = 3;
 /// Swapping less than this is house-keeping, pages a second.
 const SWAPPING: f64 = 100.0;
 
+/// Swap that grows by less than this is house-keeping, bytes.
+const SWAP_GROWS: u64 = 100_000_000;
+
+/// How a machine is seen to swap.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Swapping {
+    /// Pages a second.
+    Pages(f64),
+    /// By how much the memory on the disk grew, bytes.
+    Grew(u64),
+}
+
 impl HostStats {
     pub(crate) fn push(&mut self, sample: &HostSample) {
         self.cores = sample.cores.or(self.cores);
@@ -194,6 +208,10 @@ impl HostStats {
         self.busy.push(part(sample.cpu_percent));
         self.others.push(part(sample.others_percent));
         self.swapped.push(sample.swapped_pages_s);
+        if let Some(used) = sample.swap_used_bytes {
+            let (before, grown) = self.swap.unwrap_or((used, 0));
+            self.swap = Some((used, grown + used.saturating_sub(before)));
+        }
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -201,6 +219,10 @@ impl HostStats {
         self.busy.merge(&other.busy);
         self.others.merge(&other.others);
         self.swapped.merge(&other.swapped);
+        self.swap = match (self.swap, other.swap) {
+            (Some((_, grown)), Some((used, more))) => Some((used, grown + more)),
+            (own, theirs) => own.or(theirs),
+        };
     }
 
     /// The part of all cores that others took where none was left, and how many cores there are.
@@ -210,10 +232,13 @@ impl HostStats {
         Some((others, self.cores?)).filter(|_| is_taken)
     }
 
-    /// Pages a second to and from the disk, where that is much.
-    pub(crate) fn swapping(&self) -> Option<f64> {
+    /// Pages to and from the disk, or memory that went there, where that is much.
+    pub(crate) fn swapping(&self) -> Option<Swapping> {
         let pages = self.swapped.mean.filter(|pages| *pages >= SWAPPING);
-        pages.filter(|_| self.swapped.n >= READINGS)
+        let pages = pages.filter(|_| self.swapped.n >= READINGS);
+        let grown = self.swap.map(|(_, grown)| grown);
+        let grown = grown.filter(|grown| *grown >= SWAP_GROWS);
+        pages.map(Swapping::Pages).or(grown.map(Swapping::Grew))
     }
 }
 

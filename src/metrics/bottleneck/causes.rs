@@ -4,6 +4,7 @@ use crate::event::failures_in_words;
 use crate::metrics::bottleneck::seen::{Seen, Server, Wait};
 use crate::metrics::bottleneck::{Evidence, Limit, ReasonKind};
 use crate::metrics::interval::{Moments, relative_alike, welch};
+use crate::metrics::machine::Swapping;
 use crate::metrics::verdict::{Judgment, State};
 use crate::text::numbers::{
     UNKNOWN, bytes, counted, decimal, floor_u64, grouped_count, percent, seconds, short, users,
@@ -420,7 +421,11 @@ fn memory(at: &Seen) -> Option<Cause> {
             "the server's key-value cache was {} full at {users}",
             percent(Some(full / 100.0), 0)
         ),
-        (None, Some(pages)) => format!(
+        (None, Some(Swapping::Grew(grown))) => format!(
+            "the server's machine moved {} of memory to the disk at {users}",
+            bytes(Some(grown))
+        ),
+        (None, Some(Swapping::Pages(pages))) => format!(
             "the server's machine swapped {} pages a second at {users}",
             grouped_count(floor_u64(pages))
         ),

@@ -453,6 +453,7 @@ fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
                     cpu_percent: Some(busy),
                     others_percent: Some(others),
                     swapped_pages_s: Some(pages),
+                    swap_used_bytes: None,
                 });
             }
         }
@@ -467,6 +468,25 @@ fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
     assert_eq!(kinds_of(&host(150.0, 120.0, 0.0)), [alone], "some is left");
     assert_eq!(kinds_of(&host(150.0, 0.0, 4000.0)), [ReasonKind::Memory]);
     assert_eq!(kinds_of(&host(150.0, 0.0, 99.0)), [alone]);
+    let swap = |used: [u64; 3]| {
+        move |run: &mut RunState| {
+            for used in used {
+                run.cycles[0].machine.host.push(&HostSample {
+                    swap_used_bytes: Some(used),
+                    ..HostSample::default()
+                });
+            }
+        }
+    };
+    // Only what goes there meanwhile counts, not what is there.
+    let mega = 1_000_000;
+    assert_eq!(kinds_of(&swap([900 * mega; 3])), [alone]);
+    assert_eq!(
+        kinds_of(&swap([900 * mega, 950 * mega, 990 * mega])),
+        [alone]
+    );
+    let grows = swap([900 * mega, 950 * mega, 1200 * mega]);
+    assert_eq!(kinds_of(&grows), [ReasonKind::Memory]);
     let others = |usage: &'static [f64]| {
         move |run: &mut RunState| {
             *run = with_gpu(std::mem::take(run), usage);

@@ -101,6 +101,7 @@ struct Host {
     /// This process, percent of one core.
     own_percent: Option<f64>,
     swapped_pages_s: Option<f64>,
+    swap_used_bytes: Option<u64>,
 }
 
 /// A machine without what the server and this process take of it; nothing where that is not known of all.
@@ -113,6 +114,7 @@ fn host(host: Host, server: &[ProcessSample]) -> HostSample {
         cpu_percent: host.cpu_percent,
         others_percent: others().map(|percent: f64| percent.max(0.0)),
         swapped_pages_s: host.swapped_pages_s,
+        swap_used_bytes: host.swap_used_bytes,
     }
 }
 
@@ -291,6 +293,7 @@ mod tests {
             cpu_percent: Some(190.0),
             own_percent: Some(10.0),
             swapped_pages_s: None,
+            swap_used_bytes: None,
         };
         let others = |rows: &[ProcessSample]| host(all, rows).others_percent;
         let server = row("server", Some(20.0));

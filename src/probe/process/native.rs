@@ -1,7 +1,7 @@
 //! The process table where there is no `/proc`: by the sysinfo library. It knows no listeners, so
 //! names decide there.
 
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use crate::probe::process::{Detail, Host, Process, Table};
 use crate::probe::source::{Fault, FaultKind};
@@ -25,6 +25,18 @@ impl Native {
             processes: Vec::new(),
             is_asked: false,
         })
+    }
+}
+
+impl Native {
+    /// Memory on the disk. On Windows the library only knows what was promised to processes, wherever it is.
+    fn swap_used(&mut self) -> Option<u64> {
+        if cfg!(windows) {
+            return None;
+        }
+        let swap = MemoryRefreshKind::nothing().with_swap();
+        self.system.refresh_memory_specifics(swap);
+        (self.system.total_swap() > 0).then(|| self.system.used_swap())
     }
 }
 
@@ -103,6 +115,7 @@ impl Table for Native {
             cpu_percent: is_known.then_some(usage),
             own_percent: self.system.process(own).map(of_process),
             swapped_pages_s: None,
+            swap_used_bytes: self.swap_used(),
         }
     }
 
@@ -133,5 +146,9 @@ mod tests {
         assert_eq!(table.host(own).cpu_percent, None, "since when?");
         let host = table.host(own);
         assert!(host.cores.unwrap() > 0 && host.cpu_percent.is_some());
+        // A machine may have none, or not use it.
+        let total = table.system.total_swap();
+        assert_eq!(host.swap_used_bytes.is_some(), total > 0 && !cfg!(windows));
+        assert!(host.swap_used_bytes.is_none_or(|used| used <= total));
     }
 }

@@ -261,6 +261,7 @@ impl Table for ProcFs {
             cores: Some(cores),
             cpu_percent: Some(percent(busy_ticks, before.busy_ticks)),
             own_percent: own_ticks.zip(before.own_ticks).map(|(a, b)| percent(a, b)),
+            swap_used_bytes: None,
             swapped_pages_s: pages.map(|(a, b)| a.saturating_sub(b) as f64 / seconds),
         }
     }
