@@ -17,11 +17,11 @@
 //! | 9 | [`cli`]: all of the command line, one file a command |
 //! | 8 | [`tui`]: the dashboard; [`headless`]: the printer |
 //! | 7 | [`report`]: reports, charts, cards; [`session`]: what finds a server and runs a plan; [`capture`]: pictures of screens |
-//! | 6 | [`load`]: the users that ask; [`probe`]: what is read from a machine; [`store`]: the run directory; [`sim`]: a simulated server |
-//! | 5 | [`metrics`]: folds over the timeline; [`dialect`]: how each server is spoken to |
+//! | 6 | [`load`]: the users that send requests; [`probe`]: readings from a machine; [`store`]: the run directory; [`sim`]: a simulated server |
+//! | 5 | [`metrics`]: folds over the timeline; [`dialect`]: the API of each server |
 //! | 4 | [`event`]: the vocabulary of the timeline |
-//! | 3 | [`plan`]: what a run is asked to do |
-//! | 2 | [`text`]: sanitized text and numbers as people read them |
+//! | 3 | [`plan`]: what a run does |
+//! | 2 | [`text`]: sanitized text and formatted numbers |
 //! | 1 | [`platform`]: what differs between operating systems, the only room with `cfg` |
 
 pub mod capture;

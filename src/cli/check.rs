@@ -20,9 +20,9 @@ pub struct CheckArgs {
     /// Which run
     #[command(flatten)]
     pub which: WhichRun,
-    /// Exit with 3 if this is so and with 4 if the run cannot tell: `users < 4`, `speed@8 < 20`, `ttft_p95 > 2s`,
-    /// `failed > 1%` (repeatable); any metric of the README's table. Without @USERS: over all levels, or at the level
-    /// of the answer in a run that found its levels by itself
+    /// Exit with 3 if this is met and with 4 if the run cannot decide it: `users < 4`, `speed@8 < 20`,
+    /// `ttft_p95 > 2s`, `failed > 1%` (repeatable); any metric in the README's table. Without @USERS it covers all
+    /// levels or, in a run that found its own levels, the level of its answer
     #[arg(
         long,
         value_name = "CONDITION",
@@ -31,10 +31,10 @@ pub struct CheckArgs {
         value_parser = Condition::for_run
     )]
     pub fail_if: Vec<Condition>,
-    /// Print what was decided as JSON
+    /// Print the decisions as JSON
     #[arg(long)]
     pub json: bool,
-    /// Limits and a price in the place of the run's own
+    /// Limits and a price that replace the run's own
     #[command(flatten)]
     pub what_if: WhatIfArgs,
     /// What is written where

@@ -33,9 +33,10 @@ pub struct CompareArgs {
     /// Write compare.md, compare.html, compare.json and a chart of all runs (models.svg, models.png) to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Exit with 3 if a run changed like this against the first, and with 4 if the samples cannot tell: `speed < -5%`,
-    /// `wait > 0.5s`, `errors > 1%`, `speed@8 < -5%` for one level (repeatable); any metric of the README's table,
-    /// for short speed, wait, total, throughput, errors, share, energy. A planned level that only one run has fails
+    /// Exit with 3 if a run differs like this from the first, and with 4 if the samples cannot decide it:
+    /// `speed < -5%`, `wait > 0.5s`, `errors > 1%`, `speed@8 < -5%` for one level (repeatable); any metric in the
+    /// README's table, or in short speed, wait, total, throughput, errors, share, energy. A planned level that only one
+    /// run has counts as failed
     #[arg(
         long,
         value_name = "CONDITION",
@@ -43,7 +44,7 @@ pub struct CompareArgs {
         value_parser = Condition::for_change
     )]
     pub fail_if: Vec<Condition>,
-    /// Limits and a price in the place of each run's own
+    /// Limits and a price that replace each run's own
     #[command(flatten)]
     pub what_if: WhatIfArgs,
     /// What is written where

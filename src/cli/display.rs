@@ -52,7 +52,7 @@ pub(crate) fn follow(
 ) -> Result<u8> {
     let runs = session.runs.clone();
     let session = serve::start_with(session, Some(sources.setup()))
-        .wrap_err("could not start the threads of the load")?;
+        .wrap_err("could not start the load threads")?;
     if !look.wants_dashboard() {
         return screen_runtime()?.block_on(without_dashboard(run, session));
     }

@@ -22,10 +22,10 @@ const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// What a gate says where, besides its conditions.
 #[derive(Debug, Args, Clone)]
 pub struct GateArgs {
-    /// What an undecided condition is worth: exit code 0 or 3 instead of 4
+    /// Exit with 0 (pass) or 3 (fail) instead of 4 if a condition is undecided
     #[arg(long, value_enum, value_name = "AS", requires = "fail_if")]
     pub inconclusive: Option<Undecided>,
-    /// Write what was decided to FILE as JUnit XML; an undecided condition is a skipped test
+    /// Write the decisions to FILE as JUnit XML; an undecided condition is a skipped test
     #[arg(long, value_name = "FILE", requires = "fail_if")]
     pub junit: Option<PathBuf>,
 }

@@ -15,10 +15,10 @@ use crate::store::import::{import, record};
 /// The flags of `import`.
 #[derive(Debug, Args, Clone)]
 pub struct ImportArgs {
-    /// The folder that holds the folders `test_results_N`
+    /// Folder that contains the `test_results_N` folders
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
-    /// Name of the model, which the files do not have [default: the folder's name]
+    /// Name of the model, which the files do not contain [default: the folder's name]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
     /// Print the summary as JSON

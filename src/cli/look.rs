@@ -17,7 +17,7 @@ pub struct LookArgs {
     /// Colors
     #[arg(long, value_parser = crate::tui::theme::Theme::NAMES, help_heading = "Output")]
     pub theme: Option<String>,
-    /// Only ASCII characters
+    /// Use only ASCII characters
     #[arg(long, help_heading = "Output")]
     pub ascii: bool,
     /// Leave the mouse to the terminal, so that text can be selected

@@ -84,9 +84,9 @@ pub enum CommandArgs {
     Run(Box<RunArgs>),
     /// Resume a run that was killed or stopped, at the level where it ended
     Resume(Box<ResumeArgs>),
-    /// Feel token speeds: lanes of text side by side, at any speed or at measured ones
+    /// See what token speeds feel like: lanes of text side by side, at any or at measured speeds
     Preview(Box<preview_args::PreviewArgs>),
-    /// Take a picture (.svg) or a recording (.gif, .cast) of the dashboard in a simulated run
+    /// Take a picture (.svg) or a recording (.gif, .cast) of the dashboard during a simulated run
     Screenshot(Box<screenshot::ScreenshotArgs>),
     /// Run a simulated Ollama server, to try out clients and tokometer itself
     Simulate(SimulateArgs),
@@ -94,7 +94,7 @@ pub enum CommandArgs {
     Doctor(DoctorArgs),
     /// Write a run's report: Markdown, HTML, CSV, JSON and charts
     Report(report::ReportArgs),
-    /// Make a card of a run to paste into an issue or a chat, with nothing private on it
+    /// Make a card of a run to paste into an issue or a chat, without private data
     Share(report::ShareArgs),
     /// Import the folders of the study's own tool (`test_results_N`) as a run
     Import(import::ImportArgs),

@@ -76,7 +76,7 @@ pub struct MonitorArgs {
     /// Measure idle power for this long before the first cycle (0 = not at all)
     #[arg(long, value_parser = crate::cli::values::seconds, value_name = "TIME", default_value = "10s", help_heading = "Monitors")]
     pub idle: f64,
-    /// Price of a kilowatt-hour, for example 0.70
+    /// Price per kilowatt-hour, for example 0.70
     #[arg(long, value_parser = crate::cli::values::factor, value_name = "PRICE", help_heading = "Monitors")]
     pub price: Option<f64>,
     /// Currency of the price, for example R$
@@ -87,10 +87,10 @@ pub struct MonitorArgs {
         help_heading = "Monitors"
     )]
     pub currency: Option<String>,
-    /// Memory bandwidth of the GPU or CPU in GB/s, where it is not detected
+    /// Memory bandwidth of the GPU or CPU in GB/s, if it is not detected
     #[arg(long, value_parser = crate::cli::values::factor, value_name = "GB/S", help_heading = crate::cli::values::SERVER_MACHINE)]
     pub bandwidth: Option<f64>,
-    /// Bytes of the model read from memory for each token, if not all of it (mixture of experts):
+    /// Bytes of the model read from memory per token, if not all of it (mixture of experts):
     /// 2.1GB, 1.2GiB, 4.7e9
     #[arg(
         long,

@@ -30,7 +30,7 @@ pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
     let terminal = has_terminal(args);
     if args.run.is_some() && !terminal && args.record.is_none() {
         bail!(UsageError::new(
-            "the lanes of a run need a terminal, or --record"
+            "lanes from a run need a terminal or --record"
         ));
     }
     let measured = match &args.run {

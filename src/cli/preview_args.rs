@@ -43,7 +43,7 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "WxH", value_parser = size, requires = "record")]
     pub size: Option<(u16, u16)>,
 
-    /// Stop after this long (`15s`); else a recording ends with its slowest lane
+    /// Stop after this long, for example 15s [default: a recording ends with its slowest lane]
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub lasting: Option<Duration>,
 
@@ -55,7 +55,7 @@ pub struct PreviewArgs {
     #[arg(long, default_value = "dark", value_parser = Theme::NAMES)]
     pub theme: String,
 
-    /// Draw with ASCII characters only
+    /// Use only ASCII characters
     #[arg(long)]
     pub ascii: bool,
 

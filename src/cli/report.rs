@@ -37,7 +37,7 @@ pub struct ReportArgs {
     /// Print the summary as JSON; without --out nothing is written
     #[arg(long, conflicts_with = "print")]
     pub json: bool,
-    /// Limits and a price in the place of the run's own
+    /// Limits and a price that replace the run's own
     #[command(flatten)]
     pub what_if: WhatIfArgs,
 }

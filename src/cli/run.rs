@@ -24,7 +24,7 @@ const SETTLE_REST_S: f64 = 1.0;
 #[derive(Debug, Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are switches")]
 pub struct RunArgs {
-    /// Users (requests in flight), one cycle for each number, instead of finding the answer by itself
+    /// Numbers of users (requests in flight), one cycle each, instead of searching for the answer
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = users, help_heading = "Load")]
     pub users: Option<Vec<u32>>,
     /// The study's plan: 15 levels up to 256, its prompt, /api/generate, no limits, 10 s rest
@@ -33,16 +33,16 @@ pub struct RunArgs {
     /// Run each level this many times; the verdict says whether the repeats agree [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Load")]
     pub repeat: Option<u32>,
-    /// Look for the answer for this long at most; 0 for a sketch only [default: 5m unless the levels are planned]
+    /// Search for the answer for at most this long (0 = sketch only) [default: 5m unless the levels are planned]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
     pub within: Option<f64>,
     /// Wait this long for a server that went away [default: 2m]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Timeouts")]
     pub patience: Option<f64>,
-    /// End the run after this many output tokens, where it finds its levels by itself
+    /// End a run that finds its own levels after this many output tokens
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Load")]
     pub budget_tokens: Option<u64>,
-    /// Requests of each user in a row, without waiting for the others [default: 1]
+    /// Requests per user, one after another, without waiting for the other users [default: 1]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "duration", help_heading = "Load")]
     pub waves: Option<u32>,
     /// Each user keeps asking for this long, for example 60s
@@ -62,7 +62,7 @@ pub struct RunArgs {
     /// File of prompts that users take in turn: one per line, or JSONL with "prompt"
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     pub prompts: Option<PathBuf>,
-    /// Pause between cycles [default: 3s, 1s where the levels are not planned]
+    /// Pause between cycles [default: 3s, or 1s if the levels are not planned]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
     pub rest: Option<f64>,
     /// Warm-up requests before the first cycle (0 = none) [default: 1]

@@ -70,7 +70,7 @@ fn delete_run(root: &std::path::Path, name: &str, sure: bool) -> Result<u8> {
     let id = id.unwrap_or_default();
     if !sure {
         print_err(&format!(
-            "this would delete {id} with all its files; confirm with --yes"
+            "this would delete {id} and all its files; confirm with --yes"
         ));
         return Ok(USAGE);
     }

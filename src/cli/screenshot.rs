@@ -55,7 +55,7 @@ pub struct ScreenshotArgs {
     /// Length of a recording
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "12s")]
     pub lasting: Duration,
-    /// Users (requests in flight), one cycle for each number
+    /// Numbers of users (requests in flight), one cycle each
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", value_parser = users, default_values_t = [1, 2, 4, 8, 16])]
     pub users: Vec<u32>,
     /// Each user asks this many times in a row
@@ -73,7 +73,7 @@ pub struct ScreenshotArgs {
     /// Colors
     #[arg(long, value_parser = Theme::NAMES, default_value = "dark")]
     pub theme: String,
-    /// Only ASCII characters
+    /// Use only ASCII characters
     #[arg(long)]
     pub ascii: bool,
 }
@@ -96,7 +96,7 @@ pub(crate) fn execute(args: &ScreenshotArgs) -> Result<u8> {
         reports: None,
     };
     let session = serve::start_with(options, Some(Setup::default()))
-        .wrap_err("could not start the threads of the load")?;
+        .wrap_err("could not start the load threads")?;
     let code = screen_runtime()?.block_on(film(args, session, recorder))?;
     if code == 0 {
         print_err(&format!("picture: {}", args.out.display()));

@@ -5,19 +5,19 @@ use clap::Args;
 use crate::cli::values::{factor, positive_seconds, share};
 use crate::metrics::what_if::WhatIf;
 
-/// Limits and a price in the place of the run's own.
+/// Limits and a price that replace the run's own.
 #[derive(Debug, Args, Clone, Default, PartialEq)]
 pub struct WhatIfArgs {
-    /// Judge by this longest wait for the first token [default: the run's limit]
+    /// Judge by this limit on the wait for the first token [default: the run's]
     #[arg(long, value_parser = positive_seconds, value_name = "TIME", help_heading = "What if")]
     pub limit_wait: Option<f64>,
-    /// Judge by this lowest speed, tokens/s [default: the run's limit]
+    /// Judge by this minimum speed, tokens/s [default: the run's]
     #[arg(long, value_parser = factor, value_name = "TOK/S", help_heading = "What if")]
     pub limit_speed: Option<f64>,
     /// Judge by this share of requests that must meet the limits [default: the run's]
     #[arg(long, value_parser = share, value_name = "PERCENT", help_heading = "What if")]
     pub share: Option<f64>,
-    /// Reckon with this price of a kilowatt-hour [default: the run's]
+    /// Use this price per kilowatt-hour [default: the run's]
     #[arg(long, value_parser = factor, value_name = "PRICE", help_heading = "What if")]
     pub price: Option<f64>,
     /// Currency of the price, for example R$ [default: the run's]

@@ -20,13 +20,12 @@ pub enum AddressError {
     },
     /// Its scheme cannot be timed.
     #[error(
-        "`{0}`: only http can be timed at the socket; give the server's plain http address, \
-         or tunnel to it (ssh -L 11434:localhost:11434 HOST)"
+        "`{0}`: only http can be timed at the socket; use the server's plain http address, or tunnel to it (ssh -L 11434:localhost:11434 HOST)"
     )]
     NotHttp(String),
-    /// It carries a user name or a password, which would stand in every file of a run.
+    /// It carries a user name or a password, which would end up in every file of a run.
     #[error(
-        "the address of {host} carries a user name or a password, which is never sent: leave it out"
+        "the address of {host} contains a user name or a password, which is never sent: remove it"
     )]
     Secret {
         /// Of which host.
@@ -149,8 +148,8 @@ mod tests {
 
     #[rstest]
     #[case("https://box", "`https://box`: only http can be timed")]
-    #[case("http://me:secret@box", "of box carries a user name")]
-    #[case("me@box:8000", "of box carries a user name")]
+    #[case("http://me:secret@box", "of box contains a user name")]
+    #[case("me@box:8000", "of box contains a user name")]
     #[case(
         "box:port",
         "`box:port` is not the address of a server: invalid port number"

@@ -178,7 +178,7 @@ impl Dialect for Ollama {
             "Ollama answers one request at a time for this family of models".to_owned()
         } else {
             format!(
-                "OLLAMA_NUM_PARALLEL={users} ollama serve answers them at once (it is 1 by default)"
+                "OLLAMA_NUM_PARALLEL={users} ollama serve answers them at once (the default is 1)"
             )
         })
     }

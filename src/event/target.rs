@@ -13,7 +13,7 @@ pub struct DialectId(Cow<'static, str>);
 
 /// A text that does not name a dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not the name of a dialect: lower-case letters, digits and dashes are expected")]
+#[error("not a dialect name: use lower-case letters, digits and dashes")]
 pub struct BadDialectId;
 
 impl DialectId {

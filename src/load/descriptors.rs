@@ -17,7 +17,7 @@ pub(crate) fn make_room(users: u32, serves_itself: bool, reporter: &Reporter) {
     match crate::platform::raise_descriptor_limit(u64::from(users) * sides + OTHER_DESCRIPTORS) {
         Ok(None) => {}
         Ok(Some((before, after))) => {
-            let text = format!("raised the limit of open files from {before} to {after}");
+            let text = format!("raised the open file limit from {before} to {after}");
             warn(reporter, WarningKind::Descriptors, text);
         }
         Err(why) => warn(reporter, WarningKind::Descriptors, why),

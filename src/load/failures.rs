@@ -46,7 +46,7 @@ pub(crate) fn before_the_head(error: &hyper::Error) -> WireError {
 /// What a stream died of.
 pub(crate) fn inside_the_body(error: &hyper::Error) -> WireError {
     match io_error(error) {
-        Some(io) if is_reset(io) => failed(FailureKind::Reset, format!("in mid-stream: {io}")),
+        Some(io) if is_reset(io) => failed(FailureKind::Reset, format!("mid-stream: {io}")),
         // Chunks that are none: the bytes came, but make no sense.
         Some(io)
             if matches!(
@@ -59,10 +59,7 @@ pub(crate) fn inside_the_body(error: &hyper::Error) -> WireError {
                 format!("the stream is not HTTP: {io}"),
             )
         }
-        _ => failed(
-            FailureKind::Truncated,
-            "the connection ended inside the stream",
-        ),
+        _ => failed(FailureKind::Truncated, "the connection closed mid-stream"),
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn why(
         ));
     }
     Some(format!(
-        "levels {} skipped: at {} {} (--stop-when-hopeless=false measures them all the same)",
+        "levels {} skipped: at {} {} (--stop-when-hopeless=false measures them anyway)",
         skipped.join(", "),
         counted(users, "user", "users"),
         seen.join("; "),
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(
             refused,
             "levels 64, 128 skipped: at 32 users 8 of 8 requests failed (connection refused) \
-             (--stop-when-hopeless=false measures them all the same)"
+             (--stop-when-hopeless=false measures them anyway)"
         );
         let some = why(score(10, 10, 1, 2)).unwrap();
         assert!(

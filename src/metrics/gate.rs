@@ -115,7 +115,7 @@ fn more(times: Option<f64>, requests: u64) -> String {
     let more = floor_u64((requests as f64 * (times - 1.0)).ceil()).max(1);
     let more = counted(more, "more request", "more requests");
     format!(
-        "about {more} would decide it, {} times as many",
+        "about {more} would decide it ({} times as many)",
         decimal(times, 1)
     )
 }

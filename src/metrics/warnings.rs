@@ -100,8 +100,7 @@ fn client_late(run: &RunState) -> Option<Warning> {
     (cores >= CLIENT_CORES && !run.is_simulated()).then(|| Warning {
         kind: WarningKind::ClientLate,
         text: format!(
-            "The client took {} of a core at {}: \
-             it may limit the speed. Use fewer users, or run it on another machine.",
+            "The client used {} of a core at {}: it may limit the speed. Use fewer users, or run it on another machine.",
             percent(Some(cores), 0),
             users(at)
         ),
@@ -175,8 +174,7 @@ fn processor_taken(run: &RunState) -> Option<Warning> {
     Some(Warning {
         kind: WarningKind::OtherProcess,
         text: format!(
-            "Other processes took {} of the {} at {}, and none was left: waits and speeds include that. \
-             Stop them and repeat.",
+            "Other processes used {} of the {} at {}, which left none free: waits and speeds are affected. Stop them and repeat.",
             percent(Some(others), 0),
             counted(cores, "core", "cores"),
             users(at)
@@ -191,8 +189,7 @@ fn cut_short(run: &RunState) -> Option<Warning> {
     (!users.is_empty()).then(|| Warning {
         kind: WarningKind::CutShort,
         text: format!(
-            "The cycle with {} {} is incomplete: of its requests only those count in the verdict that were sent before the first \
-             one that never ended (fast requests finish first).",
+            "The cycle with {} {} is incomplete: in the verdict only the requests count that were sent before the first unfinished one (fast requests finish first).",
             users.join(", "),
             if *users == ["1"] { "user" } else { "users" }
         ),

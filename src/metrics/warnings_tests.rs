@@ -123,7 +123,7 @@ fn a_client_that_takes_nearly_a_core() {
     assert_eq!(kinds(&took(7.9)), []);
     assert_eq!(kinds(&took(8.0)), [WarningKind::ClientLate]);
     let text = from_run(&took(9.0)).remove(0).text;
-    assert!(text.starts_with("The client took 90 % of a core at 4 users"));
+    assert!(text.starts_with("The client used 90 % of a core at 4 users"));
     let mut simulated = took(9.0);
     simulated.info.as_mut().unwrap().simulated = true;
     assert_eq!(kinds(&simulated), [], "the server is in it");
@@ -255,8 +255,8 @@ fn others_that_leave_no_processor() {
     let found = read(160.0);
     assert_eq!(found[0].kind, WarningKind::OtherProcess);
     assert!(
-        found[0]
-            .text
-            .starts_with("Other processes took 75 % of the 2 cores at 4 users, and none was left")
+        found[0].text.starts_with(
+            "Other processes used 75 % of the 2 cores at 4 users, which left none free"
+        )
     );
 }

@@ -94,9 +94,8 @@ pub fn differences(limits: &Limits, own: &Limits) -> Vec<String> {
 /// What is changed, in a sentence; None where nothing is.
 pub fn sentence(changed: &[String]) -> Option<String> {
     let words = changed.join(", ");
-    (!changed.is_empty()).then(|| {
-        format!("What if: judged after the fact by {words}. The requests are those of the run.")
-    })
+    (!changed.is_empty())
+        .then(|| format!("What if: judged after the run by {words}. The requests are unchanged."))
 }
 
 /// A share in percent, without the digits that binary fractions add.
@@ -147,7 +146,7 @@ mod tests {
         assert_eq!(changed, ["price € 0.5 per kWh (the run: € 0.3)"]);
         assert_eq!(
             sentence(&changed).unwrap(),
-            "What if: judged after the fact by price € 0.5 per kWh (the run: € 0.3). The requests are those of the run."
+            "What if: judged after the run by price € 0.5 per kWh (the run: € 0.3). The requests are unchanged."
         );
         assert_eq!(sentence(&[]), None);
     }

@@ -24,8 +24,7 @@ pub fn raise_descriptor_limit(wanted: u64) -> Result<Option<(u64, u64)>, String>
         return Ok(Some((before, after)));
     }
     Err(format!(
-        "{wanted} open files are needed but the limit is {after} (hard limit {hard}): raise it \
-         with `ulimit -n {wanted}` before the start, or use fewer users"
+        "{wanted} open files are needed but the limit is {after} (hard limit {hard}): raise it with `ulimit -n {wanted}` before starting, or use fewer users"
     ))
 }
 

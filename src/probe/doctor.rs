@@ -299,7 +299,7 @@ impl Report {
             if !limit.suffice() {
                 writeln!(
                     out,
-                    "      fix: sudo sh -c \"ulimit -n {needed}; exec su $USER\", then start there"
+                    "      fix: sudo sh -c \"ulimit -n {needed}; exec su $USER\", then start tokometer there"
                 )?;
             }
         }

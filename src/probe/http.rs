@@ -70,9 +70,9 @@ fn fault(url: &str, error: &reqwest::Error) -> Fault {
         return Fault::new(FaultKind::Refused, why).fix("--exporter http://HOST:PORT/metrics");
     }
     let why = if error.is_connect() {
-        format!("nobody answers at {url}")
+        format!("nothing answers at {url}")
     } else {
-        format!("{url} broke off")
+        format!("{url}: the connection broke off")
     };
     Fault::new(FaultKind::Died, why)
 }

@@ -65,7 +65,7 @@ impl Setup {
         }
         if self.remote || !is_local(&self.target) {
             let advice = if self.exporters.is_empty() {
-                " (--exporter URL reads the other's)"
+                " (--exporter URL reads its figures)"
             } else {
                 ""
             };

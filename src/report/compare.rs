@@ -156,7 +156,7 @@ fn differences(comparison: &Comparison) -> Section {
         .map(Block::Table)
         .collect();
     if tables.is_empty() {
-        let none = "No level of these runs has a figure to compare.";
+        let none = "These runs have no metric to compare.";
         return section("Levels side by side", vec![Block::Text(none.to_owned())]);
     }
     let note = format!(

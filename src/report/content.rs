@@ -49,7 +49,8 @@ pub(super) enum Block {
 pub(super) const SIMULATED: &str = "SIMULATED: these numbers come from tokometer's own simulator. No model and no machine was measured.";
 
 /// Says that only some was.
-pub(super) const PARTLY_SIMULATED: &str = "SIMULATED in part: where a run is marked so, its numbers are those of tokometer's own simulator, and no model was measured.";
+pub(super) const PARTLY_SIMULATED: &str =
+    "SIMULATED in part: runs marked so come from tokometer's own simulator; no model was measured.";
 
 /// What the report says.
 pub(super) fn from_report(report: &Report) -> Content {

@@ -264,7 +264,7 @@ fn measured(report: &Report) -> Vec<String> {
         parts.push(match info.plan.shape {
             CycleShape::Waves(1) => "each user asks once".to_owned(),
             CycleShape::Waves(waves) => format!("each user asks {waves} times"),
-            CycleShape::DurationS(s) => format!("each user asks for {} s", plain(s)),
+            CycleShape::DurationS(s) => format!("each user keeps asking for {} s", plain(s)),
         });
         parts.push(match info.plan.max_tokens {
             Some(most) => format!("at most {most} tokens per answer"),

@@ -26,7 +26,7 @@ pub fn sum(summary: &Summary) -> Vec<String> {
         let figures = &level.figures;
         let total = figures.steady_tok_s.or(figures.system_tok_s);
         let shown = format!(
-            "{} tok/s each, wait {}, {} tok/s in all",
+            "{} tok/s each, wait {}, {} tok/s in total",
             tok_s(figures.speed_tok_s.mean),
             seconds(figures.ttft_s.mean),
             tok_s(total),

@@ -37,8 +37,7 @@ impl RunSetup {
         let mut warnings = Vec::new();
         if is_far && plan.settle.is_some() {
             let text = format!(
-                "The server is on another network: at most {MOST_FAR_AWAY} users are tried (--users plans \
-                 more, --budget-tokens sets an end)."
+                "The server is on another network: at most {MOST_FAR_AWAY} users are tried (--users allows more, --budget-tokens limits the tokens)."
             );
             warnings.push(Warning::new(WarningKind::Other, text));
         }

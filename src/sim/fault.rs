@@ -92,7 +92,11 @@ impl Fault {
         match key {
             "every" => match value.parse() {
                 Ok(n) if n >= 1 => self.every = n,
-                _ => return Err(format!("every must be a number from 1, not “{value}”")),
+                _ => {
+                    return Err(format!(
+                        "every must be a number of at least 1, not “{value}”"
+                    ));
+                }
             },
             "after" if kind.inside() => match value.parse() {
                 Ok(n) => self.after = n,
@@ -106,10 +110,10 @@ impl Fault {
                     ));
                 }
             },
-            "after" | "delay" => return Err(format!("{key} means nothing for {kind}")),
+            "after" | "delay" => return Err(format!("{key} has no effect on {kind}")),
             _ => {
                 return Err(format!(
-                    "there is no “{key}”; there are every, after, delay"
+                    "unknown “{key}”; the options are every, after, delay"
                 ));
             }
         }
@@ -128,7 +132,7 @@ impl FromStr for Fault {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         let kind = kind.trim().parse().map_err(|_| {
             fail(vec![format!(
-                "there is no kind “{kind}”; there are {}",
+                "unknown kind “{kind}”; the kinds are {}",
                 Self::kinds().join(", ")
             )])
         })?;

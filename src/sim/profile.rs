@@ -155,7 +155,7 @@ impl Profile {
             Some((_, text)) => Self::from_toml(text),
             None => Err(ProfileError {
                 problems: vec![format!(
-                    "there is no profile “{name}”; there are {}",
+                    "unknown profile “{name}”; the built-in ones are {}",
                     Self::names().collect::<Vec<_>>().join(", ")
                 )],
             }),

@@ -63,7 +63,7 @@ impl Simulator {
             .map_err(SimError::Thread)?;
         let addr = receiver
             .recv()
-            .map_err(|_| SimError::Thread(io::Error::other("it ended at once")))??;
+            .map_err(|_| SimError::Thread(io::Error::other("it ended immediately")))??;
         Ok(Self {
             addr,
             stop,

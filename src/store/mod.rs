@@ -41,7 +41,7 @@ pub enum StoreError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("no folder for runs: no home directory is known; name one with --runs-dir")]
+    #[error("no folder for runs: the home directory is unknown; set one with --runs-dir")]
     NoHome,
     #[error("{path} is not a run directory: {reason}", path = path.display())]
     NotARun { path: PathBuf, reason: String },

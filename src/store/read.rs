@@ -59,7 +59,7 @@ pub fn replay(
             missing.extend(scan(file, &mut pass).map_err(StoreError::io(log))?);
         }
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => {
-            missing.push("events.jsonl is missing: nothing of the run is left.".to_owned());
+            missing.push("events.jsonl is missing: the run cannot be rebuilt.".to_owned());
         }
         Err(source) => return Err(StoreError::Io { path: log, source }),
     }

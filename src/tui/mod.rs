@@ -58,7 +58,7 @@ pub struct DashboardOptions {
     pub model: Option<String>,
     /// The name of the theme.
     pub theme: String,
-    /// Only ASCII characters.
+    /// Use only ASCII characters.
     pub ascii: bool,
     /// Whether the mouse is heard.
     pub mouse: bool,

@@ -164,7 +164,7 @@ impl<W: Write> Write for Gate<W> {
 fn gone() -> io::Error {
     io::Error::new(
         io::ErrorKind::BrokenPipe,
-        "a part of the program panicked and the terminal was restored",
+        "tokometer panicked; the terminal was restored",
     )
 }
 

@@ -40,7 +40,7 @@ pub struct Theme {
     pub simulated: Style,
     /// Lines of a chart, in order.
     pub series: [Style; 6],
-    /// Only ASCII characters (`--ascii`).
+    /// Use only ASCII characters (`--ascii`).
     pub ascii: bool,
 }
 

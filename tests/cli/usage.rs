@@ -94,7 +94,7 @@ fn the_version_is_the_crates() {
 #[case(&["--pull"], "--model")]
 #[case(&["--fault", "cut"], "--sim")]
 #[case(&["--sim", "--fault", "cat"], "slow-header")]
-#[case(&["--sim", "--fault", "cut:every=0"], "every must be a number from 1")]
+#[case(&["--sim", "--fault", "cut:every=0"], "every must be a number of at least 1")]
 #[case(&["--sim", "--url", "http://box"], "--url")]
 #[case(&["--sim", "--time-scale", "0"], "--time-scale")]
 #[case(&["--sim", "--time-scale", "1e9"], "--time-scale")]

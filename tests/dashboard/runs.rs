@@ -99,7 +99,7 @@ async fn what_is_typed_filters() {
     dash.keys("/<bs><bs><bs><bs><bs><bs>lost").await;
     dash.shows("UNREADABLE");
     dash.keys("zzz").await;
-    dash.shows("No run matches");
+    dash.shows("No run has this text");
     // q is a letter like any other.
     dash.keys("q<esc>").await;
     assert!(!dash.is_over() && dash.screen().contains("Runs · 5 "));
@@ -274,7 +274,7 @@ async fn a_report_is_written_where_the_run_is() {
     // What cannot be written says so.
     fs::remove_dir_all(root.path().join(ID)).unwrap();
     dash.keys("e").await;
-    dash.shows("No report: ");
+    dash.shows("Could not write the report: ");
 }
 
 #[tokio::test(start_paused = true)]

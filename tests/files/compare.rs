@@ -207,7 +207,7 @@ fn a_gate_fails_with_3_passes_with_0_and_does_not_know_with_4() {
     let (code, told) = gate([&a, &b], &["speed@7 < -5%"]);
     assert_eq!(code, 1, "{told}");
     assert!(
-        told.contains("error: cannot check: speed@7 < -5%: this figure is not known of 7 users"),
+        told.contains("error: cannot check: speed@7 < -5%: this metric is not known at 7 users"),
         "{told}"
     );
     for (wrong, why) in [

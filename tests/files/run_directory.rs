@@ -62,7 +62,7 @@ fn run_json_stands_before_the_first_event() {
     assert_eq!(
         recovered.missing,
         [
-            "events.jsonl is missing: nothing of the run is left.",
+            "events.jsonl is missing: the run cannot be rebuilt.",
             "The run has no end: everything after 0 s is missing."
         ]
     );

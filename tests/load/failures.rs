@@ -56,11 +56,11 @@ fn raw(text: &str) -> Vec<Step> {
 #[case::redirect("http_302", "302", vec![say("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")])]
 #[case::error_object("stream_error", "the runner died", body(&[&token("a"), "{\"error\":\"the runner died\"}\n"]))]
 #[case::error_without_newline("stream_error", "the runner died", body(&[&token("a"), "{\"error\":\"the runner died\"}"]))]
-#[case::inside_a_chunk("truncated", "inside the stream", vec![begin(), say("ff\r\n{\"mess"), Step::Close])]
-#[case::between_chunks("truncated", "inside the stream", vec![begin(), Step::Close])]
+#[case::inside_a_chunk("truncated", "closed mid-stream", vec![begin(), say("ff\r\n{\"mess"), Step::Close])]
+#[case::between_chunks("truncated", "closed mid-stream", vec![begin(), Step::Close])]
 #[case::inside_a_length(
     "truncated",
-    "inside the stream",
+    "closed mid-stream",
     raw("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
 )]
 #[case::inside_a_line("truncated", "inside a line", body(&[&token("a"), "{\"message\":{\"con"]))]
@@ -170,7 +170,7 @@ async fn a_reset_in_mid_stream_is_told_and_not_tried_again() {
         (kind.to_string().as_str(), records[0].retries),
         ("reset", Some(0))
     );
-    assert!(message.contains("in mid-stream"), "{message}");
+    assert!(message.contains("mid-stream"), "{message}");
     assert_eq!((records[0].chunks, server.asked().len()), (1, 1));
 }
 

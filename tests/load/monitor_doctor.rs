@@ -97,7 +97,7 @@ fn a_healthy_machine() {
       ok  amd           Radeon RX 7900 XTX (GPU)
           measures power 285.0 W, temperature 61 °C
           without clock, usage, memory, energy counter
-      –   nvml          NVIDIA's library libnvidia-ml does not load
+      –   nvml          NVIDIA's library libnvidia-ml cannot be loaded
       –   nvidia-smi    /nonexistent/command is not installed
       –   macmon        /nonexistent/command is not installed
       no  powermetrics  powermetrics needs root

@@ -294,7 +294,7 @@ fn errors_and_rubbish_are_told() {
     let gone = listener.local_addr().unwrap().to_string();
     drop(listener);
     let fault = read(&mut Exporter::new(&gone)).err().unwrap();
-    assert!(fault.why.contains("nobody answers"), "{}", fault.why);
+    assert!(fault.why.contains("nothing answers"), "{}", fault.why);
     let fault = read(&mut Exporter::new("http://[")).err().unwrap();
     assert_eq!(fault.kind, FaultKind::Refused);
 }

@@ -164,7 +164,7 @@ fn cold_prompt(at: &Seen) -> Option<Cause> {
     let of_coldest = |wait: &&Wait| cold(wait) == Some(longest);
     let usual = usual(at.late.iter().find(of_coldest)?.prompt);
     let text = format!(
-        "{}: the server read a prompt for {} that it mostly read in {}",
+        "{}: the server took {} to read a prompt that usually takes {}",
         late_requests(count, at),
         seconds(Some(longest)),
         seconds(usual)
@@ -253,11 +253,9 @@ fn slots(at: &Seen, before: Option<&Seen>, server: &Server) -> Option<Cause> {
         (Some(slots), _) if slots < at.at.users => {
             format!("more users than slots ({slots}), so the rest wait in the queue")
         }
-        (None, Some(1)) => {
-            "no more than 1 was answered at once, so the rest wait in the queue".to_owned()
-        }
+        (None, Some(1)) => "only 1 was answered at once, so the rest wait in the queue".to_owned(),
         (None, Some(most)) => {
-            format!("no more than {most} were answered at once, so the rest wait in the queue")
+            format!("at most {most} were answered at once, so the rest wait in the queue")
         }
         _ => return None,
     };
@@ -284,7 +282,7 @@ fn queue(at: &Seen) -> Option<Cause> {
     let (wait, _, rest) = parts(&at.late)?;
     (rest * 2.0 >= wait).then(|| {
         let text = format!(
-            "requests wait {} of {} before the server reads their prompt at {}",
+            "requests spend {} of {} waiting before the server reads their prompt at {}",
             seconds(Some(rest)),
             seconds(Some(wait)),
             users(at.at.users)
@@ -349,7 +347,8 @@ fn grown(limit: Limit, before: &Seen, at: &Seen) -> Option<Cause> {
     let is_shown = compared.is_some_and(|difference| difference.is_shown());
     let total = ratio(before.at.total_tok_s, at.at.total_tok_s);
     if total.is_some_and(|ratio| ratio < FELL) && is_shown {
-        let text = format!("{lead}the total falls ({total_text}): more users slow down everyone");
+        let text =
+            format!("{lead}total throughput falls ({total_text}): more users slow down everyone");
         return Some((ReasonKind::Thrash, text));
     }
     let gain = match total {
@@ -358,12 +357,11 @@ fn grown(limit: Limit, before: &Seen, at: &Seen) -> Option<Cause> {
             format!("gains only {}", percent(Some(ratio - 1.0), 0))
         }
         Some(ratio) if (FELL..=1.0 / FELL).contains(&ratio) => "stays".to_owned(),
-        Some(_) => "changes no more than its noise".to_owned(),
+        Some(_) => "stays within its noise".to_owned(),
         None => "is not known".to_owned(),
     };
     let text = format!(
-        "{lead}speed falls as users grow ({speed_text}) while the total {gain} ({total_text}): \
-         the users share it"
+        "{lead}speed falls with more users ({speed_text}) while total throughput {gain} ({total_text}): the users share it"
     );
     Some((ReasonKind::Bandwidth, text))
 }
@@ -405,7 +403,7 @@ fn client(at: &Seen, server: &Server) -> Option<Cause> {
     let cores = at.client_cores.filter(|cores| *cores >= CLIENT_CORES)?;
     (!server.is_own).then(|| {
         let text = format!(
-            "the client took {} of a core at {}: it may itself be late",
+            "the client used {} of a core at {}: it may itself be the bottleneck",
             percent(Some(cores), 0),
             users(at.at.users)
         );
@@ -437,7 +435,7 @@ fn memory(at: &Seen) -> Option<Cause> {
 fn other_process(at: &Seen, server: &Server) -> Option<Cause> {
     if let Some((others, cores)) = at.host.taken_by_others() {
         let text = format!(
-            "other processes took {} of the {} at {}, and none was left",
+            "other processes used {} of the {} at {}, which left none free",
             percent(Some(others), 0),
             counted(cores, "core", "cores"),
             users(at.at.users)
@@ -448,11 +446,11 @@ fn other_process(at: &Seen, server: &Server) -> Option<Cause> {
     let is_busy = at.gpu_percent.is_some_and(|percent| percent >= BUSY);
     (server.others_on_gpu > 0 && is_busy).then(|| {
         let text = format!(
-            "{} on the GPU beside the server",
+            "{} the GPU besides the server",
             counted(
                 server.others_on_gpu,
-                "other process computes",
-                "other processes compute"
+                "other process uses",
+                "other processes use"
             )
         );
         (ReasonKind::OtherProcess, text)

@@ -139,7 +139,7 @@ fn slots_are_inferred_from_what_is_answered_at_once() {
     let text = &reasons(&run)[0].text;
     assert!(
         text.starts_with(
-            "4 users wait 11.5 s: no more than 2 were answered at once, so the rest wait in the queue"
+            "4 users wait 11.5 s: at most 2 were answered at once, so the rest wait in the queue"
         ),
         "{text}"
     );
@@ -168,7 +168,7 @@ fn the_parts_of_a_wait_that_the_server_reports_name_its_cause() {
     assert_eq!(kind, ReasonKind::Queue);
     assert!(
         text.starts_with(
-            "requests wait 11.5 s of 12.0 s before the server reads their prompt at 8"
+            "requests spend 11.5 s of 12.0 s waiting before the server reads their prompt at 8"
         ),
         "{text}"
     );
@@ -210,8 +210,7 @@ fn a_cold_prompt_is_told_from_one_that_is_always_slow() {
     let text = &reasons(&run)[0].text;
     assert!(
         text.starts_with(
-            "27 of 27 requests that waited too long at 8 users: the server read a prompt for \
-             11.0 s that it mostly read in 300 ms"
+            "27 of 27 requests that waited too long at 8 users: the server took 11.0 s to read a prompt that usually takes 300 ms"
         ),
         "{text}"
     );
@@ -257,13 +256,13 @@ fn bandwidth_is_shared_and_thrash_takes_from_all() {
     let text = &reasons(&shared)[0].text;
     assert!(
         text.starts_with(
-            "speed falls as users grow (24.0 tok/s at 4 → 12.0 tok/s at 8 users) while the total "
+            "speed falls with more users (24.0 tok/s at 4 → 12.0 tok/s at 8 users) while total throughput "
         ),
         "{text}"
     );
     let thrash = run(vec![level(0, 4, 0.5, 24.0), level(1, 8, 0.5, 6.0)]);
     assert_eq!(kinds(&thrash), [(ReasonKind::Thrash, Limit::Speed, 8)]);
-    assert!(reasons(&thrash)[0].text.starts_with("the total falls ("));
+    assert!(reasons(&thrash)[0].text.starts_with("total throughput falls ("));
 }
 
 #[test]

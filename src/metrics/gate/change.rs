@@ -229,8 +229,8 @@ pub(crate) fn between(metric: &Metric, users: u32, runs: [&RunState; 2]) -> Opti
 
 fn unknown(condition: &Condition) -> Ruling {
     let place = condition.level.map_or_else(
-        || "no level has this figure in both runs".to_owned(),
-        |level| format!("this figure is not known of {} in both runs", users(level)),
+        || "no level has this metric in both runs".to_owned(),
+        |level| format!("this metric is not known at {} in both runs", users(level)),
     );
     Ruling::new(condition, Decision::Unknown, place)
 }

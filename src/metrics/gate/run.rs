@@ -51,7 +51,7 @@ impl One<'_> {
         let seen = match (self.condition.level, levels) {
             (Some(level), []) => format!("no complete cycle of {}", users(level)),
             (None, []) => "no cycle is complete".to_owned(),
-            (_, levels) => format!("no {} is known at {}", metric.key, at_levels(levels)),
+            (_, levels) => format!("{} is not known at {}", metric.key, at_levels(levels)),
         };
         Ruling::new(self.condition, Decision::Unknown, seen)
     }
@@ -91,7 +91,7 @@ impl One<'_> {
             } else {
                 Decision::Failed
             };
-            return Ruling::new(self.condition, decision, "true of every server".to_owned());
+            return Ruling::new(self.condition, decision, "true for every server".to_owned());
         };
         let is = |level: &&LevelVerdict, state| judged(level, by).state == Some(state);
         let mut levels = verdict.levels.iter();

@@ -120,7 +120,7 @@ fn a_level_can_be_named() {
     assert!(text.contains("at 2 users, 6 requests"), "{text}");
     let (decision, text) = one("speed@3 < -5%", &a, &b);
     assert_eq!(decision, Decision::Unknown);
-    assert_eq!(text, "this figure is not known of 3 users in both runs");
+    assert_eq!(text, "this metric is not known at 3 users in both runs");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn an_interval_that_holds_the_threshold_says_what_would_decide_it() {
         .parse()
         .unwrap();
     assert!((told - more).abs() <= 1.0, "{text}, not {more}");
-    assert!(text.contains(" more requests would decide it, "), "{text}");
+    assert!(text.contains(" more requests would decide it ("), "{text}");
     // One request on each side has no interval at all.
     let (decision, text) = one("speed < -5%", &run(&[(1, &[20.0])]), &run(&[(1, &[10.0])]));
     assert_eq!(decision, Decision::Inconclusive);
@@ -222,7 +222,7 @@ fn levels_that_a_run_found_by_itself_compare_where_both_have_them() {
     let (decision, text) = one("speed < -5%", &a, &b);
     assert_eq!(
         (decision, text.as_str()),
-        (Decision::Unknown, "no level has this figure in both runs")
+        (Decision::Unknown, "no level has this metric in both runs")
     );
 }
 
@@ -325,7 +325,7 @@ fn a_mean_of_one_run_is_an_interval() {
     assert_eq!(decision, Decision::Inconclusive);
     // (4.968 / 2)² = 6.2 times as many.
     assert!(
-        text.ends_with("about 16 more requests would decide it, 6.2 times as many"),
+        text.ends_with("about 16 more requests would decide it (6.2 times as many)"),
         "{text}"
     );
     assert_eq!(check("ttft > 500ms", &one).0, Decision::Failed);
@@ -337,7 +337,7 @@ fn a_mean_of_one_run_is_an_interval() {
     let (decision, text) = check("energy > 2", &one);
     assert_eq!(
         (decision, text.as_str()),
-        (Decision::Unknown, "no j_per_token is known at 1 user")
+        (Decision::Unknown, "j_per_token is not known at 1 user")
     );
 }
 
@@ -389,7 +389,7 @@ fn failures_are_a_share_or_a_count() {
     // 0 of 381 reaches 1 %.
     assert_eq!(
         text,
-        "0 of 100 requests failed (0 %, 95 % CI 0 % to 3.7 %) at 1 user; about 281 more requests would decide it, 3.8 times as many"
+        "0 of 100 requests failed (0 %, 95 % CI 0 % to 3.7 %) at 1 user; about 281 more requests would decide it (3.8 times as many)"
     );
     assert_eq!(check("failed > 5%", &clean).0, Decision::Passed);
     assert_eq!(check("share < 90%", &clean).0, Decision::Passed);

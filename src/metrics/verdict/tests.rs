@@ -233,7 +233,7 @@ fn a_level_without_a_single_success_carries_nobody_and_ends_the_row() {
     assert_eq!(verdict.by_mean.wait_users, Some(1));
     let evidence = &verdict.levels[1].evidence;
     let wanted =
-        "4 users: no speed known to set against 19.9, 0 of 4 requests did (0 %, 95 % CI 0–49 %)";
+        "4 users: no speed known to compare with 19.9, 0 of 4 requests did (0 %, 95 % CI 0–49 %)";
     assert!(evidence.starts_with(wanted), "{evidence}");
 }
 

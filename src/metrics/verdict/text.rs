@@ -23,7 +23,7 @@ pub(crate) fn level(level: &LevelVerdict, limits: &Limits) -> String {
     let note = if level.drifting {
         "; its share still drifts, so it is not judged"
     } else if level.burst && level.users > 1 {
-        "; only the first burst of requests, which is worth little"
+        "; only the first burst of requests so far, which proves little"
     } else {
         ""
     };
@@ -33,7 +33,7 @@ pub(crate) fn level(level: &LevelVerdict, limits: &Limits) -> String {
 fn limit(judged: &Judgment, mean: Option<String>, limit: &str, what: &str) -> String {
     let counted = counted(judged);
     let (Some(mean), Some(meets)) = (mean, judged.mean_meets) else {
-        return format!("no {what} known to set against {limit}, {counted}");
+        return format!("no {what} known to compare with {limit}, {counted}");
     };
     let verb = if meets { "meets" } else { "misses" };
     let seen_enough = judged.probability.is_some_and(|p| p >= 0.5);

@@ -158,7 +158,7 @@ impl Source for Jetson {
             .and_then(|folder| sysfs::number(&folder.join("cur_freq")))
             .map(|hertz| hertz / 1e6);
         if watts.is_none() && usage.is_none() && mhz.is_none() {
-            let why = "the power rails and clocks of this board are not where they are known to be";
+            let why = "the power rails and clocks of this board are not at their known paths";
             return Err(Fault::absent(why));
         }
         if pace.is_stopped() {

@@ -21,7 +21,7 @@ pub fn source(places: &Places) -> CommandSource {
 }
 
 fn explain(ended: &Ended) -> Fault {
-    let why = format!("macmon ended: {}", ended.words);
+    let why = format!("macmon exited: {}", ended.words);
     Fault::new(FaultKind::Died, why).fix("brew upgrade macmon")
 }
 

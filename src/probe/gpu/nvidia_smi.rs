@@ -40,7 +40,7 @@ fn explain(ended: &Ended) -> Fault {
         return Fault::new(FaultKind::Refused, words.clone())
             .fix("load or update the NVIDIA driver (a restart often does)");
     }
-    Fault::new(FaultKind::Died, format!("nvidia-smi ended: {words}"))
+    Fault::new(FaultKind::Died, format!("nvidia-smi exited: {words}"))
 }
 
 /// Reads nvidia-smi's lines.

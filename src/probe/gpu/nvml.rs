@@ -93,7 +93,7 @@ impl Nvml {
             if let Some((used, total)) = self.root.memory() {
                 sample.vram_used_bytes = Some(used);
                 sample.vram_total_bytes = Some(total);
-                sample.note = Some("memory is the machine's, shared with the CPU".to_owned());
+                sample.note = Some("memory is shared with the CPU".to_owned());
             }
         }
     }
@@ -124,7 +124,7 @@ impl Source for Nvml {
 fn fault(error: &NvmlError) -> Fault {
     match error {
         NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => {
-            Fault::absent("NVIDIA's library libnvidia-ml does not load")
+            Fault::absent("NVIDIA's library libnvidia-ml cannot be loaded")
         }
         NvmlError::DriverNotLoaded => {
             Fault::new(FaultKind::Refused, "the NVIDIA driver is not loaded").fix(DRIVER)
@@ -132,10 +132,8 @@ fn fault(error: &NvmlError) -> Fault {
         NvmlError::LibRmVersionMismatch => {
             Fault::new(FaultKind::Refused, error.to_string()).fix(DRIVER)
         }
-        NvmlError::NoPermission => {
-            Fault::new(FaultKind::Refused, "the GPU may not be read by this user")
-                .fix("sudo usermod -aG video,render $USER, then log in again")
-        }
+        NvmlError::NoPermission => Fault::new(FaultKind::Refused, "this user may not read the GPU")
+            .fix("sudo usermod -aG video,render $USER, then log in again"),
         _ => Fault::new(FaultKind::Died, format!("NVML: {error}")),
     }
 }
@@ -148,7 +146,7 @@ fn figures(device: &Device<'_>, index: usize) -> Result<GpuSample, NvmlError> {
     let id = device.uuid().unwrap_or_else(|_| index.to_string());
     let memory = device.memory_info().ok();
     let sliced = device.mig_mode().is_ok_and(|mode| mode.current == 1);
-    let note = "cut into MIG slices: power is the whole card's, usage is not reported";
+    let note = "partitioned with MIG: power covers the whole card, usage is not reported";
     let clock = |clock| device.clock_info(clock).ok().map(f64::from);
     let bandwidth_bytes_s = match (
         device.memory_bus_width(),

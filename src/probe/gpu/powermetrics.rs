@@ -33,7 +33,7 @@ fn explain(ended: &Ended) -> Fault {
         return Fault::new(FaultKind::Refused, "powermetrics needs root")
             .fix("brew install macmon (needs no root), or sudo -v before the start");
     }
-    let why = format!("powermetrics ended: {}", ended.words);
+    let why = format!("powermetrics exited: {}", ended.words);
     Fault::new(FaultKind::Died, why).fix("brew install macmon")
 }
 

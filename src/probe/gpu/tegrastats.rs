@@ -21,7 +21,7 @@ pub fn source(places: &Places) -> CommandSource {
 }
 
 fn explain(ended: &Ended) -> Fault {
-    let why = format!("tegrastats ended: {}", ended.words);
+    let why = format!("tegrastats exited: {}", ended.words);
     Fault::new(FaultKind::Died, why)
 }
 

@@ -205,9 +205,8 @@ impl Source for Processes {
     fn read(&mut self, _: &Pace) -> Result<Vec<Observation>, Fault> {
         let (table, server) = self.sample()?;
         if table.is_empty() {
-            let why =
-                "no process of the server is visible here (it may run in a container or elsewhere)";
-            return Err(Fault::new(FaultKind::Silent, why).fix("--match REGEX names it"));
+            let why = "no process of the server is visible on this machine (it may run in a container or elsewhere)";
+            return Err(Fault::new(FaultKind::Silent, why).fix("name it with --match REGEX"));
         }
         let own = self.search.own_pid.unwrap_or_else(std::process::id);
         let host = host(self.table.host(own), &table);

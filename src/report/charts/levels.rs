@@ -14,7 +14,7 @@ use crate::text::numbers::users;
 const FEW: u32 = 32;
 /// Says what hollow dots are.
 const HOLLOW: &str =
-    "Hollow: the slowest request, where there are too few (under 100) for a 99th percentile.";
+    "Hollow: the slowest request, where there are too few (fewer than 100) for a 99th percentile.";
 /// Says what the shade is.
 const SHADE: &str = "Shaded: 5 % to 95 % of the requests; where fewer than 20 ended, all of them.";
 

@@ -166,7 +166,7 @@ fn power(report: &Report) -> Option<Figure> {
     figure.panel_height = 300;
     figure.described = described;
     if figure.panels.len() < 2 {
-        let note = "Energy per token is unknown: the run has no energy within its cycles.";
+        let note = "Energy per token is unknown: no energy was measured within cycles.";
         figure.notes.push(note.to_owned());
     }
     Some(figure)

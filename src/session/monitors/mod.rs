@@ -118,10 +118,7 @@ impl Monitors {
             Ok(thread) => Some(thread),
             Err(error) => {
                 let mut state = shared.lock();
-                state.warn(
-                    WarningKind::Monitor,
-                    format!("nothing is monitored: {error}"),
-                );
+                state.warn(WarningKind::Monitor, format!("monitoring is off: {error}"));
                 state.finish();
                 None
             }

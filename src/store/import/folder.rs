@@ -108,8 +108,7 @@ fn set_ends(repeats: &mut [Repeat], ends: Vec<DurationRow>, name: &str, problems
         };
         let Some(end) = place.and_then(|place| left.remove(place)) else {
             problems.add(format!(
-                "{name}: no line for run {} of its level ({}): when it ran is not known; \
-                 it is put after the others, without energy",
+                "{name}: no line for run {} of its level ({}): its time is unknown, so it comes after the others, without energy",
                 number + 1,
                 seconds(Some(longest))
             ));

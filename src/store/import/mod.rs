@@ -122,7 +122,7 @@ fn level_folders(
         let hint = inside.map_or_else(String::new, |(name, _)| format!("; try {name} in it"));
         return Err(StoreError::NoImport {
             path: directory.to_owned(),
-            reason: format!("it contains no folder test_results_N{hint}"),
+            reason: format!("it contains no test_results_N folder{hint}"),
         });
     }
     foreign.sort();

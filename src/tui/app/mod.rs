@@ -241,7 +241,7 @@ impl App {
     fn pictured(&mut self, result: Result<PathBuf, String>) {
         self.notice = Some(match result {
             Ok(path) => format!("Picture: {}", path.display()),
-            Err(why) => format!("No picture: {why}"),
+            Err(why) => format!("Could not save a picture: {why}"),
         });
         self.redraw();
     }

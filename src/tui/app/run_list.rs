@@ -187,12 +187,16 @@ impl App {
                     self.focus = Pane::Comparison;
                 }
             }
-            TaskResult::Compared(Err(why)) => self.notice = Some(format!("No comparison: {why}")),
+            TaskResult::Compared(Err(why)) => {
+                self.notice = Some(format!("Could not compare: {why}"));
+            }
             TaskResult::Deleted { id, result } => self.deleted(&id, result),
             TaskResult::Reported(Ok(page)) => {
                 self.notice = Some(format!("Report: {}", from_the_end(&page)));
             }
-            TaskResult::Reported(Err(why)) => self.notice = Some(format!("No report: {why}")),
+            TaskResult::Reported(Err(why)) => {
+                self.notice = Some(format!("Could not write the report: {why}"));
+            }
             TaskResult::BrokeOff(why) => {
                 // Which of them it was is not known: the list can be asked for again.
                 self.runs.reading = false;

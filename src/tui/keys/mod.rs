@@ -91,7 +91,7 @@ pub enum Action {
     FirstByte,
     /// Ask what the run says by other limits.
     Limits,
-    /// The limits of the run again.
+    /// Back to the limits of the run.
     OwnLimits,
     /// Show the latest again: no zoom, no choice of cycle or request.
     Follow,

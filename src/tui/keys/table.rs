@@ -89,7 +89,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Tabs, &[c('1')], Action::Show(View::Live), None, "Live: the number, the cycles, the requests, the answer"),
     bind(Scope::Tabs, &[c('2')], Action::Show(View::Results), None, "Results: one line per cycle, with percentiles"),
     bind(Scope::Tabs, &[c('3')], Action::Show(View::Requests), None, "Requests: all requests of a cycle, and one in detail"),
-    bind(Scope::Tabs, &[c('4')], Action::Show(View::Preview), None, "Preview: lanes of text at set speeds and at measured ones"),
+    bind(Scope::Tabs, &[c('4')], Action::Show(View::Preview), None, "Preview: lanes of text at set and at measured speeds"),
     bind(Scope::Tabs, &[c('5')], Action::Show(View::Runs), Some("runs"), "Runs: replay, compare or delete recorded runs"),
     bind(Scope::Tabs, &[TAB], Action::NextView, Some("view"), "The next view"),
     bind(Scope::Views, &[UP, c('k')], Action::Up, None, "Up: the request or cycle above, or scroll the focused pane"),
@@ -110,9 +110,9 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Scope::Preview, &[ENTER], Action::FocusLanes, Some("use lanes"), "Give the keys to the lanes"),
 
-    bind(Scope::Replay, &[c(' ')], Action::Replay(ReplayAction::Pause), Some("pause"), "Pause or continue; at the end start over"),
+    bind(Scope::Replay, &[c(' ')], Action::Replay(ReplayAction::Pause), Some("pause"), "Pause or continue; at the end, start over"),
     bind(Scope::Replay, &[LEFT], Action::Replay(ReplayAction::Back), None, "10 seconds back"),
-    bind(Scope::Replay, &[RIGHT], Action::Replay(ReplayAction::On), Some("10 s"), "10 seconds on"),
+    bind(Scope::Replay, &[RIGHT], Action::Replay(ReplayAction::On), Some("10 s"), "10 seconds forward"),
     bind(Scope::Replay, &[c('['), c(',')], Action::Replay(ReplayAction::PreviousCycle), None, "To the start of this cycle, or of the previous one"),
     bind(Scope::Replay, &[c(']'), c('.')], Action::Replay(ReplayAction::NextCycle), Some("cycle"), "To the next cycle"),
     bind(Scope::Replay, &[c('+'), c('=')], Action::Replay(ReplayAction::Faster), Some("faster"), "Faster: 1, 2, 5, 10, 20, 50, 100 times"),
@@ -140,7 +140,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Filter, &[Key::any_letter()], Action::Runs(RunListAction::Type), None, "Type the text that runs must contain"),
     bind(Scope::Filter, &[BACKSPACE], Action::Runs(RunListAction::Erase), None, "Delete the last letter"),
     bind(Scope::Filter, &[ENTER], Action::Runs(RunListAction::Keep), Some("keep"), "Keep the filter"),
-    bind(Scope::Filter, &[ESC], Action::Runs(RunListAction::Back), Some("all runs"), "All runs again"),
+    bind(Scope::Filter, &[ESC], Action::Runs(RunListAction::Back), Some("all runs"), "Show all runs again"),
     bind(Scope::Filter, &[UP], Action::Up, None, "Select the run above"),
     bind(Scope::Filter, &[DOWN], Action::Down, None, "Select the run below"),
 
@@ -164,7 +164,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Lanes, &[c('a')], Action::Lanes(LaneAction::Add), Some("add"), "Add a lane"),
     bind(Scope::Lanes, &[c('d')], Action::Lanes(LaneAction::Remove), Some("remove"), "Remove the selected lane"),
     bind(Scope::Lanes, &[c('T')], Action::Lanes(LaneAction::Thinking), Some("thinking"), "Show, fold or skip thinking"),
-    bind(Scope::Lanes, &[c('w')], Action::Lanes(LaneAction::Wait), Some("wait"), "Recordings with or without the wait"),
+    bind(Scope::Lanes, &[c('w')], Action::Lanes(LaneAction::Wait), Some("wait"), "Play recordings with or without the wait"),
     bind(Scope::Lanes, &[c('l')], Action::Lanes(LaneAction::NextText), Some("text"), "The next text"),
 
     bind(Scope::Global, &[c('S')], Action::Picture, None, "Save a picture (SVG) of the screen in the run's directory, else in the current one"),
@@ -186,8 +186,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(Scope::Sliders, &[RIGHT, c('+'), c('=')], Action::More, Some("more"), "More of this limit"),
     bind(Scope::Sliders, &[DOWN, c('j')], Action::Down, Some("limit"), "The limit below: wait, speed, share"),
     bind(Scope::Sliders, &[UP, c('k')], Action::Up, None, "The limit above"),
-    bind(Scope::Sliders, &[c('r'), BACKSPACE], Action::OwnLimits, Some("the run's"), "The limits of the run again"),
-    bind(Scope::Sliders, &[ENTER, c('L')], Action::Accept, Some("keep"), "Keep these limits on the screen; files and the run itself stay as they are"),
+    bind(Scope::Sliders, &[c('r'), BACKSPACE], Action::OwnLimits, Some("the run's"), "Back to the limits of the run"),
+    bind(Scope::Sliders, &[ENTER, c('L')], Action::Accept, Some("keep"), "Keep these limits on the screen; the files and the run itself do not change"),
     bind(Scope::Sliders, &[ESC, c('q')], Action::Decline, Some("restore"), "Restore the limits from before"),
 
     bind(Scope::Help, &[c('?'), ESC, c('q'), ENTER, Key::new(KeyCode::F(1))], Action::Help, Some("close"), "Close the help"),

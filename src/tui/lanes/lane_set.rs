@@ -42,7 +42,7 @@ pub enum LaneAction {
     Add,
     /// The selected lane away.
     Remove,
-    /// Recordings with or without the wait.
+    /// Play recordings with or without the wait.
     Wait,
     /// Show, fold or skip thinking.
     Thinking,

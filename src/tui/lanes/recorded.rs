@@ -65,7 +65,7 @@ pub fn from_directory(directory: &Path) -> io::Result<Vec<Script>> {
     kept.sort_by_key(|kept| kept.cycle);
     let scripts: Vec<Script> = kept.iter().filter_map(script).collect();
     if scripts.is_empty() {
-        let why = "no answers in it; a cycle with an answer is needed";
+        let why = "it contains no answers; at least one cycle needs one";
         return Err(named(&folder, &why, io::ErrorKind::NotFound));
     }
     Ok(scripts)
@@ -120,6 +120,6 @@ mod tests {
         assert!(broken.contains("a.json"), "{broken}");
         fs::remove_file(run.path().join("answers/a.json")).unwrap();
         let empty = from_directory(run.path()).unwrap_err().to_string();
-        assert!(empty.contains("no answers in it"), "{empty}");
+        assert!(empty.contains("it contains no answers"), "{empty}");
     }
 }

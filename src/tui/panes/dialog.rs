@@ -43,7 +43,7 @@ fn delete(app: &App) -> String {
     match pending_delete {
         Found::Run(entry) => {
             let requests = numbers::counted(entry.requests, "request", "requests");
-            let _ = write!(words, " It holds {requests}.");
+            let _ = write!(words, " It contains {requests}.");
             if entry.recording {
                 words.push_str(" Another tokometer was recording it a moment ago.");
             }

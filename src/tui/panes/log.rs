@@ -46,7 +46,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
 fn load_time(theme: &Theme, (took_s, server_s): (f64, Option<f64>), width: u16) -> Line<'static> {
     let mut words = format!("model loaded in {}", text::seconds(Some(took_s)));
     if server_s.is_some() {
-        words += ", the server says ";
+        words += ", server: ";
         words += &text::seconds(server_s);
     }
     Line::styled(text::fit(&words, usize::from(width)), theme.dim)

@@ -188,7 +188,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
     let path = found.map_or(text::UNKNOWN, |found| found.dialect.path(plan.api));
     let levels: Vec<String> = plan.levels.iter().map(ToString::to_string).collect();
     let shape = match plan.shape {
-        _ if plan.settle.is_some() => "each user asks again until enough is known".to_owned(),
+        _ if plan.settle.is_some() => "each user keeps asking until the answer is known".to_owned(),
         CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
         CycleShape::Waves(times) => format!("each user asks {times} times in a row"),
         CycleShape::DurationS(s) => format!("each user keeps asking for {} s", text::plain(s)),
@@ -198,7 +198,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         .map_or_else(|| levels.join(" "), |settle| settle.sentence());
     let tokens = match plan.max_tokens {
         Some(tokens) => format!("at most {tokens} tokens"),
-        None => "as long as the model likes".to_owned(),
+        None => "of any length".to_owned(),
     };
     let prompt = match plan.prompts.as_slice() {
         [] => text::UNKNOWN.to_owned(),

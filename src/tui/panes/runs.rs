@@ -87,7 +87,7 @@ fn nothing(runs: &Runs) -> Option<String> {
             "No run has been recorded yet. Runs are recorded as they happen (unless --no-record is set) and appear \
              here, to be replayed, compared and reported on. tokometer import DIR imports the study's own files."
         }
-        (true, ..) => "No run matches in its name, model or server. Esc shows all runs.",
+        (true, ..) => "No run has this text in its name, model or server. Esc shows all runs.",
     };
     Some(words.to_owned())
 }

@@ -64,7 +64,7 @@ fn a_panic_in_a_worker_gives_the_terminal_back() {
     tui.see("Enter start");
     tui.keys("\r");
     let after = tui.end(1);
-    let told = "a test told this worker to break down";
+    let told = "panic injected by a test";
     // On the shell's screen, where it stays.
     assert!(after.text.contains(told), "{}", after.text);
     assert!(after.text.contains("error: "), "{}", after.text);

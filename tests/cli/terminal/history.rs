@@ -40,7 +40,7 @@ fn runs_are_listed_replayed_compared_and_deleted() {
     tui.see("Enter start");
     tui.press("5", "Runs · 2");
     tui.press("/", "filter:");
-    tui.press("nothing of the kind", "No run matches");
+    tui.press("nothing of the kind", "No run has this text");
     tui.press(ESC, "Runs · 2 ─");
     tui.press("\r", " REPLAY ");
     tui.press(END, "END ");
@@ -54,10 +54,10 @@ fn runs_are_listed_replayed_compared_and_deleted() {
     // Not a speed: on a busy machine all tokens of such a quick answer may come at once.
     tui.see("throughput");
     tui.press(ESC, "2 marked");
-    tui.press("d", "It holds 3 requests");
+    tui.press("d", "It contains 3 requests");
     tui.keys("n");
-    tui.see_no("It holds 3 requests");
-    tui.press("d", "It holds 3 requests");
+    tui.see_no("It contains 3 requests");
+    tui.press("d", "It contains 3 requests");
     tui.press("y", "Runs · 1 ");
     // And on to a run of one's own, whose reports are written.
     tui.press("1", "Enter start");

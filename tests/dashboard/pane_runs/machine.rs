@@ -187,8 +187,8 @@ pub(crate) fn unmeasured() -> Story {
         Some("restart the machine"),
     ));
     story.tell(note("apple", SourceState::Late, "it does not answer", None));
-    let why = "no process of the server is visible here (it may run in a container or elsewhere)";
-    let fix = Some("--match REGEX names it");
+    let why = "no process of the server is visible on this machine (it may run in a container or elsewhere)";
+    let fix = Some("name it with --match REGEX");
     story.tell(note("processes", SourceState::Failing, why, fix));
     story
 }

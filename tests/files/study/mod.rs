@@ -295,13 +295,13 @@ fn missing_files_cost_only_what_they_tell() {
     let (_, summary) = folded(&told);
     let two = &level(&summary, 2).figures;
     assert_eq!((two.requests, two.failed), (2, 1));
-    assert_eq!(two.energy_j, None, "when it ran is not known");
+    assert_eq!(two.energy_j, None, "its time is unknown");
     let all = told.problems.join("\n");
     assert!(
         all.contains("test_results_2/duration_metrics.csv: "),
         "{all}"
     );
-    assert!(all.contains("when it ran is not known"), "{all}");
+    assert!(all.contains("its time is unknown"), "{all}");
     assert!(all.contains("test_results_1/gpu_metrics.csv: "), "{all}");
     assert!(
         all.contains("test_results_1: no process_PID_metrics.csv"),
@@ -316,7 +316,7 @@ fn missing_files_cost_only_what_they_tell() {
 fn a_folder_that_is_none_of_the_study() {
     let nothing = tempfile::tempdir().unwrap();
     let error = import(nothing.path(), None).unwrap_err().to_string();
-    assert!(error.contains("no folder test_results_N"), "{error}");
+    assert!(error.contains("no test_results_N folder"), "{error}");
     let parent = small().parent().unwrap().to_owned();
     let error = import(&parent, None).unwrap_err().to_string();
     assert!(error.contains("try study-small in it"), "{error}");
