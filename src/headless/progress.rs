@@ -92,8 +92,7 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
         model.size_bytes.map(|bytes| numbers::bytes(Some(bytes))),
         model.context.map(|tokens| format!("context {tokens}")),
     ];
-    let facts: Vec<String> = facts.into_iter().flatten().collect();
-    lines.push(plain(&format!("model   {}", facts.join(" · "))));
+    lines.push(plain(&format!("model   {}", numbers::joined(facts))));
     if address::is_near(&target.url) {
         lines.push(format!("plan    {}", asked(plan)));
     } else {

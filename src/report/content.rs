@@ -6,7 +6,7 @@ use crate::metrics::what_if;
 use crate::report::table::Table;
 use crate::report::text::clean;
 use crate::report::{Report, definitions, details, machine, tables};
-use crate::text::numbers::{UNKNOWN, grouped, joined, users};
+use crate::text::numbers::{UNKNOWN, grouped, joined, or_unknown, users};
 
 /// A whole report.
 pub(super) struct Content {
@@ -55,10 +55,7 @@ pub(super) const PARTLY_SIMULATED: &str =
 /// What the report says.
 pub(super) fn from_report(report: &Report) -> Content {
     let summary = &report.summary;
-    let model = summary
-        .target
-        .as_ref()
-        .map_or_else(|| UNKNOWN.to_owned(), |target| clean(&target.model));
+    let model = or_unknown(summary.target.as_ref().map(|target| clean(&target.model)));
     let mut sections = vec![
         verdict(report),
         section("Key findings", vec![Block::List(findings(summary))]),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::event::{Event, EventKind, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp};
-use crate::metrics::devices::ProcessStats;
+use crate::metrics::devices::{ProcessStats, Stat};
 use crate::metrics::state::RunState;
 use crate::report::series::{Even, ThinSeries};
 
@@ -62,13 +62,28 @@ pub(crate) struct GpuTrace {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProcessTrace {
     pub(crate) stats: ProcessStats,
-    pub(crate) cpu: ThinSeries,
-    pub(crate) memory: ThinSeries,
-    pub(crate) rss: ThinSeries,
-    pub(crate) vsz: ThinSeries,
-    pub(crate) threads: ThinSeries,
-    pub(crate) descriptors: ThinSeries,
+    /// One for each of [`PROCESS_FIGURES`].
+    pub(crate) series: [ThinSeries; PROCESS_FIGURES.len()],
 }
+
+/// A figure of a process: its title, its unit, what a sample says of it, and what the whole run does.
+pub(crate) type ProcessFigure = (
+    &'static str,
+    f64,
+    fn(&ProcessSample) -> Option<f64>,
+    fn(&ProcessStats) -> Stat,
+);
+
+/// What is drawn of each process.
+#[rustfmt::skip]
+pub(crate) const PROCESS_FIGURES: [ProcessFigure; 6] = [
+    ("CPU, % of one core", 1.0, |one| one.cpu_percent, |all| all.cpu_percent),
+    ("memory, % of all", 1.0, |one| one.memory_percent, |all| all.memory_percent),
+    ("RSS, GB", 1e-9, |one| one.rss_bytes.map(|bytes| bytes as f64), |all| all.rss_bytes),
+    ("threads", 1.0, |one| one.threads.map(f64::from), |all| all.threads),
+    ("open descriptors", 1.0, |one| one.descriptors.map(f64::from), |all| all.descriptors),
+    ("VSZ, GB", 1e-9, |one| one.vsz_bytes.map(|bytes| bytes as f64), |all| all.vsz_bytes),
+];
 
 impl Default for CycleSpeed {
     fn default() -> Self {
@@ -165,19 +180,12 @@ impl Gathered {
     }
 
     fn processes(&mut self, at: Stamp, table: &[ProcessSample]) {
-        let at_s = at.secs();
-        let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
         for sample in table {
             let trace = self.processes.entry(sample.id()).or_default();
             trace.stats.push(sample);
-            trace.cpu.push(at_s, sample.cpu_percent);
-            trace.memory.push(at_s, sample.memory_percent);
-            trace.rss.push(at_s, bytes(sample.rss_bytes));
-            trace.vsz.push(at_s, bytes(sample.vsz_bytes));
-            trace.threads.push(at_s, sample.threads.map(f64::from));
-            trace
-                .descriptors
-                .push(at_s, sample.descriptors.map(f64::from));
+            for ((.., value, _), series) in PROCESS_FIGURES.iter().zip(&mut trace.series) {
+                series.push(at.secs(), value(sample));
+            }
         }
     }
 }

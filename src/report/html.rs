@@ -86,7 +86,7 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
             Block::Charts(names) => {
                 let _ = writeln!(out, "<div class=\"charts\">");
                 for chart in names.iter().filter_map(|name| named(charts, name)) {
-                    let _ = writeln!(out, "<figure>{}</figure>", chart.inline());
+                    let _ = writeln!(out, "<figure>{}</figure>", chart.svg);
                 }
                 let _ = writeln!(out, "</div>");
             }

@@ -6,9 +6,9 @@ use crate::metrics::energy::Energy;
 use crate::metrics::level::counted;
 use crate::report::Report;
 use crate::report::gather::ProcessTrace;
-use crate::report::table::{Table, heads, or_unknown};
+use crate::report::table::{Table, heads};
 use crate::report::text::clean;
-use crate::text::numbers::{bytes, floor_u64, grouped, number, users};
+use crate::text::numbers::{bytes, floor_u64, grouped, number, or_unknown, users};
 
 /// A table for each GPU source: what it did at each level. With the name of the device.
 pub(super) fn gpu_by_level(report: &Report) -> Vec<(String, Table)> {
@@ -83,7 +83,7 @@ pub(super) fn processes(report: &Report) -> Option<Table> {
         .values()
         .map(|ProcessTrace { stats, .. }| {
             vec![
-                or_unknown(stats.pid.map(|pid| pid.to_string())),
+                or_unknown(stats.pid),
                 or_unknown(Some(clean(&stats.name))),
                 or_unknown(stats.role.as_deref().map(clean)),
                 grouped(stats.cpu_percent.mean, 1),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::text::numbers::UNKNOWN;
+use crate::text::numbers::or_unknown;
 
 /// A table: the first column names the row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,12 +30,6 @@ pub(super) fn heads<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static
 
 /// A name and its value; None where that is not known.
 pub(super) type Pair = (&'static str, Option<String>);
-
-/// A cell of text; empty text is not known either.
-pub(super) fn or_unknown(text: Option<String>) -> String {
-    let text = text.filter(|text| !text.is_empty());
-    text.unwrap_or_else(|| UNKNOWN.to_owned())
-}
 
 /// Rows of names and values.
 pub(super) fn pairs(caption: &'static str, rows: Vec<Pair>) -> Table {

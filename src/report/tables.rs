@@ -16,11 +16,11 @@ use crate::report::Report;
 use crate::report::table::{Pair, Table, heads, pairs};
 use crate::report::text::clean;
 use crate::text::numbers::{
-    UNKNOWN, bytes, grouped, grouped_count, grouped_seconds, percent, plain, seconds, users,
+    UNKNOWN, bytes, grouped, grouped_count, grouped_seconds, or_unknown, percent, plain, seconds,
+    users,
 };
 
 pub(super) fn verdict(verdict: &Verdict) -> Table {
-    let users = |users: Option<u32>| users.map_or_else(|| UNKNOWN.to_owned(), |u| u.to_string());
     let (mean, share) = (&verdict.by_mean, &verdict.by_share);
     // Where not even the smallest level is carried, the state is that of the smallest.
     let sure = |carried: Option<u32>, pick: fn(&LevelVerdict) -> &Judgment| {
@@ -28,7 +28,7 @@ pub(super) fn verdict(verdict: &Verdict) -> Table {
         let level = levels.find(|level| carried.is_none_or(|users| level.users == users));
         let state = level.and_then(|level| pick(level).state);
         let state = state.map_or_else(String::new, |state| format!(" ({state})"));
-        format!("{}{state}", users(carried))
+        format!("{}{state}", or_unknown(carried))
     };
     let row =
         |rule: &str, [wait, speed, both]: [String; 3]| vec![rule.to_owned(), wait, speed, both];
@@ -46,7 +46,7 @@ pub(super) fn verdict(verdict: &Verdict) -> Table {
             ),
             row(
                 "By mean",
-                [mean.wait_users, mean.speed_users, mean.both_users].map(users),
+                [mean.wait_users, mean.speed_users, mean.both_users].map(or_unknown),
             ),
         ],
     }
@@ -325,7 +325,7 @@ pub(super) fn energy(report: &Report) -> Table {
     for level in &report.summary.cycles {
         let f = &level.figures;
         if let Some(cycle) = f.energy_j {
-            let token = joules(f.j_per_token).unwrap_or_else(|| UNKNOWN.to_owned());
+            let token = or_unknown(joules(f.j_per_token));
             let name = format!("{}: in the cycle, a token", users(level.users));
             table.rows.push(vec![
                 name,

@@ -61,7 +61,6 @@ impl Entry {
             .any(|text| text.to_lowercase().contains(&wanted))
     }
 
-    /// The run in the directory `path`, whose files are now as `trace` has them.
     /// Its levels from the smallest to the largest: `1–256`.
     pub(crate) fn levels(&self) -> String {
         match (self.users.iter().min(), self.users.iter().max()) {
@@ -70,6 +69,7 @@ impl Entry {
         }
     }
 
+    /// The run in the directory `path`, whose files are now as `trace` has them.
     pub(crate) fn read(path: &Path, id: &str, trace: &Trace) -> Result<Self, StoreError> {
         // A log that is newer than the summary is that of a run that went on.
         let is_current = match (trace.summary, trace.log) {

@@ -63,9 +63,11 @@ fn decimals_for(value: f64, significant: usize) -> usize {
         .saturating_sub(1)
 }
 
-/// What may not be known, as text.
+/// What may not be known, as text; what is empty is not known.
 pub fn or_unknown(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
+    let text = value.map(|value| value.to_string());
+    let text = text.filter(|text| !text.is_empty());
+    text.unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
 /// The parts that are known, with a dot between them: `A100 · 64 GB`.

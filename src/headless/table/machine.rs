@@ -4,7 +4,7 @@ use crate::headless::table::plain;
 use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::level_energy::EnergySummary;
 use crate::metrics::summary::Summary;
-use crate::text::numbers::{decimal, percent};
+use crate::text::numbers::{decimal, joined, percent};
 
 /// The energy of the run and the physical limit, a line each.
 pub(super) fn lines(summary: &Summary) -> Vec<String> {
@@ -53,11 +53,10 @@ fn energy(energy: &EnergySummary) -> String {
         cost(energy.cost, "in total"),
         cost(energy.cost_per_million_tokens, "per million tokens"),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
     let scope = energy.scope_words().map(|words| plain(&words));
     let scope = scope.as_deref().unwrap_or("unknown scope");
     let made_up = if energy.simulated { "SIMULATED " } else { "" };
-    format!("{made_up}energy ({scope}): {}", parts.join(" · "))
+    format!("{made_up}energy ({scope}): {}", joined(parts))
 }
 
 fn number(value: Option<f64>, digits: usize) -> Option<String> {

@@ -42,7 +42,8 @@ pub struct Chart {
     pub title: String,
     /// Its figures in words, for those who do not see it.
     pub described: String,
-    svg: String,
+    /// For a page that brings the colors of the dark itself.
+    pub(super) svg: String,
 }
 
 impl Chart {
@@ -59,11 +60,6 @@ impl Chart {
     /// A file that needs nothing else, and follows the reader's choice of light or dark.
     pub fn svg(&self) -> String {
         with_dark(&self.svg)
-    }
-
-    /// For a page that brings the colors of the dark itself.
-    pub(crate) fn inline(&self) -> &str {
-        &self.svg
     }
 
     /// The chart in twice its size, on a light ground.

@@ -1,12 +1,12 @@
 //! What changes over the run.
 
-use crate::metrics::devices::{ProcessStats, Stat};
+use crate::metrics::devices::ProcessStats;
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::clock::ChartClock;
-use crate::report::charts::figure::{ChartLine, Figure, Look, Panel, Stretch, Values};
+use crate::report::charts::figure::{ChartLine, Figure, Look, Panel, Values};
 use crate::report::charts::palette::Color;
-use crate::report::gather::{GpuTrace, ProcessTrace};
+use crate::report::gather::{GpuTrace, PROCESS_FIGURES, ProcessFigure, ProcessTrace};
 use crate::report::series::{ThinSeries, thin};
 use crate::report::text::clean;
 use crate::text::numbers::grouped;
@@ -196,23 +196,6 @@ fn frequency(report: &Report) -> Option<Figure> {
     Some(figure)
 }
 
-/// A figure of a process: its title, the unit's size, and where it is found.
-type ProcessFigure = (&'static str, f64, fn(&ProcessTrace) -> (Stat, &ThinSeries));
-
-/// What is drawn of each process.
-const PROCESS_FIGURES: [ProcessFigure; 6] = [
-    ("CPU, % of one core", 1.0, |p| (p.stats.cpu_percent, &p.cpu)),
-    ("memory, % of all", 1.0, |p| {
-        (p.stats.memory_percent, &p.memory)
-    }),
-    ("RSS, GB", 1e-9, |p| (p.stats.rss_bytes, &p.rss)),
-    ("threads", 1.0, |p| (p.stats.threads, &p.threads)),
-    ("open descriptors", 1.0, |p| {
-        (p.stats.descriptors, &p.descriptors)
-    }),
-    ("VSZ, GB", 1e-9, |p| (p.stats.vsz_bytes, &p.vsz)),
-];
-
 fn processes(report: &Report) -> Option<Figure> {
     let mut all: Vec<(&(u32, String), &ProcessTrace)> = report.gathered.processes.iter().collect();
     // The largest ones, and then in the order of their ids.
@@ -224,17 +207,16 @@ fn processes(report: &Report) -> Option<Figure> {
     all.truncate(PROCESSES);
     all.sort_by_key(|(id, _)| *id);
     let all: Vec<&ProcessTrace> = all.into_iter().map(|(_, trace)| trace).collect();
-    let panels = PROCESS_FIGURES
-        .iter()
-        .filter_map(|of| process_panel(report, &all, of));
+    let panels = PROCESS_FIGURES.iter().enumerate();
+    let panels = panels.filter_map(|of| process_panel(report, &all, of));
     let panels: Vec<Panel> = panels.collect();
     if panels.is_empty() {
         return None;
     }
     let unknown: Vec<&str> = PROCESS_FIGURES
         .iter()
-        .filter(|(_, _, pick)| all.iter().all(|trace| pick(trace).0.n == 0))
-        .map(|(title, _, _)| *title)
+        .filter(|(.., stat)| all.iter().all(|trace| stat(&trace.stats).n == 0))
+        .map(|(title, ..)| *title)
         .collect();
     let mut figure = Figure::new("processes", "Server processes", &report.summary, panels);
     figure.columns = 2;
@@ -268,21 +250,19 @@ fn process_name(process: &ProcessStats) -> String {
 fn process_panel(
     report: &Report,
     all: &[&ProcessTrace],
-    (title, unit, pick): &ProcessFigure,
+    (index, (title, unit, _, stat)): (usize, &ProcessFigure),
 ) -> Option<Panel> {
-    let highest = all.iter().filter_map(|trace| pick(trace).0.max);
+    let highest = all.iter().filter_map(|trace| stat(&trace.stats).max);
     let y = Axis::linear(*title, highest.map(|highest| highest * unit))?;
     let (clock, x, stretches) = ChartClock::new(&report.gathered.state, 0.0)?;
     let mut panel = Panel::new(x, y);
-    panel.stretches = stretches
-        .into_iter()
-        .map(|stretch| Stretch {
-            name: String::new(),
-            ..stretch
-        })
-        .collect();
+    panel.stretches = stretches;
+    for stretch in &mut panel.stretches {
+        stretch.name.clear();
+    }
     for (number, trace) in all.iter().enumerate() {
-        let points = pick(trace).1.points();
+        let points = trace.series.get(index).map(ThinSeries::points);
+        let points = points.unwrap_or_default();
         let look = ("", Color::series(number), Look::Plain);
         panel.lines.extend(series(&clock, look, &points, *unit));
     }
