@@ -12,33 +12,34 @@ const TIMEOUT: Duration = Duration::from_millis(800);
 /// The largest page, bytes.
 const LARGEST: usize = 8 << 20;
 
-/// Fetches pages on the thread of its source.
-#[derive(Debug)]
-pub(crate) struct Fetch {
-    runtime: Runtime,
-    client: Client,
-}
+/// Fetches pages on the thread of its source, with what the first of them makes.
+#[derive(Debug, Default)]
+pub(crate) struct Fetch(Option<(Runtime, Client)>);
 
 impl Fetch {
-    pub(crate) fn new() -> Result<Self, Fault> {
-        let died = |error: String| Fault::new(FaultKind::Died, error);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| died(error.to_string()))?;
-        // Exporters and servers stand in the local network: a proxy is never asked for them.
-        let client = Client::builder()
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| died(error.to_string()))?;
-        Ok(Self { runtime, client })
-    }
-
     /// Fetches `url` and hands each piece of its body to `take`, as it comes.
-    pub(crate) fn get(&self, url: &str, take: impl FnMut(&[u8])) -> Result<(), Fault> {
-        self.runtime.block_on(fetch(&self.client, url, take))
+    pub(crate) fn get(&mut self, url: &str, take: impl FnMut(&[u8])) -> Result<(), Fault> {
+        let (runtime, client) = match &self.0 {
+            Some(made) => made,
+            None => self.0.insert(client()?),
+        };
+        runtime.block_on(fetch(client, url, take))
     }
+}
+
+fn client() -> Result<(Runtime, Client), Fault> {
+    let died = |error: String| Fault::new(FaultKind::Died, error);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| died(error.to_string()))?;
+    // Exporters and servers stand in the local network: a proxy is never asked for them.
+    let client = Client::builder()
+        .no_proxy()
+        .timeout(TIMEOUT)
+        .build()
+        .map_err(|error| died(error.to_string()))?;
+    Ok((runtime, client))
 }
 
 async fn fetch(client: &Client, url: &str, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {

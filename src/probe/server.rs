@@ -15,7 +15,7 @@ pub struct ServerState {
     base: String,
     pages: &'static [StatePage],
     processes: ServerPids,
-    fetch: Option<Fetch>,
+    fetch: Fetch,
     round: u32,
 }
 
@@ -28,16 +28,12 @@ impl ServerState {
             base: base.trim_end_matches('/').to_owned(),
             pages,
             processes,
-            fetch: None,
+            fetch: Fetch::default(),
             round: 0,
         })
     }
 
     fn ask(&mut self) -> Result<Vec<Observation>, Fault> {
-        let fetch = match self.fetch.take() {
-            Some(fetch) => fetch,
-            None => Fetch::new()?,
-        };
         let runner = self.processes.runner_port();
         let runner = runner.map(|port| format!("http://127.0.0.1:{port}"));
         let asked = self.pages.iter().filter_map(|page| {
@@ -46,7 +42,7 @@ impl ServerState {
                 PageOwner::Runner => runner.as_ref()?,
                 PageOwner::RunnerOrServer => runner.as_ref().unwrap_or(&self.base),
             };
-            Some((page, read(&fetch, owner, page)))
+            Some((page, read(&mut self.fetch, owner, page)))
         });
         let (mut seen, mut missing, mut silent) = (Vec::new(), Vec::new(), None);
         let mut answered = false;
@@ -62,7 +58,6 @@ impl ServerState {
                 }
             }
         }
-        self.fetch = Some(fetch);
         match silent {
             _ if answered => Ok(seen),
             Some(fault) => Err(fault),
@@ -75,7 +70,7 @@ impl ServerState {
 }
 
 /// The state on `page` at `owner`; None where something else is there.
-fn read(fetch: &Fetch, owner: &str, page: &StatePage) -> Result<Option<ServerSample>, Fault> {
+fn read(fetch: &mut Fetch, owner: &str, page: &StatePage) -> Result<Option<ServerSample>, Fault> {
     let mut body = Vec::new();
     fetch.get(&format!("{owner}{}", page.path), |piece| {
         body.extend_from_slice(piece);

@@ -26,7 +26,7 @@ const FRESH_S: f64 = 1.5;
 #[derive(Debug)]
 pub struct Exporter {
     url: String,
-    fetch: Option<Fetch>,
+    fetch: Fetch,
     memory: Memory,
 }
 
@@ -55,20 +55,14 @@ impl Exporter {
         };
         Self {
             url,
-            fetch: None,
+            fetch: Fetch::default(),
             memory: Memory::default(),
         }
     }
 
     fn page(&mut self) -> Result<Vec<Metric>, Fault> {
-        let fetch = match self.fetch.take() {
-            Some(fetch) => fetch,
-            None => Fetch::new()?,
-        };
         let mut page = Page::new(kind::is_known);
-        let fetched = fetch.get(&self.url, |bytes| page.feed(bytes));
-        self.fetch = Some(fetch);
-        fetched?;
+        self.fetch.get(&self.url, |bytes| page.feed(bytes))?;
         Ok(page.finish())
     }
 }

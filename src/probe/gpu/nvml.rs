@@ -44,22 +44,19 @@ impl Nvml {
         }
     }
 
-    /// Loads the library, if that has not been done.
-    fn load(&mut self) -> Result<(), Fault> {
-        if self.library.is_none() {
-            let mut builder = nvml_wrapper::Nvml::builder();
-            if let Some(path) = &self.lib {
-                builder.lib_path(path.as_os_str());
-            }
-            self.library = Some(builder.init().map_err(|error| fault(&error))?);
+    fn load(&self) -> Result<nvml_wrapper::Nvml, NvmlError> {
+        let mut builder = nvml_wrapper::Nvml::builder();
+        if let Some(path) = &self.lib {
+            builder.lib_path(path.as_os_str());
         }
-        Ok(())
+        builder.init()
     }
 
-    fn samples(&self, pace: &Pace) -> Result<Vec<GpuSample>, NvmlError> {
-        let Some(library) = &self.library else {
-            return Err(NvmlError::Uninitialized);
-        };
+    fn samples(
+        &self,
+        library: &nvml_wrapper::Nvml,
+        pace: &Pace,
+    ) -> Result<Vec<GpuSample>, NvmlError> {
         let (mut devices, mut denied) = (Vec::new(), None);
         for index in 0..library.device_count()? {
             match library.device_by_index(index) {
@@ -105,18 +102,17 @@ impl Source for Nvml {
     }
 
     fn read(&mut self, pace: &Pace) -> Result<Vec<Observation>, Fault> {
-        self.load()?;
-        match self.samples(pace) {
-            Ok(samples) if samples.is_empty() => {
-                Err(Fault::absent("the NVIDIA driver finds no GPU"))
-            }
-            Ok(samples) => Ok(samples.into_iter().map(Observation::Gpu).collect()),
-            Err(error) => {
-                // A lost GPU comes back only to a library that is loaded anew.
-                self.library = None;
-                Err(fault(&error))
-            }
+        // A lost GPU comes back only to a library that is loaded anew: after an error this one is gone.
+        let library = self.library.take().map_or_else(|| self.load(), Ok);
+        let library = library.map_err(|error| fault(&error))?;
+        let samples = self
+            .samples(&library, pace)
+            .map_err(|error| fault(&error))?;
+        self.library = Some(library);
+        if samples.is_empty() {
+            return Err(Fault::absent("the NVIDIA driver finds no GPU"));
         }
+        Ok(samples.into_iter().map(Observation::Gpu).collect())
     }
 }
 
