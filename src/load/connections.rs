@@ -70,7 +70,7 @@ async fn open_one(
     crowded: &CancellationToken,
 ) -> Result<(Connection, u64), String> {
     let open = || async {
-        let opening = Connection::open(&load.addresses, load.reporter.clock());
+        let opening = Connection::open(&load.addresses, load.reporter.clock);
         match tokio::time::timeout(PATIENCE, opening).await {
             Ok(opened) => opened.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no connection within {} s", PATIENCE.as_secs())),

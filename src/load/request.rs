@@ -104,7 +104,7 @@ impl RequestContext {
     ) -> RequestRecord {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         user_slot.slot.begin(id);
-        let now = self.reporter.clock().now();
+        let now = self.reporter.clock.now();
         let mut record = blank(id, spec, now);
         if spec.announce {
             self.reporter.fact_at(now, started(id, spec));
@@ -155,7 +155,7 @@ impl RequestContext {
         record: &mut RequestRecord,
     ) -> Result<Finish, AttemptError> {
         let began = Instant::now();
-        record.sent = self.reporter.clock().stamp(began);
+        record.sent = self.reporter.clock.stamp(began);
         let mut timers = Timers::new(self.timeouts, began);
         let mut connection = match user_slot.connection.take() {
             Some(connection) => connection,
@@ -172,7 +172,7 @@ impl RequestContext {
             .await;
         record.sent = connection.sent().unwrap_or(record.sent);
         if result.is_err() {
-            record.ended = self.reporter.clock().now();
+            record.ended = self.reporter.clock.now();
         }
         // After a broken stream its rest would come in the way of the next answer; an error with its
         // whole body is an answer like any other.
@@ -193,7 +193,7 @@ impl RequestContext {
         cancel: &CancellationToken,
         record: &mut RequestRecord,
     ) -> Result<Connection, AttemptError> {
-        let clock = self.reporter.clock();
+        let clock = self.reporter.clock;
         let opened = tokio::select! {
             biased;
             opened = Connection::open(&self.addresses, clock) => opened,
@@ -216,7 +216,7 @@ impl RequestContext {
     }
 
     fn over(&self, record: &mut RequestRecord, why: AttemptError) -> AttemptError {
-        record.ended = self.reporter.clock().now();
+        record.ended = self.reporter.clock.now();
         why
     }
 
@@ -299,7 +299,7 @@ impl Attempt<'_> {
     /// Sends the request, waits for the head of the answer.
     async fn head(&mut self, timers: &mut Timers) -> Result<Response<Incoming>, AttemptError> {
         let request = self.load.request(self.spec.prompt)?;
-        let was_used = self.connection.is_used();
+        let was_used = self.connection.used;
         let answer = tokio::select! {
             biased;
             answer = self.connection.send(request) => answer,
@@ -382,7 +382,7 @@ impl Attempt<'_> {
         timers: &mut Timers,
         last_token: Option<Stamp>,
     ) -> Result<Option<Bytes>, AttemptError> {
-        let quiet_since = last_token.map(|at| self.load.reporter.clock().instant(at));
+        let quiet_since = last_token.map(|at| self.load.reporter.clock.instant(at));
         loop {
             let frame = tokio::select! {
                 biased;

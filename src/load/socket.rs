@@ -53,7 +53,8 @@ pub(crate) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: Option<Driver>,
     stamps: Arc<Stamps>,
-    used: bool,
+    /// Whether a request has been answered on it before.
+    pub(crate) used: bool,
     spoiled: bool,
 }
 
@@ -85,11 +86,6 @@ impl Connection {
             },
             took,
         ))
-    }
-
-    /// Whether a request has been answered on it before.
-    pub(crate) fn is_used(&self) -> bool {
-        self.used
     }
 
     /// Hands `request` to the socket and waits for the head of its answer.

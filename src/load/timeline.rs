@@ -19,7 +19,8 @@ const BATCH: usize = 1024;
 /// Where makers put what happened. Cheap to clone; one for each maker.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter {
-    clock: RunClock,
+    /// The clock that stamps this run.
+    pub(crate) clock: RunClock,
     tx: mpsc::Sender<Event>,
     backlog: Arc<Mutex<VecDeque<Event>>>,
     dropped: Arc<AtomicU64>,
@@ -78,11 +79,6 @@ fn with_capacity(clock: RunClock, capacity: usize) -> (Reporter, Timeline) {
 }
 
 impl Reporter {
-    /// The clock that stamps this run.
-    pub(crate) fn clock(&self) -> RunClock {
-        self.clock
-    }
-
     /// A reporter that does not keep the stream open.
     pub(crate) fn downgrade(&self) -> WeakReporter {
         WeakReporter {

@@ -72,11 +72,11 @@ async fn load_model(load: &RequestContext) -> Result<(), String> {
     let Some(loading) = load.dialect.load(&load.url, &load.model, patience) else {
         return Ok(());
     };
-    let began = load.reporter.clock().now();
+    let began = load.reporter.clock.now();
     let server_s = loading
         .await
         .map_err(|error| format!("could not load the model: {error}"))?;
-    let took_s = load.reporter.clock().now().since(began);
+    let took_s = load.reporter.clock.now().since(began);
     load.reporter
         .fact(EventKind::ModelLoaded { took_s, server_s });
     Ok(())

@@ -93,7 +93,7 @@ pub(crate) async fn start(
         let (reporter, answers) = (reporter.clone(), Arc::clone(&answers));
         Monitors::start(setup, endpoint.dialect, &target, reporter, answers)
     });
-    let watching = monitors.as_ref().map(Monitors::watching);
+    let watching = monitors.as_ref().map(|monitors| monitors.watching.clone());
     let final_reporter = reporter.clone();
     let context = RequestContext {
         serves_itself,

@@ -113,7 +113,7 @@ impl Answer {
     /// The whole answer as one response, when it is complete.
     pub(super) async fn whole(mut self) -> Result<Response<SimBody>, io::Error> {
         self.begun().await;
-        self.first = Some(self.ticket.server().clock.now());
+        self.first = Some(self.ticket.server.clock.now());
         if let Some((kind, after)) = self.plan.fault {
             self.ticket
                 .due(after.clamp(1, self.plan.extent.tokens))
@@ -145,7 +145,7 @@ impl Answer {
 
     fn say(&mut self) {
         if self.sent == 0 {
-            self.first = Some(self.ticket.server().clock.now());
+            self.first = Some(self.ticket.server.clock.now());
         }
         let thinking = self.sent < self.plan.extent.thinking;
         let from = if thinking {
@@ -182,7 +182,7 @@ impl Answer {
     }
 
     fn closing(&self) -> Closing {
-        let now = self.ticket.server().clock.now();
+        let now = self.ticket.server.clock.now();
         Closing {
             reason: if self.plan.extent.cut {
                 "length"

@@ -205,7 +205,7 @@ pub(super) async fn drive(server: Arc<SharedState>, stop: CancellationToken) {
 /// A request in the engine. Dropping it gives up its slot and its use of the model.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    server: Arc<SharedState>,
+    pub(super) server: Arc<SharedState>,
     id: JobId,
     delivery: Arc<Delivery>,
     model: String,
@@ -227,11 +227,6 @@ impl Ticket {
     /// Waits until `n` tokens are due.
     pub(super) async fn due(&self, n: u32) {
         poll_fn(|cx| self.poll_due(cx, n)).await;
-    }
-
-    /// The server it belongs to.
-    pub(super) fn server(&self) -> &Arc<SharedState> {
-        &self.server
     }
 }
 

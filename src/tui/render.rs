@@ -87,9 +87,9 @@ fn render_pane(frame: &mut Frame<'_>, area: Rect, pane: Pane, app: &App) {
         Pane::Results => results::render(frame, area, &cx),
         Pane::RequestTable => requests_view::render(frame, area, &cx, app.sort()),
         Pane::RequestDetail => request_detail::render(frame, area, &cx),
-        Pane::Runs => runs::render(frame, area, &cx, app.runs(), app.recording()),
+        Pane::Runs => runs::render(frame, area, &cx, &app.runs, app.recording()),
         Pane::Comparison => {
-            if let Some(comparison) = app.runs().comparison() {
+            if let Some(comparison) = &app.runs.comparison {
                 comparison::render(frame, area, &cx, comparison);
             }
         }

@@ -42,7 +42,8 @@ const POWERLESS: [&str; 2] = ["server", "processes"];
 
 /// The thread that looks after the sources.
 pub(crate) struct Monitors {
-    watching: MonitorHandle,
+    /// What the runner may ask.
+    pub(crate) watching: MonitorHandle,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -128,11 +129,6 @@ impl Monitors {
             watching: MonitorHandle(Some(shared)),
             thread,
         }
-    }
-
-    /// What the runner may ask.
-    pub(crate) fn watching(&self) -> MonitorHandle {
-        self.watching.clone()
     }
 
     /// Ends every source, and the commands they run; not before the run has ended.
@@ -256,7 +252,7 @@ impl Shared {
     }
 
     fn work(&self, setup: Setup, load: &Load, answers: &AnswerCache) {
-        let clock = self.lock().reporter.as_ref().map(Reporter::clock);
+        let clock = self.lock().reporter.as_ref().map(|reporter| reporter.clock);
         let Some(clock) = clock else { return };
         let tick = setup.places.tick;
         let made = setup.sources(clock);
@@ -330,7 +326,12 @@ impl MachineWatch for MonitorHandle {
     /// of a short last cycle would not be covered.
     async fn last_reading(&self) {
         let Some(shared) = &self.0 else { return };
-        let Some(clock) = shared.lock().reporter.as_ref().map(Reporter::clock) else {
+        let Some(clock) = shared
+            .lock()
+            .reporter
+            .as_ref()
+            .map(|reporter| reporter.clock)
+        else {
             return;
         };
         shared.reading_of(clock.now()).await;

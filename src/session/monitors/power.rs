@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::event::{EventKind, Stamp, WarningKind};
-use crate::load::timeline::Reporter;
 use crate::metrics::energy::{LEAST_SPAN_S, LONGEST_STEP_S, baseline};
 use crate::session::monitors::{LAST_SECOND, LOOK, POWER_WAIT, Power, Shared};
 
@@ -25,7 +24,7 @@ impl Shared {
 
     /// Measures the idle machine for `seconds`, once a source has told its power.
     pub(crate) async fn measure(&self, seconds: f64) {
-        let Some(clock) = self.lock().reporter.as_ref().map(Reporter::clock) else {
+        let Some(clock) = self.lock().reporter.as_ref().map(|reporter| reporter.clock) else {
             return;
         };
         let patience = Instant::now() + POWER_WAIT;

@@ -115,7 +115,7 @@ pub struct App {
     /// The run on the screen; while a replay plays, that one.
     current: RunView,
     replay: Option<Box<Replay>>,
-    runs: Runs,
+    pub(in crate::tui) runs: Runs,
     view: View,
     focus: Pane,
     zoomed: bool,
@@ -286,7 +286,7 @@ impl App {
 
     const fn runs_mode(&self) -> Mode {
         match self.focus {
-            _ if self.runs.is_typing() => Mode::Filter,
+            _ if self.runs.typing => Mode::Filter,
             Pane::Comparison => Mode::Comparison,
             _ => Mode::Runs,
         }

@@ -185,7 +185,7 @@ impl App {
                 order.iter().position(|id| Some(*id) == shown)
             }
             Pane::Cycles | Pane::Results | Pane::Usage => self.shown_cycle_index(),
-            Pane::Runs => self.runs().row(),
+            Pane::Runs => self.runs.row(),
             _ => None,
         }
     }
@@ -208,7 +208,7 @@ impl App {
             Pane::Answer => self.answer_lines(),
             Pane::Log => shown.warnings.len() + shown.cycles.len() * 4 + 8,
             Pane::RequestDetail => 64,
-            Pane::Runs => self.runs().len(),
+            Pane::Runs => self.runs.len(),
             Pane::Comparison => self.comparison_lines(),
             Pane::Headline | Pane::Ttft | Pane::Machine | Pane::Lanes => 0,
         };
@@ -218,7 +218,7 @@ impl App {
     fn comparison_lines(&self) -> usize {
         let area = self.areas(self.screen_area()).rect(Pane::Comparison);
         let columns = area.map_or(0, |area| usize::from(area.width.saturating_sub(2)));
-        let comparison = self.runs().comparison();
+        let comparison = self.runs.comparison.as_ref();
         // A list has a head, which these lines do not.
         comparison.map_or(0, |c| {
             comparison::lines(c, &self.theme, columns)

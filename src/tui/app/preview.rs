@@ -96,7 +96,7 @@ impl App {
     /// Whether any lane replays what a simulated server answered.
     pub(super) fn has_simulated_lanes(&self) -> bool {
         let lanes = self.lanes().map_or(&[][..], Lanes::lanes);
-        lanes.iter().any(|lane| lane.script().simulated)
+        lanes.iter().any(|lane| lane.script.simulated)
     }
 
     /// Begins with these lanes, which have the keys.
@@ -165,7 +165,7 @@ impl App {
     /// Back from one lane to all of them, or from the lanes to the dashboard.
     pub(super) fn leave_lanes(&mut self) {
         match &mut self.current.preview.lanes {
-            Some(lanes) if lanes.is_full() => lanes.leave_full(),
+            Some(lanes) if lanes.full => lanes.leave_full(),
             _ => self.focus_lanes(false),
         }
     }

@@ -9,17 +9,12 @@ use crate::store::index::{Entry, Found};
 use crate::store::opened::Opened;
 use crate::tui::app::navigation::Move;
 use crate::tui::app::session_events::from_the_end;
-use crate::tui::app::{App, Dialog, Effect, RunProgress, Runs, Screen};
+use crate::tui::app::{App, Dialog, Effect, RunProgress, Screen};
 use crate::tui::background::{BackgroundTask, TaskResult};
 use crate::tui::keys::RunListAction;
 use crate::tui::layout::{Pane, View};
 
 impl App {
-    /// The runs that were recorded.
-    pub const fn runs(&self) -> &Runs {
-        &self.runs
-    }
-
     fn run_task(&mut self, task: BackgroundTask) {
         self.want(Effect::BackgroundTask(task));
     }
@@ -94,7 +89,7 @@ impl App {
     }
 
     fn compare_marked(&mut self) {
-        if self.runs.marks() < 2 {
+        if self.runs.marked.len() < 2 {
             self.notice = Some("Mark two or more runs to compare them (space).".to_owned());
             return;
         }
@@ -142,7 +137,7 @@ impl App {
             self.runs.typing = false;
             self.runs.filter.clear();
             self.runs.apply_filter();
-        } else if self.runs.marks() > 0 {
+        } else if !self.runs.marked.is_empty() {
             self.runs.marked.clear();
         } else if self.replay.is_some() {
             self.close_replay();

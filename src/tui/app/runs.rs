@@ -18,14 +18,15 @@ pub struct Runs {
     /// The list is being read now, and is to be read once more after that.
     pub(super) reading: bool,
     pub(super) again: bool,
-    pub(super) filter: String,
-    pub(super) typing: bool,
+    /// What the runs shown contain, and whether that is being typed.
+    pub(in crate::tui) filter: String,
+    pub(in crate::tui) typing: bool,
     /// The selected run, and its row should it go away.
     selected: Option<String>,
     row: usize,
     /// The marked runs, in the order of the marks.
-    pub(super) marked: Vec<String>,
-    pub(super) comparison: Option<Box<Comparison>>,
+    pub(in crate::tui) marked: Vec<String>,
+    pub(in crate::tui) comparison: Option<Box<Comparison>>,
     /// The directory that is being read for a replay.
     pub(super) opening: Option<PathBuf>,
     /// The run that is asked about.
@@ -82,29 +83,9 @@ impl Runs {
         self.get(self.row()?)
     }
 
-    /// What the runs shown contain.
-    pub fn filter(&self) -> &str {
-        &self.filter
-    }
-
-    /// Whether the filter is being typed.
-    pub const fn is_typing(&self) -> bool {
-        self.typing
-    }
-
     /// Which of the marked ones a run is: A, B, C…
     pub fn mark(&self, id: &str) -> Option<usize> {
         self.marked.iter().position(|marked| marked == id)
-    }
-
-    /// How many are marked.
-    pub fn marks(&self) -> usize {
-        self.marked.len()
-    }
-
-    /// The comparison, once one was made.
-    pub fn comparison(&self) -> Option<&Comparison> {
-        self.comparison.as_deref()
     }
 
     /// The run that is asked about.

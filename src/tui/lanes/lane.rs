@@ -36,7 +36,7 @@ pub struct Lane {
     /// What it replays, thinking included.
     whole: Arc<Script>,
     /// What it replays now.
-    script: Arc<Script>,
+    pub(in crate::tui) script: Arc<Script>,
     pace: Pace,
     started_us: u64,
     /// Whether a recording waits as measured.
@@ -60,11 +60,6 @@ impl Lane {
         let mut lane = Self::steady(1.0, script);
         lane.again(0, ThinkingMode::Shown, true);
         lane
-    }
-
-    /// What it replays now.
-    pub fn script(&self) -> &Script {
-        &self.script
     }
 
     /// Whether it plays back what was measured.

@@ -66,9 +66,11 @@ pub struct Lanes {
     watch: Stopwatch,
     now: Stamp,
     selected: usize,
-    wait: bool,
+    /// Whether recordings wait as measured.
+    pub(in crate::tui) wait: bool,
     thinking: ThinkingMode,
-    full: bool,
+    /// Whether the selected lane fills the screen.
+    pub(in crate::tui) full: bool,
 }
 
 impl Lanes {
@@ -221,19 +223,9 @@ impl Lanes {
         self.all.iter().all(|lane| lane.is_finished(now_us))
     }
 
-    /// Whether the selected lane fills the screen.
-    pub fn is_full(&self) -> bool {
-        self.full
-    }
-
     /// From one lane back to all.
     pub fn leave_full(&mut self) {
         self.full = false;
-    }
-
-    /// Whether recordings wait as measured.
-    pub fn waits(&self) -> bool {
-        self.wait
     }
 
     /// What becomes of the thinking.

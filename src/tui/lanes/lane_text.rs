@@ -27,7 +27,7 @@ pub(crate) fn render(frame: &mut Frame<'_>, area: Rect, lane: &Lane, lanes: &Lan
         return;
     }
     let shown = lane.tokens(now);
-    let script = lane.script();
+    let script = &lane.script;
     let mut atoms = script.shown(shown);
     let mut area = area;
     if let Some(line) = folded(lane, shown, lanes.thinking()) {
@@ -113,7 +113,7 @@ fn draw_atom(buffer: &mut Buffer, (x, y): (u16, u16), script: &Script, atom: &At
 
 /// The line that stands for folded thinking.
 fn folded(lane: &Lane, shown: usize, thinking: ThinkingMode) -> Option<String> {
-    let tokens = lane.script().thinking_tokens(shown);
+    let tokens = lane.script.thinking_tokens(shown);
     (thinking == ThinkingMode::Folded && tokens > 0)
         .then(|| format!("▸ thinking: {} tokens", grouped_count(tokens as u64)))
 }

@@ -86,7 +86,7 @@ fn render_side_by_side(
         lanes.all(|((_, lane), column)| digits_fit(lane, *size, *column, theme))
     });
     for (&(index, lane), &column) in shown.iter().zip(columns.iter()) {
-        let selected = focused && index == lanes.selected() && !lanes.is_full();
+        let selected = focused && index == lanes.selected() && !lanes.full;
         render_lane(frame, column, lanes, (lane, selected, size), theme);
     }
     frame.render_widget(Paragraph::new(foot_lines), foot);
@@ -109,12 +109,12 @@ pub fn lane_at(area: Rect, lanes: &Lanes, column: u16, row: u16) -> Option<usize
 /// The lanes that have room, the selected one among them, with their indexes.
 fn window(lanes: &Lanes, width: u16) -> Vec<(usize, &Lane)> {
     let all = lanes.lanes().iter().enumerate();
-    let room = if lanes.is_full() {
+    let room = if lanes.full {
         1
     } else {
         usize::from(width / LEAST_WIDTH).max(1)
     };
-    let first = if lanes.is_full() {
+    let first = if lanes.full {
         lanes.selected()
     } else {
         (lanes.selected() + 1).saturating_sub(room)
@@ -154,7 +154,7 @@ fn notes<'a>(lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
     });
     let mut about = format!(" {text}thinking {}", lanes.thinking());
     if lanes.lanes().iter().any(Lane::is_recorded) {
-        about.push_str(if lanes.waits() {
+        about.push_str(if lanes.wait {
             " · wait as measured"
         } else {
             " · no wait"
@@ -208,7 +208,7 @@ fn render_lane(
 fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a> {
     let mark = if selected { "▸" } else { " " };
     let name = if lane.is_recorded() {
-        lane_text::plain(&lane.script().name, theme)
+        lane_text::plain(&lane.script.name, theme)
     } else {
         format!("{} tok/s", or_unknown(lane.tok_s().map(short)))
     };
@@ -216,7 +216,7 @@ fn title<'a>(lane: &Lane, selected: bool, width: u16, theme: &Theme) -> Line<'a>
     let room = usize::from(width).saturating_sub(2 + name.width());
     let simulated = SIMULATED.into_iter().find(|mark| mark.len() <= room);
     let mut spans = vec![Span::styled(name, theme.title)];
-    if lane.script().simulated {
+    if lane.script.simulated {
         // Where the mark has no room, it takes that of the name.
         match simulated {
             Some(mark) => spans.push(Span::styled(mark, theme.simulated)),
@@ -270,7 +270,7 @@ fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<
         grouped_count(lane.total_tokens() as u64)
     );
     let mut rows = vec![Line::styled(of, theme.text), time(lane, now, theme)];
-    if let Some(wait_s) = lane.script().wait_s() {
+    if let Some(wait_s) = lane.script.wait_s() {
         rows.push(Line::styled(
             format!("wait {}", seconds(Some(wait_s))),
             theme.dim,

@@ -36,7 +36,7 @@ pub fn question(app: &App, dialog: &Dialog) -> String {
 
 /// Which run goes with all its files, and what is to be known before.
 fn delete(app: &App) -> String {
-    let Some(pending_delete) = app.runs().pending_delete() else {
+    let Some(pending_delete) = app.runs.pending_delete() else {
         return "This run is already deleted.".to_owned();
     };
     let mut words = format!("Delete {} with all its files?", pending_delete.id());

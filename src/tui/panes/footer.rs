@@ -141,7 +141,9 @@ fn hint_text(app: &App, action: Action, hint: &'static str) -> &'static str {
             _ => hint,
         },
         Action::Lanes(LaneAction::Pause) if app.lanes().is_some_and(Lanes::is_paused) => "continue",
-        Action::Lanes(LaneAction::Full) if app.lanes().is_some_and(Lanes::is_full) => "all lanes",
+        Action::Lanes(LaneAction::Full) if app.lanes().is_some_and(|lanes| lanes.full) => {
+            "all lanes"
+        }
         Action::Freeze if app.is_frozen() => "unfreeze",
         _ => hint,
     }

@@ -56,19 +56,19 @@ pub fn render(
 fn title(runs: &Runs, theme: &Theme) -> Title {
     let mut main = "Runs".to_owned();
     if runs.count() > 0 {
-        main = match runs.filter() {
+        main = match runs.filter.as_str() {
             "" => format!("Runs · {}", runs.count()),
             _ => format!("Runs · {} of {}", runs.len(), runs.count()),
         };
     }
-    if runs.is_typing() {
+    if runs.typing {
         let cursor = if theme.ascii { "_" } else { "▏" };
-        main = format!("{main} · filter: {}{cursor}", runs.filter());
-    } else if !runs.filter().is_empty() {
-        main = format!("{main} · filter: {}", runs.filter());
+        main = format!("{main} · filter: {}{cursor}", runs.filter);
+    } else if !runs.filter.is_empty() {
+        main = format!("{main} · filter: {}", runs.filter);
     }
     let title = Title::new(main);
-    match runs.marks() {
+    match runs.marked.len() {
         0 => title,
         1 => title.aside("1 marked"),
         marks => title.aside(format!("{marks} marked: c compares")),
@@ -220,7 +220,7 @@ fn notes(theme: &Theme, entry: &Entry, is_recorded: bool) -> (String, Style) {
 pub fn render_selected(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let area = area.intersection(frame.area());
     let theme = app.theme();
-    let words = match app.runs().selected() {
+    let words = match app.runs.selected() {
         None => return,
         Some(Found::Unreadable { id, reason, .. }) => format!("{id} cannot be read: {reason}"),
         Some(Found::Run(entry)) => {
