@@ -2,10 +2,10 @@
 
 use clap::Args;
 use color_eyre::eyre::Result;
-use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::output::{RunsDir, USAGE, print, print_err, shown};
 use crate::store::index::{Entry, Found, delete, find, list_all};
+use crate::text::columns::aligned;
 use crate::text::numbers::{UNKNOWN, carried, number};
 use crate::text::sanitize::{json_lines, one_line};
 
@@ -109,26 +109,14 @@ fn text(entries: &[Entry], root: &str, filter: Option<&str>) -> String {
         "best tok/s",
         "users",
     ];
-    let mut rows = vec![head.map(str::to_owned)];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(entries.iter().map(row));
-    let widths: Vec<usize> = (0..head.len())
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.width()).max().unwrap_or(0)
-        })
-        .collect();
-    let line = |row: &[String; 8]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| {
-            let blanks = width.saturating_sub(cell.width());
-            format!("{cell}{}", " ".repeat(blanks))
-        });
-        let line: Vec<String> = cells.collect();
-        format!("{}\n", line.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+    let lines = aligned(&rows, |cell, blanks| format!("{cell}{blanks}"));
+    let lines = lines.iter().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
 }
 
-fn row(entry: &Entry) -> [String; 8] {
+fn row(entry: &Entry) -> Vec<String> {
     let mut marks = Vec::new();
     if entry.simulated {
         marks.push("SIMULATED");
@@ -143,7 +131,7 @@ fn row(entry: &Entry) -> [String; 8] {
     if !marks.is_empty() {
         server = format!("{server} [{}]", marks.join(", "));
     }
-    [
+    vec![
         one_line(&entry.id, 100),
         one_line(&entry.model, LONGEST),
         server,

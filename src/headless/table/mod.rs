@@ -2,13 +2,12 @@
 
 mod machine;
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::event::failures_in_words;
 use crate::headless::plain;
 use crate::metrics::bottleneck::sentences;
 use crate::metrics::metric::{Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::{LevelSummary, Summary};
+use crate::text::columns::aligned;
 use crate::text::numbers::{self, UNKNOWN, decimal, percent};
 
 /// Marks numbers that rest on chunks, since the server does not count tokens.
@@ -99,20 +98,7 @@ fn table(levels: &[LevelSummary], outlet: Outlet) -> Vec<String> {
             .chain(cells)
             .collect()
     }));
-    let widths: Vec<usize> = (0..=columns.len())
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.width()).max().unwrap_or(0)
-        })
-        .collect();
-    let aligned = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| {
-            let blanks = width.saturating_sub(cell.width());
-            format!("{}{cell}", " ".repeat(blanks))
-        });
-        cells.collect::<Vec<_>>().join("  ")
-    };
-    rows.iter().map(aligned).collect()
+    aligned(&rows, |cell, blanks| format!("{blanks}{cell}"))
 }
 
 fn cell(metric: &Metric, shown: &Shown, level: &LevelSummary) -> String {
