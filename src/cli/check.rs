@@ -4,14 +4,12 @@ use clap::Args;
 use color_eyre::eyre::Result;
 
 use crate::cli::gate::GateArgs;
-use crate::cli::output::{print, print_err, shown};
+use crate::cli::output::print;
 use crate::cli::report::WhichRun;
 use crate::cli::what_if::WhatIfArgs;
 use crate::metrics::condition::Condition;
 use crate::metrics::gate::judge_run;
-use crate::metrics::state::RunState;
 use crate::metrics::verdict::Verdict;
-use crate::metrics::what_if::sentence;
 use crate::report;
 
 /// The flags of `check`.
@@ -45,19 +43,10 @@ pub struct CheckArgs {
 /// Judges, reports, and returns the exit code: 0 passed, 1 not possible, 3 a condition is met, 4 undecided.
 pub(crate) fn run_check(args: &CheckArgs) -> Result<u8> {
     let path = args.which.directory()?;
-    let what_if = args.what_if.what_if();
-    let mut run = RunState::default();
-    let mut changed = Vec::new();
-    let (info, missing) = crate::store::replay(&path, |mut event| {
-        changed.extend(what_if.begin(&mut event));
-        run.apply(&event);
-    })?;
-    for sentence in missing {
-        print_err(&format!("warning: {}: {sentence}", shown(&path)));
-    }
+    let (id, run, changed) = args.what_if.open(&path)?;
     let rulings = judge_run(&args.fail_if, &run);
     if args.json {
-        print(&report::gate::json(&info.id, &rulings)?);
+        print(&report::gate::json(&id, &rulings)?);
     }
     let verdict = Verdict::from_run(&run).map_or_else(String::new, |verdict| verdict.sentence);
     let simulated = if run.is_simulated() {
@@ -65,8 +54,8 @@ pub(crate) fn run_check(args: &CheckArgs) -> Result<u8> {
     } else {
         ""
     };
-    let changed = sentence(&changed).map_or_else(String::new, |changed| format!(" {changed}"));
+    let changed = changed.map_or_else(String::new, |changed| format!(" {changed}"));
     let note = format!("{simulated}{verdict}{changed}");
     args.gate
-        .close(&format!("tokometer check {}", info.id), &note, &rulings)
+        .close(&format!("tokometer check {id}"), &note, &rulings)
 }

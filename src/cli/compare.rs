@@ -1,7 +1,7 @@
 //! `tokometer compare RUN RUN…`: runs against each other.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use color_eyre::eyre::Result;
@@ -14,9 +14,7 @@ use crate::metrics::condition::Condition;
 use crate::metrics::gate::changes;
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
-use crate::metrics::what_if::{WhatIf, sentence};
 use crate::report;
-use crate::store::StoreError;
 use crate::store::index::find;
 use crate::text::numbers::{UNKNOWN, carried, letter, users};
 use crate::text::sanitize::one_line;
@@ -58,10 +56,11 @@ pub struct CompareArgs {
 /// Compares, prints, and returns the exit code: 0 done, 1 not possible, 3 a condition is met, 4 undecided.
 pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     let root = args.runs_dir.root()?;
-    let what_if = args.what_if.what_if();
-    let opened = args.runs.iter().map(|name| open(&root, name, &what_if));
-    let opened: Vec<(RunState, Option<String>)> = opened.collect::<Result<_, _>>()?;
-    let (states, rejudged): (Vec<RunState>, Vec<Option<String>>) = opened.into_iter().unzip();
+    let open = |name: &String| args.what_if.open(&find(&root, name)?);
+    let opened = args.runs.iter().map(open);
+    let opened: Vec<_> = opened.collect::<Result<_, _>>()?;
+    let opened = opened.into_iter().map(|(_, run, rejudged)| (run, rejudged));
+    let (states, rejudged): (Vec<RunState>, Vec<Option<String>>) = opened.unzip();
     let summaries: Vec<Summary> = states.iter().map(Summary::from_run).collect();
     let runs: Vec<&RunState> = states.iter().collect();
     let mut comparison = Comparison::from_summaries(&runs, &summaries);
@@ -86,25 +85,6 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     }
     let command = format!("tokometer compare {}", ids.join(" "));
     args.gate.close(&command, &notes.join(". "), &rulings)
-}
-
-/// A run as `what_if` judges it, and what that changes.
-fn open(
-    root: &Path,
-    name: &str,
-    what_if: &WhatIf,
-) -> Result<(RunState, Option<String>), StoreError> {
-    let path = find(root, name)?;
-    let mut state = RunState::default();
-    let mut changed = Vec::new();
-    let (_, missing) = crate::store::replay(&path, |mut event| {
-        changed.extend(what_if.begin(&mut event));
-        state.apply(&event);
-    })?;
-    for missing in missing {
-        print_err(&format!("warning: {}: {missing}", shown(&path)));
-    }
-    Ok((state, sentence(&changed)))
 }
 
 /// The comparison as text.

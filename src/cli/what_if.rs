@@ -1,9 +1,14 @@
 //! The flags that ask what a run would say with other limits or another price.
 
+use std::path::Path;
+
 use clap::Args;
 
+use crate::cli::output::{print_err, shown};
 use crate::cli::values::{factor, positive_seconds, share};
-use crate::metrics::what_if::WhatIf;
+use crate::metrics::state::RunState;
+use crate::metrics::what_if::{WhatIf, sentence};
+use crate::store::{StoreError, replay};
 
 /// Limits and a price that replace the run's own.
 #[derive(Debug, Args, Clone, Default, PartialEq)]
@@ -39,5 +44,24 @@ impl WhatIfArgs {
             price: self.price,
             currency: self.currency.clone(),
         }
+    }
+
+    /// The run in the directory `path`: its name, the run as these flags judge it, and what they change of it. Says what
+    /// is missing.
+    pub(crate) fn open(
+        &self,
+        path: &Path,
+    ) -> Result<(String, RunState, Option<String>), StoreError> {
+        let what_if = self.what_if();
+        let mut state = RunState::default();
+        let mut changed = Vec::new();
+        let (info, missing) = replay(path, |mut event| {
+            changed.extend(what_if.begin(&mut event));
+            state.apply(&event);
+        })?;
+        for missing in missing {
+            print_err(&format!("warning: {}: {missing}", shown(path)));
+        }
+        Ok((info.id, state, sentence(&changed)))
     }
 }
