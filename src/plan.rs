@@ -45,7 +45,7 @@ pub struct Plan {
     /// What is asked about energy.
     #[serde(default)]
     pub energy: EnergyPlan,
-    /// How the run finds its levels by itself; None where they are as planned.
+    /// How the run finds its own levels; None where they are as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle: Option<SettlePlan>,
 }
@@ -54,7 +54,7 @@ fn patience_s() -> f64 {
     120.0
 }
 
-/// How a run finds its levels by itself: a sketch that doubles the users, then the levels between which the answer lies.
+/// How a run finds its own levels: a sketch that doubles the users, then the levels between which the answer lies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SettlePlan {
     /// How long at the most, from the first measured request on, sketch included; seconds of the server. 0 for the sketch
@@ -69,7 +69,7 @@ pub struct SettlePlan {
     pub budget_tokens: Option<u64>,
 }
 
-/// The most users of a run that finds its levels by itself, where the server is neither on this machine nor on a private
+/// The most users of a run that finds its own levels, where the server is neither on this machine nor on a private
 /// network.
 pub const MOST_FAR_AWAY: u32 = 8;
 
@@ -119,9 +119,9 @@ pub struct EnergyPlan {
     pub idle_s: f64,
     /// What energy costs.
     pub price: Option<Price>,
-    /// Memory bandwidth of what computes, bytes a second, where the user tells it.
+    /// Memory bandwidth of what computes, bytes a second, where the user gives it.
     pub bandwidth_bytes_s: Option<f64>,
-    /// Bytes that the model reads for each token, where the user tells it: of a mixture of experts only a part.
+    /// Bytes that the model reads for each token, where the user gives it: of a mixture of experts only a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_bytes: Option<u64>,
 }

@@ -37,7 +37,7 @@ impl<W: Write> Cast<W> {
         }
     }
 
-    /// Takes the screen as it stands from `at` on.
+    /// Takes the screen as it is from `at` on.
     pub fn frame(&mut self, at: Stamp, buffer: &Buffer) -> io::Result<()> {
         let area = buffer.area;
         let mut text = String::new();
@@ -63,7 +63,7 @@ impl<W: Write> Cast<W> {
         Ok(())
     }
 
-    /// Ends it at `at`, until when the last frame stands.
+    /// Ends it at `at`, until when the last frame is shown.
     pub fn finish(mut self, at: Stamp) -> io::Result<()> {
         if self.shown.is_some() {
             self.event(at, "o", END)?;

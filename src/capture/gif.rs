@@ -43,7 +43,7 @@ struct OpenGif<W: Write> {
     /// What the file shows so far, up to `written_cs`.
     shown: Vec<Tile>,
     written_cs: u64,
-    /// The frame whose end is not yet known, and since when it stands.
+    /// The frame whose end is not yet known, and since when it is shown.
     next: (Stamp, Vec<Tile>),
 }
 
@@ -67,7 +67,7 @@ impl<W: Write> Gif<W> {
         }
     }
 
-    /// Takes the screen as it stands from `at` on. A screen of another size is cut to that of the
+    /// Takes the screen as it is from `at` on. A screen of another size is cut to that of the
     /// first; frames that follow too closely replace one another.
     pub fn frame(&mut self, at: Stamp, buffer: &Buffer) -> io::Result<()> {
         let Some(open) = &mut self.open else {
@@ -86,7 +86,7 @@ impl<W: Write> Gif<W> {
         Ok(())
     }
 
-    /// Ends it at `at`, until when the last frame stands.
+    /// Ends it at `at`, until when the last frame is shown.
     pub fn finish(self, at: Stamp) -> io::Result<()> {
         let Self {
             mut palette,
@@ -140,7 +140,7 @@ impl<W: Write> OpenGif<W> {
             if delay == 0 {
                 break;
             }
-            // A delay that the format cannot hold: go on with a frame that changes nothing.
+            // A delay that the format cannot hold: continue with a frame that changes nothing.
             frame = picture(Rect::new(0, 0, 1, 1), vec![KEEP]);
         }
         self.shown.clone_from(&self.next.1);

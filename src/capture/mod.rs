@@ -101,7 +101,7 @@ impl ScreenRecorder {
         })
     }
 
-    /// Takes the screen as it stands from `at` on. Times ascend; the first is where the recording begins.
+    /// Takes the screen as it is from `at` on. Times ascend; the first is where the recording begins.
     pub fn frame(&mut self, at: Stamp, buffer: &Buffer) -> io::Result<()> {
         match self {
             Self::Cast(cast) => cast.frame(at, buffer),
@@ -113,7 +113,7 @@ impl ScreenRecorder {
         }
     }
 
-    /// Ends the recording at `at`: the last frame stands until then.
+    /// Ends the recording at `at`: the last frame is shown until then.
     pub fn finish(self, at: Stamp) -> io::Result<()> {
         match self {
             Self::Cast(cast) => cast.finish(at),

@@ -23,7 +23,7 @@ const POINTS: u16 = 4;
 /// The row that an underline takes.
 const UNDERLINE: usize = HEIGHT - 2;
 
-/// What stands in one cell: two equal tiles look the same.
+/// What is in one cell: two equal tiles look the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tile {
     symbol: String,

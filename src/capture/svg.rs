@@ -23,7 +23,7 @@ const BASELINE: f32 = 13.5;
 /// Around the screen.
 const MARGIN: f32 = 12.0;
 
-/// Text that is painted alike and stands in one row.
+/// Text that is painted alike and is in one row.
 struct Run {
     column: u16,
     cells: u16,

@@ -137,7 +137,7 @@ fn print_summary(app: &App) {
     if let Some(run) = app.measured_run() {
         let summary = crate::metrics::summary::Summary::from_run(run);
         for line in crate::report::sum(&summary) {
-            // A closed output is nobody's loss.
+            // A closed output is ignored.
             let _ = writeln!(std::io::stdout(), "{line}");
         }
     }
@@ -149,7 +149,7 @@ fn point_at(directory: &Path) {
     let lines = [("run directory", directory), ("report", page.as_path())];
     for (what, path) in lines.iter().filter(|(_, path)| path.exists()) {
         let path = shown(path);
-        // A closed output is nobody's loss.
+        // A closed output is ignored.
         let _ = writeln!(std::io::stdout(), "{what}: {path}");
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
     Ok(code)
 }
 
-/// Plays the dashboard into a recording, with nobody at the keys; returns the exit code.
+/// Plays the dashboard into a recording, without a user; returns the exit code.
 fn offline(
     options: tui::DashboardOptions,
     (width, height): (u16, u16),

@@ -31,7 +31,7 @@ pub(crate) enum PreviewMode {
         script: Arc<Script>,
         /// Tokens a second.
         tok_s: f64,
-        /// When to end by itself.
+        /// When to end on its own.
         lasting: Option<Duration>,
     },
     /// The dashboard without a terminal, into a recording and as fast as that can be made.

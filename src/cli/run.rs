@@ -17,7 +17,7 @@ use crate::plan::{Api, CycleShape, Limits, Plan, SettlePlan, Think, Timeouts};
 use crate::session::serve::SessionOptions;
 use crate::sim::SimConfig;
 
-/// The pause between two levels of a run that finds them by itself, seconds.
+/// The pause between two levels of a run that finds them on its own, seconds.
 const SETTLE_REST_S: f64 = 1.0;
 
 /// The flags of `run`.

@@ -59,7 +59,7 @@ pub struct Piece<'a> {
 /// Text inside a line, not copied.
 #[derive(Debug, Clone, Copy)]
 pub enum Text<'a> {
-    /// A JSON string, or JSON's `null`, which is no text.
+    /// A JSON string, or JSON's `null`, which is not text.
     Json(&'a RawValue),
     Plain(&'a str),
 }
@@ -131,7 +131,7 @@ impl Decoder {
         let rest = rest.rest();
         if !rest.is_empty() {
             match self.body.line(rest, sink) {
-                // Half a line is no JSON.
+                // Half a line is not JSON.
                 Err(error) if error.kind == FailureKind::BadLine => {
                     return Err(WireError {
                         kind: FailureKind::Truncated,

@@ -114,7 +114,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
     serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))
 }
 
-/// The answer that tells whether a dialect is spoken: silence is no answer, whatever was asked.
+/// The answer that tells whether a dialect is spoken: silence is not an answer, whatever was asked.
 pub(crate) async fn first_answer(
     http: &reqwest::Client,
     url: &str,

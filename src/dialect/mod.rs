@@ -87,7 +87,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// answer. This is the timed path: nothing may be allocated for a token.
     fn read_line<'a>(&self, line: &'a [u8], finish: &mut Finish) -> Result<Piece<'a>, WireError>;
 
-    /// Brings `model` into the server's memory; the server's own load time, seconds, where it tells. None where
+    /// Brings `model` into the server's memory; the server's own load time, seconds, where it reports it. None where
     /// there is no such request: the first warm-up does it then.
     fn load<'a>(
         &'a self,

@@ -21,7 +21,7 @@ use crate::plan::{Api, Plan};
 
 /// Models that are asked about one by one.
 const DETAILED_MODELS: usize = 40;
-/// Families for which Ollama answers one request at a time, whatever it is told.
+/// Families for which Ollama answers one request at a time, whatever its settings.
 const SINGLE: [&str; 12] = [
     "mllama",
     "qwen3vl",

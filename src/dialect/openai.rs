@@ -1,4 +1,4 @@
-//! The OpenAI API: server-sent events over `/v1/chat/completions`. llama-server and vLLM tell a little more.
+//! The OpenAI API: server-sent events over `/v1/chat/completions`. llama-server and vLLM report a little more.
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -139,7 +139,7 @@ impl Dialect for OpenAi {
     }
 }
 
-/// A line of server-sent events that is no data: other fields and comments are allowed.
+/// A line of server-sent events that is not data: other fields and comments are allowed.
 fn not_data(line: &[u8]) -> Result<Piece<'_>, WireError> {
     let field = line.split(|byte| *byte == b':').next().unwrap_or_default();
     match field {
@@ -285,7 +285,7 @@ impl From<ServedModel> for Model {
     }
 }
 
-/// A count of parameters as people write it: `7.6B`, `1.71M`.
+/// A count of parameters as users write it: `7.6B`, `1.71M`.
 fn parameters(count: u64) -> String {
     let count = count as f64;
     if count >= 1e9 {

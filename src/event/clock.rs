@@ -35,7 +35,7 @@ impl RunClock {
         Self::resumed(Stamp(0))
     }
 
-    /// A clock that reads `now` now: that of a run that goes on.
+    /// A clock that reads `now` now: that of a run in progress.
     pub fn resumed(now: Stamp) -> Self {
         Self::at(tokio::time::Instant::now(), now)
     }

@@ -26,7 +26,7 @@ pub enum FailureKind {
     Truncated,
     /// The stream ended cleanly, but without its final chunk.
     Unfinished,
-    /// A line that is no JSON, or JSON of another shape.
+    /// A line that is not JSON, or JSON of another shape.
     BadLine,
     /// A success without a single token.
     Empty,

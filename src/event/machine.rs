@@ -31,10 +31,10 @@ pub struct GpuSample {
     /// The most power the device may draw, watts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_watts: Option<f64>,
-    /// Power of the chip as a whole (CPU, GPU and the rest), watts, where a source tells it beside `watts`.
+    /// Power of the chip as a whole (CPU, GPU and the rest), watts, where a source reports it beside `watts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soc_watts: Option<f64>,
-    /// Power of the whole machine, watts, where a source tells it beside `watts`.
+    /// Power of the whole machine, watts, where a source reports it beside `watts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_watts: Option<f64>,
     /// Memory bandwidth of the device, bytes a second, from its bus width and memory clock.
@@ -80,7 +80,7 @@ pub enum PowerScope {
 /// One reading of one process; each field absent where not known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProcessSample {
-    /// Process id; 0 for a group of processes that an exporter tells of.
+    /// Process id; 0 for a group of processes that an exporter reports.
     pub pid: u32,
     /// Parent's id.
     pub parent: Option<u32>,
@@ -132,17 +132,17 @@ pub fn known_pid(pid: u32) -> Option<u32> {
 }
 
 impl ProcessSample {
-    /// What tells it from others: its id, or, of a group that an exporter tells of, its name.
+    /// What distinguishes it from others: its id, or, of a group that an exporter reports, its name.
     pub fn id(&self) -> (u32, String) {
         let group = (self.pid == 0).then(|| self.name.clone());
         (self.pid, group.unwrap_or_default())
     }
 }
 
-/// What the server tells of its own state; each field absent where not known.
+/// The server's own state, as it reports it; each field absent where not known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ServerSample {
-    /// Who tells it: `command line`, `/slots`, `/api/ps`, or an exporter's address.
+    /// Who reports it: `command line`, `/slots`, `/api/ps`, or an exporter's address.
     pub source: String,
     /// Requests it answers at once.
     pub slots: Option<u32>,

@@ -2,7 +2,7 @@
 //!
 //! There is one stream of events. The dashboard, the recorder, the headless printer and the report
 //! are all readers of it. This module is pure data: it knows no socket, no screen and no file. What the
-//! monitors see stands in `machine`, what is measured of a request in `request`.
+//! monitors see is in `machine`, what is measured of a request in `request`.
 
 mod clock;
 mod failure;
@@ -45,7 +45,7 @@ pub enum EventKind {
     ModelLoaded {
         /// How long the client waited for it, seconds.
         took_s: f64,
-        /// The server's own load time, seconds, where it tells.
+        /// The server's own load time, seconds, where it reports it.
         server_s: Option<f64>,
     },
     /// One warm-up request is over.
@@ -66,7 +66,7 @@ pub enum EventKind {
         /// Requests kept in flight.
         users: u32,
     },
-    /// The connections of a cycle stand; load begins.
+    /// The connections of a cycle are open; load begins.
     ConnectionsOpened {
         /// The cycle.
         cycle: u32,
@@ -97,7 +97,7 @@ pub enum EventKind {
         /// Whether that token was thinking.
         thinking: bool,
     },
-    /// Where the requests in flight stand; at most 10 a second, and the only event that may be dropped.
+    /// How far the requests in flight are; at most 10 a second, and the only event that may be dropped.
     Progress {
         /// The cycle.
         cycle: u32,
@@ -122,7 +122,7 @@ pub enum EventKind {
     },
     /// The user paused the run: what is in flight finishes, nothing new starts.
     Paused,
-    /// The user let the run go on.
+    /// The user let the run continue.
     Resumed,
     /// The levels still to come changed.
     LevelsChanged {
@@ -145,7 +145,7 @@ pub enum EventKind {
         /// Why.
         why: RunEnd,
     },
-    /// The run goes on after it was broken off: whatever was in flight is lost.
+    /// The run continues after it was broken off: whatever was in flight is lost.
     Continued {
         /// How long nothing was run, seconds.
         gap_s: f64,
@@ -156,7 +156,7 @@ pub enum EventKind {
     Gpu(GpuSample),
     /// One reading of the server's processes.
     Processes(Vec<ProcessSample>),
-    /// What the server tells of its own state.
+    /// The server's own state, as it reports it.
     Server(ServerSample),
     /// How busy the server's machine is.
     Host(HostSample),
@@ -211,11 +211,11 @@ pub struct Imported {
 pub enum CycleEnd {
     /// Every request of it ended.
     Done,
-    /// The user went on to the next cycle.
+    /// The user skipped to the next cycle.
     Skipped,
     /// The run was stopped.
     Stopped,
-    /// The server went away: what failed for that is no part of the level.
+    /// The server went away: what failed for that is not part of the level.
     ServerGone,
 }
 
@@ -231,7 +231,7 @@ pub enum RunEnd {
     Signal(i32),
     /// The server went away and did not come back in time.
     ServerGone,
-    /// It could not go on.
+    /// It could not continue.
     Failed(String),
 }
 
@@ -302,7 +302,7 @@ pub enum WarningKind {
     Monitor,
     /// A number is above what physics allows.
     Impossible,
-    /// The run was imported: what its files do not tell, or tell wrongly.
+    /// The run was imported: what its files lack or get wrong.
     Imported,
     /// The server loaded the model while it was being measured.
     ColdLoad,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{FailureKind, Stamp};
 
-/// Where one request in flight stands.
+/// How far one request in flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
     /// The request.
@@ -141,7 +141,7 @@ impl RequestRecord {
         (seconds > 0.0).then(|| self.output_tokens() as f64 / seconds)
     }
 
-    /// The wait in the server's queue: TTFT − (load + prompt evaluation), seconds, where the server tells both.
+    /// The wait in the server's queue: TTFT − (load + prompt evaluation), seconds, where the server reports both.
     pub fn queue_wait_s(&self) -> Option<f64> {
         let reported = self.server.load_s.unwrap_or(0.0) + self.server.prompt_eval_s?;
         self.ttft_s().map(|ttft| (ttft - reported).max(0.0))
@@ -172,7 +172,7 @@ impl RequestRecord {
     }
 }
 
-/// The server's own figures for one request; each absent where the server does not tell.
+/// The server's own figures for one request; each absent where the server does not report it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ServerFigures {
     /// Tokens of the prompt (`prompt_eval_count`, `usage.prompt_tokens`).

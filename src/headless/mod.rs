@@ -63,7 +63,7 @@ enum Reaction {
 
 /// Runs without a dashboard: waits for a server, starts, prints, and returns the exit code: 0 done,
 /// 1 no request succeeded or the run could not continue, 128 + n for signal n. A reader of `out` that
-/// goes away stops the run, and that is no failure.
+/// goes away stops the run, and that is not a failure.
 pub async fn run(
     mut events: mpsc::Receiver<SessionEvent>,
     commands: mpsc::Sender<SessionCommand>,
@@ -317,7 +317,7 @@ impl<'a> Headless<'a> {
         self.finish(None, Some(why), None)
     }
 
-    /// True once, when nobody reads the output of a run that goes on.
+    /// True once, when nobody reads the output of a run in progress.
     fn wants_to_stop(&mut self) -> bool {
         let stop = self.printer.gone && self.step == HeadlessStep::Running && !self.asked_to_stop;
         self.asked_to_stop |= stop;
@@ -370,7 +370,7 @@ impl Printer<'_> {
         self.detail(&format!("tokometer: {line}"));
     }
 
-    /// A line on `err`. A closed `err` is nobody's loss.
+    /// A line on `err`. A closed `err` is ignored.
     fn detail(&mut self, line: &str) {
         drop(write(self.err, &format!("{line}\n")));
     }

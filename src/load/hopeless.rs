@@ -12,7 +12,7 @@ use crate::load::users::Score;
 const NEARLY_EVERYONE: f64 = 0.9;
 
 /// Why the levels above `users` are hopeless; None if they are not. A failed request misses both limits, but it is no wait:
-/// of waits and speeds only the answered ones are told.
+/// of waits and speeds only the answered ones are reported.
 pub(crate) fn why(
     users: u32,
     score: &Score,

@@ -1,4 +1,4 @@
-//! Where the requests in flight stand: written by the users' tasks, read ten times a second.
+//! How far the requests in flight are: written by the users' tasks, read ten times a second.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};

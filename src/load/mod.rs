@@ -1,6 +1,6 @@
 //! The load: cycles of users that ask, measured at the socket.
 //!
-//! - `runner`: a state machine of cycles that obeys [`Command`]s
+//! - `runner`: a state machine of cycles that handles [`Command`]s
 //! - `request`: one request, its attempts and its record, with its `timers` and `failures`
 //! - `socket`: the connection that stamps
 //! - `users`: who asks; `pause`: when nobody may
@@ -24,12 +24,12 @@ pub mod token_stats;
 mod users;
 pub(crate) mod warmup;
 
-/// What a user can tell a run that goes on.
+/// What a user can tell a run in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Finish what is in flight, start nothing new; again to go on.
+    /// Finish what is in flight, start nothing new; again to continue.
     TogglePause,
-    /// Give up this cycle, go on to the next.
+    /// Give up this cycle, continue to the next.
     Skip,
     /// Run the current (or, between cycles, the last) level once more, next.
     Repeat,

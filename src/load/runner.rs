@@ -1,4 +1,4 @@
-//! The runner: a state machine of cycles that obeys commands.
+//! The runner: a state machine of cycles that handles commands.
 //!
 //! ```text
 //!   warm up ──> connect ──> cycle ──> rest ──> connect ──> … ──> ended
@@ -308,7 +308,7 @@ impl<W: MachineWatch> Runner<W> {
         let all = async {
             tokio::select! {
                 biased;
-                // First, and without yielding: what the last user tells is heard before the users are known to be done.
+                // First, and without yielding: what the last user reports is received before the users are known to be done.
                 () = tokio::task::unconstrained(decided) => Ok(()),
                 broken = gather(&mut tasks, score) => broken,
                 () = progress => Ok(()),
@@ -380,8 +380,8 @@ impl<W: MachineWatch> Runner<W> {
         (feed, decided)
     }
 
-    /// Waits for `work` and obeys commands meanwhile. Skipping or stopping cancels `cancel`; the work
-    /// then ends by itself, soon. None if it was cancelled before it gave anything.
+    /// Waits for `work` and handles commands meanwhile. Skipping or stopping cancels `cancel`; the work
+    /// then ends on its own, soon. None if it was cancelled before it gave anything.
     async fn handle_commands_while<T>(
         &mut self,
         cancel: &CancellationToken,
@@ -393,7 +393,7 @@ impl<W: MachineWatch> Runner<W> {
                 biased;
                 command = self.commands.recv() => match command {
                     Some(command) => self.apply(command, cancel),
-                    // Nobody is left to stop it: the run goes on to its end.
+                    // Nobody is left to stop it: the run continues to its end.
                     None => return Some(work.await),
                 },
                 done = &mut work => return Some(done),
@@ -529,7 +529,7 @@ async fn gather(tasks: &mut JoinSet<Score>, score: &mut Score) -> Result<(), Str
     Ok(())
 }
 
-/// Reports where the requests stand, ten times a second, for ever.
+/// Reports how far the requests are, ten times a second, for ever.
 async fn report_progress(load: Arc<RequestContext>, cycle: u32, board: Arc<InFlightRequests>) {
     let mut tick = interval(PROGRESS);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);

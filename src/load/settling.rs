@@ -1,4 +1,4 @@
-//! A run that finds its levels by itself: the clock and the channel between the users and what decides.
+//! A run that finds its own levels: the clock and the channel between the users and what decides.
 
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
@@ -51,7 +51,7 @@ pub(crate) struct Settling {
 }
 
 impl Settling {
-    /// `spent` are the output tokens of the run so far, where it goes on.
+    /// `spent` are the output tokens of the run so far, where it continues.
     pub(crate) fn new(settle: Settle, plan: &Plan, spent: u64) -> Self {
         Self {
             tokens: spent,
@@ -121,7 +121,7 @@ impl Settling {
         (feed, records)
     }
 
-    /// Takes what the users tell, until the level has been asked enough; `paused` is asked each time.
+    /// Takes what the users report, until the level has been asked enough; `paused` is asked each time.
     pub(crate) async fn watch(
         &mut self,
         mut records: mpsc::UnboundedReceiver<RequestRecord>,

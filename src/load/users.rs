@@ -140,7 +140,7 @@ impl User {
         asks_again(self.shape, round, elapsed)
     }
 
-    /// Users take the prompts in turn, and each goes on from its own.
+    /// Users take the prompts in turn, and each continues from its own.
     fn prompt(&self, round: u32) -> u32 {
         let prompts = u32_of(self.load.bodies.len()).max(1);
         round.wrapping_mul(self.users).wrapping_add(self.number) % prompts

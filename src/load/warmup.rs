@@ -12,7 +12,7 @@ use crate::load::pause::Pause;
 use crate::load::request::{RequestContext, RequestSpec, UserSlot};
 use crate::load::token_stats::TokenStats;
 
-/// Loads the model and sends the warm-up requests. An error means that the run cannot go on.
+/// Loads the model and sends the warm-up requests. An error means that the run cannot continue.
 pub(crate) async fn warm_up(
     load: Arc<RequestContext>,
     warmup: u32,

@@ -34,7 +34,7 @@ pub fn apple_chip(name: &str) -> Option<f64> {
         .map(|(_, gigabytes)| gigabytes * 1e9)
 }
 
-/// Whether what follows a chip's name is no part of it: nothing, or for example ` (10 cores)`.
+/// Whether what follows a chip's name is not part of it: nothing, or for example ` (10 cores)`.
 fn ends_a_name(rest: &str) -> bool {
     let next = rest.trim_start();
     next.is_empty() || next.starts_with(['(', ',', '-'])

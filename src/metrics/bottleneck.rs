@@ -29,7 +29,7 @@ pub enum ReasonKind {
     Queue,
     /// The wait is the time in which the server reads the prompt.
     Prefill,
-    /// The server read prompts anew that it had read far faster at other times.
+    /// The server read prompts again that it had read far faster at other times.
     ColdPrompt,
     /// The server loaded the model while it was being asked.
     Reload,

@@ -1,4 +1,4 @@
-//! How far a run that finds its levels by itself has come: which levels hold, which fail, what is open, and what that
+//! How far a run that finds its own levels has come: which levels hold, which fail, what is open, and what that
 //! still takes.
 
 use crate::event::{RequestRecord, Stamp};

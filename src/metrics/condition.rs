@@ -19,7 +19,7 @@ pub(crate) enum Carried {
     Speed,
 }
 
-/// The number that a figure is held against.
+/// The number that a figure is compared with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Threshold {
     /// A part of the first run's value; of a share of requests: points, 0–1.

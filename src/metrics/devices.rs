@@ -86,7 +86,7 @@ pub struct DeviceStats {
     pub vram_total_bytes: Stat,
     #[serde(skip)]
     pub samples: u64,
-    /// Whether the server computes elsewhere, or this is no GPU.
+    /// Whether the server computes elsewhere, or this is not a GPU.
     #[serde(skip)]
     is_beside: bool,
 }

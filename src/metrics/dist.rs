@@ -50,7 +50,7 @@ pub struct Dist {
 }
 
 impl Dist {
-    /// The distribution of raw samples; what is no finite number is left out. Percentiles by linear
+    /// The distribution of raw samples; what is not a finite number is left out. Percentiles by linear
     /// interpolation between closest ranks. The order of the samples makes no difference.
     pub fn from_samples(samples: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = samples.into_iter().filter(|x| x.is_finite()).collect();

@@ -1,7 +1,7 @@
 //! Whether runs pass the conditions of a gate, and where they do not say: how many more requests would.
 //!
 //! A condition is met where a whole 95 % interval lies beyond its threshold, and not met where it lies wholly short of
-//! it. Nothing else is decided: a server held against itself must not fail by chance.
+//! it. Nothing else is decided: a server compared with itself must not fail by chance.
 
 mod change;
 mod estimate;

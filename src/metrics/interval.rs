@@ -68,7 +68,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Of these values; what is no finite number is left out. None for none. Their order makes no difference.
+    /// Of these values; what is not a finite number is left out. None for none. Their order makes no difference.
     pub fn from_values(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|x| x.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);

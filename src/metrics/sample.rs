@@ -51,7 +51,7 @@ impl Sample {
     }
 }
 
-/// How a share of requests stands to the one that is wanted.
+/// How a share of requests compares with the required one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attained {
     /// It is reached.
@@ -62,7 +62,7 @@ pub enum Attained {
     No,
 }
 
-/// How `met` of `of` requests stand to the share that is wanted; None of none.
+/// How `met` of `of` requests compare with the required share; None of none.
 pub fn attained(met: u64, of: u64, share: f64) -> Option<Attained> {
     let (_, high) = wilson(met, of)?;
     Some(if met as f64 >= share * of as f64 {

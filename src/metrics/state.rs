@@ -118,7 +118,7 @@ impl RunState {
         !matches!(self.stage, Stage::Idle | Stage::Ended(_))
     }
 
-    /// Whether the run finds its levels by itself.
+    /// Whether the run finds its own levels.
     pub fn is_settling(&self) -> bool {
         let info = self.info.as_ref();
         info.is_some_and(|info| info.plan.settle.is_some())
@@ -336,7 +336,7 @@ impl RunState {
         running.filter_map(|cycle| cycle.opened.map(|_| &mut cycle.machine))
     }
 
-    /// Brings the energy of the cycles up to `at`, until it is settled; once the run is over all of it anew,
+    /// Brings the energy of the cycles up to `at`, until it is settled; once the run is over all of it again,
     /// since only then every device that counts is known.
     fn meter(&mut self, at: Stamp) {
         let machine = &mut self.machine;

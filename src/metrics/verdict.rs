@@ -258,7 +258,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict on a run as it stands, by the limits of its plan; None before that is known.
+    /// The verdict on a run as it is now, by the limits of its plan; None before that is known.
     pub fn from_run(run: &RunState) -> Option<Self> {
         let limits = run.info.as_ref()?.plan.limits;
         Some(Self::from_cycles(run, &limits))

@@ -182,7 +182,7 @@ fn processor_taken(run: &RunState) -> Option<Warning> {
     })
 }
 
-/// The cycles that ended before all their requests had, or go on: the verdict knows only a part of them.
+/// The cycles that ended before all their requests had, or are still running: the verdict knows only a part of them.
 fn cut_short(run: &RunState) -> Option<Warning> {
     let cut = run.cycles.iter().filter(|cycle| !cycle.is_whole());
     let users: Vec<String> = cut.map(|cycle| cycle.users.to_string()).collect();

@@ -133,7 +133,7 @@ fn a_client_that_takes_nearly_a_core() {
     assert_eq!(kinds(&failing), []);
 }
 
-/// The process reports its time at the end of each cycle; one that resumes the run begins anew.
+/// The process reports its time at the end of each cycle; one that resumes the run begins again.
 #[test]
 fn the_clients_time_is_that_of_each_cycle() {
     let mut state = RunState::default();

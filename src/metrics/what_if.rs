@@ -35,7 +35,7 @@ impl WhatIf {
         }
     }
 
-    /// These limits in the place of `own`.
+    /// These limits in place of `own`.
     pub fn limits(&self, own: &Limits) -> Limits {
         Limits {
             wait_s: self.wait_s.unwrap_or(own.wait_s),

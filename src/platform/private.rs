@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-/// Makes a directory that nobody else can look into: prompts and answers stand in it. An error if it is there already.
+/// Makes a directory that nobody else can look into: prompts and answers are in it. An error if it is there already.
 #[cfg(unix)]
 pub fn create_private_directory(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;

@@ -1,6 +1,6 @@
 //! How many threads processes have, where there is no `/proc` to tell.
 
-/// The number of threads of each of these processes; None where the system does not tell.
+/// The number of threads of each of these processes; None where the system does not report it.
 #[cfg(target_os = "macos")]
 #[expect(
     unsafe_code,
@@ -23,7 +23,7 @@ pub fn thread_counts(pids: &[u32]) -> Vec<Option<u32>> {
     pids.iter().map(|pid| count(*pid)).collect()
 }
 
-/// The number of threads of each of these processes; None where the system does not tell.
+/// The number of threads of each of these processes; None where the system does not report it.
 #[cfg(windows)]
 #[expect(
     unsafe_code,

@@ -11,7 +11,7 @@ use crate::probe::sampler::{Sampler, SourceState};
 use crate::probe::source::{Observation, Source};
 use crate::text::numbers::u32_of;
 
-/// Readings after which a device that has told no power will not tell any.
+/// Readings after which a device that has reported no power will not report any.
 const READINGS: u32 = 3;
 /// Descriptors that a run needs beside one for each user.
 const OWN_DESCRIPTORS: u64 = 64;
@@ -180,7 +180,7 @@ fn try_all(sources: Vec<Box<dyn Source>>, tick: Duration, patience: Duration) ->
                 .status()
                 .iter()
                 .all(|status| matches!(status.state, SourceState::Absent | SourceState::Unusable));
-            // Power from a counter needs a second reading; some never tell any.
+            // Power from a counter needs a second reading; some never report any.
             let readings = u32_of(samples.len()).saturating_mul(READINGS);
             let powered = samples.values().any(|sample| sample.watts.is_some());
             let complete = powered || (*count > 0 && *count >= readings);

@@ -33,7 +33,7 @@ fn client() -> Result<(Runtime, Client), Fault> {
         .enable_all()
         .build()
         .map_err(|error| died(error.to_string()))?;
-    // Exporters and servers stand in the local network: a proxy is never asked for them.
+    // Exporters and servers are in the local network: a proxy is never asked for them.
     let client = Client::builder()
         .no_proxy()
         .timeout(TIMEOUT)

@@ -6,7 +6,7 @@
 //! command  commands whose output is read; lines cuts it
 //! gpu      one file a source
 //! process  the process tree of the server, its roles and slots
-//! server   what the server tells of itself: slots and loaded models
+//! server   what the server reports about itself: slots and loaded models
 //! exporter Prometheus pages of other machines
 //! energy   joules out of samples: pure arithmetic on stamps
 //! setup    which sources a run has; local ones only for a local target

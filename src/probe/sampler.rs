@@ -1,7 +1,7 @@
 //! The threads of the monitors: one a source, so that none can delay another, a frame or a stamp.
 //!
-//! What they see waits in a bounded queue until the timeline takes it. How each source fares is told
-//! by its [`SourceStatus`], computed by whoever asks: a source that hangs grows old all by itself.
+//! What they see waits in a bounded queue until the timeline takes it. How each source fares is reported
+//! by its [`SourceStatus`], computed by whoever asks: a source that hangs ages without further reports.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 const QUEUE_LIMIT: usize = 36_000;
 /// A source is late when its newest reading is older than this many ticks.
 const LATE_TICKS: f64 = 2.5;
-/// How long stopping waits for the threads. One that is still blocked then is left to end by itself.
+/// How long stopping waits for the threads. One that is still blocked then is left to end on its own.
 const STOP_WAIT: Duration = Duration::from_millis(1500);
 /// The longest pause between two tries of a source that fails.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);

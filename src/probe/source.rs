@@ -166,7 +166,7 @@ impl Pace {
         *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits `time`, or until asked to stop. Returns whether to go on.
+    /// Waits `time`, or until asked to stop. Returns whether to continue.
     pub fn wait(&self, time: Duration) -> bool {
         let (flag, bell) = &*self.stop;
         let guard = flag.lock().unwrap_or_else(PoisonError::into_inner);

@@ -82,7 +82,7 @@ pub(super) fn from_report(report: &Report) -> Content {
         processes(report),
     ];
     sections.extend(closing(report));
-    // A heading over nothing is no use.
+    // A heading over nothing is of no use.
     sections.retain(|section| !section.blocks.is_empty());
     Content {
         title: format!("How fast is {model}?"),

@@ -1,4 +1,4 @@
-//! Reports, charts and the card to share: what a run amounts to, for people.
+//! Reports, charts and the card to share: what a run amounts to, for users.
 //!
 //! ```text
 //! run directory ──> gather (a fold, streaming) ──> Report ─┬─> content ──> Markdown, HTML

@@ -250,7 +250,7 @@ fn measured(report: &Report) -> Vec<String> {
             percent(Some(share), 1)
         ),
     };
-    // Under load: rests, and the days between parts of an import, are no part of it.
+    // Under load: rests, and the days between parts of an import, are not part of it.
     let loaded: f64 = summary
         .cycles
         .iter()

@@ -2,13 +2,13 @@
 //!
 //! - `timeline`: the one stream of events, from its makers to its readers
 //! - `begin`: how a run begins, fresh or where it was broken off; `start`: from there to the load
-//! - `cycles`: the runner, a state machine of cycles that obeys [`Command`]s
+//! - `cycles`: the runner, a state machine of cycles that handles [`Command`]s
 //! - `request`: one request and its record; `exchange`: one attempt of it, with its `timers` and `failures`
 //! - `socket`: the connection that stamps
 //! - `users`: who asks; `pause`: when nobody may
 //! - `monitors`: what the machine does meanwhile, forwarded to the timeline; power of the idle machine
 //! - `idle`: what the machine does before a run, told to the screen alone
-//! - `board`: where the requests in flight stand, for progress
+//! - `board`: how far the requests in flight are, for progress
 //! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
 
 mod answers;
@@ -56,7 +56,7 @@ pub enum SessionCommand {
     Pull(String),
 }
 
-/// What the session tells a screen.
+/// What the session reports to a screen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SessionEvent {
     /// It is looking for a server.
@@ -82,7 +82,7 @@ pub enum SessionEvent {
     },
     /// The download is over; on success a new `Found` follows.
     Pulled(Result<(), String>),
-    /// A run goes on that was broken off: its timeline until then.
+    /// An interrupted run is resumed: its timeline so far.
     Resumed(Vec<Event>),
     /// More of the timeline.
     Events(Vec<Event>),
@@ -99,7 +99,7 @@ pub enum SessionEvent {
     Finished {
         /// The run directory, if one was written.
         directory: Option<std::path::PathBuf>,
-        /// Why it could not go on, if it could not.
+        /// Why it could not continue, if it could not.
         error: Option<String>,
         /// Where its report is, or why it could not be written; None where none was to be.
         report: Option<Result<std::path::PathBuf, String>>,

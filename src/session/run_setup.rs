@@ -17,9 +17,9 @@ pub(crate) struct RunSetup {
     pub(crate) recorder: Option<Recorder>,
     /// Its timeline so far; empty for a fresh run.
     pub(crate) history: Vec<Event>,
-    /// What is told first.
+    /// What is reported first.
     pub(crate) first: EventKind,
-    /// What is told next.
+    /// What is reported next.
     pub(crate) warnings: Vec<Warning>,
     /// The number of its next cycle.
     pub(crate) cycle: u32,
@@ -74,7 +74,7 @@ impl RunSetup {
         let mut plan = run.info.plan.clone();
         plan.levels.clone_from(&run.levels);
         if run.state.machine.baseline.is_some() {
-            // It was measured, and stands in the log.
+            // It was measured, and is in the log.
             plan.energy.idle_s = 0.0;
         }
         let mut warnings: Vec<Warning> = run

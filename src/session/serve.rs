@@ -52,12 +52,12 @@ pub struct SessionOptions {
 /// Writes the reports of the run in this directory; returns the one to look at first, or what went wrong in a sentence.
 pub type WriteReports = fn(&Path) -> Result<PathBuf, String>;
 
-/// A session that goes on until it is dropped.
+/// A session that continues until it is dropped.
 #[derive(Debug)]
 pub struct Session {
     /// What a screen commands.
     pub commands: mpsc::Sender<SessionCommand>,
-    /// What it is told.
+    /// Where commands go.
     pub events: mpsc::Receiver<SessionEvent>,
     /// The threads that do it.
     pub work: Work,
@@ -71,7 +71,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// Waits until the run that may still go on is stopped and written. Every sender of asks must be
+    /// Waits until the run that may still be in progress is stopped and written. Every sender of commands must be
     /// gone: that is what stops it. Not longer than [`LAST_WORDS`].
     pub async fn finish(mut self) {
         // A worker that broke down has nothing left to write.
@@ -173,7 +173,7 @@ impl Worker {
         self.end(inner_receiver).await;
     }
 
-    /// Stops the run that may still go on, and waits until it is written.
+    /// Stops the run that may still be in progress, and waits until it is written.
     async fn end(mut self, mut came: mpsc::Receiver<Inner>) {
         self.rest().await;
         if let Some(running) = self.running.take() {
@@ -238,7 +238,7 @@ impl Worker {
         }
     }
 
-    /// Starts the run that `begin` makes of the target, unless one goes on.
+    /// Starts the run that `begin` makes of the target, unless one is in progress.
     async fn start(&mut self, model: crate::event::Model, begin: Begin) {
         if let Some(running) = &self.running {
             return running.warn("a run is already in progress: stop it before you start another");
@@ -311,7 +311,7 @@ impl Worker {
         tokio::spawn(async move {
             let mut progress = |status: &str, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());
-                // The next line tells the same, a little later.
+                // The next line reports the same, a little later.
                 let _ = events.try_send(SessionEvent::Pulling {
                     model,
                     status,

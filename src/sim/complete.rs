@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Why there is no regular response.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The client is told.
+    /// The client gets an answer that says so.
     Refused(Refusal),
     /// The connection goes, without a word.
     Cut(io::Error),

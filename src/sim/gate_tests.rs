@@ -1,4 +1,4 @@
-//! How often the gate of CI is wrong: runs of the engine in simulated time, without sockets, held against each other.
+//! How often the gate of CI is wrong: runs of the engine in simulated time, without sockets, compared with each other.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -59,7 +59,7 @@ impl Loaded {
     }
 }
 
-/// A model in memory, as `/api/ps` tells it.
+/// A model in memory, as `/api/ps` reports it.
 #[derive(Debug)]
 pub(super) struct Running<'a> {
     /// Which.

@@ -16,7 +16,7 @@ pub(super) enum Style {
     Generate,
 }
 
-/// What the last line tells.
+/// What the last line reports.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Closing {
     /// `stop` or `length`.

@@ -25,7 +25,7 @@ impl Token {
         out.push_str(self.word);
     }
 
-    /// Appends it as it stands inside a JSON string.
+    /// Appends it as it appears inside a JSON string.
     pub(super) fn push_json(self, out: &mut impl bytes::BufMut) {
         if self.space {
             out.put_u8(b' ');

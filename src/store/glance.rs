@@ -71,7 +71,7 @@ impl Entry {
 
     /// The run in the directory `path`, whose files are now as `trace` has them.
     pub(crate) fn read(path: &Path, id: &str, trace: &Trace) -> Result<Self, StoreError> {
-        // A log that is newer than the summary is that of a run that went on.
+        // A log that is newer than the summary is that of a run that continued.
         let is_current = match (trace.summary, trace.log) {
             (Some((_, made)), Some((_, logged))) => made >= logged,
             (summary, _) => summary.is_some(),
@@ -156,7 +156,7 @@ fn from_summary(id: &str, summary: &Summary) -> Entry {
     }
 }
 
-/// From the log itself; an error for a directory that is no run, or cannot be read.
+/// From the log itself; an error for a directory that is not a run, or cannot be read.
 fn from_log(path: &Path, id: &str) -> Result<Entry, StoreError> {
     let mut state = RunState::default();
     crate::store::replay(path, |event| state.apply(&event))?;

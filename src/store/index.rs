@@ -68,7 +68,7 @@ struct Index {
     runs: BTreeMap<String, (Trace, Entry)>,
 }
 
-/// The runs below `root`, the latest first; none where there is no such folder. What is no run, or cannot be
+/// The runs below `root`, the latest first; none where there is no such folder. What is not a run, or cannot be
 /// read, is left out.
 pub fn list(root: &Path) -> Result<Vec<Entry>, StoreError> {
     let runs = list_all(root)?.into_iter().filter_map(|found| match found {

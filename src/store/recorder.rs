@@ -76,7 +76,7 @@ impl Recorder {
     }
 
     /// A recorder that resumes a run: it appends to its log, after the last whole line, and writes its
-    /// tables anew.
+    /// tables again.
     pub fn resume(run: &Resume) -> Result<Self, StoreError> {
         let path = run.directory.clone();
         let lock = Lock::take(&path)?;
@@ -273,7 +273,7 @@ impl Recorder {
         self.note(written);
     }
 
-    /// Writes `cycles.csv` anew: what samples say of a cycle is whole only after it.
+    /// Writes `cycles.csv` again: what samples say of a cycle is whole only after it.
     fn write_cycles(&mut self) {
         let limits = self.info.plan.limits;
         let ended = self.state.cycles.iter().filter(|c| c.ended.is_some());

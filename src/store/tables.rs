@@ -1,5 +1,5 @@
 //! The tables of a run directory: a row a request, a row a cycle, for any spreadsheet. Their columns are those of
-//! [`crate::metrics::metric::METRICS`], and between them what is no metric.
+//! [`crate::metrics::metric::METRICS`], and between them what is not a metric.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};

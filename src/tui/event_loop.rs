@@ -121,7 +121,7 @@ struct EventLoop<'a, B: Backend> {
     outbox: Outbox,
     clock: Clock,
     limiter: FrameLimiter,
-    /// When it ends by itself.
+    /// When it ends on its own.
     end: Option<Instant>,
     /// Something changed since the last frame.
     dirty: bool,

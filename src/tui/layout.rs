@@ -185,7 +185,7 @@ impl Areas {
     }
 }
 
-/// Where everything stands in `area`.
+/// Where everything is in `area`.
 pub fn layout(area: Rect, arrangement: Arrangement) -> Areas {
     let room = Room::from_area(area);
     let bracket = u16::from(arrangement.bracket && room >= Room::Normal);

@@ -3,7 +3,7 @@
 //! - [`terminal`]: raw mode, alternate screen, and their certain restoration
 //! - [`event_loop`]: signals, keys and session events in, frames and commands out
 //! - [`app`]: state and its update, `Msg -> Vec<Effect>`, pure of I/O; [`keys`]: the one key table
-//! - [`layout`]: where the panes stand at each size; [`render`]: which of them are drawn
+//! - [`layout`]: where the panes are at each size; [`render`]: which of them are drawn
 //! - [`theme`]: the only place that knows colors
 //! - [`panes`]: one file a pane, pure drawing from a [`PaneContext`]; [`lanes`]: text at the speed of tokens, a view
 //! - [`widgets`]: what the panes share

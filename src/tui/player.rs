@@ -31,7 +31,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player of these events, in the order of their stamps; it stands at the first, and plays.
+    /// A player of these events, in the order of their stamps; it is at the first, and plays.
     pub fn new(events: Vec<Event>) -> Self {
         let begin = events.first().map_or(0, |event| event.at.0);
         Self {
@@ -81,7 +81,7 @@ impl Player {
         self.paused
     }
 
-    /// Stands still, or goes on.
+    /// Stands still, or continues.
     pub fn toggle_pause(&mut self) {
         self.paused = !self.paused;
     }
@@ -139,12 +139,12 @@ impl Player {
         self.at_us = to.0 as f64;
     }
 
-    /// The run as it stands here, folded anew: it takes the longer the more happened before.
+    /// The state of the run here, folded again: the more happened before, the longer it takes.
     pub fn state(&self) -> RunState {
         RunState::from_events(self.events.get(..self.next).unwrap_or_default())
     }
 
-    /// Goes on to a later instant of the run, and returns the events that come until then; nothing for an
+    /// Continues to a later instant of the run, and returns the events that come until then; nothing for an
     /// earlier one.
     pub fn forward(&mut self, to: Stamp) -> &[Event] {
         let to = to.min(self.end());

@@ -69,7 +69,7 @@ pub(super) fn text(summary: &Summary) -> String {
     text
 }
 
-/// Whether a column is left out where no level knows it: what a machine, or a server, may not tell.
+/// Whether a column is left out where no level knows it: what a machine, or a server, may not report.
 fn is_optional(metric: &Metric, outlet: Outlet) -> bool {
     let of_machine = matches!(
         metric.unit,
@@ -106,7 +106,7 @@ fn cell(metric: &Metric, shown: &Shown, level: &LevelSummary) -> String {
     let Some(value) = metric.value(level, shown.stat) else {
         return UNKNOWN.to_owned();
     };
-    // What a process does not tell is left out of the sum.
+    // What a process does not report is left out of the sum.
     let is_part = level.machine.partial.iter().any(|name| name == metric.key);
     let mark = if is_part { "≥" } else { metric.about(level) };
     let value = match metric.unit {

@@ -262,7 +262,11 @@ fn bandwidth_is_shared_and_thrash_takes_from_all() {
     );
     let thrash = run(vec![level(0, 4, 0.5, 24.0), level(1, 8, 0.5, 6.0)]);
     assert_eq!(kinds(&thrash), [(ReasonKind::Thrash, Limit::Speed, 8)]);
-    assert!(reasons(&thrash)[0].text.starts_with("total throughput falls ("));
+    assert!(
+        reasons(&thrash)[0]
+            .text
+            .starts_with("total throughput falls (")
+    );
 }
 
 #[test]

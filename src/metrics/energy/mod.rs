@@ -20,7 +20,7 @@ use crate::event::{EnergyBaseline, GpuSample, PowerScope, Stamp};
 use crate::text::numbers::u32_of;
 
 /// Two samples further apart than this, seconds, have a gap between them that power cannot bridge.
-/// (An energy counter can: it went on counting.)
+/// (An energy counter can: it continued counting.)
 pub const LONGEST_STEP_S: f64 = 5.0;
 /// Power that was older than this when it was taken over, seconds, says nothing of now. (Exporters that look
 /// every 30 s are common.)

@@ -111,7 +111,7 @@ fn a_stuck_counter_is_replaced_by_power() {
 
 #[test]
 fn a_counter_stuck_for_a_while_does_not_count_twice() {
-    // It stands still from 20 to 30 s and then goes on as if nothing had been.
+    // It stands still from 20 to 30 s and then continues as if nothing had been.
     let points = minute(|t| {
         let lost = (t - 20.0).clamp(0.0, 10.0);
         point(t, 40.0, None, Some(40.0 * (t - lost)))

@@ -40,14 +40,14 @@ pub fn changes(conditions: &[Condition], runs: &[&RunState]) -> Vec<Ruling> {
     rulings
 }
 
-/// A run and what it is held against.
+/// A run and what it is compared with.
 struct Pair<'a> {
     runs: [&'a RunState; 2],
     number: usize,
 }
 
 impl Pair<'_> {
-    /// The levels that either plan names and one of them lacks. Those that a run found by itself are no plan's.
+    /// The levels that either plan names and one of them lacks. Those that a run found on its own are no plan's.
     fn missing(&self) -> Vec<Ruling> {
         let planned = self.runs.iter().filter_map(|run| run.info.as_ref());
         let planned = planned.filter(|info| info.plan.settle.is_none());
@@ -66,7 +66,7 @@ impl Pair<'_> {
         all.into_iter().filter_map(ruling).collect()
     }
 
-    /// Which of the runs alone lacks a level, and why. What neither has, or both failed, is no change.
+    /// Which of the runs alone lacks a level, and why. What neither has, or both failed, is not a change.
     fn lack(&self, level: u32) -> Option<(usize, String)> {
         let [a, b] = self.runs.map(|run| lack(run, level));
         let (run, why) = match (a, b) {

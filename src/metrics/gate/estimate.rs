@@ -1,7 +1,7 @@
 //! One number over several levels, and the interval in which it lies.
 //!
 //! Requests that ran together are alike, so the spread is that between rounds (each user's first requests, their second
-//! ones …) or, where a level was repeated, between its repeats; not that between requests. Rounds are held against the
+//! ones …) or, where a level was repeated, between its repeats; not that between requests. Rounds are compared with the
 //! same rounds of the other run: what all first rounds have in common cancels.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -56,7 +56,7 @@ impl One<'_> {
         Ruling::new(self.condition, Decision::Unknown, seen)
     }
 
-    /// The levels it is about: the one it names, else all of the plan; of a run that found its levels by itself the one
+    /// The levels it is about: the one it names, else all of the plan; of a run that found its own levels the one
     /// that its answer names, since the others were asked to find where it fails.
     fn levels(self) -> Vec<u32> {
         let mut levels = whole_levels(self.run);

@@ -201,7 +201,7 @@ fn a_planned_level_that_one_side_lacks_or_where_it_failed_fails_by_name() {
         (Decision::Failed, "2 users: it did not run in run B")
     );
     assert_eq!(one("speed@1 < -5%", &a, &b).0, Decision::Passed);
-    // What neither ran is no change.
+    // What neither ran is not a change.
     let mut both = a.clone();
     both.info.as_mut().unwrap().plan.levels.push(64);
     assert_eq!(change("speed < -5%", &both, &both).len(), 1);

@@ -1,4 +1,4 @@
-//! One cycle of a run as it stands, and what of it counts: which requests finished, succeeded and failed, what
+//! One cycle of a run as it is now, and what of it counts: which requests finished, succeeded and failed, what
 //! they waited and how many tokens they brought. Every figure of a cycle or of a level begins here.
 
 use std::collections::BTreeMap;
@@ -311,7 +311,7 @@ impl CycleState {
         }
     }
 
-    /// Whether the load stands: nearly all users are in flight, and what streams has streamed for a while. Neither the
+    /// Whether the load is steady: nearly all users are in flight, and what streams has streamed for a while. Neither the
     /// start nor the tail of a cycle is like that.
     pub fn is_steady(&self) -> bool {
         let in_flight = self.in_flight.len() as f64;
@@ -390,7 +390,7 @@ impl CycleState {
     }
 }
 
-/// The load stands while this share of the users is in flight.
+/// The load is steady while this share of the users is in flight.
 const FULL: f64 = 0.95;
 /// A request that streamed fewer tokens has no speed to go by.
 const STREAMED: u32 = 10;

@@ -1,4 +1,4 @@
-//! Throughput while the load stands: tokens over the time in which nearly all users are in flight.
+//! Throughput while the load is steady: tokens over the time in which nearly all users are in flight.
 
 use crate::event::{RequestRecord, Stamp};
 use crate::text::numbers::floor_u64;

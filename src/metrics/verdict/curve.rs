@@ -1,4 +1,4 @@
-//! What a level would be like that was not asked, and how long it would take to decide it, as the levels tell that were
+//! What a level would be like that was not asked, and how long it would take to decide it, from the levels that were
 //! asked: only to choose where to ask next. No verdict rests on it.
 
 use crate::metrics::verdict::evidence::Evidence;
@@ -15,7 +15,7 @@ const SLOPE: f64 = -1.0;
 const SLOPE_WEIGHT: f64 = 0.02;
 /// No level is better than a smaller one.
 const FLATTEST: f64 = -0.1;
-/// Requests that a burst is worth, and how exactly it tells a margin.
+/// Requests that a burst is worth, and how precisely it measures a margin.
 const BURST: f64 = 4.0;
 const BURST_SD: f64 = 0.1;
 /// So many requests of a level weigh as much as any more.

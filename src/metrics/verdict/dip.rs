@@ -8,7 +8,7 @@ use crate::text::numbers::{percent, users};
 
 /// Two shares differ clearly from so many standard errors on: every pair of levels is compared, again and again, and a
 /// short run says little of how alike its requests are. At 3.5 a server that is slow for ten seconds now and then shows a
-/// dip in 1.3 of 100 runs, at this in 0.2. What lasts as long as a level is measured is no noise, and is named.
+/// dip in 1.3 of 100 runs, at this in 0.2. What lasts as long as a level is measured is not noise, and is named.
 const CLEAR_Z: f64 = 4.5;
 /// A level whose requests are worth fewer independent ones says too little.
 const LEAST_WORTH: f64 = 10.0;

@@ -126,7 +126,7 @@ struct Known {
     last_end: BTreeMap<u32, Stamp>,
 }
 
-/// A run that goes on until it knows.
+/// A run that continues until it knows.
 #[derive(Debug)]
 pub struct Settle {
     plan: SettlePlan,
@@ -209,7 +209,7 @@ impl Settle {
         Some(self.go(users, goal, until_s))
     }
 
-    /// Goes on from what is known of these levels.
+    /// Continues from what is known of these levels.
     pub(crate) fn with_levels(mut self, levels: Vec<Level>) -> Self {
         let known = levels.into_iter().map(|level| {
             let known = Known {
@@ -414,7 +414,7 @@ impl Settle {
     }
 }
 
-/// How long a round takes with so many users, as the level nearest to them tells: seconds of the server.
+/// How long a round takes with so many users, as the level nearest to them reports: seconds of the server.
 fn time_of_a_round(request_times: &[(u32, f64)], users: u32) -> f64 {
     let nearest = request_times
         .iter()

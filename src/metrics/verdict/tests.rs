@@ -118,7 +118,7 @@ fn failures_meet_nothing_but_no_mean_knows_them() {
     };
     let one = Level::from_samples(2, [good, FAILED, FAILED, good].repeat(5));
     let verdict = Verdict::new(&[one], &Limits::default());
-    // Half of them failed: what the others waited is no mean of the level.
+    // Half of them failed: what the others waited is not a mean of the level.
     assert_eq!(verdict.by_mean.both_users, None);
     assert_eq!(verdict.levels[0].wait.mean, Some(1.0));
     assert_eq!(verdict.by_share.both_users, None);

@@ -67,7 +67,7 @@ impl Default for Visit {
 }
 
 impl Visit {
-    /// A cycle as it stands. While it runs only whole rounds of its users count, so that what is said of it does not
+    /// A cycle as it is now. While it runs only whole rounds of its users count, so that what is said of it does not
     /// change with every request.
     pub(crate) fn from_cycle(cycle: &CycleState, now: Stamp, limits: &Limits) -> Self {
         let is_absent = |request: &&RequestRecord| {

@@ -286,7 +286,7 @@ fn merge_node(mut found: BTreeMap<String, Device>) -> Vec<Device> {
     devices
 }
 
-/// What the page of a server tells of it. Several engines are added up.
+/// What the page of a server reports. Several engines are added up.
 pub(crate) fn server(metrics: &[Metric]) -> Option<ServerSample> {
     let all = |name: &str| -> Option<f64> {
         let of_name = metrics.iter().filter(|metric| metric.name == name);

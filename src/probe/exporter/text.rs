@@ -90,7 +90,7 @@ fn metric(line: &str) -> Option<Metric> {
     })
 }
 
-/// The labels up to the closing brace, and what stands behind it.
+/// The labels up to the closing brace, and what follows it.
 fn labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
     let mut labels = Vec::new();
     loop {
@@ -105,7 +105,7 @@ fn labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
     }
 }
 
-/// A value up to its closing quote, its escapes resolved, and what stands behind it.
+/// A value up to its closing quote, its escapes resolved, and what follows it.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let (mut value, mut escaped) = (String::new(), false);
     for (at, c) in text.char_indices() {

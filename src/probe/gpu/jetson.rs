@@ -26,7 +26,7 @@ const BOARD_RAILS: [&str; 4] = ["VDD_IN", "VIN", "POM_5V_IN", "VDD_5V_IN"];
 /// The power of one rail: its label and watts.
 pub(crate) type Rail = (String, f64);
 
-/// What the rails tell: the GPU's power with its scope and note, and the board's.
+/// What the rails report: the GPU's power with its scope and note, and the board's.
 pub(crate) fn from_rails(
     rails: &[Rail],
 ) -> (Option<f64>, Option<PowerScope>, Option<String>, Option<f64>) {
@@ -62,7 +62,7 @@ impl Jetson {
         }
     }
 
-    /// The board's name; None where this is no Jetson.
+    /// The board's name; None where this is not a Jetson.
     fn board(&self) -> Option<String> {
         let model = sysfs::text(&self.root.proc.join("device-tree/model"))
             .map(|model| model.trim_end_matches('\0').to_owned());

@@ -84,7 +84,7 @@ fn sample(line: Line, zeros: &mut u32) -> Option<GpuSample> {
     };
     let virtual_machine = line.soc.as_ref().is_some_and(|soc| soc.vm);
     if virtual_machine || (no_power && mhz.is_none()) {
-        // A virtual machine has no such sensors: its zeros are no measurements.
+        // A virtual machine has no such sensors: its zeros are not measurements.
         watts = None;
         note = Some("no power sensors here (a virtual machine?)".to_owned());
     } else if *zeros >= ZEROS {

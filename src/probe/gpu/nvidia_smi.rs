@@ -48,7 +48,7 @@ pub fn reports() -> Reports {
     Reports::new(sample)
 }
 
-/// One line as a sample. What the driver does not tell (`[N/A]`, `[Not Supported]`…) is no number.
+/// One line as a sample. What the driver does not report (`[N/A]`, `[Not Supported]`…) is not a number.
 fn sample(line: &str) -> Option<GpuSample> {
     let fields: Vec<&str> = line.split(',').map(str::trim).collect();
     if fields.len() < LEAST_FIELDS {

@@ -102,7 +102,7 @@ impl Source for Nvml {
     }
 
     fn read(&mut self, pace: &Pace) -> Result<Vec<Observation>, Fault> {
-        // A lost GPU comes back only to a library that is loaded anew: after an error this one is gone.
+        // A lost GPU comes back only to a library that is loaded again: after an error this one is gone.
         let library = self.library.take().map_or_else(|| self.load(), Ok);
         let library = library.map_err(|error| fault(&error))?;
         let samples = self

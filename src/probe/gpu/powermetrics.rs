@@ -6,7 +6,7 @@ use crate::probe::command::{CommandSource, Ended, Program, Reports};
 use crate::probe::gpu::Places;
 use crate::probe::source::{Fault, FaultKind};
 
-/// Reports after which powermetrics ends by itself and is started anew. Under `sudo` it belongs to
+/// Reports after which powermetrics ends on its own and is started again. Under `sudo` it belongs to
 /// root and cannot be killed, so it must not live for ever should the closed pipe not end it.
 const REPORTS: &str = "300";
 
@@ -123,7 +123,7 @@ fn elapsed(line: &str) -> Option<f64> {
     number.parse().ok().map(|ms: f64| ms / 1e3)
 }
 
-/// The number that a text begins with, whatever stands behind it: `  1.63% (338 MHz: …`.
+/// The number that a text begins with, whatever follows it: `  1.63% (338 MHz: …`.
 fn leading(text: &str) -> Option<f64> {
     let text = text.trim_start();
     let end = text

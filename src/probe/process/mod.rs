@@ -2,7 +2,7 @@
 //! their descendants, each second.
 //!
 //! - `roles`: who is server, runner, client: pure
-//! - `slots`: what a model runner's command line tells: pure
+//! - `slots`: what a model runner's command line reports: pure
 //! - `procfs`: the table where there is a `/proc`; `listener`: who listens on a port there
 //! - `native`: the table elsewhere
 
@@ -27,7 +27,7 @@ pub struct Process {
     pub pid: u32,
     /// Its parent's id.
     pub parent: Option<u32>,
-    /// Its name as the system tells it; Linux cuts it after 15 bytes.
+    /// Its name as the system reports it; Linux cuts it after 15 bytes.
     pub name: String,
     /// Its command line.
     pub args: Vec<String>,
@@ -82,7 +82,7 @@ trait Table: Send {
     /// Looks at all processes, as cheaply as it can.
     fn refresh(&mut self) -> Result<(), Fault>;
     fn processes(&self) -> Vec<&Process>;
-    /// Those that listen on `port`, as far as the system tells.
+    /// Those that listen on `port`, as far as the system reports it.
     fn listeners(&mut self, port: u16) -> Vec<u32>;
     /// Measures these processes, in this order.
     fn details(&mut self, pids: &[u32]) -> Vec<Detail>;
@@ -155,7 +155,7 @@ impl Processes {
         })
     }
 
-    /// The server's processes now, parents before their children, and what their command lines tell.
+    /// The server's processes now, parents before their children, and what their command lines report.
     pub fn sample(&mut self) -> Result<(Vec<ProcessSample>, Option<ServerSample>), Fault> {
         self.table.refresh()?;
         let listeners = match self.search.port {
@@ -256,8 +256,8 @@ fn runner_port(rows: &[(Choice, Process)]) -> Option<u16> {
     ports.next().filter(|_| ports.next().is_none())
 }
 
-/// What the command lines of the model's runners tell of the server. With several models in memory
-/// each has its own slots: nobody knows which is meant, so none is told.
+/// What the command lines of the model's runners report about the server. With several models in memory
+/// each has its own slots: nobody knows which is meant, so none is reported.
 fn server(rows: &[(Choice, Process)]) -> Option<ServerSample> {
     let mut runners = rows
         .iter()

@@ -11,7 +11,7 @@ use crate::text::numbers::u32_of;
 pub(crate) struct Native {
     system: System,
     processes: Vec<Process>,
-    /// Whether it was asked how busy the machine is: only from the second time on is there a time to tell of.
+    /// Whether it was asked how busy the machine is: only from the second time on is there a time to report.
     is_asked: bool,
 }
 

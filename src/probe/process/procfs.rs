@@ -271,7 +271,7 @@ impl Table for ProcFs {
 fn read<'a>(path: &Path, buffer: &'a mut Vec<u8>) -> Option<&'a str> {
     buffer.clear();
     File::open(path).ok()?.read_to_end(buffer).ok()?;
-    // A name may hold any bytes, so what is no text is cut off with it.
+    // A name may hold any bytes, so what is not text is cut off with it.
     Some(match std::str::from_utf8(buffer) {
         Ok(text) => text,
         Err(error) => {
@@ -285,7 +285,7 @@ fn stat(folder: &Path, buffer: &mut Vec<u8>) -> Option<Stat> {
     parse_stat(read(&folder.join("stat"), buffer)?)
 }
 
-/// The name stands in brackets and may hold brackets and spaces itself: it ends at the last one. A process that has
+/// The name is in brackets and may hold brackets and spaces itself: it ends at the last one. A process that has
 /// ended, and that its parent has yet to bury, is none any more.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (before, after) = text.rsplit_once(')')?;

@@ -1,6 +1,6 @@
 //! What the command line of a model runner tells: slots, context, port, model.
 
-/// What a model runner (`llama-server`) was told at its start.
+/// What a model runner (`llama-server`) was given at its start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunnerArgs {
     /// Requests answered at once (`-np`, `--parallel`); None where it is left to the runner.

@@ -1,8 +1,8 @@
-//! Axes: where values stand, and which of them are named.
+//! Axes: where values lie, and which of them are named.
 
 use crate::text::numbers::{floor_u64, grouped};
 
-/// How values stand along an axis.
+/// How values are placed along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
     /// Equal steps add.
@@ -141,7 +141,7 @@ impl Axis {
     }
 
     fn decades(title: String, low: f64, high: f64) -> Self {
-        // A little room below, too: values stand there.
+        // A little room below, too: values lie there.
         let (low, high) = (round_log(low / 1.5, false), round_log(high, true));
         let wide = high / low > 300.0;
         let mut ticks = Vec::new();
@@ -166,7 +166,7 @@ impl Axis {
         }
     }
 
-    /// Where a value stands: 0 at the left or the bottom, 1 at the other end. Below the low end of decades there
+    /// Where a value is: 0 at the left or the bottom, 1 at the other end. Below the low end of decades there
     /// is only the low end.
     pub(super) fn place(&self, value: f64) -> f64 {
         let at = |value: f64| match self.scale {
@@ -201,7 +201,7 @@ fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// 1, 2 or 5 times a power of ten: the smallest that is no less than `rough`.
+/// 1, 2 or 5 times a power of ten: the smallest that is at least `rough`.
 fn nice_step(rough: f64) -> f64 {
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 5.0].map(|digit| digit * power);

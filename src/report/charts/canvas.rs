@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::report::charts::palette::Color;
 use crate::text::xml;
 
-/// The fonts: the first one comes along when a chart is painted as PNG, the others stand in for it.
+/// The fonts: the first one comes along when a chart is painted as PNG, the others replace it.
 const FONTS: &str = "Inter, system-ui, -apple-system, 'Segoe UI', sans-serif";
 
 /// Which part of a text is at its place.

@@ -70,11 +70,11 @@ pub(super) struct ChartLine {
     pub(super) color: Color,
     pub(super) points: Vec<Point>,
     pub(super) look: Look,
-    /// Whether and where the value stands at each point.
+    /// Whether and where the value is at each point.
     pub(super) values: Values,
 }
 
-/// Where values stand.
+/// Where values lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Values {
     None,

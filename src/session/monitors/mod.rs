@@ -31,13 +31,13 @@ use crate::load::timeline::Reporter;
 
 /// How often the sources are looked after.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the idle machine waits for a source that may yet tell its power.
+/// How long the idle machine waits for a source that may yet report its power.
 const POWER_WAIT: Duration = Duration::from_secs(3);
 /// How long the last readings of a run are waited for.
 const LAST_READINGS: Duration = Duration::from_millis(500);
 /// How long the reading of a run's last second is waited for.
 const LAST_SECOND: Duration = Duration::from_millis(1500);
-/// Sources that never tell power.
+/// Sources that never report power.
 const POWERLESS: [&str; 2] = ["server", "processes"];
 
 /// The thread that looks after the sources.
@@ -57,7 +57,7 @@ struct Shared {
     bell: Condvar,
 }
 
-/// Whether any source tells power.
+/// Whether any source reports power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Power {
     Unknown,
@@ -312,7 +312,7 @@ impl MachineWatch for MonitorHandle {
         seconds > 0.0 && !state.simulated && state.power != Power::Never
     }
 
-    /// Measures the idle machine for `seconds`, or until that is skipped. That is told once a source has told
+    /// Measures the idle machine for `seconds`, or until that is skipped. That is reported once a source has reported
     /// its power; where none does, nothing is.
     async fn idle(self, seconds: f64, skipped: CancellationToken) {
         let Some(shared) = &self.0 else { return };
@@ -322,7 +322,7 @@ impl MachineWatch for MonitorHandle {
         }
     }
 
-    /// Waits for the reading that tells of the last second, where power is told: without it the energy
+    /// Waits for the reading that covers the last second, where power is reported: without it the energy
     /// of a short last cycle would not be covered.
     async fn last_reading(&self) {
         let Some(shared) = &self.0 else { return };
@@ -337,7 +337,7 @@ impl MachineWatch for MonitorHandle {
         shared.reading_of(clock.now()).await;
     }
 
-    /// Takes the last readings; after this nothing more is told.
+    /// Takes the last readings; after this nothing more is reported.
     async fn stop(&self) {
         let Some(shared) = &self.0 else { return };
         {

@@ -1,4 +1,4 @@
-//! The power of the idle machine, and the reading that tells of a span's end.
+//! The power of the idle machine, and the reading that covers a span's end.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::metrics::energy::{LEAST_SPAN_S, LONGEST_STEP_S, baseline};
 use crate::session::monitors::{LAST_SECOND, LOOK, POWER_WAIT, Power, Shared};
 
 impl Shared {
-    /// Waits for the reading that tells of the time up to `end`, where one may come.
+    /// Waits for the reading that covers the time up to `end`, where one may come.
     pub(crate) async fn reading_of(&self, end: Stamp) {
         let deadline = Instant::now() + LAST_SECOND;
         let awaited = || {
@@ -38,7 +38,7 @@ impl Shared {
         let from = clock.now();
         let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         sleep_until(clock.instant(from) + span).await;
-        // Readings tell of the time before them: the span ends with the first one after it, or, where none
+        // Readings cover the time before them: the span ends with the first one after it, or, where none
         // comes, with the last one within.
         let end = clock.now();
         self.reading_of(end).await;

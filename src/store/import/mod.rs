@@ -10,7 +10,7 @@
 //!   request is their sum. Speed is `TokenCount / ResponseDuration`.
 //! - `TokenCount` counts pieces of the stream, not tokens; numbers that rest on it are marked `~`.
 //! - A row with another status than `Completed` is a failed request; when it failed is not known. It
-//!   stands at the instant it was sent.
+//!   is at the instant it was sent.
 //! - `Usage%` of 100.00 in every row is a number that the tool did not read: usage is unknown.
 //! - Samplers of several levels may have gone on at once: every reading is kept, with its own second.
 
@@ -33,7 +33,7 @@ pub struct Import {
     pub info: RunInfo,
     /// The timeline.
     pub events: Vec<Event>,
-    /// What could not be read, in sentences with file and line. The same stand in the timeline as warnings.
+    /// What could not be read, in sentences with file and line. The same are in the timeline as warnings.
     pub problems: Vec<String>,
 }
 

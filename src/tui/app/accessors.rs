@@ -13,7 +13,7 @@ use crate::tui::theme::Theme;
 use crate::tui::{DashboardOptions, Exit};
 
 impl App {
-    /// How it was left; None while it goes on.
+    /// How it was left; None while it is in progress.
     pub const fn exit(&self) -> Option<Exit> {
         self.exit
     }
@@ -34,7 +34,7 @@ impl App {
         matches!(self.current.screen, Screen::Run(_))
     }
 
-    /// The run as it stands, whether or not the view is frozen.
+    /// The run as it is now, whether or not the view is frozen.
     pub const fn run(&self) -> &RunState {
         &self.current.run
     }

@@ -13,7 +13,7 @@ pub(super) const MOST_USERS: u32 = 99_999;
 /// A question to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialog {
-    /// Quit while a run goes on?
+    /// Quit during a run?
     Quit,
     /// Stop the run?
     Stop,

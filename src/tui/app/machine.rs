@@ -10,7 +10,7 @@ use crate::tui::app::{App, Effect, RunProgress, Screen};
 #[derive(Debug, Default)]
 pub(super) struct IdleMachine {
     machine: MachineState,
-    /// Reads the latest stamp at the time it came; None while nothing was told.
+    /// Reads the latest stamp at the time it came; None while nothing was reported.
     latest: Option<RunClock>,
     /// The server whose machine was asked for.
     asked: Option<String>,
@@ -53,7 +53,7 @@ impl App {
         }
     }
 
-    /// What the panes of the machine may look at before a run; None while nothing is told.
+    /// What the panes of the machine may look at before a run; None while nothing is reported.
     pub fn machine(&self) -> Option<MachineContext<'_>> {
         let clock = self.idle.latest?;
         Some(MachineContext {

@@ -72,7 +72,7 @@ pub enum Msg {
     SessionEvent(SessionEvent),
     /// The session is gone: no more events.
     SessionEnded,
-    /// Time went by: a second while a run goes on, or until a token of the preview fell due.
+    /// Time went by: a second during a run, or until a token of the preview fell due.
     Tick,
     /// The size of the screen.
     Sized(Size),
@@ -106,7 +106,7 @@ pub struct App {
     options: DashboardOptions,
     theme: Theme,
     size: Size,
-    /// The latest instant that was told.
+    /// The latest instant that was reported.
     now: Instant,
     pub(in crate::tui) found: Option<Discovery>,
     pub(in crate::tui) model: usize,
@@ -246,7 +246,7 @@ impl App {
         self.redraw();
     }
 
-    /// Leaves, stopping a run that goes on.
+    /// Leaves, stopping a run in progress.
     fn leave(&mut self, exit: Exit) {
         self.exit = Some(exit);
         if self.is_measuring() {
@@ -258,7 +258,7 @@ impl App {
         self.want(Effect::Quit);
     }
 
-    /// Whether the run on the screen goes on, or is about to.
+    /// Whether the run on the screen is in progress, or about to be.
     pub const fn is_busy(&self) -> bool {
         self.current.is_busy()
     }
@@ -300,7 +300,7 @@ impl App {
         }
     }
 
-    /// The clock of the run: its latest stamp, and the time that went by since while it goes on.
+    /// The clock of the run: its latest stamp, and the time that went by since while it is in progress.
     pub fn clock(&self) -> Stamp {
         if let Some(stamp) = self.replay_clock() {
             return stamp;
@@ -312,7 +312,7 @@ impl App {
     }
 
     /// The instant that panes show. Within a cycle it is that of the latest event, so that speeds
-    /// do not sag between two reports of progress; if nothing is heard, time goes on.
+    /// do not sag between two reports of progress; without events, time continues.
     fn pane_now(&self) -> Stamp {
         if let Some(frozen) = &self.current.frozen {
             return frozen.now;

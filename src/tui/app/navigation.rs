@@ -109,7 +109,7 @@ impl App {
             return;
         };
         let to = step.from(at, count);
-        // Back on the latest cycle of a run that goes on, the screen follows it again.
+        // Back on the latest cycle of a run in progress, the screen follows it again.
         self.current.cycle = (to + 1 < count || !self.is_busy()).then_some(to);
         self.current.request = None;
         self.current.scroll.remove(&Pane::Requests);

@@ -62,7 +62,7 @@ impl Preview {
         Stamp(self.watch.elapsed_us(self.clock.stamp(now)))
     }
 
-    /// Gives the cycles that ended since a lane each. Lanes that are being watched go on; else all
+    /// Gives the cycles that ended since a lane each. Lanes that are being watched continue; else all
     /// start together.
     fn take_cycles(&mut self, run: &RunState, now: Stamp, watched: bool) {
         let Some(lanes) = &mut self.lanes else {
@@ -146,7 +146,7 @@ impl App {
         }
     }
 
-    /// When the screen changes without anything being heard: a token of a lane falls due, or a replay goes on.
+    /// When the screen changes without any event: a token of a lane falls due, or a replay continues.
     pub fn next_due(&self) -> Option<Instant> {
         let due = [self.lanes_due(), self.replay_due()];
         due.into_iter().flatten().min()

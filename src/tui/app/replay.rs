@@ -1,6 +1,6 @@
 //! A recorded run on the screen: it plays, stands still, and goes where the user wants it.
 //!
-//! The replay takes the place of the run on the screen. The live run goes on behind it, hears its news as before, and
+//! The replay takes the place of the run on the screen. The live run continues behind it, receives its events as before, and
 //! is there again when the replay is left.
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use crate::tui::player::Player;
 const STEP_S: f64 = 10.0;
 /// The paces, one a key.
 const PACES: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
-/// How often the clock of a replay is shown anew though nothing comes.
+/// How often the clock of a replay is shown again though nothing comes.
 const CLOCK: Duration = Duration::from_secs(1);
 /// The same where the clock goes fast.
 const FAST_CLOCK: Duration = Duration::from_millis(100);
@@ -126,7 +126,7 @@ impl App {
         !events.is_empty()
     }
 
-    /// Lets the run on the screen follow a replay that went back. To fold a long run anew takes its time, so it
+    /// Lets the run on the screen follow a replay that went back. To fold a long run again takes its time, so it
     /// is done once for all the keys that were pressed since the last frame.
     pub fn refold(&mut self) {
         if let Some(replay) = self.replay.as_mut().filter(|replay| replay.stale) {
@@ -218,7 +218,7 @@ impl App {
         self.current.watched = None;
     }
 
-    /// A question about the run that goes on has no meaning once it is over; one about the list of runs has.
+    /// A question about the run has no meaning once it is over; one about the list of runs has.
     pub(super) fn drop_question(&mut self) {
         self.dialog = self
             .dialog

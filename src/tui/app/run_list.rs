@@ -22,7 +22,7 @@ impl App {
     /// Looks which runs there are.
     pub(super) fn list_runs(&mut self) {
         match self.options.archive.clone() {
-            // One at a time: each of them may write the index anew.
+            // One at a time: each of them may write the index again.
             Some(_) if self.runs.reading => self.runs.again = true,
             Some(root) => {
                 self.runs.reading = true;

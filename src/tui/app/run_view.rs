@@ -120,7 +120,7 @@ impl RunView {
             .or_else(|| cycle.requests.last().map(|record| record.id))
     }
 
-    /// Whether the run goes on, or is about to.
+    /// Whether the run is in progress, or about to be.
     pub(super) const fn is_busy(&self) -> bool {
         matches!(
             self.screen,

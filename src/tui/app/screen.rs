@@ -17,7 +17,7 @@ pub enum Screen {
     Ready,
     /// There is no session: only runs that were recorded are looked at.
     Archive,
-    /// A run: being started, going on, or over.
+    /// A run: being started, in progress, or over.
     Run(RunProgress),
 }
 
@@ -26,7 +26,7 @@ pub enum Screen {
 pub enum RunProgress {
     /// It was asked for.
     Starting,
-    /// It goes on.
+    /// It is running.
     Going,
     /// It is over, and all its events have come.
     Over,
@@ -34,7 +34,7 @@ pub enum RunProgress {
     Replay,
 }
 
-/// A download that goes on.
+/// A download in progress.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Download {
     /// The model.

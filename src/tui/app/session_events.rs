@@ -90,7 +90,7 @@ impl App {
             return;
         }
         self.current.screen = Screen::Ready;
-        // A run that is to go on waits for nobody, if its model is there.
+        // A run to resume starts without a question, if its model is there.
         if self.options.resume.is_some() && self.missing_model().is_none() {
             self.start();
         }

@@ -3,7 +3,7 @@
 /// What a key does to a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
 pub enum ReplayAction {
-    /// Stand still, or go on.
+    /// Stand still, or continue.
     #[default]
     Pause,
     /// Some seconds back.

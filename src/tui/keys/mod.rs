@@ -19,7 +19,7 @@ pub use table::BINDINGS;
 pub enum Action {
     /// Start a run, or run again.
     Start,
-    /// Pause, or go on.
+    /// Pause, or continue.
     Pause,
     /// On to the next cycle.
     Skip,
@@ -97,7 +97,7 @@ pub enum Action {
     Follow,
     /// Show or hide the help.
     Help,
-    /// Leave; asks while a run goes on.
+    /// Leave; asks during a run.
     Quit,
     /// Leave now, as a signal would.
     Interrupt,
@@ -130,7 +130,7 @@ pub enum Scope {
     /// Before the start.
     #[strum(to_string = "Before the start")]
     Ready,
-    /// While a run goes on.
+    /// During a run.
     #[strum(to_string = "During a run")]
     Running,
     /// After a run.
@@ -189,7 +189,7 @@ pub enum Mode {
     NotFound,
     /// Before the start.
     Ready,
-    /// A run goes on.
+    /// A run is in progress.
     Running,
     /// A run is over.
     Ended,

@@ -99,7 +99,7 @@ impl Lane {
         }
     }
 
-    /// Goes on at another speed; a lane that is through starts again with it.
+    /// Continues at another speed; a lane that is through starts again with it.
     pub fn set_speed(&mut self, now_us: u64, speed: f64) {
         if self.is_finished(now_us) {
             self.started_us = now_us;

@@ -27,7 +27,7 @@ const WAIT_TICK_US: u64 = 100_000;
 /// What a key can ask of the lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::EnumIter)]
 pub enum LaneAction {
-    /// Stand still, or go on.
+    /// Stand still, or continue.
     #[default]
     Pause,
     /// All lanes from the start.
@@ -112,7 +112,7 @@ impl Lanes {
         }
     }
 
-    /// Adds a lane that replays a recorded answer and begins now, while the others go on. Says whether
+    /// Adds a lane that replays a recorded answer and begins now, while the others continue. Says whether
     /// it did: an empty one is left out.
     pub fn join_recorded(&mut self, script: Arc<Script>) -> bool {
         if self.all.len() >= MOST_LANES || script.is_empty() || script.at_us().is_none() {

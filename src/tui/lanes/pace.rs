@@ -40,7 +40,7 @@ impl Stopwatch {
         self.running_since.is_none()
     }
 
-    /// Stops it, or lets it go on.
+    /// Stops it, or lets it continue.
     pub fn toggle(&mut self, now: Stamp) {
         self.before = self.elapsed_us(now);
         self.running_since = self.running_since.is_none().then_some(now);
@@ -75,7 +75,7 @@ impl Ramp {
         self.since_us.saturating_add(micros)
     }
 
-    /// Goes on from where it is, at another speed.
+    /// Continues from where it is, at another speed.
     fn turn(&mut self, elapsed_us: u64, per_second: f64) {
         self.from = self.at(elapsed_us);
         self.since_us = elapsed_us;

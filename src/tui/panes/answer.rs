@@ -9,7 +9,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use crate::tui::widgets::{Title, frame, text};
 use crate::tui::{AnswerView, PaneContext};
 
-/// What stands before each line of thinking, so that it is told apart without color too.
+/// What stands before each line of thinking, so that it can be told apart without color too.
 const BAR: &str = "┆ ";
 
 /// Draws the pane. It follows the end of the answer, or stands `cx.scroll` lines above it.

@@ -88,7 +88,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     card(frame, area, theme, title, lines);
 }
 
-/// Draws the download that goes on.
+/// Draws the download in progress.
 pub fn render_download(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let Some(download) = app.download.as_ref() else {
         return;

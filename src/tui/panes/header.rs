@@ -39,7 +39,7 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let name = Some(model.name.clone()).filter(|name| !name.is_empty());
     let server = of(&target.server).unwrap_or_else(|| target.dialect.to_string());
     let server = match host(&target.url) {
-        // An imported run does not tell where its server was.
+        // An imported run does not report where its server was.
         "" => server,
         host => format!("{server} @ {host}"),
     };

@@ -42,7 +42,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     });
 }
 
-/// The current cycle while the run goes on, the chosen one after it.
+/// The current cycle while the run continues, the chosen one after it.
 fn cycle<'a>(cx: &PaneContext<'a>) -> Option<&'a CycleState> {
     if cx.run.is_running() {
         cx.run.current()
@@ -93,7 +93,7 @@ struct HeadlineFacts {
     number: String,
     speed: Judged,
     lines: Vec<(&'static str, Vec<Span<'static>>)>,
-    /// Why the run could not go on.
+    /// Why the run could not continue.
     failure: Option<String>,
     series: Vec<f64>,
 }

@@ -230,7 +230,7 @@ fn row(cx: &MachineContext<'_>, name: &str, gpu: &GpuSample, width: usize) -> Li
     Line::from(spans)
 }
 
-/// What the chip and the machine draw as a whole, where a source tells it beside the GPU's power: on a chip that
+/// What the chip and the machine draw as a whole, where a source reports it beside the GPU's power: on a chip that
 /// shares its memory the GPU is not all that computes.
 fn beside(cx: &MachineContext<'_>, gpus: &[&GpuSample], width: usize) -> Option<Line<'static>> {
     let [gpu] = gpus else { return None };

@@ -141,7 +141,7 @@ fn cells(cycle: &CycleState) -> Vec<Span<'static>> {
         cycle.ended.is_some() && figures.coverage.is_some_and(|share| share < LEAST_COVERAGE);
     let wh = text::number(figures.wh, 3, "");
     let wh = if has_gap { at_least(wh) } else { wh };
-    // A process that does not tell a figure is left out of it.
+    // A process that does not report a figure is left out of it.
     let least = |name: &str, value: String| {
         if figures.partial.iter().any(|of| of == name) {
             at_least(value)

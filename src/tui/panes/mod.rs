@@ -2,7 +2,7 @@
 //!
 //! Those of a run are `render(frame, area, cx)`, with a [`PaneContext`](crate::tui::PaneContext): each draws its own frame
 //! and title, takes any area, also one of nothing, and any state, and changes nothing. What several
-//! of them reckon with stands in [`figures`] (a cycle) and [`request_rows`] (a request). Scrolling counts
+//! of them need is in [`figures`] (a cycle) and [`request_rows`] (a request). Scrolling counts
 //! from the top in tables and from the end in `answer` and `log`, where 0 follows what comes.
 //!
 //! [`runs`] and [`comparison`] draw what was recorded before.

@@ -15,7 +15,7 @@ use crate::tui::widgets::{frame, gauge, text};
 /// The most columns of text, and those of a slider.
 const WIDTH: usize = 62;
 const SLIDER: usize = 24;
-/// Columns of what a slider stands at.
+/// Width of the value of a slider.
 const VALUE: usize = 14;
 /// Columns below which the run's own limits are left out.
 const OWN_FROM: usize = 56;

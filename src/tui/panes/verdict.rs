@@ -1,7 +1,7 @@
 //! The running verdict, on one line: how many people the server carries, and how sure that is.
 //!
 //! By the share of good requests and, beside it, by the mean of each level. Only whole cycles count: a cycle
-//! that goes on, or was cut short, has shown its quick requests first.
+//! in progress, or cut short, has shown its quick requests first.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -24,7 +24,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, cx: &PaneContext<'_>) {
     });
 }
 
-/// What the line tells beside how many people, how sure, and how many by the mean.
+/// What the line reports beside how many users, how sure, and how many by the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum VerdictPart {
     /// Words around the figures.
@@ -59,7 +59,7 @@ const FORMS: [&[VerdictPart]; 11] = {
     ]
 };
 
-/// The verdict as a line of text, as much of it as stands in `width` columns.
+/// The verdict as a line of text, as much of it as fits in `width` columns.
 pub fn line(cx: &PaneContext<'_>, verdict: &Verdict, width: usize) -> Line<'static> {
     let failed = cx.run.cycles.iter().map(CycleState::failed).sum();
     let mut lines = FORMS.iter().map(|form| formed(cx, verdict, failed, form));

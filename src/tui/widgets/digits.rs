@@ -48,7 +48,7 @@ impl Size {
         }
     }
 
-    /// The largest size at which `text` stands in `columns` by `rows`; None where no size does.
+    /// The largest size at which `text` fits in `columns` by `rows`; None where no size does.
     pub fn fitting(text: &str, columns: u16, rows: u16, ascii: bool) -> Option<Self> {
         let small = if ascii { Self::Narrow } else { Self::Small };
         [Self::Huge, Self::Normal, small].into_iter().find(|size| {

@@ -18,7 +18,7 @@ pub struct Column {
     pub title: &'static str,
     /// Its width in columns of the terminal; the least, if it grows.
     pub width: u16,
-    /// Whether its cells stand at the right, as numbers do.
+    /// Whether its cells are at the right, as numbers do.
     pub right: bool,
     /// Whether it takes the room that is left; at most one column of a table.
     pub grows: bool,
@@ -56,7 +56,7 @@ impl Column {
     }
 }
 
-/// The widths at which `columns` stand in `width`, 0 for those that gave way.
+/// The widths at which `columns` fit in `width`, 0 for those that gave way.
 pub fn widths(columns: &[Column], width: u16) -> Vec<u16> {
     let mut widths: Vec<u16> = columns.iter().map(|c| c.width).collect();
     let needed = |widths: &[u16]| {
@@ -110,7 +110,7 @@ pub struct TableView<'a> {
 pub struct Sorting<By> {
     /// The column.
     pub by: By,
-    /// Largest first. Unknown values stand last in both directions.
+    /// Largest first. Unknown values are last in both directions.
     pub descending: bool,
 }
 

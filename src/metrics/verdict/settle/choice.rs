@@ -35,7 +35,7 @@ impl Pair {
         self.low.0 == users || self.high.0 == users
     }
 
-    /// The one that is further from being decided comes first: it tells sooner whether the pair was well chosen.
+    /// The one that is further from being decided comes first: it shows sooner whether the pair was well chosen.
     fn first(&self) -> u32 {
         if self.low.1 >= self.high.1 {
             self.low.0
@@ -192,7 +192,7 @@ impl Settle {
         (together / STRETCH_WORTH).max(seen)
     }
 
-    /// What the levels tell of those between them.
+    /// What the levels say about those between them.
     fn curve(&self, judged: &[Judged]) -> Curve {
         let points = judged.iter().filter_map(|judged| {
             let level = &self.levels.get(&judged.users)?.level;
