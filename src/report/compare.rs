@@ -12,6 +12,7 @@ use crate::report::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Sectio
 use crate::report::table::{Table, heads};
 use crate::report::text::clean;
 use crate::report::{ReportError, files, html, markdown};
+use crate::store::StoreError;
 use crate::text::numbers::{UNKNOWN, carried, grouped, letter};
 use crate::text::sanitize::json_lines;
 
@@ -26,7 +27,7 @@ pub fn write(
     summaries: &[Summary],
     out: &Path,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    fs::create_dir_all(out).map_err(files::io(out))?;
+    fs::create_dir_all(out).map_err(StoreError::io(out))?;
     let names: Vec<String> = comparison.runs.iter().enumerate().map(name).collect();
     let runs: Vec<(&str, &Summary)> = names.iter().map(String::as_str).zip(summaries).collect();
     let charts: Vec<Chart> = models(&runs).into_iter().collect();

@@ -7,6 +7,7 @@ use std::thread::{self, ScopedJoinHandle};
 
 use crate::report::charts::Chart;
 use crate::report::{Report, ReportError, content, html, markdown};
+use crate::store::StoreError;
 
 /// Reads the run directory `directory` and writes below `out` (for a run's own report: the same
 /// directory) `report.md`, `report.html`, `cycles.csv`, `summary.json` and `charts/*.svg` and `*.png`.
@@ -29,7 +30,7 @@ pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportE
     let charts = report.charts();
     let content = content::from_report(report);
     let folder = out.join("charts");
-    fs::create_dir_all(&folder).map_err(io(&folder))?;
+    fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
     let texts = [
         ("report.md", markdown::write(&content, &charts, "charts/")),
         ("report.html", html::write(&content, &charts)),
@@ -65,13 +66,13 @@ fn write_charts(charts: &[Chart], folder: &Path) -> Result<Vec<PathBuf>, ReportE
 
 /// Removes charts that were not written now: they would show what the log no longer says.
 fn remove_stale_charts(folder: &Path, written: &[PathBuf]) -> Result<(), ReportError> {
-    for entry in fs::read_dir(folder).map_err(io(folder))? {
-        let path = entry.map_err(io(folder))?.path();
+    for entry in fs::read_dir(folder).map_err(StoreError::io(folder))? {
+        let path = entry.map_err(StoreError::io(folder))?.path();
         let is_chart = path
             .extension()
             .is_some_and(|end| end == "svg" || end == "png");
         if is_chart && !written.contains(&path) {
-            fs::remove_file(&path).map_err(io(&path))?;
+            fs::remove_file(&path).map_err(StoreError::io(&path))?;
         }
     }
     Ok(())
@@ -83,11 +84,6 @@ pub(super) fn put(path: PathBuf, content: &[u8]) -> Result<PathBuf, ReportError>
     part.push(".part");
     let part = PathBuf::from(part);
     let written = fs::write(&part, content).and_then(|()| fs::rename(&part, &path));
-    written.map_err(io(&path))?;
+    written.map_err(StoreError::io(&path))?;
     Ok(path)
-}
-
-pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ReportError {
-    let path = path.to_owned();
-    move |source| ReportError::Io { path, source }
 }

@@ -35,7 +35,7 @@ mod table;
 mod tables;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::event::{Event, RunInfo};
 use crate::metrics::summary::Summary;
@@ -52,11 +52,6 @@ pub use sum::sum;
 pub enum ReportError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        path: PathBuf,
-        source: std::io::Error,
-    },
     #[error("the chart {name} could not be drawn: {source}")]
     Paint {
         name: String,

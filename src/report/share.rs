@@ -14,9 +14,10 @@ use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle, page};
 use crate::report::charts::palette::Color;
 use crate::report::content;
 use crate::report::content::Tile;
-use crate::report::files::{io, put};
+use crate::report::files::put;
 use crate::report::text::{clean, escape_markdown};
 use crate::report::{Report, ReportError};
+use crate::store::StoreError;
 use crate::text::numbers::{bytes, grouped_count, joined, percent, plain, seconds};
 use crate::text::sanitize::one_line;
 
@@ -71,7 +72,7 @@ impl Card {
 /// Writes the card of a report below `out` as `share.png`, `share.svg` and `share.md`. Returns what was written.
 pub fn write_card(report: &Report, out: &Path, show: Show) -> Result<Vec<PathBuf>, ReportError> {
     let card = Card::new(report, show);
-    std::fs::create_dir_all(out).map_err(io(out))?;
+    std::fs::create_dir_all(out).map_err(StoreError::io(out))?;
     Ok(vec![
         put(out.join("share.png"), &card.png()?)?,
         put(out.join("share.svg"), card.svg().as_bytes())?,
