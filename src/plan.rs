@@ -74,7 +74,7 @@ pub struct SettlePlan {
 pub const MOST_FAR_AWAY: u32 = 8;
 
 impl SettlePlan {
-    /// The same with few users: somebody may be paid for each request.
+    /// The same with few users: each request may cost money.
     #[must_use]
     pub fn far_away(self) -> Self {
         Self {

@@ -129,7 +129,7 @@ pub(crate) fn shutdown() -> impl Future<Output = Shutdown> {
     }
 }
 
-/// Says what the last run amounts to and where its files are, once the dashboard is gone from the screen.
+/// Prints the results of the last run and where its files are, once the dashboard is gone from the screen.
 fn print_summary(app: &App) {
     let Some(directory) = app.measured_directory() else {
         return;

@@ -11,7 +11,7 @@ use crate::tui::lanes::text::Script;
 const BETWEEN: &str = "\n\n";
 
 /// Writes the script at `tok_s` tokens a second, again and again, each token flushed when it falls
-/// due, until `ended` or until nobody reads on. Returns how many tokens were written.
+/// due, until `ended` or until the reader is gone. Returns how many tokens were written.
 ///
 /// A reader that was slow gets what fell due meanwhile at once: the pace is kept, not the gaps.
 pub(crate) async fn plain(

@@ -22,7 +22,7 @@ pub struct ResumeArgs {
     /// Server address [default: that of the run]
     #[arg(long, value_name = "URL", help_heading = "Server")]
     pub url: Option<String>,
-    /// Fault of the simulated server, for example cut:every=5,after=10 (repeatable)
+    /// Fault to inject into the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(long = "fault", value_name = "FAULT", help_heading = "Server")]
     pub faults: Vec<crate::sim::Fault>,
     /// What is measured beside the requests.

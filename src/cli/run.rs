@@ -111,7 +111,7 @@ pub struct RunArgs {
     /// Run the simulated server this many times faster than real time
     #[arg(long, value_parser = time_scale, value_name = "X", default_value = "1", help_heading = "Simulated server")]
     pub time_scale: f64,
-    /// Fault of the simulated server, for example cut:every=5,after=10 (repeatable)
+    /// Fault to inject into the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(
         long = "fault",
         value_name = "FAULT",

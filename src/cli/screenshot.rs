@@ -67,7 +67,7 @@ pub struct ScreenshotArgs {
     /// Run the simulated server this many times faster than real time
     #[arg(long, value_name = "X", value_parser = factor, default_value = "1")]
     pub time_scale: f64,
-    /// Fault of the simulated server (repeatable)
+    /// Fault to inject into the simulated server (repeatable)
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<Fault>,
     /// Colors

@@ -67,7 +67,7 @@ pub fn from_url(text: &str) -> Result<String, AddressError> {
     Ok(base.to_owned())
 }
 
-/// Whether an address is of this machine or of a private network: nobody is paid for what is asked there.
+/// Whether an address is of this machine or of a private network: requests there cost nothing.
 pub fn is_near(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return true;

@@ -41,7 +41,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// Whether nobody was there: not a server that was slow, or answered with an error.
+    /// Whether the server could not be reached: not a server that was slow, or answered with an error.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Refused | Self::Connect | Self::Reset)
     }

@@ -196,7 +196,7 @@ pub struct EnergyBaseline {
     pub scope: Option<PowerScope>,
 }
 
-/// How a source of the monitors fares.
+/// The state of a source of the monitors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceNote {
     pub source: SourceName,

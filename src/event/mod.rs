@@ -160,7 +160,7 @@ pub enum EventKind {
     Server(ServerSample),
     /// How busy the server's machine is.
     Host(HostSample),
-    /// How a source of the monitors fares; told whenever that changes.
+    /// The state of a source of the monitors, whenever it changes.
     Source(SourceNote),
     /// Before the first cycle: nothing is asked, the power of the idle machine is measured.
     IdleStarted {

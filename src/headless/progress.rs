@@ -24,7 +24,7 @@ pub(super) struct ProgressLines {
 impl ProgressLines {
     /// The lines for one event, which `run` has taken in already.
     pub(super) fn lines(&mut self, run: &RunState, event: &Event) -> Vec<String> {
-        let line = |text: String| format!("{:>8} s  {text}", decimal(event.at.secs(), 1));
+        let line = |text: String| format!("{:>8.1} s  {text}", event.at.secs());
         let texts = match &event.what {
             EventKind::CycleStarted { .. } => {
                 self.last = event.at;

@@ -1,4 +1,4 @@
-//! When the server goes away: seen by users who all find nobody there, and waited for.
+//! A server that went away: detected when no user can reach it, and waited for.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 /// A user who was refused once, or reset twice in a row, has no server.
 const ENOUGH: u32 = 2;
 
-/// The users of a cycle who found nobody there when they last asked.
+/// The users of a cycle who could not reach the server with their last request.
 #[derive(Debug)]
 pub(crate) struct Absence {
     users: usize,
@@ -68,7 +68,7 @@ impl Absence {
     }
 }
 
-/// Waits until somebody listens at the server's address again.
+/// Waits until the server's address accepts connections again.
 pub(crate) async fn server_is_back(load: &RequestContext) {
     loop {
         tokio::time::sleep(LOOK).await;

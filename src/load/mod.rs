@@ -3,7 +3,7 @@
 //! - `runner`: a state machine of cycles that handles [`Command`]s
 //! - `request`: one request, its attempts and its record, with its `timers` and `failures`
 //! - `socket`: the connection that stamps
-//! - `users`: who asks; `pause`: when nobody may
+//! - `users`: who asks; `pause`: when they may not
 //! - `in_flight`: where the requests in flight are, for progress
 //! - `timeline`: the one stream of events, from its makers to its readers
 

@@ -529,7 +529,7 @@ async fn gather(tasks: &mut JoinSet<Score>, score: &mut Score) -> Result<(), Str
     Ok(())
 }
 
-/// Reports how far the requests are, ten times a second, for ever.
+/// Reports how far the requests are, ten times a second, until it is stopped.
 async fn report_progress(load: Arc<RequestContext>, cycle: u32, board: Arc<InFlightRequests>) {
     let mut tick = interval(PROGRESS);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);

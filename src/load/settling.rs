@@ -109,7 +109,7 @@ impl Settling {
         })
     }
 
-    /// What the users of the next cycle get, and what comes of it.
+    /// What the users of the next cycle get, and the channel of their records.
     pub(crate) fn feed(&self, step: &Step) -> (Feed, mpsc::UnboundedReceiver<RequestRecord>) {
         let (sender, records) = mpsc::unbounded_channel();
         let begin_over = step.begin_over_s / self.time_scale;

@@ -43,14 +43,14 @@ pub(crate) struct User {
     pub(crate) limits: Limits,
     pub(crate) paused: watch::Receiver<Pause>,
     pub(crate) cancel: CancellationToken,
-    /// Who finds nobody there.
+    /// The users who cannot reach the server.
     pub(crate) absence: Arc<Absence>,
     /// Where the level is asked until enough is known of it.
     pub(crate) feed: Option<Feed>,
 }
 
 impl User {
-    /// Asks until the cycle is over for this user; nobody waits for anybody else.
+    /// Asks until the cycle is over for this user; users do not wait for each other.
     pub(crate) async fn ask(
         mut self,
         slot: Arc<Slot>,

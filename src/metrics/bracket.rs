@@ -38,7 +38,7 @@ pub struct Bracket {
     pub open: Vec<(u32, Option<State>)>,
     /// Levels that fail.
     pub fail: Vec<u32>,
-    /// Levels between those around the answer that nobody has asked for.
+    /// Levels between those around the answer that have not been tried.
     pub untried: Option<(u32, u32)>,
     /// Requests, and seconds of the server, that the two levels around the answer still need at the share seen so far. None
     /// while there is no level beyond the answer, and where that share decides nothing.

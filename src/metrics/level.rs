@@ -168,7 +168,7 @@ impl LevelMetrics {
         self.processes = machine::processes(cycles);
     }
 
-    /// `~` before figures of tokens that nobody counted.
+    /// `~` before figures of tokens that the server did not count.
     pub fn about(&self) -> &'static str {
         match self.tokens_counted_by {
             Some(CountedBy::Chunks | CountedBy::Mixed) => "~",

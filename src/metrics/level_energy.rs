@@ -67,7 +67,7 @@ impl EnergySummary {
         let whole = metered.energy;
         let in_cycles = of_cycles(&run.cycles);
         let baseline = comparable(run.machine.baseline, &metered);
-        // A cut cycle spent energy on answers that nobody got to the end of.
+        // A cut cycle spent energy on answers that were not finished.
         let any_whole = run.cycles.iter().any(CycleState::is_whole);
         let counted = run.cycles.iter();
         let counted = counted.filter(|cycle| cycle.is_whole() || !any_whole);

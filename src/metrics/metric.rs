@@ -156,7 +156,7 @@ pub struct Metric {
     pub short: Option<&'static str>,
     pub title: &'static str,
     pub unit: Unit,
-    /// Whether it rests on output tokens, and is marked `~` where nobody counted them.
+    /// Whether it rests on output tokens, and is marked `~` where the server does not count them.
     pub is_estimated: bool,
     pub better: Better,
     /// What it means: the glossary, and README's list.

@@ -1,4 +1,4 @@
-//! What a plan asks of a server, before it starts: requests and tokens that somebody may have to pay for.
+//! What a plan asks of a server, before it starts: requests and tokens that may cost money.
 
 use crate::metrics::verdict::settle::SKETCHED;
 use crate::plan::{CycleShape, Plan, SettlePlan};

@@ -1,4 +1,4 @@
-//! `summary.json`: what a run amounts to, for machines. The schema is `assets/summary.schema.json`.
+//! `summary.json`: the results of a run, for machines. The schema is `assets/summary.schema.json`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use crate::text::sanitize::json_lines;
 /// The name and version of the object's shape.
 pub const SCHEMA: &str = "tokometer/summary/2";
 
-/// What a run amounts to. Units are in the names; what is not known is null.
+/// The results of a run. Units are in the names; what is not known is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
@@ -122,7 +122,7 @@ pub struct WarningSummary {
 }
 
 impl Summary {
-    /// What the run amounts to, as it is now.
+    /// The results of the run so far.
     pub fn from_run(run: &RunState) -> Self {
         let info = run.info.as_ref();
         let limits = info.map(|info| info.plan.limits);

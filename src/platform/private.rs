@@ -10,7 +10,7 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Below a user's own folder nobody else looks.
+/// A user's own folder is private already.
 #[cfg(not(unix))]
 pub fn create_private_directory(path: &Path) -> io::Result<()> {
     std::fs::create_dir(path)

@@ -61,7 +61,7 @@ pub fn thread_counts(pids: &[u32]) -> Vec<Option<u32>> {
     counts
 }
 
-/// Elsewhere `/proc` tells it, or nobody does.
+/// Elsewhere `/proc` says so, or nothing does.
 #[cfg(not(any(target_os = "macos", windows)))]
 pub fn thread_counts(pids: &[u32]) -> Vec<Option<u32>> {
     vec![None; pids.len()]

@@ -328,7 +328,7 @@ fn exit_code(child: &mut Child) -> Option<i32> {
     Some(status.code().unwrap_or(-1))
 }
 
-/// Reads `pipe` to its end, or until nobody listens.
+/// Reads `pipe` to its end, or until nobody reads it.
 fn pump(pipe: &mut impl Read, mut take: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0_u8; 8192];
     loop {

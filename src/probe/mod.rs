@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source   what a monitor is: asked again and again on its own thread
-//! watch    the threads, the queue to the timeline, how each source fares
+//! watch    the threads, the queue to the timeline, the state of each source
 //! command  commands whose output is read; lines cuts it
 //! gpu      one file a source
 //! process  the process tree of the server, its roles and slots

@@ -1,6 +1,6 @@
 //! The threads of the monitors: one a source, so that none can delay another, a frame or a stamp.
 //!
-//! What they see waits in a bounded queue until the timeline takes it. How each source fares is reported
+//! What they see waits in a bounded queue until the timeline takes it. The state of each source is reported
 //! by its [`SourceStatus`], computed by whoever asks: a source that hangs ages without further reports.
 
 use std::collections::VecDeque;
@@ -47,7 +47,7 @@ struct Progress {
     fault: Option<Fault>,
 }
 
-/// How a source fares.
+/// The state of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceStatus {
     /// The source.
@@ -118,7 +118,7 @@ impl Sampler {
         queue.drain(..).collect()
     }
 
-    /// How each source fares now.
+    /// The state of each source now.
     pub fn status(&self) -> Vec<SourceStatus> {
         let now = self.clock.now();
         let late_s = self.pace.tick.as_secs_f64() * LATE_TICKS;

@@ -92,7 +92,7 @@ pub enum FaultKind {
     Refused,
     /// It does not answer.
     Silent,
-    /// It answers what nobody can read.
+    /// Its answer cannot be read.
     Garbage,
     /// It ended or was lost.
     Died,

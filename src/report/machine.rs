@@ -1,4 +1,4 @@
-//! What the machine did: GPU by level, processes, and what nobody knows.
+//! What the machine did: GPU by level, processes, and what is unknown.
 
 use crate::event::Stamp;
 use crate::metrics::devices::{DeviceStats, Devices, Stat};

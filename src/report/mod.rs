@@ -1,4 +1,4 @@
-//! Reports, charts and the card to share: what a run amounts to, for users.
+//! Reports, charts and the card to share: the results of a run, for users.
 //!
 //! ```text
 //! run directory ──> gather (a fold, streaming) ──> Report ─┬─> content ──> Markdown, HTML
@@ -71,7 +71,7 @@ impl ReportError {
 /// A run, folded and ready to be written down.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What the run amounts to.
+    /// The results of the run.
     pub summary: Summary,
     /// What is missing of the run's log, in sentences.
     pub missing: Vec<String>,

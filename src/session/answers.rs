@@ -1,4 +1,4 @@
-//! The answer that somebody looks at, sent on as it grows.
+//! The answer shown on the screen, sent on as it grows.
 
 use std::sync::Arc;
 

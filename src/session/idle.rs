@@ -113,7 +113,7 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// How a source fares, where that changed.
+    /// The state of a source, where it changed.
     fn note(&mut self, note: SourceNote) {
         if note.state == SourceState::Starting || self.notes.get(&note.source) == Some(&note) {
             return;

@@ -1,15 +1,11 @@
-//! The load: cycles of users that ask, measured at the socket.
+//! A session: finds a server, starts and resumes runs, and answers the commands of a screen.
 //!
-//! - `timeline`: the one stream of events, from its makers to its readers
-//! - `begin`: how a run begins, fresh or where it was broken off; `start`: from there to the load
-//! - `cycles`: the runner, a state machine of cycles that handles [`Command`]s
-//! - `request`: one request and its record; `exchange`: one attempt of it, with its `timers` and `failures`
-//! - `socket`: the connection that stamps
-//! - `users`: who asks; `pause`: when nobody may
-//! - `monitors`: what the machine does meanwhile, forwarded to the timeline; power of the idle machine
-//! - `idle`: what the machine does before a run, told to the screen alone
-//! - `board`: how far the requests in flight are, for progress
-//! - `session`: finding a server, starting runs; what the dashboard and the headless printer talk to
+//! - `serve`: the session's task, what the dashboard and the headless printer talk to
+//! - `run_setup`: a run before its load begins, fresh or resumed; `launch`: from there to the load
+//! - `dispatcher`: writes the timeline and forwards it to the screen
+//! - `monitors`: what the machine does during a run, forwarded to the timeline; power of the idle machine
+//! - `idle`: what the machine does before a run, for the screen alone
+//! - `answers`: the answer shown on the screen
 
 mod answers;
 mod dispatcher;

@@ -253,7 +253,7 @@ impl Worker {
                 let reports = self.options.reports;
                 tokio::spawn(async move {
                     let finished = reported(over.await, reports).await;
-                    // The session learns it before the screen, which may ask for another run at once.
+                    // The session knows it before the screen, which may ask for another run at once.
                     let _ = inner.send(Inner::Over).await;
                     send(&events, finished).await;
                 });

@@ -108,7 +108,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), StoreError>
     });
     let moved = written.and_then(|()| fs::rename(&part, path));
     if moved.is_err() {
-        // The first error is the one to tell; a left-over part is only untidy.
+        // The first error is the one to report; a left-over part does no harm.
         drop(fs::remove_file(&part));
     }
     moved.map_err(StoreError::io(path))

@@ -1,4 +1,4 @@
-//! What a run amounts to at a glance, from its summary or, where there is none, from its log.
+//! A run at a glance, from its summary or, where there is none, from its log.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};

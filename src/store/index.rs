@@ -1,6 +1,6 @@
 //! The list of runs: what each was and what came of it, at a glance.
 //!
-//! What a run directory amounts to is kept in a small file beside the runs, `index.json`, so that a
+//! A summary of each run directory is kept in a small file beside the runs, `index.json`, so that a
 //! thousand of them are listed at once. The file can be lost or wrong: each entry carries the size and the
 //! time of the files that it was made from, and is made again when they differ.
 

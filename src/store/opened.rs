@@ -1,4 +1,4 @@
-//! A recorded run, opened for whoever wants to read it as a whole.
+//! A recorded run, opened to be read as a whole.
 
 use std::collections::HashMap;
 use std::fs;

@@ -60,7 +60,7 @@ pub struct DashboardOptions {
     pub theme: String,
     /// Use only ASCII characters.
     pub ascii: bool,
-    /// Whether the mouse is heard.
+    /// Whether the mouse is used.
     pub mouse: bool,
     /// `NO_COLOR` is set: no color, whatever the theme.
     pub no_color: bool,

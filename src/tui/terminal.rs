@@ -1,7 +1,7 @@
 //! The terminal: raw mode, the alternate screen, and their certain restoration.
 //!
 //! Whatever happens (a quit, an error, a panic anywhere, a hang-up), the terminal is restored once,
-//! and errors on the way out are ignored: after a hang-up there is nobody left to tell, and to
+//! and errors on the way out are ignored: after a hang-up there is nobody to report to, and to
 //! print would abort the process.
 
 use std::io::{self, BufWriter, Stdout, Write};
@@ -102,7 +102,7 @@ impl Drop for TerminalScreen {
 }
 
 /// What is typed, read on a thread of its own: once the terminal has hung up, crossterm's reader may never
-/// return (it reads the end of the input again and again). There it keeps nobody from hearing the signal that
+/// return (it reads the end of the input again and again). There it does not keep the program from receiving the signal that
 /// came with the hang-up.
 pub fn input() -> io::Result<impl Stream<Item = io::Result<Event>> + Unpin> {
     let (tell, mut events) = mpsc::channel(INPUT);

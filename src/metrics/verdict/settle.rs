@@ -190,7 +190,7 @@ impl Settle {
         let (users, goal, until_s) = visiting?;
         let least_s = elapsed_s + ROUNDS * time_of_a_round(&self.request_times(), users);
         if goal != Goal::Sketch && least_s > self.plan.within_s {
-            // There is no time left in which anything could be learned of it.
+            // Too little time is left to learn anything about it.
             return None;
         }
         Some(self.go(users, goal, until_s.max(least_s)))

@@ -28,7 +28,7 @@ const CLIENT_WORDS: [&str; 13] = [
     "signin",
 ];
 
-/// Programs that listen for somebody else: a container's port, a tunnel. The server is behind them.
+/// Programs that listen on behalf of another: a container's port, a tunnel. The server is behind them.
 const FORWARDERS: [&str; 7] = [
     "docker-proxy",
     "rootlessport",

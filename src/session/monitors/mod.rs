@@ -1,7 +1,7 @@
 //! The monitors of a run: what they see becomes events; the power of the idle machine; users that wait
 //! for a slot.
 //!
-//! They are set up and heard on a thread of their own, since looking up an address may take long. The
+//! They are set up and read on a thread of their own, since looking up an address may take long. The
 //! runner talks to it through [`MonitorHandle`] and waits for it twice only: for the power of the idle
 //! machine, which the screen counts down, and, briefly, for the last readings of a run.
 
@@ -200,7 +200,7 @@ impl State {
         self.fact_at(at, seen.into_kind());
     }
 
-    /// Reports how a source fares, where that changed; what is wrong also in the log, once.
+    /// Reports the state of a source where it changed; a fault also in the log, once.
     fn note(&mut self, note: SourceNote) {
         if note.state == SourceState::Starting || self.notes.get(&note.source) == Some(&note) {
             return;

@@ -53,7 +53,7 @@ fn slots(slots: u32) -> Observation {
     })
 }
 
-/// All that was events, once nobody tells any more.
+/// All events, once the monitors have ended.
 async fn events_of(watching: MonitorHandle, mut timeline: Timeline) -> Vec<EventKind> {
     watching.state().finish();
     let mut events: Vec<Event> = Vec::new();

@@ -133,7 +133,7 @@ pub struct App {
 }
 
 impl App {
-    /// The dashboard as it starts, on a screen of `size`; and what it asks first.
+    /// The dashboard as it starts, on a screen of `size`; and its first effects.
     pub fn new(mut options: DashboardOptions, size: Size, now: Instant) -> (Self, Vec<Effect>) {
         let replay = options.replay.take();
         let lanes = options.lanes.take();
@@ -182,7 +182,7 @@ impl App {
         (app, effects)
     }
 
-    /// Takes in what was heard at the instant `at`; says what is to be done.
+    /// Applies what happened at the instant `at`; returns the effects.
     pub fn update(&mut self, msg: Msg, at: Instant) -> Vec<Effect> {
         self.now = self.now.max(at);
         self.advance_lanes();

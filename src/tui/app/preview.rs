@@ -1,6 +1,6 @@
 //! The lanes of the preview beside a run: their clock, their focus, and what of the run they replay.
 //!
-//! Their time passes only while they are on the screen, so a view that nobody looks at costs nothing.
+//! Their time passes only while they are on the screen, so a hidden view costs nothing.
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ impl App {
         self.sync_lanes();
     }
 
-    /// Whether the keys of the lanes are heard.
+    /// Whether the lanes have the keys.
     pub const fn are_lanes_focused(&self) -> bool {
         self.current.preview.focused && matches!(self.view, View::Preview)
     }
@@ -178,7 +178,7 @@ impl App {
         }
     }
 
-    /// Does what a key asks of the lanes.
+    /// Applies a key to the lanes.
     pub(super) fn act_on_lanes(&mut self, action: LaneAction) {
         let time = self.current.preview.time(self.now);
         if let Some(lanes) = &mut self.current.preview.lanes {

@@ -169,7 +169,7 @@ impl App {
         answer.parts.is_empty() && self.replay.as_deref().is_some_and(lost)
     }
 
-    /// Does what a key asks of the replay.
+    /// Applies a key to the replay.
     pub(super) fn act_on_replay(&mut self, action: ReplayAction) {
         if action == ReplayAction::Leave {
             self.close_replay();

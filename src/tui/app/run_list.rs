@@ -1,4 +1,4 @@
-//! What keys do with the runs that were recorded, and what comes of the tasks they start.
+//! What keys do with the recorded runs, and the results of the tasks they start.
 
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,7 @@ impl App {
         }
     }
 
-    /// Does what a key asks of the list of runs.
+    /// Applies a key to the list of runs.
     pub(super) fn act_on_runs(&mut self, what: RunListAction, key: &KeyEvent) {
         match what {
             RunListAction::Open => self.open_selected(),

@@ -159,7 +159,7 @@ impl Lanes {
         self.watch.instant_of(due.chain(tick).min()?)
     }
 
-    /// Does what a key asks, at `now`.
+    /// Applies a key at `now`.
     pub fn act(&mut self, action: LaneAction, now: Stamp) {
         self.tick(now);
         match action {

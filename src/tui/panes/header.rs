@@ -1,4 +1,4 @@
-//! The line at the top: what is measured, and the marks that nobody may overlook.
+//! The line at the top: what is measured, and the marks that must not be overlooked.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

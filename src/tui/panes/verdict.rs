@@ -116,7 +116,7 @@ fn formed(
     Line::from(spans)
 }
 
-/// How many people: `4 people`, `4+` where every level that ran carries, `fewer than 4`, `nobody`.
+/// How many users: `4 users`, `4+` where every level that ran holds, `fewer than 4`, `none`.
 fn capacity(theme: &Theme, verdict: &Verdict, users: Option<u32>, words: bool) -> Span<'static> {
     let noun = |users: u32| match (words, users) {
         (false, _) => "",
