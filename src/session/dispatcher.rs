@@ -81,7 +81,7 @@ impl Dispatcher {
         self.offer();
         if let Some(recorder) = &mut self.recorder {
             let warning = recorder.record(batch, self.clock.now());
-            self.tell(warning);
+            self.push(warning);
         }
         batch.clear();
     }
@@ -89,13 +89,13 @@ impl Dispatcher {
     fn tick(&mut self) {
         if let Some(recorder) = &mut self.recorder {
             let warning = recorder.tick(self.clock.now());
-            self.tell(warning);
+            self.push(warning);
         }
         self.offer();
     }
 
     /// The recorder's trouble reaches the screen even when it cannot reach the disk.
-    fn tell(&mut self, warning: Option<Warning>) {
+    fn push(&mut self, warning: Option<Warning>) {
         if let Some(warning) = warning {
             let now = self.clock.now();
             self.waiting.push(EventKind::Warning(warning).at(now));
@@ -131,7 +131,7 @@ impl Dispatcher {
             Some(Recording { directory, warning }) => (Some(directory), warning),
             None => (None, None),
         };
-        self.tell(warning);
+        self.push(warning);
         if !self.waiting.is_empty() {
             // Nobody reads any more: then nothing is missed.
             let _ = self

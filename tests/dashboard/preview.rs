@@ -51,7 +51,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
     };
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(answered(simulated))).await;
+    dash.push(SessionEvent::Events(answered(simulated))).await;
     dash.commands();
     dash
 }
@@ -59,7 +59,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
 /// A run that is over: nothing on the screen changes by itself.
 async fn over(width: u16, height: u16) -> Dash {
     let dash = running(width, height, DashboardOptions::default()).await;
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     dash
 }
@@ -237,11 +237,11 @@ async fn a_cycle_that_ends_gets_a_lane_and_does_not_disturb_the_others() {
     }
     let why = CycleEnd::Done;
     events.push(live::event(67_500, EventKind::CycleEnded { cycle: 3, why }));
-    dash.tell(SessionEvent::Events(events)).await;
+    dash.push(SessionEvent::Events(events)).await;
     let screen = dash.screen();
     assert!(screen.contains("8 users "), "{screen}");
     assert!(screen.contains("45/"), "the others went on\n{screen}");
-    dash.tell(SessionEvent::Events(vec![live::started(false)]))
+    dash.push(SessionEvent::Events(vec![live::started(false)]))
         .await;
     let screen = dash.screen();
     assert!(!screen.contains("8 users "), "another run\n{screen}");
@@ -273,9 +273,9 @@ async fn capital_s_writes_a_picture_into_the_directory_of_the_run() {
     dash.keys("4").await;
     assert!(!dash.screen().contains("Picture: "), "the next key ends it");
     let elsewhere = tempfile::tempdir().unwrap();
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     let directory = Some(PathBuf::from(elsewhere.path()));
-    dash.tell(SessionEvent::Finished {
+    dash.push(SessionEvent::Finished {
         directory,
         error: None,
         report: None,
