@@ -35,7 +35,7 @@ const USERS: u32 = 256;
 
 /// Checks this machine and prints the result; 0 where a run is possible, else 1.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
-    let asked = requested_url(args).map_err(UsageError::new)?;
+    let asked = asked(args).map_err(UsageError::new)?;
     let runtime = screen_runtime()?;
     let probe = |url: &str| {
         let found =
@@ -66,7 +66,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
 }
 
 /// The address that was asked for: the one that a run would take.
-fn requested_url(args: &DoctorArgs) -> Result<Option<String>, address::AddressError> {
+fn asked(args: &DoctorArgs) -> Result<Option<String>, address::AddressError> {
     match &args.url {
         Some(url) => address::from_url(url).map(Some),
         None => std::env::var("OLLAMA_HOST")

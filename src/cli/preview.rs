@@ -15,11 +15,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::capture::ScreenRecorder;
 use crate::cli::display::{exit_code, no_color, on_screen_alone, shutdown};
 use crate::cli::look::can_draw;
-use crate::cli::output::{UsageError, print_err, screen_runtime, signal_code};
+use crate::cli::output::{UsageError, print_err, screen_runtime, shown, signal_code};
 use crate::cli::preview_args::PreviewArgs;
 use crate::cli::preview_mode::PreviewMode;
 use crate::cli::preview_plain::plain;
+use crate::metrics::state::RunState;
 use crate::platform::shutdown_signal;
+use crate::store::index::find;
+use crate::store::recordings::{Rank, kept_in};
 use crate::tui;
 use crate::tui::lanes::recorded;
 use crate::tui::lanes::text::Script;
@@ -34,7 +37,7 @@ pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
         ));
     }
     let measured = match &args.run {
-        Some(run) => recorded::from_directory(run)?,
+        Some(run) => lanes_of(&find(&args.runs_dir.root()?, run)?, args.rank)?,
         None => Vec::new(),
     };
     let mode = PreviewMode::new(args, measured, terminal)?;
@@ -64,6 +67,20 @@ pub(crate) fn execute(args: &PreviewArgs) -> Result<u8> {
         print_err(&format!("recorded: {}", path.display()));
     }
     Ok(code)
+}
+
+/// The lanes of a run, one for each level.
+fn lanes_of(directory: &Path, rank: Rank) -> Result<Vec<Script>> {
+    let mut run = RunState::default();
+    crate::store::replay(directory, |event| run.apply(&event))?;
+    let lanes = recorded::lanes(&run, &kept_in(directory), rank);
+    if lanes.is_empty() {
+        bail!(
+            "{}: no level has an answer, or a mean wait and speed, to replay",
+            shown(directory)
+        );
+    }
+    Ok(lanes)
 }
 
 /// Plays the dashboard into a recording, without a user; returns the exit code.

@@ -11,6 +11,7 @@ use strum::IntoEnumIterator;
 
 use crate::capture::Format;
 use crate::cli::output::RunsDir;
+use crate::store::recordings::Rank;
 use crate::tui::lanes::lane_set::FIRST_SPEEDS;
 use crate::tui::lanes::pace::SPEEDS;
 use crate::tui::lanes::text::{Language, Script};
@@ -31,9 +32,13 @@ pub struct PreviewArgs {
     #[arg(long, value_enum, default_value_t)]
     pub lang: Language,
 
-    /// Add lanes with the measured answers of this run directory
-    #[arg(long, value_name = "DIR", conflicts_with = "plain")]
-    pub run: Option<PathBuf>,
+    /// Add a lane for each level of this run: a path, a name, the beginning of a name, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with = "plain")]
+    pub run: Option<String>,
+
+    /// Which answer of each level of the run
+    #[arg(long, value_enum, default_value_t = Rank::Median, requires = "run")]
+    pub rank: Rank,
 
     /// Record into a .cast, .gif or .svg file
     #[arg(long, value_name = "FILE", value_parser = recording)]

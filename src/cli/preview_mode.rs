@@ -130,11 +130,7 @@ mod tests {
         let cli = Cli::parse_from(["preview"].iter().chain(args));
         let answer = Answer {
             text: "one two".to_owned(),
-            pieces: vec![Piece {
-                end: 7,
-                at_us: 5,
-                thinking: false,
-            }],
+            pieces: vec![Piece::new(7, 5, false)],
         };
         let measured = vec![Script::recorded("4 users", &answer, false)];
         PreviewMode::new(&cli.preview, measured, terminal)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{FailureKind, Stamp};
+use crate::text::numbers::u32_of;
 
 /// How far one request in flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,13 +227,82 @@ pub struct Answer {
     pub pieces: Vec<Piece>,
 }
 
-/// One token-bearing chunk of an answer.
+/// One token-bearing chunk of an answer, in 8 bytes: they are kept of every token of every request in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Piece {
+#[serde(from = "WrittenPiece", into = "WrittenPiece")]
+pub struct Piece(u64);
+
+/// Bits of a piece for its end: texts of up to 16 MiB.
+const END_BITS: u32 = 24;
+/// The bit that marks thinking; those above it are the time: up to 6 days.
+const THINKING_BIT: u64 = 1 << END_BITS;
+
+/// A piece as files have it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Piece")]
+struct WrittenPiece {
+    end: u32,
+    at_us: u64,
+    thinking: bool,
+}
+
+impl Piece {
+    /// A piece that ends at this byte of the text and came so long after the request was sent.
+    pub fn new(end: u32, at_us: u64, is_thinking: bool) -> Self {
+        let end = u64::from(end).min(THINKING_BIT - 1);
+        let at = at_us.min(u64::MAX >> (END_BITS + 1)) << (END_BITS + 1);
+        let thinking = if is_thinking { THINKING_BIT } else { 0 };
+        Self(at | thinking | end)
+    }
+
     /// Where it ends in the text, in bytes; it begins where the one before ends.
-    pub end: u32,
+    pub fn end(self) -> usize {
+        usize::try_from(self.0 & (THINKING_BIT - 1)).unwrap_or(usize::MAX)
+    }
+
     /// When it arrived, microseconds after the request was sent.
-    pub at_us: u64,
+    pub fn at_us(self) -> u64 {
+        self.0 >> (END_BITS + 1)
+    }
+
     /// Whether it is thinking.
-    pub thinking: bool,
+    pub fn is_thinking(self) -> bool {
+        self.0 & THINKING_BIT != 0
+    }
+}
+
+impl From<WrittenPiece> for Piece {
+    fn from(piece: WrittenPiece) -> Self {
+        Self::new(piece.end, piece.at_us, piece.thinking)
+    }
+}
+
+impl From<Piece> for WrittenPiece {
+    fn from(piece: Piece) -> Self {
+        Self {
+            end: u32_of(piece.end()),
+            at_us: piece.at_us(),
+            thinking: piece.is_thinking(),
+        }
+    }
+}
+
+impl Answer {
+    /// The text of each piece, with whether it is thinking and when it came, microseconds after the request was sent.
+    /// Pieces that make no sense, of a damaged file, are left out.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, Piece)> {
+        let mut from = 0;
+        self.pieces.iter().filter_map(move |piece| {
+            let text = self.text.get(from..piece.end())?;
+            from = piece.end();
+            (!text.is_empty()).then_some((text, *piece))
+        })
+    }
+
+    /// Whether each token has its time: answers of older runs have one time for all their thinking, and one for the rest.
+    pub fn has_times(&self) -> bool {
+        self.pieces
+            .array_windows()
+            .any(|[one, next]| one.is_thinking() == next.is_thinking())
+    }
 }

@@ -164,6 +164,7 @@ impl<'a> Headless<'a> {
             } => return self.finish(directory, error, report),
             SessionEvent::Searching { .. }
             | SessionEvent::Answer(_)
+            | SessionEvent::Kept(_)
             | SessionEvent::Machine { .. } => {}
         }
         Reaction::Go

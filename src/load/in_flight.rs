@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::event::{Answer, InFlight, Phase, Piece};
 use crate::text::numbers::u32_of;
 
-/// Text kept of an answer whose pieces are kept too, bytes.
-const KEPT_WITH_TIMES: usize = 256 << 10;
-/// Text kept of any other answer, bytes. What comes after is measured, but not kept.
-const KEPT: usize = 24 << 10;
+/// Text kept of an answer, bytes. What comes after is measured, but not kept.
+const KEPT: usize = 64 << 10;
+/// Bytes of text for which room is made, for each token.
+const TOKEN_BYTES: usize = 4;
 /// Ended answers that can still be looked at.
 const ENDED: usize = 256;
 
@@ -29,9 +29,12 @@ const THINKING: u8 = 2;
 const ANSWERING: u8 = 3;
 
 impl Slot {
-    /// A new request begins.
-    pub(crate) fn begin(&self, id: u64) {
-        *self.answer() = Answer::default();
+    /// A new request begins, with room for an answer of so many tokens: none has to be made while they come.
+    pub(crate) fn begin(&self, id: u64, room: usize) {
+        *self.answer() = Answer {
+            text: String::with_capacity(room * TOKEN_BYTES),
+            pieces: Vec::with_capacity(room),
+        };
         self.tokens.store(0, Ordering::Relaxed);
         self.id.store(id, Ordering::Relaxed);
         self.phase.store(QUEUED, Ordering::Release);
@@ -78,23 +81,14 @@ impl Slot {
     }
 }
 
-/// Adds a part to an answer. With `times` each part is a piece with its time; without, parts of a
-/// kind run together.
-pub(crate) fn append(answer: &mut Answer, text: &str, thinking: bool, at_us: u64, times: bool) {
-    let limit = if times { KEPT_WITH_TIMES } else { KEPT };
-    if answer.text.len() + text.len() > limit {
+/// Adds a part to an answer, with its time.
+pub(crate) fn append(answer: &mut Answer, text: &str, thinking: bool, at_us: u64) {
+    if answer.text.len() + text.len() > KEPT {
         return;
     }
     answer.text.push_str(text);
-    let piece = Piece {
-        end: u32_of(answer.text.len()),
-        at_us,
-        thinking,
-    };
-    match answer.pieces.last_mut() {
-        Some(last) if !times && last.thinking == thinking => *last = piece,
-        _ => answer.pieces.push(piece),
-    }
+    let end = u32_of(answer.text.len());
+    answer.pieces.push(Piece::new(end, at_us, thinking));
 }
 
 /// The users of a cycle.
@@ -180,28 +174,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_a_kind_run_together_unless_times_are_kept() {
-        for (times, pieces) in [(false, 2), (true, 4)] {
-            let mut answer = Answer::default();
-            for (text, thinking, at) in [
-                ("a", true, 1),
-                ("b", true, 2),
-                ("c", false, 3),
-                ("d", false, 4),
-            ] {
-                append(&mut answer, text, thinking, at, times);
-            }
-            assert_eq!(answer.text, "abcd");
-            assert_eq!(answer.pieces.len(), pieces);
-            assert_eq!(
-                answer.pieces.last(),
-                Some(&Piece {
-                    end: 4,
-                    at_us: 4,
-                    thinking: false
-                })
-            );
+    fn each_part_has_its_time() {
+        let mut answer = Answer::default();
+        for (text, thinking, at) in [("a", true, 1), ("bc", true, 2), ("d", false, 3)] {
+            append(&mut answer, text, thinking, at);
         }
+        let parts: Vec<(&str, u64, bool)> = answer
+            .parts()
+            .map(|(text, piece)| (text, piece.at_us(), piece.is_thinking()))
+            .collect();
+        assert_eq!(parts, [("a", 1, true), ("bc", 2, true), ("d", 3, false)]);
+        assert!(answer.has_times());
+    }
+
+    #[test]
+    fn the_times_of_256_users_stay_under_two_mebibytes() {
+        // Those in flight, and as many that ended and can still be looked at; answers of 256 tokens.
+        assert!(2 * 256 * 256 * size_of::<Piece>() < 2 << 20);
     }
 
     #[test]
@@ -209,7 +198,7 @@ mod tests {
         let mut answer = Answer::default();
         let part = "x".repeat(1000);
         for _ in 0..100 {
-            append(&mut answer, &part, false, 0, false);
+            append(&mut answer, &part, false, 0);
         }
         assert!(answer.text.len() <= KEPT && answer.text.len() + 1000 > KEPT);
     }
@@ -218,7 +207,7 @@ mod tests {
     fn a_free_slot_is_not_in_flight() {
         let board = InFlightRequests::new(2);
         let slot = board.slots().next().unwrap();
-        slot.begin(7);
+        slot.begin(7, 8);
         slot.publish(3, true);
         let expected = InFlight {
             id: 7,
@@ -226,7 +215,7 @@ mod tests {
             phase: Phase::Thinking,
         };
         assert_eq!(board.in_flight(), [expected]);
-        append(&mut slot.answer(), "hm", true, 0, false);
+        append(&mut slot.answer(), "hm", true, 0);
         let answers = AnswerCache::default();
         answers.show(&Arc::new(board));
         assert_eq!(

@@ -80,8 +80,6 @@ pub(crate) struct RequestSpec {
     pub(crate) round: u32,
     /// Which prompt.
     pub(crate) prompt: u32,
-    /// Whether the time of each piece of the answer is kept.
-    pub(crate) times: bool,
     /// Whether its events are reported (warm-up requests are not).
     pub(crate) announce: bool,
 }
@@ -103,7 +101,7 @@ impl RequestContext {
         cancel: &CancellationToken,
     ) -> RequestRecord {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        user_slot.slot.begin(id);
+        user_slot.slot.begin(id, user_slot.tokens.room());
         let now = self.reporter.clock.now();
         let mut record = blank(id, spec, now);
         if spec.announce {
@@ -344,7 +342,6 @@ impl Attempt<'_> {
                 answer: slot.answer(),
                 at,
                 sent,
-                times: self.spec.times,
             };
             let fed = decoder.feed(&bytes, &mut arrivals);
             drop(arrivals);
@@ -361,7 +358,6 @@ impl Attempt<'_> {
             answer: slot.answer(),
             at,
             sent,
-            times: self.spec.times,
         };
         Ok(decoder.finish(&mut arrivals)?)
     }

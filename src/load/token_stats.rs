@@ -35,6 +35,11 @@ impl TokenStats {
         }
     }
 
+    /// Tokens for which there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.gaps_us.capacity()
+    }
+
     /// Forgets the request, keeps the memory.
     pub fn clear(&mut self) {
         let mut gaps_us = std::mem::take(&mut self.gaps_us);
@@ -104,8 +109,6 @@ pub struct Arrivals<'a> {
     pub at: Stamp,
     /// When the request was sent.
     pub sent: Stamp,
-    /// Whether the time of each piece is kept.
-    pub times: bool,
 }
 
 impl Sink for Arrivals<'_> {
@@ -115,7 +118,7 @@ impl Sink for Arrivals<'_> {
 
     fn text(&mut self, text: &str, thinking: bool) {
         let at_us = self.at.0.saturating_sub(self.sent.0);
-        append(&mut self.answer, text, thinking, at_us, self.times);
+        append(&mut self.answer, text, thinking, at_us);
     }
 }
 

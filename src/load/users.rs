@@ -74,8 +74,6 @@ impl User {
                 user: self.number,
                 round,
                 prompt: self.prompt(round),
-                // The first answer of each cycle can be played back.
-                times: self.number == 0 && round == 0,
                 announce: true,
             };
             let record = self.load.ask(&mut user_slot, spec, &self.cancel).await;

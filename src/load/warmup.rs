@@ -34,7 +34,6 @@ pub(crate) async fn warm_up(
             user: 0,
             round: 0,
             prompt: 0,
-            times: false,
             announce: false,
         };
         if !wait_while_paused(&mut paused, &cancel).await {

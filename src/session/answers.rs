@@ -65,20 +65,16 @@ impl AnswerPump {
 /// The text from byte `from` on, in parts of a kind.
 fn parts_from(answer: &Answer, from: usize) -> Vec<(bool, String)> {
     let mut parts: Vec<(bool, String)> = Vec::new();
-    let mut start = 0;
-    for piece in &answer.pieces {
-        let end = usize::try_from(piece.end).unwrap_or(usize::MAX);
-        if let Some(text) = answer
-            .text
-            .get(start.max(from)..end)
-            .filter(|text| !text.is_empty())
-        {
-            match parts.last_mut() {
-                Some((thinking, part)) if *thinking == piece.thinking => part.push_str(text),
-                _ => parts.push((piece.thinking, text.to_owned())),
-            }
+    for (text, piece) in answer.parts() {
+        let begin = piece.end() - text.len();
+        let Some(text) = text.get(from.saturating_sub(begin)..) else {
+            continue;
+        };
+        match parts.last_mut() {
+            _ if text.is_empty() => {}
+            Some((thinking, part)) if *thinking == piece.is_thinking() => part.push_str(text),
+            _ => parts.push((piece.is_thinking(), text.to_owned())),
         }
-        start = end;
     }
     parts
 }
@@ -90,11 +86,7 @@ mod tests {
 
     #[test]
     fn parts_begin_where_the_last_ones_ended() {
-        let piece = |end, thinking| Piece {
-            end,
-            at_us: 0,
-            thinking,
-        };
+        let piece = |end, thinking| Piece::new(end, 0, thinking);
         let answer = Answer {
             text: "hmmm so yes".to_owned(),
             pieces: vec![piece(4, true), piece(7, false), piece(11, false)],

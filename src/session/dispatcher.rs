@@ -2,6 +2,7 @@
 //!
 //! It has a thread of its own, so neither a slow disk nor a frozen screen can delay a stamp.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::event::{Event, EventKind, RunClock, Warning};
+use crate::event::{Event, EventKind, RunClock, RunInfo, Warning};
+use crate::store::recordings::{KeptAnswer, Recordings};
 use crate::store::{Recorder, Recording};
 
 use crate::load::timeline::Timeline;
@@ -36,8 +38,10 @@ pub(crate) fn spawn(
         .spawn(move || {
             crate::platform::yield_to_the_load();
             let dispatcher = Dispatcher {
+                unrecorded: recorder.is_none().then(Unrecorded::default),
                 recorder,
                 waiting: Vec::new(),
+                kept: Vec::new(),
                 session_events,
                 clock,
                 dropped: timeline.dropped(),
@@ -46,10 +50,59 @@ pub(crate) fn spawn(
         })
 }
 
+/// The answers of a run that is not recorded.
+struct Unrecorded {
+    recordings: Recordings,
+    info: Option<Box<RunInfo>>,
+    /// The users of each cycle.
+    users: BTreeMap<u32, u32>,
+}
+
+impl Default for Unrecorded {
+    fn default() -> Self {
+        Self {
+            recordings: Recordings::in_memory(),
+            info: None,
+            users: BTreeMap::new(),
+        }
+    }
+}
+
+impl Unrecorded {
+    /// Takes more of the timeline; the answers that are kept from now on.
+    fn take(&mut self, events: &[Event]) -> Vec<Arc<KeptAnswer>> {
+        let mut kept = Vec::new();
+        for event in events {
+            match &event.what {
+                EventKind::RunStarted(info) => self.info = Some(info.clone()),
+                EventKind::CycleStarted { cycle, users, .. } => {
+                    self.users.insert(*cycle, *users);
+                }
+                EventKind::RequestEnded(record) => {
+                    if let (Some(info), Some(users)) = (&self.info, self.users.get(&record.cycle)) {
+                        // In memory nothing fails.
+                        let _ = self.recordings.take(record, *users, info);
+                    }
+                }
+                EventKind::CycleEnded { cycle, .. } => {
+                    if let Some(users) = self.users.get(cycle) {
+                        kept.extend(self.recordings.end_cycle(*users).unwrap_or_default());
+                    }
+                }
+                _ => {}
+            }
+        }
+        kept
+    }
+}
+
 struct Dispatcher {
     recorder: Option<Recorder>,
+    unrecorded: Option<Unrecorded>,
     /// Events that the screen has not taken yet.
     waiting: Vec<Event>,
+    /// Answers that were kept, likewise.
+    kept: Vec<Arc<KeptAnswer>>,
     session_events: mpsc::Sender<SessionEvent>,
     clock: RunClock,
     /// Progress that a full channel dropped.
@@ -81,21 +134,27 @@ impl Dispatcher {
         self.offer();
         if let Some(recorder) = &mut self.recorder {
             let warning = recorder.record(batch, self.clock.now());
-            self.push(warning);
+            self.kept.extend(recorder.take_kept());
+            self.tell(warning);
+        }
+        if let Some(unrecorded) = &mut self.unrecorded {
+            self.kept.extend(unrecorded.take(batch));
         }
         batch.clear();
+        self.offer_kept();
     }
 
     fn tick(&mut self) {
         if let Some(recorder) = &mut self.recorder {
             let warning = recorder.tick(self.clock.now());
-            self.push(warning);
+            self.tell(warning);
         }
         self.offer();
+        self.offer_kept();
     }
 
     /// The recorder's trouble reaches the screen even when it cannot reach the disk.
-    fn push(&mut self, warning: Option<Warning>) {
+    fn tell(&mut self, warning: Option<Warning>) {
         if let Some(warning) = warning {
             let now = self.clock.now();
             self.waiting.push(EventKind::Warning(warning).at(now));
@@ -116,6 +175,19 @@ impl Dispatcher {
         }
     }
 
+    /// Gives the screen the answers that were kept, if it has room.
+    fn offer_kept(&mut self) {
+        if self.kept.is_empty() {
+            return;
+        }
+        let kept = SessionEvent::Kept(std::mem::take(&mut self.kept));
+        if let Err(TrySendError::Full(SessionEvent::Kept(kept))) =
+            self.session_events.try_send(kept)
+        {
+            self.kept = kept;
+        }
+    }
+
     /// Keeps what the screen must not miss until it has room; progress would only pile up.
     fn keep_facts(&mut self, mut events: Vec<Event>) {
         let all = events.len();
@@ -131,7 +203,13 @@ impl Dispatcher {
             Some(Recording { directory, warning }) => (Some(directory), warning),
             None => (None, None),
         };
-        self.push(warning);
+        self.tell(warning);
+        if !self.kept.is_empty() {
+            let _ = self
+                .session_events
+                .send(SessionEvent::Kept(self.kept))
+                .await;
+        }
         if !self.waiting.is_empty() {
             // Nobody reads any more: then nothing is missed.
             let _ = self
@@ -155,7 +233,9 @@ mod tests {
         let (reporter, timeline) = timeline(clock);
         let mut dispatcher = Dispatcher {
             recorder: None,
+            unrecorded: None,
             waiting: Vec::new(),
+            kept: Vec::new(),
             session_events,
             clock,
             dropped: timeline.dropped(),

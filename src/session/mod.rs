@@ -20,6 +20,7 @@ use crate::event::Event;
 use crate::event::Model;
 use crate::load::Command;
 use crate::plan::Plan;
+use crate::store::recordings::KeptAnswer;
 
 /// What a screen asks of the session.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +83,8 @@ pub enum SessionEvent {
     Resumed(Vec<Event>),
     /// More of the timeline.
     Events(Vec<Event>),
+    /// Answers of a level that are kept from now on, in the place of those that were kept of it before.
+    Kept(Vec<std::sync::Arc<KeptAnswer>>),
     /// What the machine does while nothing runs. The stamps are of a clock of its own.
     Machine {
         /// The server whose machine it is.

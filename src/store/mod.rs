@@ -19,6 +19,7 @@ mod log;
 pub mod opened;
 mod read;
 mod recorder;
+pub mod recordings;
 mod resume;
 mod samples;
 mod table;

@@ -1,19 +1,19 @@
 //! Writes a run directory during the run.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::event::{Answer, Event, EventKind, RequestRecord, RunInfo, Stamp, Warning, WarningKind};
+use crate::event::{Event, EventKind, RequestRecord, RunInfo, Stamp, Warning, WarningKind};
 use crate::metrics::state::RunState;
 use crate::metrics::summary::Summary;
 use crate::store::StoreError;
 use crate::store::appender::Appender;
-use crate::store::directory::{RunDirectory, write_json, write_whole};
+use crate::store::directory::{RunDirectory, write_whole};
 use crate::store::lock::Lock;
-use crate::store::resume::{Resume, answered, close_torn_line};
+use crate::store::recordings::{KeptAnswer, Recordings};
+use crate::store::resume::{Resume, close_torn_line};
 use crate::store::samples::{During, gpu_row, process_row};
 use crate::store::table::CsvTable;
 use crate::store::tables::{cycle_row, request_row, write_rows};
@@ -39,7 +39,9 @@ pub struct Recorder {
     state: RunState,
     flushed: Stamp,
     progress: BTreeMap<u32, Stamp>,
-    answered: BTreeSet<u32>,
+    recordings: Recordings,
+    /// Answers that were kept since they were last taken away.
+    kept: Vec<Arc<KeptAnswer>>,
     trouble: Option<String>,
     has_warned: bool,
     /// Nobody else writes here meanwhile.
@@ -53,18 +55,6 @@ pub struct Recording {
     pub directory: PathBuf,
     /// What went wrong, unless it was reported before.
     pub warning: Option<Warning>,
-}
-
-/// The content of a file in `answers/`.
-#[derive(Debug, Serialize)]
-struct AnswerFile<'a> {
-    simulated: bool,
-    model: &'a str,
-    cycle: u32,
-    users: Option<u32>,
-    request: u64,
-    prompt: Option<&'a str>,
-    answer: &'a Answer,
 }
 
 impl Recorder {
@@ -98,8 +88,7 @@ impl Recorder {
     }
 
     fn new(path: PathBuf, info: RunInfo, state: RunState, lock: Lock) -> Result<Self, StoreError> {
-        let answers = path.join("answers");
-        fs::create_dir_all(&answers).map_err(StoreError::io(answers))?;
+        let recordings = Recordings::recorded(path.join("answers"), &state)?;
         let table = |name: &str| CsvTable::new(path.join(name));
         Ok(Self {
             log: growing(&path.join("events.jsonl"))?,
@@ -107,7 +96,8 @@ impl Recorder {
             cycles: table("cycles.csv"),
             gpu: table("gpu.csv"),
             processes: table("processes.csv"),
-            answered: answered(&path).into_iter().collect(),
+            recordings,
+            kept: Vec::new(),
             path,
             info,
             state,
@@ -146,6 +136,11 @@ impl Recorder {
         self.warning()
     }
 
+    /// The answers that were kept since the last time.
+    pub fn take_kept(&mut self) -> Vec<Arc<KeptAnswer>> {
+        std::mem::take(&mut self.kept)
+    }
+
     /// Writes the rest and `summary.json`.
     pub fn finish(mut self) -> Recording {
         self.flush_files();
@@ -161,6 +156,8 @@ impl Recorder {
             self.has_warned = false;
             self.note(Err(format!("{lost} lines of events.jsonl are lost")));
         }
+        let finished = self.recordings.finish();
+        self.note(finished.map_err(|error| format!("answers: {error}")));
         Recording {
             warning: self.warning(),
             directory: self.path,
@@ -227,11 +224,9 @@ impl Recorder {
         let row = request_row(record, users, self.info.simulated);
         let written = self.requests.row(&row);
         self.note(written);
-        if let Some(answer) = &record.answer
-            && record.is_done()
-            && self.answered.insert(record.cycle)
-        {
-            self.keep_answer(record, users, answer);
+        if let Some(users) = users {
+            let taken = self.recordings.take(record, users, &self.info);
+            self.note(taken.map_err(|error| format!("answers: {error}")));
         }
         // The recorder's own fold needs no text.
         let record = RequestRecord {
@@ -242,26 +237,6 @@ impl Recorder {
         self.state.apply(&ended.at(event.at));
     }
 
-    fn keep_answer(&mut self, record: &RequestRecord, users: Option<u32>, answer: &Answer) {
-        let prompts = &self.info.plan.prompts;
-        let prompt = usize::try_from(record.prompt)
-            .ok()
-            .and_then(|n| prompts.get(n));
-        let content = AnswerFile {
-            simulated: self.info.simulated,
-            model: &self.info.target.model.name,
-            cycle: record.cycle,
-            users,
-            request: record.id,
-            prompt: prompt.map(String::as_str),
-            answer,
-        };
-        let users = users.map_or_else(String::new, |users| format!("-{users}-users"));
-        let name = format!("cycle-{:02}{users}.json", record.cycle);
-        let written = write_json(&self.path.join("answers").join(name), &content);
-        self.note(written.map_err(|error| error.to_string()));
-    }
-
     fn end_cycle(&mut self, number: u32) {
         let limits = self.info.plan.limits;
         let Some(cycle) = self.state.cycle_mut(number) else {
@@ -270,7 +245,12 @@ impl Recorder {
         let written = self
             .cycles
             .row(&cycle_row(cycle, &limits, self.info.simulated));
+        let users = cycle.users;
         self.note(written);
+        match self.recordings.end_cycle(users) {
+            Ok(kept) => self.kept.extend(kept),
+            Err(error) => self.note(Err(error.to_string())),
+        }
     }
 
     /// Writes `cycles.csv` again: what samples say of a cycle is whole only after it.

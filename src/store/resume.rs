@@ -1,7 +1,7 @@
 //! Resumes a run that was killed or stopped: what is left of its plan, and a recorder that appends to
 //! its log.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,7 @@ impl Resume {
         if recovered.info.imported.is_some() {
             return Err(refused("it was imported, not run by tokometer"));
         }
-        let levels = remaining_levels(&state);
+        let levels = left(&state);
         let is_settling = recovered.info.plan.settle.is_some();
         if levels.is_empty() && !is_settling {
             return Err(refused("all its levels are done already"));
@@ -98,7 +98,7 @@ impl Resume {
 }
 
 /// The levels that are left.
-fn remaining_levels(state: &RunState) -> Vec<u32> {
+fn left(state: &RunState) -> Vec<u32> {
     if state.stage == Stage::Ended(RunEnd::Done) {
         return Vec::new();
     }
@@ -137,18 +137,4 @@ pub(crate) fn close_torn_line(path: &Path) -> Result<(), StoreError> {
         file.set_len(0)
     };
     cut().map_err(StoreError::io(path))
-}
-
-/// The cycles whose first answer is kept already.
-pub(crate) fn answered(directory: &Path) -> Vec<u32> {
-    let entries = fs::read_dir(directory.join("answers"));
-    let names = entries
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let number = |name: String| {
-        let rest = name.strip_prefix("cycle-")?;
-        rest.split('-').next()?.parse().ok()
-    };
-    names.filter_map(number).collect()
 }

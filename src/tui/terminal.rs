@@ -147,7 +147,7 @@ impl<W: Write> Write for Gate<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.state.load(Ordering::SeqCst) {
             RAW => self.inner.write(bytes),
-            PANICKED => Err(closed_error()),
+            PANICKED => Err(gone()),
             _ => Ok(bytes.len()),
         }
     }
@@ -155,13 +155,13 @@ impl<W: Write> Write for Gate<W> {
     fn flush(&mut self) -> io::Result<()> {
         match self.state.load(Ordering::SeqCst) {
             RAW => self.inner.flush(),
-            PANICKED => Err(closed_error()),
+            PANICKED => Err(gone()),
             _ => Ok(()),
         }
     }
 }
 
-fn closed_error() -> io::Error {
+fn gone() -> io::Error {
     io::Error::new(
         io::ErrorKind::BrokenPipe,
         "tokometer panicked; the terminal was restored",

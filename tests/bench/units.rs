@@ -97,7 +97,6 @@ fn bookkeeping(bencher: Bencher<'_, '_>) {
                 answer,
                 at,
                 sent,
-                times: false,
             };
             arrivals.text(" word", false);
             arrivals.chunk(false);

@@ -82,7 +82,8 @@ fn lines_and_a_table_without_a_terminal() {
     for file in ["run.json", "events.jsonl", "requests.csv", "cycles.csv"] {
         assert!(!place.file(file).is_empty(), "{file}");
     }
-    let answer: Value = serde_json::from_str(&place.file("answers/cycle-00-1-users.json")).unwrap();
+    let answer: Value =
+        serde_json::from_str(&place.file("answers/users-0001-median.json")).unwrap();
     assert_eq!(answer["simulated"], true);
 }
 

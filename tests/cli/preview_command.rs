@@ -8,6 +8,8 @@ use assert_cmd::cargo::CommandCargoExt as _;
 use rstest::rstest;
 use tokometer::tui::lanes::text::{Language, Script};
 
+use crate::process::Place;
+
 fn tokometer(args: &[&str]) -> Command {
     let mut command = Command::cargo_bin("tokometer").unwrap();
     command
@@ -97,7 +99,7 @@ fn a_signal_ends_it_though_the_reader_reads_nothing_more(#[case] name: &str, #[c
 #[case(&["preview", "--record", "/nowhere/a.svg"], 1, "")]
 #[case(&["preview", "--text", "/nowhere/a.txt"], 1, "/nowhere/a.txt")]
 #[case(&["preview", "--run", "/nowhere"], 2, "need a terminal")]
-#[case(&["preview", "--run", "/nowhere", "--record", "a.svg"], 1, "/nowhere/answers")]
+#[case(&["preview", "--run", "/nowhere", "--record", "a.svg"], 1, "/nowhere")]
 #[case(&["screenshot", "--out", "a.png"], 2, "a recording ends in")]
 #[case(&["screenshot", "--out", "/nowhere/a.svg"], 1, "/nowhere/a.svg")]
 fn what_is_wrong_is_said(#[case] args: &[&str], #[case] code: i32, #[case] message: &str) {
@@ -146,26 +148,73 @@ fn recordings_are_made_without_a_terminal_and_at_once() {
 }
 
 #[test]
-fn a_past_run_gets_its_lanes() {
-    let run = tempfile::tempdir().unwrap();
-    let answers = run.path().join("answers");
-    std::fs::create_dir(&answers).unwrap();
-    let answer = r#"{"simulated": true, "model": "m", "cycle": 0, "users": 4, "request": 1, "prompt": null,
+fn a_past_run_gets_a_lane_for_each_level() {
+    let place = Place::new();
+    let ended = place.run(&[
+        "--sim",
+        "--time-scale=50",
+        "--max-tokens=40",
+        "--rest=0s",
+        "--users=1,3",
+    ]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let runs = place.run_path();
+    let (root, name) = (runs.parent().unwrap(), runs.file_name().unwrap());
+    let path = root.join("lanes.svg");
+    for (run, rank, named) in [
+        ("latest", "median", "median wait"),
+        (name.to_str().unwrap(), "fastest", "fastest"),
+        (runs.to_str().unwrap(), "p95-wait", "p95 wait"),
+    ] {
+        let args = [
+            "preview",
+            "--run",
+            run,
+            "--runs-dir",
+            root.to_str().unwrap(),
+            "--rank",
+            rank,
+            "--speed=20",
+            "--size=120x30",
+            "--for=2s",
+            "--record",
+        ];
+        let svg = String::from_utf8(recorded(&args, &path)).unwrap();
+        for text in ["1 user", "3 users", named, "SIMULATED"] {
+            assert!(svg.contains(text), "no {text} for {run}");
+        }
+    }
+}
+
+/// The runs of 0.1.0 and of other tools: of most levels no answer has its times, of others one does, whose rank nobody
+/// knows.
+#[test]
+fn older_runs_get_lanes_that_say_what_is_known() {
+    let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runs");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lanes.svg");
+    let args = ["--size=160x30", "--for=2s", "--speed=20", "--record"];
+    let lanes = |run: &Path| {
+        let args = [&["preview", "--run", run.to_str().unwrap()], &args[..]].concat();
+        String::from_utf8(recorded(&args, &path)).unwrap()
+    };
+    assert!(lanes(&runs.join("imported")).contains("means only"));
+    let run = directory.path().join("run");
+    std::fs::create_dir_all(run.join("answers")).unwrap();
+    for file in ["run.json", "events.jsonl"] {
+        std::fs::copy(runs.join("clean").join(file), run.join(file)).unwrap();
+    }
+    let answer = r#"{"simulated": true, "model": "m", "cycle": 0, "users": 1, "request": 1, "prompt": null,
         "answer": {"text": "Time flows", "pieces": [{"end": 4, "at_us": 620000, "thinking": false},
         {"end": 10, "at_us": 700000, "thinking": false}]}}"#;
-    std::fs::write(answers.join("cycle-00-4-users.json"), answer).unwrap();
-    let path = run.path().join("lanes.svg");
-    let of = run.path().to_str().unwrap();
-    let args = [
-        "preview", "--run", of, "--size", "120x30", "--for", "2s", "--record",
-    ];
-    let svg = String::from_utf8(recorded(&args, &path)).unwrap();
+    std::fs::write(run.join("answers/cycle-00-1-users.json"), answer).unwrap();
+    let svg = lanes(&run);
     for text in [
-        "4 users",
-        "SIMULATED",
+        "rank unknown",
         "wait 620 ms",
         "Time flows",
         "2/2 tokens",
+        "means only",
     ] {
         assert!(svg.contains(text), "no {text}");
     }

@@ -81,10 +81,12 @@ fn answer() -> Answer {
     Answer {
         text: text.to_owned(),
         pieces: pieces
-            .map(|(number, end)| Piece {
-                end: u32::try_from(end).unwrap(),
-                at_us: 500_000 + number * 1_000_000,
-                thinking: false,
+            .map(|(number, end)| {
+                Piece::new(
+                    u32::try_from(end).unwrap(),
+                    500_000 + number * 1_000_000,
+                    false,
+                )
             })
             .collect(),
     }
@@ -132,5 +134,6 @@ pub(crate) fn opened(events: Vec<Event>) -> Opened {
         events,
         missing: vec!["The run has no end.".to_owned()],
         answers: HashMap::new(),
+        kept: Vec::new(),
     }
 }

@@ -8,9 +8,11 @@ use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, Mo
 use insta::assert_snapshot;
 use rstest::rstest;
 use tokio::time::sleep;
-use tokometer::event::{Answer, CycleEnd, Event, EventKind, Piece};
+use tokometer::event::{Answer, CycleEnd, Event, EventKind, Piece, Stamp};
 use tokometer::load::Command;
+use tokometer::metrics::state::RunState;
 use tokometer::session::{SessionCommand, SessionEvent};
+use tokometer::store::recordings::{KeptAnswer, Recordings};
 use tokometer::tui::DashboardOptions;
 use tokometer::tui::lanes::lane_set::Lanes;
 
@@ -24,11 +26,11 @@ fn answer() -> Arc<Answer> {
         answer
             .text
             .push_str(if number == 0 { "So" } else { " time" });
-        answer.pieces.push(Piece {
-            end: u32::try_from(answer.text.len()).unwrap(),
-            at_us: 500_000 + number * 50_000,
-            thinking: number < 10,
-        });
+        answer.pieces.push(Piece::new(
+            u32::try_from(answer.text.len()).unwrap(),
+            500_000 + number * 50_000,
+            number < 10,
+        ));
     }
     Arc::new(answer)
 }
@@ -44,6 +46,28 @@ fn answered(simulated: bool) -> Vec<Event> {
     events
 }
 
+/// The answers of a timeline that are kept.
+fn kept_of(events: &[Event]) -> Vec<Arc<KeptAnswer>> {
+    let mut recordings = Recordings::in_memory();
+    let mut run = RunState::default();
+    let mut kept = Vec::new();
+    for event in events {
+        run.apply(event);
+        let users = |cycle: &u32| run.cycles.iter().find(|c| c.cycle == *cycle).unwrap().users;
+        match &event.what {
+            EventKind::RequestEnded(record) => {
+                let info = run.info.as_ref().unwrap();
+                recordings.take(record, users(&record.cycle), info).unwrap();
+            }
+            EventKind::CycleEnded { cycle, .. } => {
+                kept.extend(recordings.end_cycle(users(cycle)).unwrap());
+            }
+            _ => {}
+        }
+    }
+    kept
+}
+
 async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
     let options = DashboardOptions {
         simulated,
@@ -51,7 +75,10 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
     };
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
-    dash.push(SessionEvent::Events(answered(simulated))).await;
+    let events = answered(simulated);
+    let kept = kept_of(&events);
+    dash.tell(SessionEvent::Events(events)).await;
+    dash.tell(SessionEvent::Kept(kept)).await;
     dash.commands();
     dash
 }
@@ -59,7 +86,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
 /// A run that is over: nothing on the screen changes by itself.
 async fn over(width: u16, height: u16) -> Dash {
     let dash = running(width, height, DashboardOptions::default()).await;
-    dash.push(SessionEvent::Events(live::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     dash
 }
@@ -220,28 +247,34 @@ async fn what_was_measured_gets_lanes_with_its_own_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cycle_that_ends_gets_a_lane_and_does_not_disturb_the_others() {
+async fn a_level_that_ends_gets_a_lane_and_does_not_disturb_the_others() {
     let dash = answered_run(200, 60, false).await;
     dash.keys("4").await;
     sleep(Duration::from_millis(4_950)).await;
-    let mut events = Vec::new();
-    for event in answered(false) {
-        if let EventKind::RequestEnded(mut record) = event.what {
-            record.cycle = 3;
-            events.push(Event {
-                what: EventKind::RequestEnded(record),
-                ..live::event(66_000, EventKind::Paused)
-            });
-            break;
-        }
-    }
+    let mut events = answered(false);
+    let before = events.len();
+    let asked = |event: &Event| match &event.what {
+        EventKind::RequestEnded(record) => Some(record.clone()),
+        _ => None,
+    };
+    let mut record = events.iter().find_map(asked).unwrap();
+    record.cycle = 3;
+    events.push(EventKind::RequestEnded(record).at(Stamp(66_000_000)));
     let why = CycleEnd::Done;
-    events.push(live::event(67_500, EventKind::CycleEnded { cycle: 3, why }));
-    dash.push(SessionEvent::Events(events)).await;
+    events.push(EventKind::CycleEnded { cycle: 3, why }.at(Stamp(67_500_000)));
+    let kept = kept_of(&events);
+    dash.tell(SessionEvent::Events(events.split_off(before)))
+        .await;
+    assert!(
+        !dash.screen().contains("8 users "),
+        "no answer is there yet"
+    );
+    dash.tell(SessionEvent::Kept(kept)).await;
     let screen = dash.screen();
     assert!(screen.contains("8 users "), "{screen}");
+    assert!(screen.contains("median wait"), "{screen}");
     assert!(screen.contains("45/"), "the others went on\n{screen}");
-    dash.push(SessionEvent::Events(vec![live::started(false)]))
+    dash.tell(SessionEvent::Events(vec![live::started(false)]))
         .await;
     let screen = dash.screen();
     assert!(!screen.contains("8 users "), "another run\n{screen}");
@@ -273,9 +306,9 @@ async fn capital_s_writes_a_picture_into_the_directory_of_the_run() {
     dash.keys("4").await;
     assert!(!dash.screen().contains("Picture: "), "the next key ends it");
     let elsewhere = tempfile::tempdir().unwrap();
-    dash.push(SessionEvent::Events(live::over())).await;
+    dash.tell(SessionEvent::Events(live::over())).await;
     let directory = Some(PathBuf::from(elsewhere.path()));
-    dash.push(SessionEvent::Finished {
+    dash.tell(SessionEvent::Finished {
         directory,
         error: None,
         report: None,

@@ -36,11 +36,11 @@ fn answer() -> Answer {
     let mut answer = Answer::default();
     for (index, word) in (0..).zip(words) {
         answer.text.push_str(word);
-        answer.pieces.push(Piece {
-            end: u32::try_from(answer.text.len()).unwrap(),
-            at_us: 620_000 + index * 50_000,
-            thinking: index < 4,
-        });
+        answer.pieces.push(Piece::new(
+            u32::try_from(answer.text.len()).unwrap(),
+            620_000 + index * 50_000,
+            index < 4,
+        ));
     }
     answer
 }

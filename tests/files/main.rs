@@ -12,6 +12,7 @@ mod headless_printer;
 mod history;
 #[path = "../support/measured.rs"]
 mod measured;
+mod recordings;
 mod report;
 mod run_directory;
 mod runs_of_0_1_0;

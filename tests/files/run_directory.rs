@@ -141,7 +141,7 @@ fn the_tables() {
 }
 
 #[test]
-fn the_first_answer_of_each_cycle_is_kept() {
+fn answers_of_each_level_are_kept_by_their_ranks() {
     let root = tempfile::tempdir().unwrap();
     let directory = recorded(root.path(), true);
     let mut names: Vec<String> = fs::read_dir(directory.join("answers"))
@@ -152,14 +152,14 @@ fn the_first_answer_of_each_cycle_is_kept() {
     assert_eq!(
         names,
         [
-            "cycle-00-1-users.json",
-            "cycle-01-2-users.json",
-            "cycle-02-1-users.json"
+            "users-0001-median.json",
+            "users-0001-p95_wait.json",
+            "users-0002-median.json"
         ]
     );
     insta::assert_snapshot!(
         "answer_json",
-        text(&directory, "answers/cycle-01-2-users.json")
+        text(&directory, "answers/users-0002-median.json")
     );
 }
 
@@ -167,7 +167,7 @@ fn the_first_answer_of_each_cycle_is_kept() {
 fn simulated_stands_in_every_file() {
     let root = tempfile::tempdir().unwrap();
     let directory = recorded(root.path(), true);
-    for name in ["run.json", "summary.json", "answers/cycle-00-1-users.json"] {
+    for name in ["run.json", "summary.json", "answers/users-0001-median.json"] {
         let json: serde_json::Value = serde_json::from_str(&text(&directory, name)).unwrap();
         assert_eq!(json["simulated"], true, "{name}");
     }
@@ -220,7 +220,7 @@ fn what_cannot_be_written_is_told_once_and_ends_nothing() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let told = &warnings[0].text;
     assert!(told.contains("Could not write all files"), "{told}");
-    assert!(told.contains("cycle-00-1-users.json"), "{told}");
+    assert!(told.contains("answers"), "{told}");
     assert_eq!(recorder.finish().warning, None);
     let recovered = store::read(directory.path()).unwrap();
     assert!(recovered.missing.is_empty(), "{:?}", recovered.missing);

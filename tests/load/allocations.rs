@@ -23,7 +23,6 @@ fn allocations(dialect: &'static dyn Dialect, line: &str) -> u64 {
             answer,
             at,
             sent: Stamp(0),
-            times: false,
         };
         decoder.feed(bytes, &mut arrivals).unwrap();
     };

@@ -165,7 +165,8 @@ impl Bench {
                 directory, error, ..
             } => self.finished = Some((directory, error)),
             SessionEvent::Resumed(events) => self.events = events,
-            SessionEvent::Searching { .. }
+            SessionEvent::Kept(_)
+            | SessionEvent::Searching { .. }
             | SessionEvent::Pulling { .. }
             | SessionEvent::Pulled(_)
             | SessionEvent::Machine { .. } => {}

@@ -136,12 +136,16 @@ async fn thinking_is_told_apart_in_the_answer(#[case] lines: Vec<String>) {
     let (record, _) = measured(&lines, false).await;
     let answer = record.answer.unwrap();
     assert_eq!(answer.text, "hm soYes.");
-    let ends: Vec<(u32, bool)> = answer.pieces.iter().map(|p| (p.end, p.thinking)).collect();
+    let ends: Vec<(usize, bool)> = answer
+        .pieces
+        .iter()
+        .map(|p| (p.end(), p.is_thinking()))
+        .collect();
     assert_eq!(ends, [(2, true), (5, true), (9, false)]);
-    let at = |piece: &Piece| piece.at_us;
+    let at = |piece: &Piece| piece.at_us();
     assert!(answer.pieces.is_sorted_by_key(at));
     assert_eq!(
-        Some(answer.pieces[0].at_us),
+        Some(answer.pieces[0].at_us()),
         record.first_token.map(|at| at.0 - record.sent.0)
     );
 }

@@ -37,7 +37,7 @@ impl Story {
     /// A run that starts.
     pub(crate) fn new(info: RunInfo) -> Self {
         let mut story = Self::from_cycle(0);
-        story.push(EventKind::RunStarted(Box::new(info)));
+        story.tell(EventKind::RunStarted(Box::new(info)));
         story
     }
 
@@ -51,21 +51,21 @@ impl Story {
     }
 
     /// Something that happens now.
-    pub(crate) fn push(&mut self, what: EventKind) {
+    pub(crate) fn tell(&mut self, what: EventKind) {
         let at = self.now;
         self.events.push(Event { at, what });
     }
 
     /// Something that happens at an instant, which is now from then on.
-    pub(crate) fn push_at(&mut self, at: Stamp, what: EventKind) {
+    pub(crate) fn tell_at(&mut self, at: Stamp, what: EventKind) {
         self.now = at;
-        self.push(what);
+        self.tell(what);
     }
 
     /// Begins the cycle.
     pub(crate) fn open(&mut self, users: u32) {
         let cycle = self.cycle;
-        self.push(EventKind::CycleStarted { cycle, users });
+        self.tell(EventKind::CycleStarted { cycle, users });
     }
 
     /// So many seconds later the users' connections are open, each of which took `connect_us`.
@@ -75,12 +75,12 @@ impl Story {
             connect_us: vec![connect_us; usize::try_from(users).unwrap()],
             failed: 0,
         };
-        self.push_at(at(self.now.secs() + later_s), opened);
+        self.tell_at(at(self.now.secs() + later_s), opened);
     }
 
     /// A user asks.
     pub(crate) fn ask(&mut self, id: u64, user: u32) {
-        self.push(EventKind::RequestStarted {
+        self.tell(EventKind::RequestStarted {
             id,
             cycle: self.cycle,
             user,
@@ -91,19 +91,19 @@ impl Story {
     /// A request ends, now at the latest.
     pub(crate) fn answer(&mut self, record: RequestRecord) {
         let ended = record.ended.max(self.now);
-        self.push_at(ended, EventKind::RequestEnded(Box::new(record)));
+        self.tell_at(ended, EventKind::RequestEnded(Box::new(record)));
     }
 
     /// Ends the cycle.
     pub(crate) fn close(&mut self, why: CycleEnd) {
         let cycle = self.cycle;
-        self.push(EventKind::CycleEnded { cycle, why });
+        self.tell(EventKind::CycleEnded { cycle, why });
         self.cycle += 1;
     }
 
     /// A rest.
     pub(crate) fn rest(&mut self, seconds: f64, next_users: u32) {
-        self.push(EventKind::RestStarted {
+        self.tell(EventKind::RestStarted {
             seconds,
             next_users,
         });
@@ -151,16 +151,8 @@ pub(crate) fn answered(
     tokens: u32,
 ) -> RequestRecord {
     let pieces = vec![
-        Piece {
-            end: 4,
-            at_us: at(first - sent).0,
-            thinking: true,
-        },
-        Piece {
-            end: 9,
-            at_us: at(last - sent).0,
-            thinking: false,
-        },
+        Piece::new(4, at(first - sent).0, true),
+        Piece::new(9, at(last - sent).0, false),
     ];
     RequestRecord {
         id,

@@ -2,12 +2,14 @@
 //!
 //! Their time passes only while they are on the screen, so a hidden view costs nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use crate::event::{RunClock, Stamp};
 use crate::metrics::state::RunState;
+use crate::store::recordings::{KeptAnswer, Rank};
 use crate::tui::app::App;
 use crate::tui::lanes::lane_set::{FIRST_SPEEDS, LaneAction, Lanes};
 use crate::tui::lanes::pace::Stopwatch;
@@ -26,8 +28,8 @@ pub(super) struct Preview {
     watch: Stopwatch,
     /// Whether keys go to the lanes.
     focused: bool,
-    /// Cycles of the run that the lanes have been offered.
-    offered: usize,
+    /// Levels of the run that have a lane, with the request that it replays; None for one that replays means.
+    offered: BTreeMap<u32, Option<u64>>,
 }
 
 impl Preview {
@@ -37,22 +39,22 @@ impl Preview {
             clock: RunClock::at(now, Stamp(0)),
             watch: Stopwatch::default(),
             focused: false,
-            offered: 0,
+            offered: BTreeMap::new(),
         }
     }
 
     /// Forgets the run, for a new one.
     pub(super) fn forget_run(&mut self) {
-        self.offered = 0;
+        self.offered.clear();
         if let Some(lanes) = &mut self.lanes {
             lanes.clear_recorded();
         }
     }
 
-    /// Forgets the cycles that a run has not come to yet.
+    /// Forgets the levels that a run has not come to yet.
     pub(super) fn rewind(&mut self, run: &RunState) {
-        let over = run.cycles.iter().filter(|cycle| cycle.ended.is_some());
-        if over.count() < self.offered {
+        let over = recorded::levels(run);
+        if self.offered.keys().any(|users| !over.contains(users)) {
             self.forget_run();
         }
     }
@@ -62,22 +64,34 @@ impl Preview {
         Stamp(self.watch.elapsed_us(self.clock.stamp(now)))
     }
 
-    /// Gives the cycles that ended since a lane each. Lanes that are being watched continue; else all
-    /// start together.
-    fn take_cycles(&mut self, run: &RunState, now: Stamp, watched: bool) {
+    /// Gives each level that ended a lane, or a lane that has one its new answer. Lanes that are being watched continue;
+    /// else all start together.
+    fn take_levels(
+        &mut self,
+        run: &RunState,
+        (kept, is_replay): (&[Arc<KeptAnswer>], bool),
+        (now, watched): (Stamp, bool),
+    ) {
         let Some(lanes) = &mut self.lanes else {
             return;
         };
-        while let Some(cycle) = run.cycles.get(self.offered) {
-            if cycle.ended.is_none() {
-                break;
+        for users in recorded::levels(run) {
+            let of_level = kept.iter().filter(|kept| kept.users == Some(users));
+            let answer = recorded::of_rank(of_level, Rank::Median);
+            let shows = answer.map(|(answer, _)| answer.request);
+            // Those of a live run are on their way.
+            let is_early = shows.is_none() && !is_replay;
+            if is_early || self.offered.get(&users) == Some(&shows) {
+                continue;
             }
-            self.offered += 1;
-            let simulated = run.is_simulated();
-            let Some(script) = recorded::from_cycle(cycle.users, &cycle.requests, simulated) else {
+            let Some(script) = recorded::lane(run, users, answer) else {
                 continue;
             };
             let script = Arc::new(script);
+            let had_one = self.offered.insert(users, shows).is_some();
+            if had_one && lanes.replace_recorded(&script) {
+                continue;
+            }
             if watched {
                 lanes.join_recorded(script);
             } else {
@@ -88,6 +102,14 @@ impl Preview {
 }
 
 impl App {
+    /// Takes the answers that are kept of a level from now on.
+    pub(super) fn keep_answers(&mut self, kept: Vec<Arc<KeptAnswer>>) {
+        let of_level = |users| kept.iter().any(|new| new.users == users);
+        self.current.kept.retain(|old| !of_level(old.users));
+        self.current.kept.extend(kept);
+        self.sync_lanes();
+    }
+
     /// The lanes of the preview, once its view was opened.
     pub fn lanes(&self) -> Option<&Lanes> {
         self.current.preview.lanes.as_deref()
@@ -136,9 +158,10 @@ impl App {
                     [Language::En, Language::Pt].map(|language| Script::essay(language).into());
                 Box::new(Lanes::new(&FIRST_SPEEDS, texts.into(), limits, time))
             });
-            self.current
-                .preview
-                .take_cycles(&self.current.run, time, watched);
+            let is_replay = self.replay.is_some();
+            let view = &mut self.current;
+            view.preview
+                .take_levels(&view.run, (&view.kept, is_replay), (time, watched));
         }
         if shown != watched {
             let stamp = self.current.preview.clock.stamp(self.now);

@@ -72,6 +72,7 @@ impl App {
         self.close_replay();
         let replayed = RunView {
             directory: Some(opened.directory.clone()),
+            kept: opened.kept,
             ..RunView::new(Screen::Run(RunProgress::Replay), self.now)
         };
         let live = std::mem::replace(&mut self.current, replayed);
@@ -155,7 +156,9 @@ impl App {
         let sent = cycles.find_map(|cycle| cycle.in_flight.get(&id))?.sent;
         let passed = replay.player.at().0.saturating_sub(sent.0);
         let answer = replay.answers.get(&id)?;
-        let came = answer.pieces.partition_point(|piece| piece.at_us <= passed);
+        let came = answer
+            .pieces
+            .partition_point(|piece| piece.at_us() <= passed);
         let so_far = Answer {
             text: answer.text.clone(),
             pieces: answer.pieces.get(..came)?.to_vec(),

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use crate::event::Stamp;
 use crate::metrics::state::{CycleState, RunState};
 use crate::plan::Limits;
+use crate::store::recordings::KeptAnswer;
 use crate::tui::AnswerView;
 use crate::tui::app::preview::Preview;
 use crate::tui::app::verdict_cache::CachedVerdict;
@@ -32,6 +34,8 @@ pub(super) struct RunView {
     pub(super) scroll: BTreeMap<Pane, usize>,
     /// Where it was written, once it is over.
     pub(super) directory: Option<PathBuf>,
+    /// Answers that were kept whole.
+    pub(super) kept: Vec<Arc<KeptAnswer>>,
     pub(super) preview: Preview,
     pub(super) judged: CachedVerdict,
     /// The limits that are asked for after the fact, where they are not the run's own.
@@ -60,6 +64,7 @@ impl RunView {
             request: None,
             scroll: BTreeMap::new(),
             directory: None,
+            kept: Vec::new(),
             preview: Preview::new(now),
             judged: CachedVerdict::default(),
             what_if: None,

@@ -47,6 +47,7 @@ impl App {
             }
             SessionEvent::Machine { url, events } => return self.machine_events(&url, &events),
             SessionEvent::Answer(text) => self.answer_text(text),
+            SessionEvent::Kept(kept) => self.with_live_view(|app| app.keep_answers(kept)),
             SessionEvent::Resumed(events) => {
                 self.events(&events);
                 // Run again means the whole plan.
@@ -168,13 +169,8 @@ impl AnswerView {
     /// The answer of a request that is over.
     pub fn new(id: u64, answer: &Answer) -> Self {
         let mut parts = Vec::new();
-        let mut begin = 0;
-        for piece in &answer.pieces {
-            let end = usize::try_from(piece.end).unwrap_or(usize::MAX);
-            if let Some(text) = answer.text.get(begin..end) {
-                append(&mut parts, piece.thinking, text);
-                begin = end;
-            }
+        for (text, piece) in answer.parts() {
+            append(&mut parts, piece.is_thinking(), text);
         }
         trim(&mut parts, ANSWER_BYTES);
         Self { id, parts }
@@ -243,11 +239,7 @@ mod tests {
 
     #[test]
     fn an_ended_answer_is_told_apart_by_its_pieces() {
-        let piece = |end, thinking| Piece {
-            end,
-            at_us: 0,
-            thinking,
-        };
+        let piece = |end, thinking| Piece::new(end, 0, thinking);
         let answer = Answer {
             text: "hmyes".to_owned(),
             pieces: vec![

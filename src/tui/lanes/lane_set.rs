@@ -124,6 +124,21 @@ impl Lanes {
         true
     }
 
+    /// Gives the recorded lane of the same level another recording, from its start. Says whether there was one.
+    pub fn replace_recorded(&mut self, script: &Arc<Script>) -> bool {
+        let now_us = self.now_us();
+        let (thinking, wait) = (self.thinking, self.wait);
+        let mut recorded = self.all.iter_mut().filter(|lane| lane.is_recorded());
+        let same = recorded.find(|lane| lane.script.level == script.level);
+        same.is_some_and(|lane| {
+            let speed = lane.speed();
+            *lane = Lane::recorded(Arc::clone(script));
+            lane.again(now_us, thinking, wait);
+            lane.set_speed(now_us, speed);
+            true
+        })
+    }
+
     /// Adds a text that `l` comes to; of a recorded answer, its words without its times.
     pub fn push_text(&mut self, script: &Script) {
         if !script.is_empty() {

@@ -270,6 +270,9 @@ fn facts<'a>(lane: &Lane, lanes: &Lanes, area: Rect, theme: &Theme) -> Vec<Line<
         grouped_count(lane.total_tokens() as u64)
     );
     let mut rows = vec![Line::styled(of, theme.text), time(lane, now, theme)];
+    if let Some(which) = lane.script.which {
+        rows.push(Line::styled(which, theme.dim));
+    }
     if let Some(wait_s) = lane.script.wait_s() {
         rows.push(Line::styled(
             format!("wait {}", seconds(Some(wait_s))),

@@ -1,125 +1,137 @@
-//! The answers of a run that lanes replay: one of each cycle.
+//! What the lanes of a run replay: an answer of each level, or what is known of it where no answer has its times.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use serde::Deserialize;
-
-use crate::event::{Answer, RequestRecord};
+use crate::metrics::level::LevelMetrics;
+use crate::metrics::state::{CycleState, RunState};
+use crate::plan::Limits;
+use crate::store::recordings::{KeptAnswer, Rank};
 use crate::text::numbers;
+use crate::tui::lanes::text::{Language, Script};
 
-use crate::tui::lanes::text::Script;
-
-/// The answer that stands for a cycle: of those that came whole and whose times were kept, the one
-/// whose speed is their median (the lower of the two in the middle). None if there is none.
-pub fn from_cycle(users: u32, requests: &[RequestRecord], simulated: bool) -> Option<Script> {
-    let speed = |record: &RequestRecord| record.speed_tok_s().unwrap_or(0.0);
-    let kept = requests.iter().filter(|record| has_times(record));
-    let mut whole: Vec<&RequestRecord> = kept.filter(|record| record.is_done()).collect();
-    whole.sort_by(|a, b| speed(a).total_cmp(&speed(b)));
-    let median = whole.len().saturating_sub(1) / 2;
-    Script::measured(users, whole.get(median)?, simulated)
+/// The levels of a run of which a cycle is over, smallest first.
+pub fn levels(run: &RunState) -> BTreeSet<u32> {
+    let over = run.cycles.iter().filter(|cycle| cycle.ended.is_some());
+    over.map(|cycle| cycle.users).collect()
 }
 
-/// Whether the time of each piece was kept: of most answers only the text is, and there pieces of a
-/// kind have run together.
-fn has_times(record: &RequestRecord) -> bool {
-    let pieces = record
-        .answer
-        .as_ref()
-        .map_or(&[][..], |answer| &answer.pieces);
-    pieces
-        .array_windows()
-        .any(|[one, next]| one.thinking == next.thinking)
-}
-
-/// A file in `answers/` of a run directory, as far as lanes need it.
-#[derive(Debug, Deserialize)]
-struct KeptAnswer {
-    simulated: bool,
-    cycle: u32,
-    users: Option<u32>,
-    answer: Answer,
-}
-
-/// The answers that a run directory holds, one a cycle, in the order of the cycles. An error if it
-/// holds none.
-pub fn from_directory(directory: &Path) -> io::Result<Vec<Script>> {
-    let folder = directory.join("answers");
-    let named = |path: &Path, error: &dyn std::fmt::Display, kind| {
-        io::Error::new(kind, format!("{}: {error}", path.display()))
+/// A lane for each level, with the answer of this rank.
+pub fn lanes(run: &RunState, kept: &[Arc<KeptAnswer>], rank: Rank) -> Vec<Script> {
+    let lane = |users| {
+        let of_level = kept.iter().filter(|kept| kept.users == Some(users));
+        lane(run, users, of_rank(of_level, rank))
     };
-    let mut kept = Vec::new();
-    let files = fs::read_dir(&folder).map_err(|error| named(&folder, &error, error.kind()))?;
-    for file in files {
-        let path = file?.path();
-        if path.extension().is_none_or(|ending| ending != "json") {
-            continue;
-        }
-        let bytes = fs::read(&path).map_err(|error| named(&path, &error, error.kind()))?;
-        let answer: KeptAnswer = serde_json::from_slice(&bytes)
-            .map_err(|error| named(&path, &error, io::ErrorKind::InvalidData))?;
-        kept.push(answer);
-    }
-    kept.sort_by_key(|kept| kept.cycle);
-    let scripts: Vec<Script> = kept.iter().filter_map(script).collect();
-    if scripts.is_empty() {
-        let why = "it contains no answers; at least one cycle needs one";
-        return Err(named(&folder, &why, io::ErrorKind::NotFound));
-    }
-    Ok(scripts)
+    levels(run).into_iter().filter_map(lane).collect()
 }
 
-fn script(kept: &KeptAnswer) -> Option<Script> {
-    let name = match kept.users {
-        None => format!("cycle {}", u64::from(kept.cycle) + 1),
-        Some(users) => numbers::users(users),
+/// The answer of a level that has this rank, or else that of the median; of an older run, whose single answers have no
+/// rank, the first whose times were kept.
+pub fn of_rank<'a>(
+    kept: impl Iterator<Item = &'a Arc<KeptAnswer>>,
+    rank: Rank,
+) -> Option<(&'a KeptAnswer, Option<Rank>)> {
+    let kept: Vec<&KeptAnswer> = kept.map(|kept| &**kept).collect();
+    let ranked = |rank: Rank| {
+        let mut kept = kept.iter();
+        let has_rank = kept.find(|kept| kept.ranks.contains(&rank));
+        has_rank.map(|kept| (*kept, Some(rank)))
     };
-    let script = Script::recorded(&name, &kept.answer, kept.simulated);
-    (!script.is_empty()).then_some(script)
+    let unranked = || {
+        let mut kept = kept.iter();
+        let has_times = kept.find(|kept| kept.ranks.is_empty() && kept.answer.has_times());
+        has_times.map(|kept| (*kept, None))
+    };
+    ranked(rank)
+        .or_else(|| ranked(Rank::Median))
+        .or_else(unranked)
+}
+
+/// The lane of a level: the answer, or without one a text that waits and comes as the level did in the mean. None where
+/// not even that is known.
+pub fn lane(
+    run: &RunState,
+    users: u32,
+    answer: Option<(&KeptAnswer, Option<Rank>)>,
+) -> Option<Script> {
+    let name = numbers::users(users);
+    let (script, which) = if let Some((kept, rank)) = answer {
+        let script = Script::recorded(&name, &kept.answer, kept.simulated);
+        (script, rank.map_or("rank unknown", rank_name))
+    } else {
+        let cycles = run.cycles.iter().filter(|cycle| cycle.users == users);
+        let cycles: Vec<&CycleState> = cycles.collect();
+        let level = LevelMetrics::from_cycles(&cycles, &Limits::default());
+        let (wait_s, tok_s) = (level.ttft_s.mean?, level.speed_tok_s.mean?);
+        let essay = Script::essay(Language::default());
+        let paced = essay.paced(&name, wait_s, tok_s, run.is_simulated());
+        (paced, "means only")
+    };
+    (!script.is_empty()).then(|| script.of_level(users, which))
+}
+
+/// What a lane calls a rank.
+const fn rank_name(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Median => "median wait",
+        Rank::MedianSpeed => "median speed",
+        Rank::P95Wait => "p95 wait",
+        Rank::Fastest => "fastest",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Answer, Piece};
 
-    fn write(directory: &Path, name: &str, content: &str) {
-        let folder = directory.join("answers");
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(name), content).unwrap();
+    fn kept(users: u32, ranks: &[Rank], pieces: &[(u32, u64, bool)]) -> Arc<KeptAnswer> {
+        let pieces = pieces
+            .iter()
+            .map(|&(end, at, thinking)| Piece::new(end, at, thinking));
+        Arc::new(KeptAnswer {
+            simulated: true,
+            model: "m".to_owned(),
+            cycle: 0,
+            users: Some(users),
+            request: 1,
+            prompt: None,
+            ranks: ranks.to_vec(),
+            wait_place: None,
+            speed_place: None,
+            of: None,
+            answer: Arc::new(Answer {
+                text: "one two".to_owned(),
+                pieces: pieces.collect(),
+            }),
+        })
     }
 
-    const ANSWER: &str = r#"{"text": "one two", "pieces": [
-        {"end": 3, "at_us": 500000, "thinking": true}, {"end": 7, "at_us": 700000, "thinking": false}]}"#;
-
     #[test]
-    fn a_run_directory_gives_a_lane_a_cycle_in_their_order() {
-        let run = tempfile::tempdir().unwrap();
-        for (cycle, users) in [(1, "4"), (0, "1"), (2, "null")] {
-            let content = format!(
-                r#"{{"simulated": true, "model": "m", "cycle": {cycle}, "users": {users}, "answer": {ANSWER}}}"#
-            );
-            write(run.path(), &format!("cycle-0{cycle}.json"), &content);
+    fn a_lane_says_which_answer_it_replays() {
+        let timed = [(3, 500_000, false), (7, 700_000, false)];
+        let merged = [(3, 500_000, true), (7, 700_000, false)];
+        for (ranks, pieces, which) in [
+            (
+                &[Rank::Median, Rank::Fastest][..],
+                &timed,
+                Some("median wait"),
+            ),
+            (&[Rank::Median], &merged, Some("median wait")),
+            (&[Rank::Fastest], &timed, None),
+            (&[], &timed, Some("rank unknown")),
+            (&[], &merged, None),
+        ] {
+            let kept = [kept(4, ranks, pieces)];
+            let answer = of_rank(kept.iter(), Rank::Median);
+            let run = RunState::default();
+            let script = lane(&run, 4, answer);
+            assert_eq!(script.as_ref().and_then(|s| s.which), which, "{ranks:?}");
+            if let Some(script) = script {
+                assert_eq!(script.at_us(), Some(&[500_000, 700_000][..]));
+                assert_eq!((&*script.name, script.level), ("4 users", Some(4)));
+                assert!(script.simulated);
+            }
         }
-        write(run.path(), "notes.txt", "not an answer");
-        let scripts = from_directory(run.path()).unwrap();
-        let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
-        assert_eq!(names, ["1 user", "4 users", "cycle 3"]);
-        assert!(scripts.iter().all(|script| script.simulated));
-        assert_eq!(scripts[0].at_us(), Some(&[500_000, 700_000][..]));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_named() {
-        let run = tempfile::tempdir().unwrap();
-        let missing = from_directory(run.path()).unwrap_err().to_string();
-        assert!(missing.contains("answers"), "{missing}");
-        write(run.path(), "a.json", "{");
-        let broken = from_directory(run.path()).unwrap_err().to_string();
-        assert!(broken.contains("a.json"), "{broken}");
-        fs::remove_file(run.path().join("answers/a.json")).unwrap();
-        let empty = from_directory(run.path()).unwrap_err().to_string();
-        assert!(empty.contains("it contains no answers"), "{empty}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::event::{Answer, RequestRecord};
+use crate::event::Answer;
 use crate::text::numbers::{self, u32_of};
 
 use crate::text::sanitize::{lines, push_lines};
@@ -35,6 +35,10 @@ pub struct Script {
     pub name: String,
     /// True if it was recorded from a simulated server.
     pub simulated: bool,
+    /// The users of the level that it was recorded at.
+    pub level: Option<u32>,
+    /// Which of its level's requests it is.
+    pub which: Option<&'static str>,
     text: String,
     tokens: Vec<Token>,
     atoms: Vec<Atom>,
@@ -93,26 +97,34 @@ impl Script {
             ..Self::default()
         };
         let mut at_us = Vec::with_capacity(answer.pieces.len());
-        let mut from = 0;
-        for piece in &answer.pieces {
-            let end = usize::try_from(piece.end).unwrap_or(usize::MAX);
-            let Some(text) = answer.text.get(from..end).filter(|text| !text.is_empty()) else {
-                continue;
-            };
-            from = end;
-            script.push(text, piece.thinking);
-            at_us.push(piece.at_us);
+        for (text, piece) in answer.parts() {
+            script.push(text, piece.is_thinking());
+            at_us.push(piece.at_us());
         }
         script.at_us = Some(at_us);
         script.finish()
     }
 
-    /// What one request of so many users was answered, to be replayed as it came; None if its answer
-    /// was not kept.
-    pub fn measured(users: u32, record: &RequestRecord, simulated: bool) -> Option<Self> {
-        let name = numbers::users(users);
-        let script = Self::recorded(&name, record.answer.as_ref()?, simulated);
-        (!script.is_empty()).then_some(script)
+    /// The same as a recording of one that waits so long, seconds, and then comes at a steady speed, tokens a second.
+    #[must_use]
+    pub fn paced(&self, name: &str, wait_s: f64, tok_s: f64, simulated: bool) -> Self {
+        let at = |token: usize| numbers::floor_u64((wait_s + token as f64 / tok_s) * 1e6);
+        Self {
+            name: name.to_owned(),
+            simulated,
+            at_us: Some((0..self.tokens.len()).map(at).collect()),
+            ..self.clone()
+        }
+    }
+
+    /// The same as what was measured at this level: of which of its requests.
+    #[must_use]
+    pub fn of_level(self, users: u32, which: &'static str) -> Self {
+        Self {
+            level: Some(users),
+            which: Some(which),
+            ..self
+        }
     }
 
     /// The same without its times, to be replayed at any speed.
@@ -207,6 +219,8 @@ impl Script {
         let mut answer = Self {
             name: self.name.clone(),
             simulated: self.simulated,
+            level: self.level,
+            which: self.which,
             ..Self::default()
         };
         let mut at_us = Vec::new();
@@ -279,11 +293,7 @@ mod tests {
         for &(text, at_us, thinking) in pieces {
             answer.text.push_str(text);
             let end = u32_of(answer.text.len());
-            answer.pieces.push(Piece {
-                end,
-                at_us,
-                thinking,
-            });
+            answer.pieces.push(Piece::new(end, at_us, thinking));
         }
         answer
     }
@@ -337,14 +347,7 @@ mod tests {
     fn pieces_that_make_no_sense_are_left_out() {
         let mut answer = answer(&[("é", 1, false), ("x", 2, false)]);
         for end in [1, 0, 99] {
-            answer.pieces.insert(
-                0,
-                Piece {
-                    end,
-                    at_us: 0,
-                    thinking: false,
-                },
-            );
+            answer.pieces.insert(0, Piece::new(end, 0, false));
         }
         let script = Script::recorded("", &answer, false);
         assert_eq!(tokens(&script), ["é", "x"]);
