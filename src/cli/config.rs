@@ -18,9 +18,13 @@ use toml::Spanned;
 
 use crate::cli::values::{SERVER, SERVER_MACHINE};
 use crate::cli::{Cli, CommandArgs};
+use crate::dialect::address;
 
 /// Names the file, instead of the one in the folder of settings; empty for none.
 const VARIABLE: &str = "TOKOMETER_CONFIG";
+/// The flag whose value is checked here: its words may hold a secret, which the parser would repeat.
+const URL: &str = "url";
+
 /// Why there is no command to run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -92,6 +96,9 @@ fn checked(key: &str, value: &toml::Value) -> Result<Option<Vec<String>>, String
         toml::Value::Array(values) => values.iter().map(word).collect::<Option<Vec<_>>>(),
         one => word(one).map(|word| vec![word]),
     };
+    if let (URL, toml::Value::String(url)) = (key, value) {
+        address::from_text(url).map_err(|error| format!("`{key}`: {error}"))?;
+    }
     let words = words.ok_or_else(|| {
         format!("`{key}` must be a string, a number, true or false, or a list of these")
     })?;
@@ -163,7 +170,13 @@ fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error
     if kept.len() < defaults.len() {
         matches = with(&kept).try_get_matches_from(arguments)?;
     }
-    Cli::from_arg_matches(&matches)
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let from_file = kept.contains_key(URL) && !is_given(&matches, URL);
+    match &mut cli.command {
+        Some(CommandArgs::Run(args)) => args.url_from_file = from_file,
+        _ => cli.run.url_from_file = from_file,
+    }
+    Ok(cli)
 }
 
 /// Flags, and those whose values in the file they overrule: the other way to say the same, and, for a flag that
@@ -310,14 +323,13 @@ exporter = [\"http://a\", \"http://b\"]
     fn what_is_wrong_is_told_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tokometer.toml");
-        let wrong =
-            "users = [1]\nuser = 4\n\nlimit-wait = \"soon\"\nascii = 1\nwaves = { a = 1 }\n";
+        let wrong = "users = [1]\nuser = 4\n\nlimit-wait = \"soon\"\nascii = 1\nwaves = { a = 1 }\nurl = \"http://me:secret@box\"\n";
         std::fs::write(&file, wrong).unwrap();
         let problems = read(&file).unwrap_err();
         let problems = problems.replace(&file.display().to_string(), "FILE");
         let mut lines: Vec<&str> = problems.lines().collect();
         lines.sort_unstable();
-        assert_eq!(lines.len(), 4, "{problems}");
+        assert_eq!(lines.len(), 5, "{problems}");
         assert_eq!(
             lines[0],
             "FILE, line 2: `user` is not a flag of `tokometer run` (`users`?)"
@@ -329,6 +341,10 @@ exporter = [\"http://a\", \"http://b\"]
         assert_eq!(lines[2], "FILE, line 5: `ascii` is a switch: true or false");
         assert!(
             lines[3].starts_with("FILE, line 6: `waves` must be"),
+            "{problems}"
+        );
+        assert!(
+            lines[4].starts_with("FILE, line 7: `url`: the address of box contains"),
             "{problems}"
         );
         std::fs::write(&file, "users = [1\n").unwrap();

@@ -8,7 +8,8 @@ use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::PlaceArgs;
 use crate::cli::output::{self, UsageError, screen_runtime};
-use crate::dialect::{DIALECTS, DiscoverError, address};
+use crate::cli::run::Address;
+use crate::dialect::{DIALECTS, DiscoverError};
 use crate::probe::doctor::{Probes, Report, run_checks};
 use crate::probe::gpu;
 
@@ -35,7 +36,7 @@ const USERS: u32 = 256;
 
 /// Checks this machine and prints the result; 0 where a run is possible, else 1.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
-    let asked = asked(args).map_err(UsageError::new)?;
+    let asked = requested_url(args)?;
     let runtime = screen_runtime()?;
     let probe = |url: &str| {
         let found =
@@ -66,15 +67,9 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
 }
 
 /// The address that was asked for: the one that a run would take.
-fn asked(args: &DoctorArgs) -> Result<Option<String>, address::AddressError> {
-    match &args.url {
-        Some(url) => address::from_url(url).map(Some),
-        None => std::env::var("OLLAMA_HOST")
-            .ok()
-            .filter(|host| !host.trim().is_empty())
-            .map(|host| address::from_ollama_host(&host))
-            .transpose(),
-    }
+fn requested_url(args: &DoctorArgs) -> Result<Option<String>, UsageError> {
+    let asked = Address::requested(args.url.as_deref(), false)?;
+    Ok(asked.source.map(|_| asked.url))
 }
 
 /// The address that was asked for, and those where servers usually are.

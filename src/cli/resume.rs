@@ -4,10 +4,10 @@ use clap::Args;
 use color_eyre::eyre::{Result, bail};
 
 use crate::cli::display::{follow, write_reports};
-use crate::cli::output::UsageError;
 use crate::cli::report::WhichRun;
+use crate::cli::run::Address;
 use crate::cli::{LookArgs, SourceArgs};
-use crate::dialect::{address, by_id};
+use crate::dialect::by_id;
 use crate::headless::HeadlessOptions;
 use crate::session::serve::SessionOptions;
 use crate::sim::SimConfig;
@@ -42,7 +42,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
         bail!("this version does not know the API `{id}` of this run");
     };
     let url = match &args.url {
-        Some(url) => address::from_url(url).map_err(UsageError::new)?,
+        Some(url) => Address::requested(Some(url), false)?.url,
         None => target.url.clone(),
     };
     let mut plan = run.info.plan.clone();
@@ -67,6 +67,10 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
         json: args.look.json,
         pull: false,
         resume: Some(run.directory),
+        address_source: Some(match args.url {
+            Some(_) => "--url",
+            None => "the run",
+        }),
     };
     follow(session, asked, runs, &args.sources, &args.look)
 }

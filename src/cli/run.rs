@@ -82,7 +82,7 @@ pub struct RunArgs {
     #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Timeouts")]
     pub timeout_total: Option<TimeOut>,
 
-    /// Server address [default: `$OLLAMA_HOST`, else port 11434 of this machine]
+    /// Server address: a port, a host, or a URL [default: `$OLLAMA_HOST`, else port 11434 here]
     #[arg(
         long,
         value_name = "URL",
@@ -90,6 +90,9 @@ pub struct RunArgs {
         help_heading = SERVER
     )]
     pub url: Option<String>,
+    /// Whether the address is that of the configuration file
+    #[arg(skip)]
+    pub url_from_file: bool,
     /// Model [default: the first loaded one]
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub model: Option<String>,
@@ -318,12 +321,45 @@ fn json_prompt(line: &str) -> Result<String, String> {
         .ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
 }
 
+/// The address of a server, and who named it.
+pub(crate) struct Address {
+    pub(crate) url: String,
+    pub(crate) source: Option<&'static str>,
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:11434".to_owned(),
+            source: None,
+        }
+    }
+}
+
+impl Address {
+    /// The address of `--url`, else of `OLLAMA_HOST`, else Ollama's own.
+    pub(crate) fn requested(url: Option<&str>, from_file: bool) -> Result<Self, UsageError> {
+        let host = std::env::var("OLLAMA_HOST").unwrap_or_default();
+        let (source, text) = match url {
+            Some(url) if from_file => ("url of the configuration file", url),
+            Some(url) => ("--url", url),
+            None if host.trim().is_empty() => return Ok(Self::default()),
+            None => ("OLLAMA_HOST", host.as_str()),
+        };
+        let url = address::from_text(text)
+            .map_err(|error| UsageError::new(format!("{source}: {error}")))?;
+        let source = Some(source);
+        Ok(Self { url, source })
+    }
+}
+
 /// Benchmarks a server; returns the exit code.
 pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
     let plan = args.plan().map_err(UsageError::new)?;
-    let url = match &args.url {
-        Some(url) => address::from_url(url),
-        None => address::from_ollama_host(&std::env::var("OLLAMA_HOST").unwrap_or_default()),
+    let url = match (&args.url, args.sim) {
+        // The simulated server is used, even if another's address is wrong.
+        (None, true) => Address::requested(None, false).unwrap_or_default(),
+        (url, _) => Address::requested(url.as_deref(), args.url_from_file)?,
     };
     let root = crate::store::default_root(args.runs_dir.as_deref());
     let (runs, archive) = if args.no_record {
@@ -334,7 +370,7 @@ pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
         (Some(root.clone()), Some(root))
     };
     let session = SessionOptions {
-        url: url.map_err(UsageError::new)?,
+        url: url.url,
         dialect: args.dialect,
         simulator: SimConfig {
             time_scale: args.time_scale,
@@ -351,6 +387,7 @@ pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
         json: args.look.json,
         pull: args.pull,
         resume: None,
+        address_source: url.source,
     };
     follow(session, asked, archive, &args.monitors.sources, &args.look)
 }

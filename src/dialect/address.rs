@@ -1,11 +1,28 @@
-//! Where a server is: `OLLAMA_HOST` in all its forms, and `--url`.
+//! Where a server is: `OLLAMA_HOST` and `--url` in all the forms in which people write them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::Url;
 
 /// Ollama's port.
 const DEFAULT_PORT: u16 = 11434;
+
+/// What the dialects add to a base address; people copy it along with the address.
+const ENDPOINTS: &[&str] = &[
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/messages",
+    "/v1/models",
+    "/v1",
+    "/api/generate",
+    "/api/chat",
+    "/api/tags",
+    "/api/version",
+    "/api/ps",
+    "/api/v0/models",
+    "/api/v0",
+    "/api",
+];
 
 /// An address that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +30,7 @@ pub enum AddressError {
     /// It cannot be read.
     #[error("`{text}` is not the address of a server: {why} (try http://127.0.0.1:11434)")]
     Unreadable {
-        /// What was given.
+        /// What was given, without what may be secret.
         text: String,
         /// What is wrong with it.
         why: String,
@@ -31,40 +48,181 @@ pub enum AddressError {
         /// Of which host.
         host: String,
     },
+    /// It carries a query, which would not be sent.
+    #[error(
+        "the address of {host} contains a query (`?…`), which cannot be sent: remove it, or put a proxy that adds it in front of the server"
+    )]
+    Query {
+        /// Of which host.
+        host: String,
+    },
 }
 
-/// Reads `OLLAMA_HOST` as Ollama does: a bare host, `host:port`, an address, a URL; empty means this
-/// machine, and so does `0.0.0.0`, on which a server listens but which nobody can call.
-pub fn from_ollama_host(text: &str) -> Result<String, AddressError> {
+/// Reads an address: a port, a host, `host:port`, an address, a URL, with or without the path of an endpoint.
+/// Empty means this machine, and so does `0.0.0.0`, on which a server listens but which nobody can call. Gives the
+/// base address, without a trailing slash and without what the dialect adds. Only what was written is ever
+/// contacted: a number is a port, never a host in disguise.
+pub fn from_text(text: &str) -> Result<String, AddressError> {
     let text = text.trim().trim_matches(['"', '\'']).trim();
+    let reader = Reader { text };
+    reader.check_characters()?;
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let port = match scheme {
-        "" => DEFAULT_PORT,
-        "https" => 443,
-        _ => 80,
-    };
-    let authority = match authority {
-        "" => format!("127.0.0.1:{port}"),
-        bare if bare.parse::<std::net::Ipv6Addr>().is_ok() => format!("[{bare}]:{port}"),
-        only_port if only_port.starts_with(':') => format!("127.0.0.1{only_port}"),
-        bracketed if bracketed.ends_with(']') => format!("{bracketed}:{port}"),
-        host if !host.contains(':') => format!("{host}:{port}"),
-        host_and_port => host_and_port.to_owned(),
-    };
-    let scheme = if scheme.is_empty() { "http" } else { scheme };
-    base_url(&format!("{scheme}://{authority}/{path}"), text)
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if let Some((_, host)) = authority.rsplit_once('@') {
+        let host = host.to_owned();
+        return Err(AddressError::Secret { host });
+    }
+    if rest.contains('?') {
+        let host = authority.to_owned();
+        return Err(AddressError::Query { host });
+    }
+    if !scheme.is_empty() && !scheme.eq_ignore_ascii_case("http") {
+        return Err(AddressError::NotHttp(shown(text)));
+    }
+    let default_port = if scheme.is_empty() { DEFAULT_PORT } else { 80 };
+    let (host, port) = reader.host_and_port(authority, scheme.is_empty())?;
+    let port = port.unwrap_or(default_port);
+    let path = rest.split('#').next().unwrap_or_default();
+    reader.base_url(host, port, path)
 }
 
-/// Reads `--url`: a URL, or the same short forms as `OLLAMA_HOST`. Gives it without a trailing slash
-/// and without `/v1` or `/api`, which the dialect adds.
-pub fn from_url(text: &str) -> Result<String, AddressError> {
-    let base = from_ollama_host(text)?;
-    let base = base
-        .strip_suffix("/v1")
-        .or_else(|| base.strip_suffix("/api"))
-        .unwrap_or(&base);
-    Ok(base.to_owned())
+/// A text that is read as an address; it names it where it cannot be.
+struct Reader<'a> {
+    text: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&self, why: impl Into<String>) -> AddressError {
+        AddressError::Unreadable {
+            text: shown(self.text),
+            why: why.into(),
+        }
+    }
+
+    /// What a URL parser would drop in silence or read as something else.
+    fn check_characters(&self) -> Result<(), AddressError> {
+        let odd = |letter: &char| letter.is_whitespace() || letter.is_control() || *letter == '\\';
+        if let Some(odd) = self.text.chars().find(odd) {
+            return Err(self.error(format!("it contains {odd:?}")));
+        }
+        if self.text.contains('：') {
+            return Err(self.error("its colon is full-width (：); write `:`"));
+        }
+        let start = self.text.to_ascii_lowercase();
+        let broken = ["http:/", "http//", "https:/", "https//"];
+        if !start.contains("://") && broken.iter().any(|broken| start.starts_with(broken)) {
+            return Err(self.error("write `http://` before the host"));
+        }
+        if start.starts_with("unix:") {
+            return Err(self.error("sockets of files are not supported; use its http port"));
+        }
+        Ok(())
+    }
+
+    /// The parts of `host`, `host:port`, `:port`, `[::1]:port`, `::1`, and, where no scheme says that a host must
+    /// follow, of `port`.
+    fn host_and_port(
+        &self,
+        authority: &'a str,
+        may_be_port: bool,
+    ) -> Result<(&'a str, Option<u16>), AddressError> {
+        if authority.contains(',') {
+            return Err(self.error("it is more than one address; give one"));
+        }
+        if authority.parse::<Ipv6Addr>().is_ok() {
+            return Ok((authority, None));
+        }
+        if is_number(authority) {
+            if may_be_port {
+                return Ok(("127.0.0.1", Some(self.port(authority)?)));
+            }
+            return Err(self.error(format!(
+                "{authority} is not a host; for a port of this machine write {authority} or \
+                 http://127.0.0.1:{authority}"
+            )));
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(self.port(port)?)),
+            _ => (authority, None),
+        };
+        if is_number(host) {
+            return Err(self.error(format!("{host} is not a host")));
+        }
+        let host = match host {
+            "" | "*" | "0.0.0.0" => "127.0.0.1",
+            "[::]" => "[::1]",
+            host => host,
+        };
+        Ok((host, port))
+    }
+
+    fn port(&self, text: &str) -> Result<u16, AddressError> {
+        if text.is_empty() {
+            return Err(self.error("nothing follows its colon; write the port"));
+        }
+        match text.parse() {
+            Ok(port) if port > 0 && is_number(text) => Ok(port),
+            _ => Err(self.error(format!("{text} is not a port (1 to 65535)"))),
+        }
+    }
+
+    /// The base address.
+    fn base_url(&self, host: &str, port: u16, path: &str) -> Result<String, AddressError> {
+        let host = match host.parse::<Ipv6Addr>() {
+            Ok(ip) if ip.is_unspecified() => "[::1]".to_owned(),
+            Ok(_) => format!("[{host}]"),
+            Err(_) => host.to_owned(),
+        };
+        let path = path.trim_end_matches('/');
+        let base = ENDPOINTS
+            .iter()
+            .find_map(|endpoint| path.strip_suffix(endpoint))
+            .unwrap_or(path)
+            .trim_end_matches('/');
+        let url = Url::parse(&format!("http://{host}:{port}{base}"))
+            .map_err(|error| self.error(error.to_string()))?;
+        let read = url.host_str().unwrap_or_default();
+        // `10.1` and `0x7f.1` are old ways to write an address, which a URL parser still takes.
+        let disguised = read.parse::<IpAddr>().is_ok() && read != host;
+        if read.is_empty() || disguised {
+            return Err(self.error(format!("{host} is not a host")));
+        }
+        Ok(url.as_str().trim_end_matches('/').to_owned())
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `text` for a message: without a user name, a password, or a query.
+fn shown(text: &str) -> String {
+    let (before, query) = match text.split_once('?') {
+        Some((before, _)) => (before, "?…"),
+        None => (text, ""),
+    };
+    let (scheme, rest) = match before.find("://") {
+        Some(at) => before.split_at(at + 3),
+        None => ("", before),
+    };
+    let public = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}{public}{query}")
+}
+
+/// The addresses of `localhost`, in the order in which they are tried. A server may listen on one of them only, and a
+/// machine may know its name for the other only.
+pub fn of_localhost(port: u16) -> [SocketAddr; 2] {
+    [
+        (Ipv4Addr::LOCALHOST, port).into(),
+        (Ipv6Addr::LOCALHOST, port).into(),
+    ]
+}
+
+/// Where a redirect leads: `location`, as the answer to a request of `url` gave it, if it is on the same server.
+pub fn redirected(url: &Url, location: &str) -> Option<Url> {
+    let to = url.join(location).ok()?;
+    let same = to.origin() == url.origin() && to.username().is_empty() && to.password().is_none();
+    same.then_some(to)
 }
 
 /// Whether an address is of this machine or of a private network: requests there cost nothing.
@@ -86,79 +244,116 @@ pub fn is_near(url: &str) -> bool {
     }
 }
 
-/// The address `whole`, which was made of what was `given`.
-fn base_url(whole: &str, given: &str) -> Result<String, AddressError> {
-    let unreadable = |why: String| AddressError::Unreadable {
-        text: given.to_owned(),
-        why,
-    };
-    let mut url = Url::parse(whole).map_err(|error| unreadable(error.to_string()))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        return Err(AddressError::Secret { host });
-    }
-    if url.scheme() != "http" {
-        return Err(AddressError::NotHttp(given.to_owned()));
-    }
-    let local = match url.host_str() {
-        None => return Err(unreadable("it names no host".to_owned())),
-        Some("0.0.0.0") => Some("127.0.0.1"),
-        Some("[::]") => Some("[::1]"),
-        Some(_) => None,
-    };
-    if let Some(local) = local {
-        url.set_host(Some(local))
-            .map_err(|error| unreadable(error.to_string()))?;
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     #[rstest]
     #[case("", "http://127.0.0.1:11434")]
+    #[case("8080", "http://127.0.0.1:8080")]
+    #[case(":5000", "http://127.0.0.1:5000")]
+    #[case("*:5000", "http://127.0.0.1:5000")]
+    #[case("8080/v1", "http://127.0.0.1:8080")]
     #[case("  \"box\" ", "http://box:11434")]
     #[case("box.lan:1234", "http://box.lan:1234")]
-    #[case(":5000", "http://127.0.0.1:5000")]
+    #[case("my_box:1234", "http://my_box:1234")]
+    #[case("localhost", "http://localhost:11434")]
     #[case("0.0.0.0", "http://127.0.0.1:11434")]
     #[case("0.0.0.0:8080", "http://127.0.0.1:8080")]
+    #[case("http://0.0.0.0:8080/", "http://127.0.0.1:8080")]
     #[case("[::]:8080", "http://[::1]:8080")]
+    #[case("::", "http://[::1]:11434")]
     #[case("::1", "http://[::1]:11434")]
     #[case("[::1]", "http://[::1]:11434")]
     #[case("192.168.1.4", "http://192.168.1.4:11434")]
     #[case("http://box", "http://box")]
+    #[case("http://:8080", "http://127.0.0.1:8080")]
+    #[case("HTTP://Box:8080", "http://box:8080")]
     #[case("http://box:11434/", "http://box:11434")]
     #[case("http://box:8080/ollama/", "http://box:8080/ollama")]
-    fn every_form_of_ollama_host(#[case] text: &str, #[case] url: &str) {
-        assert_eq!(from_ollama_host(text).unwrap(), url);
+    #[case("http://box:8080/#/chat", "http://box:8080")]
+    fn every_form_of_an_address(#[case] text: &str, #[case] url: &str) {
+        assert_eq!(from_text(text).unwrap(), url);
+        // What it gives is an address itself.
+        assert_eq!(from_text(url).unwrap(), url);
     }
 
-    #[rstest]
-    #[case("http://localhost:8000/v1", "http://localhost:8000")]
-    #[case("http://localhost:8000/v1/", "http://localhost:8000")]
-    #[case("localhost:8000/api", "http://localhost:8000")]
-    fn a_url_loses_what_the_dialect_adds(#[case] text: &str, #[case] url: &str) {
-        assert_eq!(from_url(text).unwrap(), url);
+    #[test]
+    fn an_address_loses_what_the_dialect_adds() {
+        for endpoint in ENDPOINTS {
+            for slash in ["", "/"] {
+                let at = |base: &str| from_text(&format!("{base}{endpoint}{slash}")).unwrap();
+                assert_eq!(at("localhost:8000"), "http://localhost:8000");
+                assert_eq!(at("http://box/openai"), "http://box/openai");
+            }
+        }
+        assert_eq!(from_text("box:1/apiary").unwrap(), "http://box:1/apiary");
     }
 
     #[rstest]
     #[case("https://box", "`https://box`: only http can be timed")]
+    #[case("tcp://box:1", "`tcp://box:1`: only http can be timed")]
     #[case("http://me:secret@box", "of box contains a user name")]
-    #[case("me@box:8000", "of box contains a user name")]
+    #[case("https://me:secret@box:port", "of box:port contains a user name")]
+    #[case("me@box:8000", "of box:8000 contains a user name")]
+    #[case("http://box:8000/v1?key=secret", "of box:8000 contains a query")]
+    #[case("box:port?key=secret", "of box:port contains a query")]
     #[case(
         "box:port",
-        "`box:port` is not the address of a server: invalid port number"
+        "`box:port` is not the address of a server: port is not a port"
     )]
+    #[case("box:99999", "99999 is not a port")]
+    #[case("box:+80", "+80 is not a port")]
+    #[case("0", "0 is not a port")]
+    #[case("80800", "80800 is not a port")]
+    #[case("127.0.0.1:", "nothing follows its colon")]
+    #[case("http://8080", "for a port of this machine write 8080")]
+    #[case("8080:9090", "8080 is not a host")]
+    #[case("127.1:9090", "127.1 is not a host")]
+    #[case("0x7f.0.0.1", "0x7f.0.0.1 is not a host")]
     #[case("http://[::1", "is not the address of a server")]
+    #[case("127.0.0.1:80 # my box", "it contains ' '")]
+    #[case("my\tbox", "it contains '\\t'")]
+    #[case("box：8080", "its colon is full-width")]
+    #[case("box:1,box:2", "more than one address")]
+    #[case("http:/box", "write `http://` before the host")]
+    #[case("http//box", "write `http://` before the host")]
+    #[case("unix:///run/ollama.sock", "sockets of files")]
     fn what_cannot_be_used_says_why(#[case] text: &str, #[case] why: &str) {
-        let error = from_ollama_host(text).unwrap_err().to_string();
+        let error = from_text(text).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    proptest! {
+        /// Whatever is written, only its own host is contacted, or this machine where none is written.
+        #[test]
+        fn nothing_but_what_was_written_is_contacted(text in "(http://)?[a-z0-9.:\\[\\]*@?/ -]{0,24}") {
+            if let Ok(url) = from_text(&text) {
+                let url = Url::parse(&url).unwrap();
+                let host = url.host_str().unwrap();
+                let local = ["127.0.0.1", "[::1]"].contains(&host);
+                let bare = host.trim_matches(['[', ']']);
+                let ip = bare.parse::<Ipv6Addr>().is_ok();
+                prop_assert!(local || ip || text.contains(host), "{text:?} became {url}");
+                prop_assert!(url.query().is_none() && url.username().is_empty());
+            }
+        }
+    }
+
+    #[rstest]
+    #[case("/v1/chat/completions/", Some("http://box:1/v1/chat/completions/"))]
+    #[case("http://box:1/other", Some("http://box:1/other"))]
+    #[case("http://box:2/other", None)]
+    #[case("https://box:1/other", None)]
+    #[case("//elsewhere/other", None)]
+    #[case("http://me@box:1/other", None)]
+    fn a_redirect_stays_on_the_same_server(#[case] location: &str, #[case] to: Option<&str>) {
+        let url = Url::parse("http://box:1/v1/chat/completions").unwrap();
+        let followed = redirected(&url, location);
+        assert_eq!(followed.as_ref().map(Url::as_str), to);
     }
 
     #[test]

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::dialect::address::{of_localhost, redirected};
 use crate::dialect::{DIALECTS, Dialect, Discovery};
 
 /// How long a server may take to say who it is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+/// Redirects in a row that are followed.
+const MOST_REDIRECTS: usize = 3;
 
 /// Why an address gave no server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,9 +69,42 @@ pub(crate) fn client() -> Result<reqwest::Client, DiscoverError> {
     // A benchmark talks to the server itself, never through the environment's proxy.
     let built = reqwest::Client::builder()
         .no_proxy()
+        .redirect(same_server())
+        .resolve_to_addrs("localhost", &of_localhost(0))
         .connect_timeout(PATIENCE)
         .build();
     built.map_err(|error| DiscoverError::Failed(error.to_string()))
+}
+
+/// Redirects are followed on the server that was asked, never to another.
+fn same_server() -> Policy {
+    Policy::custom(|attempt| {
+        let Some(first) = attempt.previous().first() else {
+            return attempt.stop();
+        };
+        let to = redirected(first, attempt.url().as_str());
+        match (to, attempt.previous().len()) {
+            (Some(_), ..=MOST_REDIRECTS) => attempt.follow(),
+            _ => attempt.stop(),
+        }
+    })
+}
+
+/// What an answer other than 200 says; where it leads, if it was not followed there.
+pub(crate) fn status_text(response: &reqwest::Response) -> String {
+    let status = response.status();
+    let location = response.headers().get(LOCATION);
+    match location.filter(|_| status.is_redirection()) {
+        Some(location) => redirect_text(status.as_u16(), location.as_bytes()),
+        None => status.to_string(),
+    }
+}
+
+/// An answer that leads elsewhere. A query of its address may hold a secret.
+pub(crate) fn redirect_text(status: u16, location: &[u8]) -> String {
+    let location = String::from_utf8_lossy(location);
+    let location = location.split(['?', '#']).next().unwrap_or_default();
+    format!("{status}, a redirect to {location}, which is not followed")
 }
 
 pub(crate) fn is_simulator(response: &reqwest::Response) -> bool {
@@ -100,14 +138,14 @@ pub(crate) async fn read<T: DeserializeOwned>(
 ) -> Result<T, DiscoverError> {
     let failed = |why: String| DiscoverError::Failed(format!("{url}: {why}"));
     let response = answer.map_err(|error| failed(error_text(&error)))?;
-    let status = response.status();
+    let (status, said) = (response.status(), status_text(&response));
     let body = response
         .bytes()
         .await
         .map_err(|error| failed(error_text(&error)))?;
     if !status.is_success() {
         return Err(failed(format!(
-            "{status}: {}",
+            "{said}: {}",
             crate::dialect::json::error_message(&body)
         )));
     }

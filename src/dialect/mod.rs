@@ -5,7 +5,7 @@
 //! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `json` and `think` serve it
 //! - `state`: the pages on which a server reports its own state, for the monitors
-//! - `address`: `OLLAMA_HOST` in all its forms
+//! - `address`: where a server is, as people write it
 //!
 //! It knows no run and no screen.
 
@@ -31,6 +31,7 @@ use crate::plan::{Api, Plan};
 
 use decode::{Finish, Piece, WireError};
 
+pub(crate) use discover::redirect_text;
 pub use discover::{DiscoverError, discover};
 pub(crate) use json::error_message;
 pub use ollama::Ollama;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
 use crate::dialect::discover::{
     DiscoverError, PATIENCE, Version, client, error_text, first_answer, get, is_simulator, read,
+    status_text,
 };
 use crate::dialect::json::{ErrorBody, error_message};
 use crate::dialect::lines::LONGEST_LINE;
@@ -249,11 +250,11 @@ struct Show {
 async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, DiscoverError> {
     let answer = first_answer(http, &format!("{url}/api/version")).await?;
     let simulated = is_simulator(&answer);
-    let status = answer.status();
+    let (status, said) = (answer.status(), status_text(&answer));
     let version = match answer.json::<Version>().await {
         Ok(Version { version }) if status.is_success() => version,
         _ => {
-            let why = format!("/api/version answered {status}");
+            let why = format!("/api/version answered {said}");
             return Err(DiscoverError::NotSpoken(why));
         }
     };

@@ -44,6 +44,8 @@ pub struct HeadlessOptions {
     pub pull: bool,
     /// Go on with the run in this directory.
     pub resume: Option<PathBuf>,
+    /// Who named the server's address, where somebody did: `--url`, `OLLAMA_HOST`, …
+    pub address_source: Option<&'static str>,
 }
 
 /// How far it has come.
@@ -237,6 +239,10 @@ impl<'a> Headless<'a> {
         for (address, why) in tried {
             self.printer
                 .detail(&format!("  {}: {}", plain(address), plain(why)));
+        }
+        if let Some(source) = self.options.address_source {
+            self.printer
+                .detail(&format!("This address comes from {source}."));
         }
         if !self.options.simulate {
             self.printer.detail("Start one, name its address with --url, or try the built-in simulated server with --sim.");

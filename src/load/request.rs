@@ -9,19 +9,20 @@
 //! ```
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response, header};
+use hyper::{Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::dialect::address::redirected;
 use crate::dialect::decode::{Decoder, Finish, WireError};
-use crate::dialect::{Dialect, error_message};
+use crate::dialect::{Dialect, error_message, redirect_text};
 use crate::event::{
     EventKind, FailureKind, Outcome, RequestRecord, ServerFigures, Stamp, Warning, WarningKind,
 };
@@ -52,6 +53,8 @@ pub(crate) struct RequestContext {
     pub(crate) model: String,
     /// The path they are posted to.
     pub(crate) path: String,
+    /// Where the server redirected them on itself: later ones go there directly.
+    pub(crate) redirected: OnceLock<String>,
     /// The path of a light request that any such server answers.
     pub(crate) light_path: String,
     /// The `Host` header.
@@ -115,6 +118,8 @@ impl RequestContext {
                 Err(AttemptError::Stale(_)) if record.retries == Some(0) => {
                     record.retries = Some(1);
                 }
+                // Only the direct way is measured, which later requests take from the start.
+                Err(AttemptError::Redirected) => {}
                 result => break result,
             }
         };
@@ -127,7 +132,7 @@ impl RequestContext {
                 kind: error.kind,
                 message: error.message,
             },
-            Err(AttemptError::Cancelled) => Outcome::Cancelled,
+            Err(AttemptError::Cancelled | AttemptError::Redirected) => Outcome::Cancelled,
         };
         let answer = Arc::new(user_slot.slot.end());
         if spec.announce {
@@ -175,7 +180,7 @@ impl RequestContext {
         // After a broken stream its rest would come in the way of the next answer; an error with its
         // whole body is an answer like any other.
         let whole = match &result {
-            Ok(_) => true,
+            Ok(_) | Err(AttemptError::Redirected) => true,
             Err(AttemptError::Failed(error)) => matches!(error.kind, FailureKind::Http(_)),
             Err(_) => false,
         };
@@ -223,7 +228,37 @@ impl RequestContext {
         let body = usize::try_from(prompt)
             .ok()
             .and_then(|index| self.bodies.get(index));
-        self.http(Method::POST, &self.path, body.cloned().unwrap_or_default())
+        let path = self.redirected.get().unwrap_or(&self.path);
+        self.http(Method::POST, path, body.cloned().unwrap_or_default())
+    }
+
+    /// Takes note of a redirect that keeps the method and the server; whether it is one, and the first.
+    fn follow(&self, response: &Response<Incoming>) -> bool {
+        let keeps_method = matches!(
+            response.status(),
+            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
+        );
+        let location = response.headers().get(header::LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        let here = reqwest::Url::parse(&format!("http://{}{}", self.host, self.path));
+        let to = match (location, here) {
+            (Some(location), Ok(here)) if keeps_method => redirected(&here, location),
+            _ => None,
+        };
+        let Some(to) = to else { return false };
+        let path = match to.query() {
+            Some(query) => format!("{}?{query}", to.path()),
+            None => to.path().to_owned(),
+        };
+        if self.redirected.set(path).is_ok() {
+            let text = format!(
+                "The server redirects {} to {}: requests go there directly",
+                self.path,
+                to.path()
+            );
+            self.warn(WarningKind::Other, text);
+        }
+        true
     }
 
     /// A request of this run's server.
@@ -251,6 +286,8 @@ impl RequestContext {
 enum AttemptError {
     /// A failure of its own kind.
     Failed(WireError),
+    /// The server sent it elsewhere on itself, as is known from now on: it is sent there.
+    Redirected,
     /// The connection had gone stale before a byte was read: worth one more try.
     Stale(WireError),
     /// The user gave it up.
@@ -280,14 +317,25 @@ impl Attempt<'_> {
         timers: &mut Timers,
         record: &mut RequestRecord,
     ) -> Result<Finish, AttemptError> {
+        let is_direct = self.load.redirected.get().is_some();
         let response = self.head(timers).await?;
         record.head = self.connection.read();
         let status = response.status();
+        let follow = !is_direct && self.load.follow(&response);
+        let location = response.headers().get(header::LOCATION);
+        let elsewhere = location
+            .filter(|_| status.is_redirection())
+            .map(|location| redirect_text(status.as_u16(), location.as_bytes()));
         let mut body = response.into_body();
         if !status.is_success() {
-            let message = match self.error_body(&mut body, timers).await? {
-                message if message.is_empty() => status.to_string(),
-                message => message,
+            let said = self.error_body(&mut body, timers).await?;
+            if follow {
+                return Err(AttemptError::Redirected);
+            }
+            let message = match elsewhere {
+                Some(elsewhere) => elsewhere,
+                None if said.is_empty() => status.to_string(),
+                None => said,
             };
             return Err(failed(FailureKind::Http(status.as_u16()), message).into());
         }

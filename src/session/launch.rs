@@ -3,15 +3,15 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use reqwest::Url;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::dialect::{Dialect, by_id};
+use crate::dialect::{Dialect, address, by_id};
 use crate::event::{EventKind, RunEnd, Target, WarningKind};
 use crate::metrics::state::RunState;
 use crate::metrics::verdict;
@@ -155,6 +155,7 @@ impl Endpoint {
         RequestContext {
             dialect,
             path: format!("{base}{}", dialect.path(plan.api)),
+            redirected: OnceLock::new(),
             light_path: format!("{base}{}", dialect.light_path()),
             host: host_header(&url),
             url: target.url.clone(),
@@ -207,6 +208,9 @@ async fn until_over(
 async fn resolve(url: &Url) -> Result<Vec<SocketAddr>, String> {
     let host = url.host_str().ok_or_else(|| format!("{url} has no host"))?;
     let port = url.port_or_known_default().unwrap_or(80);
+    if host == "localhost" {
+        return Ok(address::of_localhost(port).to_vec());
+    }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let found = tokio::net::lookup_host((bare, port)).await;
     let found = found.map_err(|error| format!("cannot resolve {host}: {error}"))?;

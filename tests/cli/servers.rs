@@ -1,5 +1,7 @@
 //! Servers that are there, and servers that are not.
 
+use std::io::{Read as _, Write as _};
+
 use rstest::rstest;
 use tokometer::sim::{Profile, SimConfig, Simulator};
 
@@ -21,6 +23,7 @@ fn a_server_that_is_not_there(#[case] host: &str) {
     for part in [
         "no server answered",
         "http://127.0.0.1:1: ",
+        "This address comes from OLLAMA_HOST.",
         "--url",
         "--sim",
     ] {
@@ -46,6 +49,8 @@ fn a_host_that_nobody_knows_is_told() {
 #[case::host_and_port("OLLAMA_HOST", "127.0.0.1:PORT")]
 #[case::any_address("OLLAMA_HOST", "0.0.0.0:PORT")]
 #[case::url("OLLAMA_HOST", "http://localhost:PORT/")]
+#[case::endpoint("OLLAMA_HOST", "127.0.0.1:PORT/api/chat")]
+#[case::port("--url", "PORT")]
 #[case::flag("--url", "localhost:PORT")]
 #[case::flag_with_path("--url", "http://127.0.0.1:PORT/v1/")]
 fn a_server_in_every_form_of_its_address(#[case] how: &str, #[case] address: &str) {
@@ -70,6 +75,49 @@ fn a_server_in_every_form_of_its_address(#[case] how: &str, #[case] address: &st
     // A simulator says that it is one, wherever it stands.
     assert_eq!(summary["simulated"], true);
     assert!(ended.err.contains("SIMULATED"), "{}", ended.err);
+}
+
+/// A server that listens on `ip` alone.
+fn listening_on(ip: &str) -> Option<(std::net::TcpListener, u16)> {
+    let listener = std::net::TcpListener::bind((ip, 0)).ok()?;
+    let port = listener.local_addr().ok()?.port();
+    Some((listener, port))
+}
+
+#[rstest]
+#[case("127.0.0.1")]
+#[case("::1")]
+fn localhost_is_either_address(#[case] ip: &str) {
+    // A machine without IPv6 has no second address.
+    let Some((listener, port)) = listening_on(ip) else {
+        return;
+    };
+    let listens = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 512];
+        let read = stream.read(&mut request).unwrap();
+        let answer = "HTTP/1.1 404 Nobody\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    let url = format!("--url=localhost:{port}");
+    let ended = Place::new().run(&["--headless", "--dialect=openai", &url]);
+    assert!(
+        ended.err.contains("404 Nobody") || ended.err.contains("404 Not Found"),
+        "{ended:?}"
+    );
+    assert!(listens.join().unwrap().starts_with("GET /v1/models "));
+}
+
+#[rstest]
+#[case::flag(&["--headless", "--url=http://me:secret@box"], "--url: the address of box")]
+#[case::doctor(&["doctor", "--url=http://8080"], "--url: `http://8080`")]
+#[case::variable(&["--headless"], "OLLAMA_HOST: the address of box")]
+fn an_address_that_cannot_be_used_names_its_source(#[case] line: &[&str], #[case] says: &str) {
+    let ended = Place::new().run_in(line, &[("OLLAMA_HOST", "me:secret@box")]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains(says), "{ended:?}");
+    assert!(!ended.err.contains("secret"), "{ended:?}");
 }
 
 /// A run of two levels against a simulator that is stopped while the second runs; what was said.

@@ -33,6 +33,7 @@ fn options() -> HeadlessOptions {
         json: false,
         pull: false,
         resume: None,
+        address_source: Some("OLLAMA_HOST"),
     }
 }
 

@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokometer::dialect::{Dialect, Ollama, OpenAi};
+use tokometer::event::{Outcome, WarningKind};
 use tokometer::plan::{Api, CycleShape, Plan, Think};
 
 use crate::bench::{Bench, outcome, plan};
@@ -136,4 +137,71 @@ async fn odd_but_legal_answers_are_answers(#[case] steps: Vec<Step>, #[case] kep
         assert_eq!(record.answer.unwrap().text, "Time is.");
     }
     assert_eq!(server.connections(), if kept { 1 } else { 2 });
+}
+
+fn moved(status: &str, to: &str) -> Step {
+    say(format!(
+        "HTTP/1.1 {status}\r\nLocation: {to}\r\nContent-Length: 3\r\n\r\ngo!"
+    ))
+}
+
+#[rstest]
+#[case::temporary("307 Temporary Redirect", "/api/chat/")]
+#[case::permanent("308 Permanent Redirect", "chat/?version=7")]
+#[tokio::test]
+async fn a_redirect_on_the_server_is_followed_once(#[case] status: &str, #[case] to: &str) {
+    let (status, to) = (status.to_owned(), to.to_owned());
+    let server = Server::scripted(move |asked| {
+        if asked.head.starts_with("POST /api/chat ") {
+            vec![moved(&status, &to)]
+        } else {
+            vec![answer()]
+        }
+    })
+    .await;
+    let mut bench = Bench::at(&server.url()).await;
+    let plan = Plan {
+        shape: CycleShape::Waves(3),
+        ..plan(&[1])
+    };
+    for record in bench.run(plan).await {
+        assert_eq!(outcome(&record), "done", "{:?}", record.outcome);
+        assert_eq!((record.chunks, record.retries), (2, Some(0)));
+    }
+    let paths: Vec<String> = server
+        .asked()
+        .iter()
+        .map(|asked| asked.head.split(' ').nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(paths.len(), 4, "{paths:?}");
+    assert!(paths.iter().skip(1).all(|path| *path == paths[1]));
+    assert!(paths[1].starts_with("/api/chat/"), "{paths:?}");
+    // The query of an address may be a secret.
+    let warning = "The server redirects /api/chat to /api/chat/: requests go there directly";
+    assert_eq!(bench.warnings(WarningKind::Other), [warning]);
+    assert_eq!(server.connections(), 1);
+}
+
+#[rstest]
+#[case::another_host(
+    "307 Temporary Redirect",
+    "http://elsewhere.invalid/api/chat?key=secret"
+)]
+#[case::another_method("302 Found", "/api/chat/")]
+#[case::a_circle("308 Permanent Redirect", "/api/chat")]
+#[tokio::test]
+async fn another_redirect_is_a_failure_that_names_it(#[case] status: &str, #[case] to: &str) {
+    let answer = moved(status, to);
+    let server = Server::scripted(move |_| vec![answer.clone()]).await;
+    let mut bench = Bench::at(&server.url()).await;
+    let record = bench.run(plan(&[1])).await.remove(0);
+    let Outcome::Failed { kind, message } = record.outcome else {
+        panic!("{:?}", record.outcome);
+    };
+    assert_eq!(kind.to_string(), format!("http_{}", &status[..3]));
+    let place = to.split('?').next().unwrap();
+    assert!(
+        message.contains(&format!("to {place}, which is not")),
+        "{message}"
+    );
 }
