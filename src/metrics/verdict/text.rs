@@ -18,8 +18,8 @@ pub(crate) fn level(level: &LevelVerdict, limits: &Limits) -> String {
     let mean_wait = level.wait.mean.map(mean);
     let tok_s = limits.speed_tok_s.to_string();
     let wait_s = format!("{} s", limits.wait_s);
-    let speed = limit(&level.speed, mean_speed, &tok_s, "speed");
-    let wait = limit(&level.wait, mean_wait, &wait_s, "wait");
+    let speed = limit(&level.speed, mean_speed, (&tok_s, limits.share), "speed");
+    let wait = limit(&level.wait, mean_wait, (&wait_s, limits.share), "wait");
     let note = if level.drifting {
         "; its share still drifts, so it is not judged"
     } else if level.burst && level.users > 1 {
@@ -30,13 +30,19 @@ pub(crate) fn level(level: &LevelVerdict, limits: &Limits) -> String {
     format!("{}: {speed}; {wait}{note}", users(level.users))
 }
 
-fn limit(judged: &Judgment, mean: Option<String>, limit: &str, what: &str) -> String {
+fn limit(
+    judged: &Judgment,
+    mean: Option<String>,
+    (limit, wanted): (&str, f64),
+    what: &str,
+) -> String {
     let counted = counted(judged);
     let (Some(mean), Some(meets)) = (mean, judged.mean_meets) else {
         return format!("no {what} known to compare with {limit}, {counted}");
     };
     let verb = if meets { "meets" } else { "misses" };
-    let seen_enough = judged.probability.is_some_and(|p| p >= 0.5);
+    // Of its own requests: what smaller levels say of it is not in this sentence.
+    let seen_enough = judged.share.is_some_and(|share| share >= wanted);
     let link = match (meets, seen_enough) {
         (true, true) | (false, false) => "and",
         (true, false) => "but only",
