@@ -227,7 +227,8 @@ impl Recordings {
         let mut kept = Vec::new();
         let fastest = level.fastest.iter().map(|(_, candidate)| candidate);
         let candidates: Vec<&Candidate> = level.sample.iter().chain(fastest).collect();
-        for (candidate, ranks) in choose(&level.requests, &candidates) {
+        let places = Places::new(&level.requests);
+        for (candidate, ranks) in choose(&places, &candidates) {
             let mut answer = match (&candidate.place, &spooled) {
                 (Place::Memory(answer), _) => (**answer).clone(),
                 (Place::Spooled(at), Some(path)) => {
@@ -235,12 +236,10 @@ impl Recordings {
                 }
                 (Place::Spooled(_), None) => continue,
             };
-            let place = |of: fn(&Request) -> Option<f64>| {
-                place_among(&level.requests, candidate.id, of).map(|place| place + 1)
-            };
+            let place = |of: &BTreeMap<u64, usize>| of.get(&candidate.id).map(|place| place + 1);
             answer.ranks = ranks;
-            answer.wait_place = place(|request| request.wait_s);
-            answer.speed_place = place(|request| request.speed_tok_s);
+            answer.wait_place = place(&places.waits);
+            answer.speed_place = place(&places.speeds);
             answer.of = Some(level.requests.len());
             kept.push(Arc::new(answer));
         }
@@ -336,9 +335,10 @@ fn slot(random: &mut SplitMix64, level: &LevelAnswers) -> Option<usize> {
 }
 
 /// The candidates nearest to each rank, with the ranks they have.
-fn choose<'a>(requests: &[Request], sample: &[&'a Candidate]) -> Vec<(&'a Candidate, Vec<Rank>)> {
-    let waits = places(requests, |request| request.wait_s);
-    let speeds = places(requests, |request| request.speed_tok_s);
+fn choose<'a>(
+    Places { waits, speeds }: &Places,
+    sample: &[&'a Candidate],
+) -> Vec<(&'a Candidate, Vec<Rank>)> {
     let nearest = |places: &BTreeMap<u64, usize>, part: f64| {
         let last = places.len().checked_sub(1)?;
         let target = part * last as f64;
@@ -352,7 +352,7 @@ fn choose<'a>(requests: &[Request], sample: &[&'a Candidate]) -> Vec<(&'a Candid
             .min_by(|a, b| away(a).total_cmp(&away(b)))
     };
     let median = || {
-        let best = nearest(&waits, 0.5)?;
+        let best = nearest(waits, 0.5)?;
         let at = *waits.get(&best.id)?;
         // One place away is as much the median: the one that is typical of the speeds, too.
         let middle = (speeds.len() as f64 - 1.0) / 2.0;
@@ -369,9 +369,9 @@ fn choose<'a>(requests: &[Request], sample: &[&'a Candidate]) -> Vec<(&'a Candid
     let mut chosen: Vec<(&Candidate, Vec<Rank>)> = Vec::new();
     for (rank, candidate) in [
         (Rank::Median, median()),
-        (Rank::MedianSpeed, nearest(&speeds, 0.5)),
-        (Rank::P95Wait, nearest(&waits, 0.95)),
-        (Rank::Fastest, nearest(&speeds, 1.0)),
+        (Rank::MedianSpeed, nearest(speeds, 0.5)),
+        (Rank::P95Wait, nearest(waits, 0.95)),
+        (Rank::Fastest, nearest(speeds, 1.0)),
     ] {
         let Some(candidate) = candidate else { continue };
         match chosen
@@ -385,6 +385,21 @@ fn choose<'a>(requests: &[Request], sample: &[&'a Candidate]) -> Vec<(&'a Candid
     chosen
 }
 
+/// Where each request is among all of its level.
+struct Places {
+    waits: BTreeMap<u64, usize>,
+    speeds: BTreeMap<u64, usize>,
+}
+
+impl Places {
+    fn new(requests: &[Request]) -> Self {
+        Self {
+            waits: places(requests, |request| request.wait_s),
+            speeds: places(requests, |request| request.speed_tok_s),
+        }
+    }
+}
+
 /// The place of each request that has a figure among all of them, from 0, the least.
 fn places(requests: &[Request], figure: fn(&Request) -> Option<f64>) -> BTreeMap<u64, usize> {
     let known = requests
@@ -394,14 +409,6 @@ fn places(requests: &[Request], figure: fn(&Request) -> Option<f64>) -> BTreeMap
     known.sort_by(|a, b| a.1.total_cmp(&b.1));
     let ids = known.into_iter().map(|(id, _)| id);
     ids.zip(0..).collect()
-}
-
-fn place_among(
-    requests: &[Request],
-    id: u64,
-    figure: fn(&Request) -> Option<f64>,
-) -> Option<usize> {
-    places(requests, figure).get(&id).copied()
 }
 
 fn spool_path(folder: &Path, users: u32) -> PathBuf {
@@ -510,7 +517,7 @@ mod tests {
 
     fn chosen(requests: &[Request], sample: &[Candidate], rank: Rank) -> Option<u64> {
         let sample: Vec<&Candidate> = sample.iter().collect();
-        let chosen = choose(requests, &sample);
+        let chosen = choose(&Places::new(requests), &sample);
         let of_rank = chosen.iter().find(|(_, ranks)| ranks.contains(&rank));
         of_rank.map(|(candidate, _)| candidate.id)
     }
@@ -530,8 +537,8 @@ mod tests {
         assert_eq!(chosen(&all, &sample, Rank::MedianSpeed), Some(4));
         assert_eq!(chosen(&all, &sample, Rank::P95Wait), Some(1));
         assert_eq!(chosen(&all, &sample, Rank::Fastest), Some(0));
-        assert!(choose(&all, &[]).is_empty());
-        assert!(choose(&[], &[]).is_empty());
+        assert!(choose(&Places::new(&all), &[]).is_empty());
+        assert!(choose(&Places::new(&[]), &[]).is_empty());
     }
 
     proptest! {
@@ -553,8 +560,7 @@ mod tests {
                 }
             }
             prop_assert!(level.sample.len() == all.len().min(SAMPLE));
-            let waits = places(&all, |request| request.wait_s);
-            let speeds = places(&all, |request| request.speed_tok_s);
+            let Places { waits, speeds } = Places::new(&all);
             let last = (all.len() - 1) as f64;
             let bound = if all.len() <= SAMPLE { 1.0 } else { 0.03 * last + 1.0 };
             for (rank, places, part) in [
