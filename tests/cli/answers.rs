@@ -59,18 +59,21 @@ fn repeats_are_one_level_with_mean_spread_and_interval() {
             (3, Some(3 * users))
         );
         assert!(repeats.iter().all(|repeat| repeat["requests"] == users));
-        let told = &judged["repeats"];
-        assert_eq!(told["n"], 3);
+        let reported = &judged["repeats"];
+        assert_eq!(reported["n"], 3);
         for figure in ["speed_tok_s", "wait_s"] {
             let of_repeat = if figure == "wait_s" { "ttft_s" } else { figure };
             let (mean, sd) = between(repeats, of_repeat);
             let half = T_2 * sd / 3.0_f64.sqrt();
-            near(&told[figure]["mean"], mean);
-            near(&told[figure]["sd"], sd);
-            near(&told[figure]["high"], mean + half);
-            near(&told[figure]["low"], (mean - half).max(0.0));
+            near(&reported[figure]["mean"], mean);
+            near(&reported[figure]["sd"], sd);
+            near(&reported[figure]["high"], mean + half);
+            near(&reported[figure]["low"], (mean - half).max(0.0));
         }
-        assert!(told["text"].as_str().unwrap().contains("spread"), "{told}");
+        assert!(
+            reported["text"].as_str().unwrap().contains("spread"),
+            "{reported}"
+        );
     }
     // The report of the same run has them too.
     let markdown = place.run(&["report", "latest", "--print", "markdown"]).out;

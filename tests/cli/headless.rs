@@ -77,8 +77,8 @@ fn lines_and_a_table_without_a_terminal() {
         rest = rest.get(at + next.len()..).unwrap();
     }
     assert!(!ended.out.contains('\x1b'), "{}", ended.out);
-    let told = rest.lines().next().unwrap();
-    assert_eq!(std::path::Path::new(told), place.run_path());
+    let reported = rest.lines().next().unwrap();
+    assert_eq!(std::path::Path::new(reported), place.run_path());
     for file in ["run.json", "events.jsonl", "requests.csv", "cycles.csv"] {
         assert!(!place.file(file).is_empty(), "{file}");
     }
@@ -276,8 +276,8 @@ fn a_worker_that_breaks_down_ends_the_run() {
     let arguments = [&QUICK[..], &["--users=1,2", "--json"]].concat();
     let ended = place.run_in(&arguments, &[("TOKOMETER_FAULT", "panic-in-worker")]);
     assert_eq!(ended.code, 1, "{ended:?}");
-    let told = "the run could not continue: a load worker crashed";
-    assert!(ended.err.contains(told), "{}", ended.err);
+    let reported = "the run could not continue: a load worker crashed";
+    assert!(ended.err.contains(reported), "{}", ended.err);
     let summary = valid(&ended.out);
     assert_eq!(levels(&summary).first(), Some(&(1, 1, 0)));
     let recorded = place.recorded();

@@ -56,14 +56,14 @@ pub(crate) struct Process {
 impl Process {
     /// Waits for a line that holds `text`, on either output.
     pub(crate) fn says(&self, text: &str) -> String {
-        let mut said = Vec::new();
+        let mut message = Vec::new();
         loop {
             let line = self.lines.recv_timeout(patience());
-            let line = line.unwrap_or_else(|_| panic_with(text, &said));
+            let line = line.unwrap_or_else(|_| panic_with(text, &message));
             if line.contains(text) {
                 return line;
             }
-            said.push(line);
+            message.push(line);
         }
     }
 
@@ -106,8 +106,8 @@ impl Process {
 }
 
 #[expect(clippy::panic, reason = "what does not come fails its test")]
-fn panic_with(awaited: &str, said: &[String]) -> ! {
-    panic!("waited for {awaited} and heard:\n{}", said.join("\n"))
+fn panic_with(awaited: &str, message: &[String]) -> ! {
+    panic!("waited for {awaited} and heard:\n{}", message.join("\n"))
 }
 
 impl Drop for Process {

@@ -206,13 +206,13 @@ fn a_run_that_was_killed_while_it_settled_settles_on() {
         );
     }
     assert!(whole.values().sum::<u64>() > part.values().sum::<u64>());
-    let told = summary["verdict"]["levels"].as_array().unwrap().iter();
-    let told: BTreeMap<u32, u64> = told
+    let reported = summary["verdict"]["levels"].as_array().unwrap().iter();
+    let reported: BTreeMap<u32, u64> = reported
         .map(|level| {
             let number = |value: &serde_json::Value| value.as_u64().unwrap();
             let users = u32::try_from(number(&level["users"])).unwrap();
             (users, number(&level["both"]["of"]))
         })
         .collect();
-    assert_eq!(told, whole);
+    assert_eq!(reported, whole);
 }

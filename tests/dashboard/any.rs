@@ -170,7 +170,7 @@ fn any_news() -> impl Strategy<Value = Msg> {
 
 /// What errands come back with, whether or not they were asked for.
 fn any_told() -> impl Strategy<Value = Msg> {
-    let told = prop_oneof![
+    let reported = prop_oneof![
         4 => (any_text(), any::<bool>(), any_text()).prop_map(|(model, simulated, reason)| {
             let mut runs = library::found(simulated);
             if let Found::Run(entry) = &mut runs[0] {
@@ -200,7 +200,7 @@ fn any_told() -> impl Strategy<Value = Msg> {
         1 => any_text().prop_map(|why| TaskResult::Reported(Err(why))),
         1 => any_text().prop_map(TaskResult::BrokeOff),
     ];
-    told.prop_map(Msg::TaskResult)
+    reported.prop_map(Msg::TaskResult)
 }
 
 fn any_msg() -> impl Strategy<Value = Msg> {

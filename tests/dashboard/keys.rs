@@ -145,8 +145,8 @@ async fn a_server_without_models_says_how_to_get_one() {
 async fn keys_tell_the_run_what_to_do() {
     let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("<space>nr").await;
-    let told = [Command::TogglePause, Command::Skip, Command::Repeat];
-    assert_eq!(dash.commands(), told.map(SessionCommand::Run));
+    let reported = [Command::TogglePause, Command::Skip, Command::Repeat];
+    assert_eq!(dash.commands(), reported.map(SessionCommand::Run));
     assert!(!dash.screen().contains("PAUSED"));
     dash.tell(SessionEvent::Events(vec![live::event(
         68_000,

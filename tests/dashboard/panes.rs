@@ -250,7 +250,7 @@ fn rows_come_in_the_order_that_the_selection_moves_in() {
 
 #[test]
 fn the_verdict_counts_whole_cycles_only() {
-    let told = |screen: &Screen| {
+    let reported = |screen: &Screen| {
         let terminal = screen.draw(verdict::render, 160, 1);
         terminal
             .backend()
@@ -260,13 +260,13 @@ fn the_verdict_counts_whole_cycles_only() {
     };
     let mut story = loaded(&[2, 8]);
     assert_eq!(
-        told(&Screen::new(story.state())),
+        reported(&Screen::new(story.state())),
         "so far: no cycle has finished yet"
     );
     story.cycle(2, &[8], 25.0, 0.5, 0);
     story.running(&[]);
     assert_eq!(
-        told(&Screen::new(story.state())),
+        reported(&Screen::new(story.state())),
         "so far: 2+ users (unsure, 32 more to decide), by mean 2+ · ≥ 19.9 tok/s: 2+, mean 2+ · ≤ 10 s wait: 2+, mean 2+ · ✘ 2 failed · measuring 8"
     );
     let mut story = loaded(&[1, 2]);
@@ -274,7 +274,7 @@ fn the_verdict_counts_whole_cycles_only() {
     story.cycle(2, &[], 9.0, 0.5, 2);
     story.end(RunEnd::Done);
     assert_eq!(
-        told(&Screen::new(story.state())),
+        reported(&Screen::new(story.state())),
         "verdict: nobody (unlikely, 9 more to decide), by mean nobody · ≥ 19.9 tok/s: nobody, mean nobody · ≤ 10 s wait: 1, mean 1 · ✘ 2 failed"
     );
 }

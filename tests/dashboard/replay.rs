@@ -87,9 +87,9 @@ async fn the_verdict_follows_to_wherever_it_is_wound() {
         dash.keys(script).await;
         dash.keys("q").await;
         let app = dash.end().await.unwrap();
-        let told = app.cx(Pane::Headline).verdict.clone();
-        assert_eq!(told, Verdict::from_cycles(app.shown(), &app.limits()));
-        judged.push(told.levels.len());
+        let reported = app.cx(Pane::Headline).verdict.clone();
+        assert_eq!(reported, Verdict::from_cycles(app.shown(), &app.limits()));
+        judged.push(reported.levels.len());
     }
     assert!(
         judged.contains(&0) && judged.iter().any(|levels| *levels > 1),

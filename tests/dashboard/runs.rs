@@ -168,8 +168,8 @@ async fn what_cannot_be_read_says_why_and_can_only_be_deleted() {
     let why = "neither run.json nor events.jsonl says what was run";
     for keys in ["<enter>", "<space>"] {
         dash.keys(keys).await;
-        let told = format!("Unreadable: {why}");
-        assert!(dash.screen().contains(&told), "{}", dash.screen());
+        let reported = format!("Unreadable: {why}");
+        assert!(dash.screen().contains(&reported), "{}", dash.screen());
     }
     dash.keys("e").await;
     dash.shows("A run that cannot be read has no report");

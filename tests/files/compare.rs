@@ -90,9 +90,9 @@ fn written(root: &Path, runs: &[&str], more: &[&str]) -> (Vec<(String, Vec<u8>)>
         })
         .collect();
     files.sort();
-    let told = String::from_utf8(output.stderr).unwrap();
+    let reported = String::from_utf8(output.stderr).unwrap();
     for (name, _) in &files {
-        assert!(told.contains(name), "{name} is not named in {told}");
+        assert!(reported.contains(name), "{name} is not named in {reported}");
     }
     (files, String::from_utf8(output.stdout).unwrap())
 }
@@ -106,7 +106,7 @@ fn text(files: &[(String, Vec<u8>)], name: &str) -> String {
 fn writes_itself_down_with_a_chart_of_all_runs() {
     let root = tempfile::tempdir().unwrap();
     let (a, b) = (recorded(root.path(), 1.0), recorded(root.path(), 1.25));
-    let (files, said) = written(root.path(), &[&a, &b], &["--json"]);
+    let (files, output) = written(root.path(), &[&a, &b], &["--json"]);
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     let all = [
         "compare.html",
@@ -116,7 +116,7 @@ fn writes_itself_down_with_a_chart_of_all_runs() {
         "models.svg",
     ];
     assert_eq!(names, all);
-    assert_eq!(text(&files, "compare.json"), said);
+    assert_eq!(text(&files, "compare.json"), output);
     let version = format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION"));
     let page = text(&files, "compare.html");
     assert_eq!(page.matches("<svg ").count(), 1);
@@ -134,7 +134,10 @@ fn writes_itself_down_with_a_chart_of_all_runs() {
         text(&files, "compare.md").replace(&version, "Report made by tokometer VERSION")
     );
     // The same runs, the same bytes.
-    assert_eq!(written(root.path(), &[&a, &b], &["--json"]), (files, said));
+    assert_eq!(
+        written(root.path(), &[&a, &b], &["--json"]),
+        (files, output)
+    );
 }
 
 #[test]
@@ -159,10 +162,10 @@ fn more_than_two_runs_stand_side_by_side() {
     let root = tempfile::tempdir().unwrap();
     let runs = [1.0, 1.25, 0.8].map(|slower| recorded(root.path(), slower));
     let runs = [runs[0].as_str(), &runs[1], &runs[2]];
-    let (files, said) = written(root.path(), &runs, &[]);
+    let (files, output) = written(root.path(), &runs, &[]);
     assert!(
-        said.contains("B: -20.0 %") && said.contains("C: +25.0 %"),
-        "{said}"
+        output.contains("B: -20.0 %") && output.contains("C: +25.0 %"),
+        "{output}"
     );
     let markdown = text(&files, "compare.md");
     assert!(
@@ -178,45 +181,46 @@ fn a_gate_fails_with_3_passes_with_0_and_does_not_know_with_4() {
     let gate = |runs: [&str; 2], more: &[&str]| {
         let words = [&runs, ["--fail-if"].as_slice(), more].concat();
         let output = compare(root.path(), &words).get_output().clone();
-        let told = String::from_utf8(output.stderr).unwrap();
-        (output.status.code().unwrap(), told)
+        let reported = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), reported)
     };
     // Seven requests over two levels: a fifth slower, but by how much they cannot say.
-    let (code, told) = gate([&a, &b], &["speed < -5%"]);
-    assert_eq!(code, 4, "{told}");
+    let (code, reported) = gate([&a, &b], &["speed < -5%"]);
+    assert_eq!(code, 4, "{reported}");
     assert!(
-        told.contains("inconclusive: speed < -5%: -20.0 % ("),
-        "{told}"
+        reported.contains("inconclusive: speed < -5%: -20.0 % ("),
+        "{reported}"
     );
-    assert!(told.contains("would decide it"), "{told}");
+    assert!(reported.contains("would decide it"), "{reported}");
     assert_eq!(gate([&a, &b], &["speed < -5%", "--json"]).0, 4);
     let undecided = |worth: &str| gate([&a, &b], &["speed < -5%", "--inconclusive", worth]).0;
     assert_eq!((undecided("pass"), undecided("fail")), (0, 3));
-    let (code, told) = gate([&a, &a], &["errors > 99%"]);
-    assert_eq!(code, 0, "{told}");
+    let (code, reported) = gate([&a, &a], &["errors > 99%"]);
+    assert_eq!(code, 0, "{reported}");
     assert!(
-        told.contains("passed: errors > 99%: +0.0 points ("),
-        "{told}"
+        reported.contains("passed: errors > 99%: +0.0 points ("),
+        "{reported}"
     );
-    let (code, told) = gate([&a, &a], &["errors < 99%"]);
-    assert_eq!(code, 3, "{told}");
+    let (code, reported) = gate([&a, &a], &["errors < 99%"]);
+    assert_eq!(code, 3, "{reported}");
     assert!(
-        told.contains("failed: errors < 99%: +0.0 points ("),
-        "{told}"
+        reported.contains("failed: errors < 99%: +0.0 points ("),
+        "{reported}"
     );
-    let (code, told) = gate([&a, &b], &["speed@7 < -5%"]);
-    assert_eq!(code, 1, "{told}");
+    let (code, reported) = gate([&a, &b], &["speed@7 < -5%"]);
+    assert_eq!(code, 1, "{reported}");
     assert!(
-        told.contains("error: cannot check: speed@7 < -5%: this metric is not known at 7 users"),
-        "{told}"
+        reported
+            .contains("error: cannot check: speed@7 < -5%: this metric is not known at 7 users"),
+        "{reported}"
     );
     for (wrong, why) in [
         ("pace < 5%", "pace: not one of users, "),
         ("users < 4", "tokometer check RUN"),
     ] {
-        let (code, told) = gate([&a, &b], &[wrong]);
-        assert_eq!(code, 2, "{told}");
-        assert!(told.contains(why), "{told}");
+        let (code, reported) = gate([&a, &b], &[wrong]);
+        assert_eq!(code, 2, "{reported}");
+        assert!(reported.contains(why), "{reported}");
     }
     compare(root.path(), &[&a, &b, "--inconclusive", "pass"]).code(2);
     compare(root.path(), &[&a]).code(2);
@@ -260,15 +264,18 @@ fn a_gate_writes_junit_and_the_summary_of_a_step() {
         "{xml}"
     );
     command(&["compare", &run, &run, "--fail-if", "errors > 99%"]).success();
-    let told = std::fs::read_to_string(&summary).unwrap();
-    assert!(told.starts_with("before\n### tokometer check"), "{told}");
+    let reported = std::fs::read_to_string(&summary).unwrap();
+    assert!(
+        reported.starts_with("before\n### tokometer check"),
+        "{reported}"
+    );
     for part in [
         "| ? inconclusive | users \\< 64 |",
         "| ✔ passed | requests \\< 1 |",
         "### tokometer compare",
         "| ✔ passed | errors \\> 99% (run B) |",
     ] {
-        assert!(told.contains(part), "{part} is not in {told}");
+        assert!(reported.contains(part), "{part} is not in {reported}");
     }
     let nowhere = root.path().join("no/folder/junit.xml");
     let failed = assert_cmd::Command::cargo_bin("tokometer")
@@ -280,6 +287,6 @@ fn a_gate_writes_junit_and_the_summary_of_a_step() {
         .env_remove("GITHUB_STEP_SUMMARY")
         .assert()
         .code(1);
-    let told = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
-    assert!(told.contains("error: could not write "), "{told}");
+    let reported = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
+    assert!(reported.contains("error: could not write "), "{reported}");
 }

@@ -130,12 +130,12 @@ async fn what_was_measured_is_told() {
     events.insert(1, story::event(0.1, idle));
     let events = vec![found(false), SessionEvent::Events(events), finished(None)];
     let printed = print(options(), events).await;
-    let told = |word: &&str| {
+    let reported = |word: &&str| {
         ["idle", "watts", "200.0", "one user"]
             .iter()
             .any(|w| word.contains(w))
     };
-    let lines: Vec<&str> = printed.out.lines().filter(told).collect();
+    let lines: Vec<&str> = printed.out.lines().filter(reported).collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
 

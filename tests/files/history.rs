@@ -192,9 +192,15 @@ fn what_cannot_be_read_is_listed_with_its_reason_and_can_be_deleted() {
     let ids: Vec<&str> = found.iter().map(Found::id).collect();
     let run = "2026-11-21T16-02-11_deepseek-r1-7b";
     assert_eq!(ids, ["2026-11-22T10-00-00_torn", run, "old"]);
-    let told = format!("{:?}", found[0]);
-    assert!(told.contains("neither run.json nor events.jsonl"), "{told}");
-    assert!(!told.contains(root.path().to_str().unwrap()), "{told}");
+    let reported = format!("{:?}", found[0]);
+    assert!(
+        reported.contains("neither run.json nor events.jsonl"),
+        "{reported}"
+    );
+    assert!(
+        !reported.contains(root.path().to_str().unwrap()),
+        "{reported}"
+    );
     assert_eq!(list(root.path()).unwrap().len(), 1);
     delete(root.path(), "old").unwrap();
     assert!(delete(root.path(), "photographs").is_err());
@@ -202,9 +208,9 @@ fn what_cannot_be_read_is_listed_with_its_reason_and_can_be_deleted() {
     let mut command = assert_cmd::Command::cargo_bin("tokometer").unwrap();
     let listed = command.arg("runs").arg("--runs-dir").arg(root.path());
     let output = listed.assert().success().get_output().clone();
-    let told = String::from_utf8(output.stderr).unwrap();
+    let reported = String::from_utf8(output.stderr).unwrap();
     let line = "warning: 2026-11-22T10-00-00_torn cannot be read: neither run.json";
-    assert!(told.starts_with(line), "{told}");
+    assert!(reported.starts_with(line), "{reported}");
 }
 
 #[test]
@@ -231,17 +237,20 @@ fn a_replay_without_a_screen_tells_what_the_run_came_to() {
     );
     assert_eq!(out(&["replay", "latest", "--headless"]), table);
     let unknown = tokometer(&["replay", "yesterday"]).code(1);
-    let told = String::from_utf8(unknown.get_output().stderr.clone()).unwrap();
+    let reported = String::from_utf8(unknown.get_output().stderr.clone()).unwrap();
     assert!(
-        told.starts_with("error: yesterday is not a run directory"),
-        "{told}"
+        reported.starts_with("error: yesterday is not a run directory"),
+        "{reported}"
     );
     tokometer(&["replay", "latest", "--speed", "1000"]).code(2);
     // What is missing of it is told beside the summary.
     fs::remove_file(path.join("run.json")).unwrap();
     let ended = tokometer(&["replay", "latest", "--json"]).success();
-    let told = String::from_utf8(ended.get_output().stderr.clone()).unwrap();
-    assert!(told.starts_with("warning: run.json is missing"), "{told}");
+    let reported = String::from_utf8(ended.get_output().stderr.clone()).unwrap();
+    assert!(
+        reported.starts_with("warning: run.json is missing"),
+        "{reported}"
+    );
 }
 
 /// The fixed run, asked to do 1, 2 and 1 users and then 4, killed within the second cycle.
@@ -346,8 +355,11 @@ fn a_killed_run_is_listed_as_such_with_a_summary_too() {
         let command = command.arg("runs").arg("--runs-dir").arg(root);
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
-    let told = runs(root.path());
-    assert!(told.contains("ollama 0.33.0 [interrupted]"), "{told}");
+    let reported = runs(root.path());
+    assert!(
+        reported.contains("ollama 0.33.0 [interrupted]"),
+        "{reported}"
+    );
     // Its second cycle is not whole: the verdict rests on the first alone, and the summary says so.
     let judged = summary.verdict.unwrap();
     let users: Vec<u32> = judged.levels.iter().map(|level| level.users).collect();

@@ -204,7 +204,7 @@ struct Difference {
 }
 
 impl Difference {
-    fn told(&self) -> String {
+    fn reported(&self) -> String {
         let now = match &self.now {
             Some(now) => now.to_string(),
             None => "gone".to_owned(),
@@ -327,7 +327,7 @@ fn unexplained(
         used.extend(mend.map(|mend| (mend, run.to_owned())));
         mend.is_none()
     });
-    let lines = found.iter().map(Difference::told);
+    let lines = found.iter().map(Difference::reported);
     lines.map(|line| format!("{run}: {line}")).collect()
 }
 
@@ -361,17 +361,17 @@ fn each_amounts_to_what_it_did() {
     assert_eq!(there, RUNS.map(str::to_owned).into());
     let mends = mends();
     let mut used = BTreeSet::new();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for run in RUNS {
         let (then, now) = (file(run, "summary.json"), summary(run));
         assert_eq!(then["tokometer"], "0.1.0", "{run}");
-        told.extend(unexplained(run, &then, &now, &mends, &mut used));
+        reported.extend(unexplained(run, &then, &now, &mends, &mut used));
     }
     assert!(
-        told.is_empty(),
+        reported.is_empty(),
         "{} values are not those of 0.1.0:\n{}",
-        told.len(),
-        told.join("\n")
+        reported.len(),
+        reported.join("\n")
     );
     let all = (0..).zip(&mends);
     let each = all.flat_map(|(index, (of, path, _))| of.iter().map(move |run| (index, *run, path)));
@@ -399,15 +399,15 @@ fn they_are_whole_but_for_the_one_that_was_killed() {
 
 #[test]
 fn the_old_name_of_the_quantization_is_read() {
-    let told = file("clean", "run.json")["target"]["model"]["quantisation"].clone();
-    assert_eq!(told, "Q4_K_M");
+    let reported = file("clean", "run.json")["target"]["model"]["quantisation"].clone();
+    assert_eq!(reported, "Q4_K_M");
     assert_eq!(
         file("clean", "summary.json")["target"]["quantisation"],
-        told
+        reported
     );
     let target = &summary("clean")["target"];
     let now = target.get("quantization");
-    assert_eq!(now, Some(&told));
+    assert_eq!(now, Some(&reported));
 }
 
 /// The recorded runs in a place that may be written to.
@@ -512,14 +512,14 @@ fn a_difference_is_told_by_its_path() {
     now["new"] = json!(1);
     now["cycles"][0]["wait"]["p50"] = json!(0.4);
     let none: &[(Of, &str, Mend)] = &[];
-    let told = |now: &Value, mends: &[(Of, &str, Mend)]| {
+    let reported = |now: &Value, mends: &[(Of, &str, Mend)]| {
         let mut used = BTreeSet::new();
         let lines = unexplained("run", &then, now, mends, &mut used);
         let used = used.into_iter().map(|(mend, _)| mend);
         (lines, used.collect::<Vec<_>>())
     };
     assert_eq!(
-        told(&now, none),
+        reported(&now, none),
         (Vec::new(), Vec::new()),
         "new keys are welcome"
     );
@@ -528,7 +528,7 @@ fn a_difference_is_told_by_its_path() {
     now["sentence"] = json!("Continues.");
     let object = now.as_object_mut().unwrap();
     object.remove("old");
-    let (lines, _) = told(&now, none);
+    let (lines, _) = reported(&now, none);
     assert_eq!(
         lines,
         [
@@ -545,7 +545,7 @@ fn a_difference_is_told_by_its_path() {
         (&["another"], "sentence", Mend::Changed),
         (&["run"], "cycles[0]", Mend::Changed),
     ];
-    assert_eq!(told(&now, &mends), (Vec::new(), vec![0, 1, 2]));
+    assert_eq!(reported(&now, &mends), (Vec::new(), vec![0, 1, 2]));
     // Neither a longer name that begins alike, nor a sentence that is gone, nor another value.
     let mends: [(Of, &str, Mend); 6] = [
         (&["run"], "cycles[].wa", Mend::Changed),
@@ -555,9 +555,9 @@ fn a_difference_is_told_by_its_path() {
         (&["run"], "cycles[].wait.mean", Mend::Reworded),
         (&["another"], "sentence", Mend::Changed),
     ];
-    assert_eq!(told(&now, &mends), (lines, Vec::new()));
+    assert_eq!(reported(&now, &mends), (lines, Vec::new()));
 
     now["cycles"].as_array_mut().unwrap().pop();
-    let (lines, _) = told(&now, none);
+    let (lines, _) = reported(&now, none);
     assert!(lines[0].starts_with("run: cycles: was [{"), "{lines:?}");
 }

@@ -176,8 +176,8 @@ fn a_mixture_has_a_limit_only_where_it_is_told() {
     };
     assert_eq!(of(None, Some(100e9)).physical_limit, None);
     assert_eq!(of(Some(2_000_000_000), None).physical_limit, None);
-    let told = of(Some(2_000_000_000), Some(100e9));
-    let limit = told.physical_limit.unwrap();
+    let reported = of(Some(2_000_000_000), Some(100e9));
+    let limit = reported.physical_limit.unwrap();
     near_to(limit.limit_tok_s, 50.0);
     near_to(limit.share, limit.speed_tok_s / 50.0);
     assert_eq!(limit.bytes_per_token, 2_000_000_000);
@@ -185,7 +185,7 @@ fn a_mixture_has_a_limit_only_where_it_is_told() {
         let mut warnings = summary.warnings.iter();
         warnings.any(|warning| warning.kind == WarningKind::Impossible)
     };
-    assert!(limit.share < 1.0 && !impossible(&told), "{limit:?}");
+    assert!(limit.share < 1.0 && !impossible(&reported), "{limit:?}");
     assert!(impossible(&of(Some(20_000_000_000), Some(100e9))));
 }
 

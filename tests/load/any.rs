@@ -51,7 +51,7 @@ fn a_plan() -> impl Strategy<Value = Plan> {
 }
 
 /// Runs `plan` under the commands; everything the session told.
-async fn told(url: &str, plan: Plan, script: Vec<(usize, SessionCommand)>) -> Vec<Event> {
+async fn reported(url: &str, plan: Plan, script: Vec<(usize, SessionCommand)>) -> Vec<Event> {
     let mut bench = Bench::at(url).await;
     bench.start(plan).await;
     let is_toggle = |(_, command): &&(usize, SessionCommand)| {
@@ -144,7 +144,7 @@ proptest! {
     fn any_commands_leave_a_timeline_that_makes_sense(plan in a_plan(), script in script()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let simulator = Simulator::start(fast(&[]), 0).unwrap();
-        let events = runtime.block_on(told(&simulator.url(), plan, script));
+        let events = runtime.block_on(reported(&simulator.url(), plan, script));
         check(&events);
     }
 }

@@ -16,11 +16,11 @@ fn levels_changed(what: &EventKind) -> bool {
 
 /// The last list of levels to come that was told.
 fn upcoming(bench: &Bench) -> Vec<u32> {
-    let told = bench.events.iter().rev().find_map(|e| match &e.what {
+    let reported = bench.events.iter().rev().find_map(|e| match &e.what {
         EventKind::LevelsChanged { upcoming } => Some(upcoming.clone()),
         _ => None,
     });
-    told.unwrap()
+    reported.unwrap()
 }
 
 fn ends(bench: &Bench) -> Vec<(u32, Option<CycleEnd>)> {
@@ -141,7 +141,7 @@ async fn levels_are_added_in_order_and_taken_away() {
     let mut bench = Bench::at(&server.url()).await;
     bench.start(plan(&[2, 4, 8])).await;
     server.was_asked(2).await;
-    for (command, told) in [
+    for (command, reported) in [
         (Command::AddLevel(3), Some(vec![3, 4, 8])),
         (Command::AddLevel(16), Some(vec![3, 4, 8, 16])),
         (Command::AddLevel(4), None),
@@ -152,7 +152,7 @@ async fn levels_are_added_in_order_and_taken_away() {
     ] {
         let so_far = bench.count(levels_changed);
         bench.command(command).await;
-        if let Some(levels) = told {
+        if let Some(levels) = reported {
             bench.until(so_far + 1, levels_changed).await;
             assert_eq!(upcoming(&bench), levels, "{command:?}");
         }

@@ -92,8 +92,8 @@ async fn each_is_of_its_own_kind(
     let records = bench.records();
     let outcomes: Vec<String> = records.iter().map(outcome).collect();
     assert_eq!(outcomes, [kind, "done"], "{:?}", records[0].outcome);
-    let said = records[0].failure().unwrap().1;
-    assert!(said.contains(message), "{said}");
+    let output = records[0].failure().unwrap().1;
+    assert!(output.contains(message), "{output}");
     assert!(records[0].ended >= records[0].sent && records[0].retries == Some(0));
     assert_eq!(server.asked().len(), 2);
     let state = bench.state();

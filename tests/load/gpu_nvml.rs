@@ -154,11 +154,11 @@ fn the_gpus_of_the_server_are_known_by_its_processes() {
     let fake = Fake::new(&[]);
     fake.mode("two");
     let seen = gpus(fake.source(&[4242, 4243]).read(&pace())).unwrap();
-    let told: Vec<_> = seen
+    let reported: Vec<_> = seen
         .iter()
         .map(|gpu| (gpu.serves, gpu.other_processes))
         .collect();
-    assert_eq!(told, [(Some(true), Some(1)), (Some(false), Some(1))]);
+    assert_eq!(reported, [(Some(true), Some(1)), (Some(false), Some(1))]);
     assert_eq!(in_use(&seen).len(), 1);
     // In a container the numbers are others: nothing is known, and all count.
     let seen = gpus(fake.source(&[1]).read(&pace())).unwrap();

@@ -45,9 +45,9 @@ async fn prompts_are_taken_in_turn() {
     for record in &records {
         assert_eq!(record.prompt, (record.round * 2 + record.user) % 3);
     }
-    let mut said: Vec<String> = server.asked().iter().map(Asked::prompt).collect();
-    said.sort();
-    assert_eq!(said, ["a", "a", "b", "b", "c", "c"]);
+    let mut text: Vec<String> = server.asked().iter().map(Asked::prompt).collect();
+    text.sort();
+    assert_eq!(text, ["a", "a", "b", "b", "c", "c"]);
 }
 
 #[tokio::test]

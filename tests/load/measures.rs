@@ -40,11 +40,11 @@ async fn measured(lines: &[String], together: bool) -> (RequestRecord, u64) {
         .await;
     gate.cancel();
     bench.end().await;
-    let told = bench.events.iter().find_map(|event| match event.what {
+    let reported = bench.events.iter().find_map(|event| match event.what {
         EventKind::FirstToken { ttft_us, .. } => Some(ttft_us),
         _ => None,
     });
-    (bench.records().remove(0), told.unwrap())
+    (bench.records().remove(0), reported.unwrap())
 }
 
 fn gaps(record: &RequestRecord) -> u64 {
@@ -58,7 +58,7 @@ fn gaps(record: &RequestRecord) -> u64 {
 #[case::tags(vec![token("<think>"), token("hm"), token("</think>"), token("Yes."), done(4)], [4, 3])]
 #[tokio::test]
 async fn stamps_stand_in_their_order(#[case] lines: Vec<String>, #[case] counts: [u32; 2]) {
-    let (record, told) = measured(&lines, false).await;
+    let (record, reported) = measured(&lines, false).await;
     assert_eq!(
         [Some(record.chunks), record.thinking_chunks],
         counts.map(Some)
@@ -69,7 +69,7 @@ async fn stamps_stand_in_their_order(#[case] lines: Vec<String>, #[case] counts:
     assert!(record.sent <= head && head <= byte && byte <= first);
     assert!(first < last, "the rest came after the first token was told");
     assert!(last <= record.ended);
-    assert_eq!(told, first.0 - record.sent.0);
+    assert_eq!(reported, first.0 - record.sent.0);
     let answers = counts[0] > counts[1];
     assert_eq!(record.first_answer.is_some(), answers);
     assert!(

@@ -46,16 +46,16 @@ fn samples(watch: &Sampler) -> Vec<GpuSample> {
 
 /// The status of the only source, once it has a fault.
 fn fault(watch: &Sampler) -> SourceStatus {
-    let mut told = None;
+    let mut reported = None;
     until("the source says what is wrong", || {
-        told = watch
+        reported = watch
             .status()
             .into_iter()
             .next()
             .filter(|status| status.fault.is_some());
-        told.is_some()
+        reported.is_some()
     });
-    told.unwrap()
+    reported.unwrap()
 }
 
 /// Whether a process is there and no mere zombie.

@@ -60,9 +60,9 @@ async fn until(session: &mut Session, is_it: impl Fn(&SessionEvent) -> bool) -> 
 }
 
 fn tells_power(event: &SessionEvent) -> bool {
-    let told =
+    let reported =
         |event: &Event| matches!(&event.what, EventKind::Gpu(gpu) if gpu.watts == Some(40.0));
-    matches!(event, SessionEvent::Machine { events, .. } if events.iter().any(told))
+    matches!(event, SessionEvent::Machine { events, .. } if events.iter().any(reported))
 }
 
 #[tokio::test]
@@ -89,8 +89,8 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
     };
     assert_eq!(alive(folder.path()), 0, "nobody has asked");
     ask(SessionCommand::Observe).await;
-    let told = until(&mut session, tells_power).await;
-    assert!(matches!(told, SessionEvent::Machine { url, .. } if url == found.url));
+    let reported = until(&mut session, tells_power).await;
+    assert!(matches!(reported, SessionEvent::Machine { url, .. } if url == found.url));
     ask(SessionCommand::Observe).await;
     until(&mut session, tells_power).await;
     assert_eq!(alive(folder.path()), 1, "asked twice, measured once");

@@ -177,11 +177,11 @@ fn the_listener_is_found_whatever_its_name() {
     let folder = machine();
     let (mut table, _) = table(&SysRoot::below(folder.path()), Some(11434), Some(NOBODY));
     let (rows, server) = table.sample().unwrap();
-    let told: Vec<_> = rows
+    let reported: Vec<_> = rows
         .iter()
         .map(|row| (row.pid, row.role.as_deref().unwrap()))
         .collect();
-    assert_eq!(told, [(40, "server"), (41, "runner"), (60, "client")]);
+    assert_eq!(reported, [(40, "server"), (41, "runner"), (60, "client")]);
     assert_eq!(rows[0].threads, Some(21));
     assert_eq!(rows[0].rss_bytes, Some(82_000 * 1024));
     assert_eq!(rows[0].vsz_bytes, Some(905_216_000));

@@ -115,9 +115,9 @@ fn run(load: &[&str], exporters: &[String], awaited: Option<&dyn Fn(&Remote) -> 
         assert!(sent.unwrap().success());
     }
     let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
+    let reported = String::from_utf8_lossy(&output.stderr);
     let code = if awaited.is_some() { 143 } else { 0 };
-    assert_eq!(output.status.code(), Some(code), "{told}");
+    assert_eq!(output.status.code(), Some(code), "{reported}");
     remote.summary = serde_json::from_slice(&output.stdout).unwrap();
     remote
 }
@@ -245,12 +245,12 @@ fn what_exporters_tell_reaches_files_and_panes() {
         "of this machine nothing"
     );
     let events = remote.events();
-    let told = events.iter().find_map(|event| match &event.what {
+    let reported = events.iter().find_map(|event| match &event.what {
         EventKind::Server(sample) if sample.running.is_some() => Some(sample),
         _ => None,
     });
-    let told = told.unwrap();
-    assert_eq!((told.running, told.waiting), (Some(2), Some(5)));
+    let reported = reported.unwrap();
+    assert_eq!((reported.running, reported.waiting), (Some(2), Some(5)));
     let drawn = pane(while_it_ran(&events), "machine");
     for words in [
         "NVIDIA H200",

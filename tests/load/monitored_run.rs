@@ -82,8 +82,8 @@ const ANSWERS: &str = "while :; do \
     echo '0, GPU-1, Fake GPU, 300.00, 1980, 97, 6000, 24000, 60, 300.00, 450.00'; sleep 0.2; done";
 
 fn json(output: &Output) -> Value {
-    let told = String::from_utf8_lossy(&output.stderr);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"))
+    let reported = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {reported}"))
 }
 
 fn text(directory: &Path, name: &str) -> String {
@@ -182,8 +182,8 @@ fn a_speed_above_the_physical_limit_is_called_wrong() {
             .wait_with_output()
             .unwrap();
         let summary = json(&output);
-        let told = summary["warnings"].to_string().contains("impossible");
-        (summary["physical_limit"].clone(), told)
+        let reported = summary["warnings"].to_string().contains("impossible");
+        (summary["physical_limit"].clone(), reported)
     };
     assert_eq!(
         limit(&[]),
@@ -191,18 +191,18 @@ fn a_speed_above_the_physical_limit_is_called_wrong() {
         "nobody tells the bandwidth"
     );
     // The model is 1.3 GB large: 1.3 GB/s are 1 token a second, and there are about a hundred.
-    let (slow, told) = limit(&["--bandwidth", "1.3"]);
-    assert!(slow["share"].as_f64().unwrap() > 10.0 && told, "{slow}");
-    let (fast, told) = limit(&["--bandwidth", "1000", "--active-bytes", "0.5GiB"]);
+    let (slow, reported) = limit(&["--bandwidth", "1.3"]);
+    assert!(slow["share"].as_f64().unwrap() > 10.0 && reported, "{slow}");
+    let (fast, reported) = limit(&["--bandwidth", "1000", "--active-bytes", "0.5GiB"]);
     assert_eq!(fast["bytes_per_token"], 1_u64 << 29);
-    assert!(fast["share"].as_f64().unwrap() < 1.0 && !told, "{fast}");
+    assert!(fast["share"].as_f64().unwrap() < 1.0 && !reported, "{fast}");
 }
 
 /// Ends a run by a signal, as it must end.
 fn terminated(child: Child) -> Output {
     let pid = child.id().to_string();
-    let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-    assert!(told.success());
+    let reported = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(reported.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143));
     output
@@ -252,11 +252,14 @@ fn the_simulator_runs_until_a_signal() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut reported = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("Ctrl-C") {
         line.clear();
-        assert!(told.read_line(&mut line).unwrap() > 0, "it ended by itself");
+        assert!(
+            reported.read_line(&mut line).unwrap() > 0,
+            "it ended by itself"
+        );
     }
     // Signals are heard from shortly after the last line on; before that they end it all the same.
     let pid = child.id().to_string();

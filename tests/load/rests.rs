@@ -199,14 +199,14 @@ async fn a_rest_is_told_and_can_be_skipped_or_end_the_run() {
     bench.start(resting(&[1, 2, 4], 3000.0)).await;
     bench.until(1, is_rest).await;
     let seconds = 3000.0;
-    let told = |next_users| EventKind::RestStarted {
+    let reported = |next_users| EventKind::RestStarted {
         seconds,
         next_users,
     };
-    assert_eq!(bench.count(|what| *what == told(2)), 1);
+    assert_eq!(bench.count(|what| *what == reported(2)), 1);
     bench.command(Command::Skip).await;
     bench.until(2, is_rest).await;
-    assert_eq!(bench.count(|what| *what == told(4)), 1);
+    assert_eq!(bench.count(|what| *what == reported(4)), 1);
     assert_eq!(bench.records().len(), 3);
     bench.command(Command::Stop).await;
     assert_eq!(bench.end().await, RunEnd::Stopped);

@@ -139,7 +139,7 @@ fn an_interval_that_holds_the_threshold_says_what_would_decide_it() {
         text.starts_with("-7.0 % (-23.6 to +9.6) at 1 user, 3 requests of run B; about "),
         "{text}"
     );
-    let told: f64 = text
+    let reported: f64 = text
         .split("about ")
         .nth(1)
         .unwrap()
@@ -148,7 +148,7 @@ fn an_interval_that_holds_the_threshold_says_what_would_decide_it() {
         .unwrap()
         .parse()
         .unwrap();
-    assert!((told - more).abs() <= 1.0, "{text}, not {more}");
+    assert!((reported - more).abs() <= 1.0, "{text}, not {more}");
     assert!(text.contains(" more requests would decide it ("), "{text}");
     // One request on each side has no interval at all.
     let (decision, text) = one("speed < -5%", &run(&[(1, &[20.0])]), &run(&[(1, &[10.0])]));

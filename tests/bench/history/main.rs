@@ -87,8 +87,8 @@ fn alone(words: &[&str]) -> String {
 /// The quickest of three: seconds, and the most memory of all of them, MiB.
 fn quickest(words: &[&str]) -> (f64, f64) {
     let one = || {
-        let said = alone(words);
-        let mut numbers = said.split(' ').map(|number| number.parse::<f64>().unwrap());
+        let text = alone(words);
+        let mut numbers = text.split(' ').map(|number| number.parse::<f64>().unwrap());
         (numbers.next().unwrap(), numbers.next().unwrap())
     };
     let all = [one(), one(), one()];

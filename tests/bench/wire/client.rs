@@ -155,9 +155,9 @@ async fn drive(session: Session, plan: Plan) -> Tokometer {
 /// TTFT as the client stamped it minus TTFT as the server told it in the first token, milliseconds.
 pub fn ttft_error_ms(record: &RequestRecord) -> f64 {
     let answer = record.answer.as_ref().unwrap();
-    let told = answer.text.trim().strip_prefix("ttft_us=").unwrap();
-    let told: f64 = told.split(' ').next().unwrap().parse().unwrap();
-    record.ttft_s().unwrap() * 1e3 - told / 1e3
+    let reported = answer.text.trim().strip_prefix("ttft_us=").unwrap();
+    let reported: f64 = reported.split(' ').next().unwrap().parse().unwrap();
+    record.ttft_s().unwrap() * 1e3 - reported / 1e3
 }
 
 /// Reads the same answers with the same HTTP library, hyper, and only counts their lines; gives its

@@ -147,8 +147,8 @@ async fn paced(
     };
     let start = tokio::time::Instant::from_std(asked) + Duration::from_millis(300 + jitter);
     tokio::time::sleep_until(start).await;
-    let told = |at: Instant| format!(" ttft_us={}", at.duration_since(asked).as_micros());
-    let first = format!("{HEAD}{}", token(&told(Instant::now())));
+    let reported = |at: Instant| format!(" ttft_us={}", at.duration_since(asked).as_micros());
+    let first = format!("{HEAD}{}", token(&reported(Instant::now())));
     stream.write_all(first.as_bytes()).await?;
     let next = token(" word");
     for number in 1..tokens {

@@ -64,13 +64,13 @@ fn a_panic_in_a_worker_gives_the_terminal_back() {
     tui.see("Enter start");
     tui.keys("\r");
     let after = tui.end(1);
-    let told = "panic injected by a test";
+    let reported = "panic injected by a test";
     // On the shell's screen, where it stays.
-    assert!(after.text.contains(told), "{}", after.text);
+    assert!(after.text.contains(reported), "{}", after.text);
     assert!(after.text.contains("error: "), "{}", after.text);
     let end = after.run().end();
     assert!(
-        matches!(&end, RunEnd::Failed(why) if why.contains(told)),
+        matches!(&end, RunEnd::Failed(why) if why.contains(reported)),
         "{end:?}"
     );
     assert_eq!(after.run().levels().first(), PARTIAL.first());

@@ -36,8 +36,8 @@ fn screenshot(chromium: &Path, page: &Path, name: &str, scheme: u8) -> Pixmap {
         .arg(format!("file://{}", page.display()))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
+    let text = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{text}");
     Pixmap::load_png(&picture).unwrap()
 }
 

@@ -109,9 +109,9 @@ fn a_report_says_which_limits_are_not_those_of_the_run() {
         ..WhatIf::default()
     };
     let report = Report::what_if(&directory, &what_if).unwrap();
-    let said = "What if: judged after the run by share ≥ 95 % (the run: 90 %). The requests are unchanged.";
+    let message = "What if: judged after the run by share ≥ 95 % (the run: 90 %). The requests are unchanged.";
     for text in [report.markdown(), report.html(), report.json().unwrap()] {
-        assert!(text.contains(said));
+        assert!(text.contains(message));
     }
     let own = Report::open(&directory).unwrap();
     assert!(own.changed.is_empty());

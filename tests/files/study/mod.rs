@@ -112,7 +112,7 @@ fn what_the_study_has_wrong() {
         level.figures.tokens_counted_by == Some(CountedBy::Chunks)
             && level.figures.gpu.is_none_or(|gpu| gpu.usage_percent.n == 0)
     }));
-    let told = |what: &str| {
+    let reported = |what: &str| {
         let imported = summary
             .warnings
             .iter()
@@ -123,9 +123,9 @@ fn what_the_study_has_wrong() {
             "{what}"
         );
     };
-    told("48 of 256 requests failed at 256 users (18.8 %)");
-    told("so it is unknown");
-    told("not tokens");
+    reported("48 of 256 requests failed at 256 users (18.8 %)");
+    reported("so it is unknown");
+    reported("not tokens");
 }
 
 #[test]
@@ -278,10 +278,10 @@ fn what_is_broken_is_told_with_file_and_line_and_the_rest_is_imported() {
         );
     }
     assert_eq!(import.problems.len(), expected.len());
-    let told = import.events.iter().filter(
+    let reported = import.events.iter().filter(
         |event| matches!(&event.what, EventKind::Warning(w) if import.problems.contains(&w.text)),
     );
-    assert_eq!(told.count(), expected.len());
+    assert_eq!(reported.count(), expected.len());
     assert_eq!(level(&folded(&import).1, 2).figures.requests, 2);
 }
 
@@ -291,12 +291,12 @@ fn missing_files_cost_only_what_they_tell() {
     fs::remove_file(copy.path().join("test_results_2/duration_metrics.csv")).unwrap();
     fs::remove_file(copy.path().join("test_results_1/gpu_metrics.csv")).unwrap();
     fs::remove_file(copy.path().join("test_results_1/process_70_metrics.csv")).unwrap();
-    let told = import(copy.path(), None).unwrap();
-    let (_, summary) = folded(&told);
+    let reported = import(copy.path(), None).unwrap();
+    let (_, summary) = folded(&reported);
     let two = &level(&summary, 2).figures;
     assert_eq!((two.requests, two.failed), (2, 1));
     assert_eq!(two.energy_j, None, "its time is unknown");
-    let all = told.problems.join("\n");
+    let all = reported.problems.join("\n");
     assert!(
         all.contains("test_results_2/duration_metrics.csv: "),
         "{all}"
