@@ -76,7 +76,7 @@ pub(crate) fn required(path: &Path, fix: &str) -> Result<u64, Fault> {
     })?;
     text.trim()
         .parse()
-        .map_err(|_| Fault::new(FaultKind::Garbage, format!("{shown} says {text}")))
+        .map_err(|_| Fault::new(FaultKind::Garbage, format!("{shown} contains {text}")))
 }
 
 /// The entries of a folder whose names `wanted` accepts, in the order of their names.
