@@ -160,15 +160,15 @@ fn find<'c>(command: &'c clap::Command, key: &str) -> Option<&'c clap::Arg> {
 }
 
 fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut matches = with(defaults).try_get_matches_from(arguments)?;
+    let mut matches = command_with(defaults).try_get_matches_from(arguments)?;
     let mut kept = defaults.clone();
-    for (flag, overruled) in overruled(&Cli::command()) {
+    for (flag, overruled) in overrides(&Cli::command()) {
         if is_given(&matches, &flag) {
             kept.retain(|key, _| *key == flag || !overruled.contains(key));
         }
     }
     if kept.len() < defaults.len() {
-        matches = with(&kept).try_get_matches_from(arguments)?;
+        matches = command_with(&kept).try_get_matches_from(arguments)?;
     }
     let mut cli = Cli::from_arg_matches(&matches)?;
     let from_file = kept.contains_key(URL) && !is_given(&matches, URL);
@@ -181,7 +181,7 @@ fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error
 
 /// Flags, and those whose values in the file they overrule: the other way to say the same, and, for a flag that
 /// names a server, all that describes the server of the file.
-fn overruled(command: &clap::Command) -> BTreeMap<String, BTreeSet<String>> {
+fn overrides(command: &clap::Command) -> BTreeMap<String, BTreeSet<String>> {
     let flag = |arg: &clap::Arg| arg.get_long().map(str::to_owned);
     let mut overruled: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut server = BTreeSet::new();
@@ -224,7 +224,7 @@ fn is_given(matches: &ArgMatches, flag: &str) -> bool {
 }
 
 /// The command line with these defaults, for `run` and for no command at all.
-fn with(defaults: &Defaults) -> clap::Command {
+fn command_with(defaults: &Defaults) -> clap::Command {
     let set = |mut command: clap::Command| {
         for (key, words) in defaults {
             if let Some(id) = find(&command, key).map(|arg| arg.get_id().clone()) {
@@ -300,7 +300,7 @@ exporter = [\"http://a\", \"http://b\"]
 
     #[test]
     fn what_belongs_to_a_server_is_what_its_headings_hold() {
-        let overruled = overruled(&Cli::command());
+        let overruled = overrides(&Cli::command());
         let set = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect();
         let server: BTreeSet<String> = set(&[
             "active-bytes",

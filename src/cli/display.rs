@@ -31,7 +31,7 @@ pub(crate) fn no_color() -> bool {
 }
 
 /// The options of a dashboard that looks so.
-pub(crate) fn looks(args: &LookArgs) -> tui::DashboardOptions {
+pub(crate) fn dashboard_options(args: &LookArgs) -> tui::DashboardOptions {
     let defaults = tui::DashboardOptions::default();
     tui::DashboardOptions {
         theme: args.theme.clone().unwrap_or(defaults.theme),
@@ -63,7 +63,7 @@ pub(crate) fn follow(
         resume: run.resume,
         runs,
         archive,
-        ..looks(look)
+        ..dashboard_options(look)
     };
     screen_runtime()?.block_on(dashboard(options, session))
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use color_eyre::eyre::Result;
 
 use crate::cli::LookArgs;
-use crate::cli::display::{looks, on_screen_alone};
+use crate::cli::display::{dashboard_options, on_screen_alone};
 use crate::cli::output::{RunsDir, print, print_err};
 use crate::headless::summary_text;
 use crate::report::Report;
@@ -42,7 +42,7 @@ pub(crate) fn run_replay(args: &ReplayArgs) -> Result<u8> {
         archive: Some(root),
         replay: Some(Box::new(opened)),
         pace: args.speed,
-        ..looks(&args.look)
+        ..dashboard_options(&args.look)
     };
     on_screen_alone(options, None)
 }

@@ -94,10 +94,10 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
     ];
     lines.push(plain(&format!("model   {}", numbers::joined(facts))));
     if address::is_near(&target.url) {
-        lines.push(format!("plan    {}", asked(plan)));
+        lines.push(format!("plan    {}", plan_text(plan)));
     } else {
         let plan = plan.far_away();
-        lines.push(format!("plan    {}", asked(&plan)));
+        lines.push(format!("plan    {}", plan_text(&plan)));
         lines.push(format!("spends  {}", spending::sentence(&plan)));
     }
     lines
@@ -116,7 +116,7 @@ fn planned(plan: &Plan) -> String {
     }
 }
 
-fn asked(plan: &Plan) -> String {
+fn plan_text(plan: &Plan) -> String {
     let load = plan
         .settle
         .map_or_else(|| planned(plan), |settle| settle.sentence());

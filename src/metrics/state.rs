@@ -136,14 +136,7 @@ impl RunState {
         self.now = self.now.max(event.at);
         self.measured.apply(event.at, &event.what);
         match &event.what {
-            EventKind::RunStarted(info) => {
-                self.upcoming.clone_from(&info.plan.levels);
-                self.stage = Stage::Warming {
-                    done: 0,
-                    of: info.plan.warmup,
-                };
-                self.info = Some((**info).clone());
-            }
+            EventKind::RunStarted(info) => self.start(info),
             EventKind::ModelLoaded { took_s, server_s } => self.load_s = Some((*took_s, *server_s)),
             EventKind::WarmedUp { number, of, .. } => {
                 self.stage = Stage::Warming {
@@ -190,6 +183,15 @@ impl RunState {
             | EventKind::RequestEnded(_)
             | EventKind::CycleEnded { .. } => self.apply_to_cycle(event),
         }
+    }
+
+    fn start(&mut self, info: &RunInfo) {
+        self.upcoming.clone_from(&info.plan.levels);
+        self.stage = Stage::Warming {
+            done: 0,
+            of: info.plan.warmup,
+        };
+        self.info = Some(info.clone());
     }
 
     fn lose_server(&mut self, at: Stamp, patience_s: f64) {

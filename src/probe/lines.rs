@@ -17,7 +17,7 @@ impl Lines {
             let (line, rest) = bytes.split_at(end);
             bytes = rest.get(1..).unwrap_or_default();
             self.keep(line);
-            self.hand_over(&mut take);
+            self.emit_lines(&mut take);
         }
         self.keep(bytes);
     }
@@ -25,7 +25,7 @@ impl Lines {
     /// Hands over what is left when the stream has ended.
     pub(crate) fn finish(&mut self, mut take: impl FnMut(&str)) {
         if !self.partial.is_empty() {
-            self.hand_over(&mut take);
+            self.emit_lines(&mut take);
         }
     }
 
@@ -38,7 +38,7 @@ impl Lines {
         }
     }
 
-    fn hand_over(&mut self, take: &mut impl FnMut(&str)) {
+    fn emit_lines(&mut self, take: &mut impl FnMut(&str)) {
         if !self.skipping {
             let text = String::from_utf8_lossy(&self.partial);
             take(text.trim_end_matches('\r'));

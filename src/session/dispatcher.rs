@@ -135,7 +135,7 @@ impl Dispatcher {
         if let Some(recorder) = &mut self.recorder {
             let warning = recorder.record(batch, self.clock.now());
             self.kept.extend(recorder.take_kept());
-            self.tell(warning);
+            self.push(warning);
         }
         if let Some(unrecorded) = &mut self.unrecorded {
             self.kept.extend(unrecorded.take(batch));
@@ -147,14 +147,14 @@ impl Dispatcher {
     fn tick(&mut self) {
         if let Some(recorder) = &mut self.recorder {
             let warning = recorder.tick(self.clock.now());
-            self.tell(warning);
+            self.push(warning);
         }
         self.offer();
         self.offer_kept();
     }
 
     /// The recorder's trouble reaches the screen even when it cannot reach the disk.
-    fn tell(&mut self, warning: Option<Warning>) {
+    fn push(&mut self, warning: Option<Warning>) {
         if let Some(warning) = warning {
             let now = self.clock.now();
             self.waiting.push(EventKind::Warning(warning).at(now));
@@ -203,7 +203,7 @@ impl Dispatcher {
             Some(Recording { directory, warning }) => (Some(directory), warning),
             None => (None, None),
         };
-        self.tell(warning);
+        self.push(warning);
         if !self.kept.is_empty() {
             let _ = self
                 .session_events

@@ -72,7 +72,6 @@ pub(crate) async fn start(
         request,
     } = run;
     let so_far = RunState::from_events(&history);
-    let spent = so_far.output_tokens();
     let settle = settle(&plan, &so_far);
     let endpoint = Endpoint::find(&target).await?;
     if !history.is_empty() {
@@ -104,7 +103,7 @@ pub(crate) async fn start(
     let monitored = watching.unwrap_or_default();
     let runner = Runner::new(Arc::new(context), plan, receiver, monitored)
         .starting_at_cycle(cycle)
-        .settling(settle, spent);
+        .settling(settle, so_far.output_tokens());
     let runner = tokio::spawn(runner.run());
     let over = until_over(runner, monitors, final_reporter, dispatcher);
     let running = Running {

@@ -75,7 +75,7 @@ impl Answer {
     }
 
     /// Waits for the first token: Ollama's headers come with it.
-    pub(super) async fn begun(&self) {
+    pub(super) async fn first_token_due(&self) {
         self.ticket.due(1).await;
     }
 
@@ -105,14 +105,14 @@ impl Answer {
             self.opening = false;
             self.lines.empty(&mut self.buffer);
         } else {
-            self.say();
+            self.push_token();
         }
         Some(Ok(self.buffer.split().freeze()))
     }
 
     /// The whole answer as one response, when it is complete.
     pub(super) async fn whole(mut self) -> Result<Response<SimBody>, io::Error> {
-        self.begun().await;
+        self.first_token_due().await;
         self.first = Some(self.ticket.server.clock.now());
         if let Some((kind, after)) = self.plan.fault {
             self.ticket
@@ -143,7 +143,7 @@ impl Answer {
         Ok(json_body(out))
     }
 
-    fn say(&mut self) {
+    fn push_token(&mut self) {
         if self.sent == 0 {
             self.first = Some(self.ticket.server.clock.now());
         }

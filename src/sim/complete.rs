@@ -83,12 +83,12 @@ async fn begin(
 ) -> Result<Response<SimBody>, Stop> {
     match fault {
         Some(f) if f.kind == FaultKind::SlowHeader => {
-            answer.begun().await;
+            answer.first_token_due().await;
             let late = server.clock.now().saturating_add(server.scaled(f.delay_s));
             server.sleep_until(late).await;
         }
         Some(f) if f.after == 0 && f.kind == FaultKind::Cut => {
-            answer.begun().await;
+            answer.first_token_due().await;
             return Err(Stop::Cut(cut()));
         }
         Some(f) if f.after == 0 && f.kind == FaultKind::Stall => pending().await,
@@ -97,7 +97,7 @@ async fn begin(
     if streamed == Some(false) {
         return answer.whole().await.map_err(Stop::Cut);
     }
-    answer.begun().await;
+    answer.first_token_due().await;
     Ok(stream(answer.lines()))
 }
 

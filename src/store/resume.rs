@@ -43,7 +43,7 @@ impl Resume {
         if recovered.info.imported.is_some() {
             return Err(refused("it was imported, not run by tokometer"));
         }
-        let levels = left(&state);
+        let levels = remaining_levels(&state);
         let is_settling = recovered.info.plan.settle.is_some();
         if levels.is_empty() && !is_settling {
             return Err(refused("all its levels are done already"));
@@ -98,7 +98,7 @@ impl Resume {
 }
 
 /// The levels that are left.
-fn left(state: &RunState) -> Vec<u32> {
+fn remaining_levels(state: &RunState) -> Vec<u32> {
     if state.stage == Stage::Ended(RunEnd::Done) {
         return Vec::new();
     }

@@ -147,7 +147,7 @@ impl<W: Write> Write for Gate<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.state.load(Ordering::SeqCst) {
             RAW => self.inner.write(bytes),
-            PANICKED => Err(gone()),
+            PANICKED => Err(closed_error()),
             _ => Ok(bytes.len()),
         }
     }
@@ -155,13 +155,13 @@ impl<W: Write> Write for Gate<W> {
     fn flush(&mut self) -> io::Result<()> {
         match self.state.load(Ordering::SeqCst) {
             RAW => self.inner.flush(),
-            PANICKED => Err(gone()),
+            PANICKED => Err(closed_error()),
             _ => Ok(()),
         }
     }
 }
 
-fn gone() -> io::Error {
+fn closed_error() -> io::Error {
     io::Error::new(
         io::ErrorKind::BrokenPipe,
         "tokometer panicked; the terminal was restored",

@@ -35,7 +35,7 @@ async fn shown(width: u16, height: u16, events: Vec<Event>) -> Dash {
     };
     let dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(events)).await;
+    dash.push(SessionEvent::Events(events)).await;
     dash
 }
 
@@ -53,7 +53,7 @@ async fn the_levels_around_the_answer(#[case] width: u16, #[case] height: u16) {
 async fn while_the_server_is_away_the_level_that_comes_next_is_shown() {
     let mut story = settling();
     story.close(CycleEnd::ServerGone);
-    story.tell(EventKind::ServerGone { patience_s: 120.0 });
+    story.push(EventKind::ServerGone { patience_s: 120.0 });
     let dash = shown(80, 24, story.events).await;
     assert_snapshot!("bracket_server_gone_80x24", dash.screen());
     dash.resize(60, 16).await;
@@ -75,7 +75,7 @@ async fn a_planned_run_and_one_that_is_over_have_no_such_line() {
     let mut story = settling();
     story.close(CycleEnd::Done);
     let why = tokometer::event::RunEnd::Done;
-    story.tell(EventKind::RunEnded { why });
+    story.push(EventKind::RunEnded { why });
     let over = shown(80, 24, story.events).await;
     assert!(!over.screen().contains("asking"), "{}", over.screen());
     let planned = crate::fixture::running(80, 24, DashboardOptions::default()).await;

@@ -154,14 +154,14 @@ impl Dash {
         self.settle().await;
     }
 
-    pub(crate) async fn tell(&self, events: SessionEvent) {
+    pub(crate) async fn push(&self, events: SessionEvent) {
         self.send(events).await;
         self.settle().await;
     }
 
     /// The run is over, and nothing of it was written.
     pub(crate) async fn finish(&self) {
-        self.tell(SessionEvent::Finished {
+        self.push(SessionEvent::Finished {
             directory: None,
             error: None,
             report: None,
@@ -285,7 +285,7 @@ pub(crate) async fn running(width: u16, height: u16, options: DashboardOptions) 
     let simulated = options.simulated;
     let mut dash = ready(width, height, options).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(live::running(simulated)))
+    dash.push(SessionEvent::Events(live::running(simulated)))
         .await;
     dash.commands();
     dash
@@ -295,7 +295,7 @@ pub(crate) async fn running(width: u16, height: u16, options: DashboardOptions) 
 pub(crate) async fn ready(width: u16, height: u16, options: DashboardOptions) -> Dash {
     let simulated = options.simulated;
     let mut dash = Dash::start(width, height, options).await;
-    dash.tell(SessionEvent::Found(live::server(simulated)))
+    dash.push(SessionEvent::Found(live::server(simulated)))
         .await;
     dash.commands();
     dash

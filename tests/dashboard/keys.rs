@@ -33,19 +33,19 @@ async fn it_looks_for_a_server_and_offers_the_simulated_one() {
     let mut dash = Dash::start(80, 24, DashboardOptions::default()).await;
     assert_eq!(dash.commands(), [SessionCommand::Search]);
     let url = "http://127.0.0.1:11434".to_owned();
-    dash.tell(SessionEvent::Searching { url: url.clone() })
+    dash.push(SessionEvent::Searching { url: url.clone() })
         .await;
     assert_snapshot!("searching", dash.screen());
     let tried = vec![(url, "connection refused".to_owned())];
-    dash.tell(SessionEvent::NotFound { tried }).await;
+    dash.push(SessionEvent::NotFound { tried }).await;
     assert_snapshot!("not_found", dash.screen());
     dash.keys("r").await;
     assert_eq!(dash.commands(), [SessionCommand::Search]);
     let tried = Vec::new();
-    dash.tell(SessionEvent::NotFound { tried }).await;
+    dash.push(SessionEvent::NotFound { tried }).await;
     dash.keys("<enter>").await;
     assert_eq!(dash.commands(), [SessionCommand::Simulate]);
-    dash.tell(SessionEvent::Found(live::server(true))).await;
+    dash.push(SessionEvent::Found(live::server(true))).await;
     assert!(dash.screen().contains("SIMULATED"));
 }
 
@@ -63,9 +63,9 @@ async fn ready_says_what_a_server_is_asked_that_may_be_paid_for() {
         url: "http://api.example.com".to_owned(),
         ..live::server(false)
     };
-    dash.tell(SessionEvent::Found(far)).await;
+    dash.push(SessionEvent::Found(far)).await;
     assert_snapshot!("ready_far_away", dash.screen());
-    dash.tell(SessionEvent::Found(live::server(false))).await;
+    dash.push(SessionEvent::Found(live::server(false))).await;
     assert!(!dash.screen().contains("spends"), "{}", dash.screen());
 }
 
@@ -108,20 +108,20 @@ async fn a_model_that_is_not_there_is_offered_for_download() {
         dash.commands(),
         [SessionCommand::Pull("qwen3:8b".to_owned())]
     );
-    dash.tell(SessionEvent::Pulling {
+    dash.push(SessionEvent::Pulling {
         model: "qwen3:8b".to_owned(),
         status: "pulling a3de86cd1c13".to_owned(),
         bytes: Some((1_300_000_000, 5_200_000_000)),
     })
     .await;
     assert_snapshot!("pulling", dash.screen());
-    dash.tell(SessionEvent::Pulled(Err("disk full".to_owned())))
+    dash.push(SessionEvent::Pulled(Err("disk full".to_owned())))
         .await;
     assert!(dash.screen().contains("disk full"));
-    dash.tell(SessionEvent::Pulled(Ok(()))).await;
+    dash.push(SessionEvent::Pulled(Ok(()))).await;
     let mut server = live::server(false);
     server.models[1].name = "qwen3:8b".to_owned();
-    dash.tell(SessionEvent::Found(server)).await;
+    dash.push(SessionEvent::Found(server)).await;
     dash.keys("<enter>").await;
     let commands = dash.commands();
     assert!(
@@ -134,7 +134,7 @@ async fn a_server_without_models_says_how_to_get_one() {
     let mut dash = Dash::start(80, 24, DashboardOptions::default()).await;
     let mut server = live::server(false);
     server.models.clear();
-    dash.tell(SessionEvent::Found(server)).await;
+    dash.push(SessionEvent::Found(server)).await;
     dash.commands();
     dash.keys("<enter>").await;
     assert_eq!(dash.commands(), []);
@@ -148,7 +148,7 @@ async fn keys_tell_the_run_what_to_do() {
     let reported = [Command::TogglePause, Command::Skip, Command::Repeat];
     assert_eq!(dash.commands(), reported.map(SessionCommand::Run));
     assert!(!dash.screen().contains("PAUSED"));
-    dash.tell(SessionEvent::Events(vec![live::event(
+    dash.push(SessionEvent::Events(vec![live::event(
         68_000,
         EventKind::Paused,
     )]))
@@ -277,7 +277,7 @@ async fn a_session_that_does_not_listen_holds_nothing_up() {
 async fn the_answer_of_the_shown_request_is_asked_for() {
     let mut dash = ready(120, 40, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(live::running(false))).await;
+    dash.push(SessionEvent::Events(live::running(false))).await;
     let commands = dash.commands();
     assert!(commands.contains(&SessionCommand::Watch(8)), "{commands:?}");
     dash.keys("jj").await;
@@ -285,14 +285,14 @@ async fn the_answer_of_the_shown_request_is_asked_for() {
     assert_eq!(dash.commands(), watched);
     let parts = |text: &str| vec![(true, text.to_owned())];
     for (restart, text) in [(true, "Okay, "), (false, "so I need")] {
-        dash.tell(SessionEvent::Answer(AnswerText {
+        dash.push(SessionEvent::Answer(AnswerText {
             id: 10,
             restart,
             parts: parts(text),
         }))
         .await;
     }
-    dash.tell(SessionEvent::Answer(AnswerText {
+    dash.push(SessionEvent::Answer(AnswerText {
         id: 9,
         restart: false,
         parts: parts("too late"),
@@ -310,7 +310,7 @@ async fn a_frozen_view_stands_still_while_the_run_goes_on() {
     dash.keys("f").await;
     let before = dash.screen();
     assert!(before.contains("FROZEN"));
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     let body = |screen: &str| screen.lines().skip(1).collect::<Vec<_>>().join("\n");
     assert_eq!(body(&dash.screen()), body(&before));
     dash.keys("f").await;
@@ -324,7 +324,7 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     sleep(Duration::from_mins(1)).await;
     assert_eq!(dash.frames(), before, "an idle dashboard draws nothing");
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(live::resting())).await;
+    dash.push(SessionEvent::Events(live::resting())).await;
     assert!(dash.screen().contains("RESTING 10 s, then 2"));
     let before = dash.frames();
     sleep(Duration::from_secs(4)).await;
@@ -332,7 +332,7 @@ async fn a_rest_counts_down_and_an_idle_screen_is_not_drawn() {
     assert_eq!(dash.frames() - before, 4, "one frame a second");
     let error = Some("the server is gone".to_owned());
     let directory = None;
-    dash.tell(SessionEvent::Finished {
+    dash.push(SessionEvent::Finished {
         directory,
         error,
         report: None,
@@ -371,10 +371,10 @@ async fn a_flood_of_news_is_drawn_thirty_times_a_second_and_keys_get_through() {
 async fn a_run_that_is_over_can_be_run_again() {
     let mut dash = running(80, 24, DashboardOptions::default()).await;
     dash.keys("x").await;
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     let directory = Some("/runs/2026-11-21T16-02-11_deepseek-r1-7b".into());
     let error = None;
-    dash.tell(SessionEvent::Finished {
+    dash.push(SessionEvent::Finished {
         directory,
         error,
         report: None,
@@ -388,7 +388,7 @@ async fn a_run_that_is_over_can_be_run_again() {
         &dash.commands()[..],
         [SessionCommand::Start { .. }]
     ));
-    dash.tell(SessionEvent::Events(vec![live::started(false)]))
+    dash.push(SessionEvent::Events(vec![live::started(false)]))
         .await;
     dash.keys("q<enter>").await;
     let app = dash.end().await.unwrap();

@@ -101,7 +101,7 @@ impl Story {
                     ttft_us: 600_000,
                     thinking: true,
                 };
-                self.tell_at(Stamp(sent.0 + 600_000), first);
+                self.push_at(Stamp(sent.0 + 600_000), first);
             }
         }
         sent
@@ -115,14 +115,14 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
         took_s: 2.0,
         server_s: Some(1.9),
     };
-    story.tell_at(story::at(2.0), loaded);
+    story.push_at(story::at(2.0), loaded);
     let warm = EventKind::WarmedUp {
         number: 1,
         of: 1,
         ttft_s: Some(0.2),
         error: None,
     };
-    story.tell_at(story::at(3.0), warm);
+    story.push_at(story::at(3.0), warm);
     let mut id = 1;
     for users in [1, 2, 4] {
         let begins = Stamp((4 + u64::from(story.cycle) * 20) * 1_000_000);
@@ -147,7 +147,7 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
         kind: WarningKind::Slots,
         text: "8 users, 4 slots: the rest wait in line.".to_owned(),
     };
-    story.tell_at(story::at(65.0), EventKind::Warning(warning));
+    story.push_at(story::at(65.0), EventKind::Warning(warning));
     for step in 1..=20_u32 {
         let requests = (0..8_u32)
             .map(|user| InFlight {
@@ -162,7 +162,7 @@ pub(crate) fn running(simulated: bool) -> Vec<Event> {
             .collect();
         let cycle = story.cycle;
         let now = Stamp(65_000_000 + u64::from(step) * 100_000);
-        story.tell_at(now, EventKind::Progress { cycle, requests });
+        story.push_at(now, EventKind::Progress { cycle, requests });
     }
     story.events
 }
@@ -173,7 +173,7 @@ pub(crate) fn over() -> Vec<Event> {
     story.now = story::at(67.9);
     story.close(CycleEnd::Stopped);
     let why = RunEnd::Stopped;
-    story.tell_at(story::at(68.0), EventKind::RunEnded { why });
+    story.push_at(story::at(68.0), EventKind::RunEnded { why });
     story.events
 }
 

@@ -63,7 +63,7 @@ async fn measured(width: u16, height: u16) -> Dash {
     events.extend(readings());
     // Stable: what was told at the same instant stays in its order.
     events.sort_by_key(|event| event.at);
-    dash.tell(SessionEvent::Events(events)).await;
+    dash.push(SessionEvent::Events(events)).await;
     dash
 }
 
@@ -122,7 +122,7 @@ async fn an_old_reading_and_its_reason_are_told() {
         .find(|what| matches!(what, EventKind::Gpu(_)))
         .unwrap();
     let more = [67, 68].map(|second| live::event(second * 1000, newest.clone()));
-    dash.tell(SessionEvent::Events(more.to_vec())).await;
+    dash.push(SessionEvent::Events(more.to_vec())).await;
     assert!(dash.screen().contains("J/token"), "{}", dash.screen());
     let note = SourceNote {
         source: SourceName::Source("apple".to_owned()),
@@ -134,7 +134,7 @@ async fn an_old_reading_and_its_reason_are_told() {
         live::event(73_000, EventKind::Source(note)),
         live::event(73_000, EventKind::LevelsChanged { upcoming: vec![16] }),
     ];
-    dash.tell(SessionEvent::Events(late.to_vec())).await;
+    dash.push(SessionEvent::Events(late.to_vec())).await;
     let screen = dash.screen();
     assert!(
         screen.contains("5 s old") && screen.contains("apple: it does not answer"),
@@ -153,19 +153,19 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
     let server = live::server(false);
     let url = server.url.clone();
     dash.commands();
-    dash.tell(SessionEvent::Found(server)).await;
+    dash.push(SessionEvent::Found(server)).await;
     assert_eq!(dash.commands(), [SessionCommand::Observe]);
     let told = |url: &str| SessionEvent::Machine {
         url: url.to_owned(),
         events: readings(),
     };
-    dash.tell(told("http://127.0.0.1:1")).await;
+    dash.push(told("http://127.0.0.1:1")).await;
     assert!(!dash.screen().contains("power"), "that is another machine");
-    dash.tell(told(&url)).await;
+    dash.push(told(&url)).await;
     assert_snapshot!(format!("ready_measured_{width}x{height}"), dash.screen());
     // What stands still says so, also before a run.
     let late = live::event(71_000, EventKind::Processes(Vec::new()));
-    dash.tell(SessionEvent::Machine {
+    dash.push(SessionEvent::Machine {
         url: url.clone(),
         events: vec![late],
     })
@@ -176,8 +176,8 @@ async fn the_machine_is_live_before_a_run(#[case] width: u16, #[case] height: u1
         &dash.commands()[..],
         [SessionCommand::Start { .. }]
     ));
-    dash.tell(told(&url)).await;
-    dash.tell(SessionEvent::Events(vec![live::started(false)]))
+    dash.push(told(&url)).await;
+    dash.push(SessionEvent::Events(vec![live::started(false)]))
         .await;
     assert!(!dash.screen().contains("Apple M2 Pro"), "a run has its own");
 }
@@ -188,7 +188,7 @@ async fn the_idle_machine_is_counted_down_and_skipped() {
     dash.keys("<enter>").await;
     dash.commands();
     let idle = EventKind::IdleStarted { seconds: 10.0 };
-    dash.tell(SessionEvent::Events(vec![
+    dash.push(SessionEvent::Events(vec![
         live::started(false),
         live::event(4000, idle),
     ]))

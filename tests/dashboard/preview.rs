@@ -77,8 +77,8 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
     dash.keys("<enter>").await;
     let events = answered(simulated);
     let kept = kept_of(&events);
-    dash.tell(SessionEvent::Events(events)).await;
-    dash.tell(SessionEvent::Kept(kept)).await;
+    dash.push(SessionEvent::Events(events)).await;
+    dash.push(SessionEvent::Kept(kept)).await;
     dash.commands();
     dash
 }
@@ -86,7 +86,7 @@ async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {
 /// A run that is over: nothing on the screen changes by itself.
 async fn over(width: u16, height: u16) -> Dash {
     let dash = running(width, height, DashboardOptions::default()).await;
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     dash
 }
@@ -263,18 +263,18 @@ async fn a_level_that_ends_gets_a_lane_and_does_not_disturb_the_others() {
     let why = CycleEnd::Done;
     events.push(EventKind::CycleEnded { cycle: 3, why }.at(Stamp(67_500_000)));
     let kept = kept_of(&events);
-    dash.tell(SessionEvent::Events(events.split_off(before)))
+    dash.push(SessionEvent::Events(events.split_off(before)))
         .await;
     assert!(
         !dash.screen().contains("8 users "),
         "no answer is there yet"
     );
-    dash.tell(SessionEvent::Kept(kept)).await;
+    dash.push(SessionEvent::Kept(kept)).await;
     let screen = dash.screen();
     assert!(screen.contains("8 users "), "{screen}");
     assert!(screen.contains("median wait"), "{screen}");
     assert!(screen.contains("45/"), "the others went on\n{screen}");
-    dash.tell(SessionEvent::Events(vec![live::started(false)]))
+    dash.push(SessionEvent::Events(vec![live::started(false)]))
         .await;
     let screen = dash.screen();
     assert!(!screen.contains("8 users "), "another run\n{screen}");
@@ -306,9 +306,9 @@ async fn capital_s_writes_a_picture_into_the_directory_of_the_run() {
     dash.keys("4").await;
     assert!(!dash.screen().contains("Picture: "), "the next key ends it");
     let elsewhere = tempfile::tempdir().unwrap();
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     let directory = Some(PathBuf::from(elsewhere.path()));
-    dash.tell(SessionEvent::Finished {
+    dash.push(SessionEvent::Finished {
         directory,
         error: None,
         report: None,

@@ -152,9 +152,9 @@ async fn a_run_goes_on_behind_a_replay() {
     assert_eq!(dash.commands(), []);
     dash.shows("no cycle yet");
     // It ends while nobody looks.
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     let directory = Some(root.path().join(ID));
-    dash.tell(SessionEvent::Finished {
+    dash.push(SessionEvent::Finished {
         directory,
         error: None,
         report: None,
@@ -192,7 +192,7 @@ async fn leaving_asks_while_a_run_goes_on_behind() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_starts_behind_a_replay_is_not_shown_before_it_is_left() {
     let (_root, dash) = replaying(80, 24).await;
-    dash.tell(SessionEvent::Events(live::running(true))).await;
+    dash.push(SessionEvent::Events(live::running(true))).await;
     assert!(!dash.screen().contains("SIMULATED"), "{}", dash.screen());
     dash.keys("<esc>1").await;
     dash.shows("SIMULATED");

@@ -69,7 +69,7 @@ async fn the_view_is_reached_from_every_screen_and_back() {
     dash.keys("5").await;
     dash.shows("Runs · 5");
     // What the session finds meanwhile waits behind the list.
-    dash.tell(SessionEvent::Found(live::server(false))).await;
+    dash.push(SessionEvent::Found(live::server(false))).await;
     dash.shows("Runs · 5");
     dash.keys("1").await;
     dash.shows("┌ Plan");
@@ -230,9 +230,9 @@ async fn the_run_that_is_being_recorded_is_neither_deleted_nor_reported() {
     assert!(root.path().join(ID).join("events.jsonl").exists());
     assert_eq!(dash.commands(), []);
     dash.keys("<esc>").await;
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     let directory = Some(root.path().join(ID));
-    dash.tell(SessionEvent::Finished {
+    dash.push(SessionEvent::Finished {
         directory,
         error: None,
         report: None,
@@ -281,10 +281,10 @@ async fn a_report_is_written_where_the_run_is() {
 async fn without_a_record_there_is_no_report_and_it_says_why() {
     let dash = ready(80, 24, DashboardOptions::default()).await;
     dash.keys("<enter>").await;
-    dash.tell(SessionEvent::Events(live::running(false))).await;
+    dash.push(SessionEvent::Events(live::running(false))).await;
     dash.keys("e").await;
     dash.shows("when it is over");
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     dash.keys("e").await;
     dash.shows("--no-record");

@@ -16,7 +16,7 @@ use crate::live;
 
 async fn over(width: u16, height: u16) -> Dash {
     let dash = running(width, height, DashboardOptions::default()).await;
-    dash.tell(SessionEvent::Events(live::over())).await;
+    dash.push(SessionEvent::Events(live::over())).await;
     dash.finish().await;
     // The cycle of 4 users: the last one has no request that ended.
     dash.keys("h").await;

@@ -110,7 +110,7 @@ fn kept_answers_are_those_of_their_ranks() {
         let mut recorder = Recorder::open(&directory).unwrap();
         let mut story = Story::new(info);
         level(&mut story, 0, requests);
-        story.tell(EventKind::RunEnded { why: RunEnd::Done });
+        story.push(EventKind::RunEnded { why: RunEnd::Done });
         record(&mut recorder, &story.events);
         let told: usize = recorder.take_kept().len();
         assert_eq!(recorder.finish().warning, None);

@@ -33,7 +33,7 @@ pub(crate) fn cycle(number: u32, users: u32, start: f64, requests: &[RequestReco
                 ttft_us: first.0 - request.sent.0,
                 thinking: true,
             };
-            story.tell_at(first, what);
+            story.push_at(first, what);
         }
         story.answer(request.clone());
     }
@@ -76,14 +76,14 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
         took_s: 3.25,
         server_s: Some(3.2),
     };
-    story.tell_at(at(3.25), loaded);
+    story.push_at(at(3.25), loaded);
     let warm = EventKind::WarmedUp {
         number: 1,
         of: 1,
         ttft_s: Some(0.41),
         error: None,
     };
-    story.tell_at(at(4.5), warm);
+    story.push_at(at(4.5), warm);
     let one = [answered(1, 0, [5.1, 5.6, 12.6], 256)];
     story.events.extend(cycle(0, 1, 5.0, &one));
     story.now = at(12.6);
@@ -97,7 +97,7 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
         kind: WarningKind::Failures,
         text: "1 of 2 requests failed at 2 users: server\u{9b}31m busy.".to_owned(),
     };
-    story.tell_at(at(29.8), EventKind::Warning(failures));
+    story.push_at(at(29.8), EventKind::Warning(failures));
     let again = [answered(4, 2, [33.1, 33.7, 41.7], 256)];
     story.events.extend(cycle(2, 1, 33.0, &again));
     let cost = ClientCost {
@@ -105,7 +105,7 @@ pub(crate) fn run(simulated: bool) -> Vec<Event> {
         rss_bytes: Some(31_000_000),
         dropped_progress: 0,
     };
-    story.tell_at(at(41.8), EventKind::Client(cost));
-    story.tell(EventKind::RunEnded { why: RunEnd::Done });
+    story.push_at(at(41.8), EventKind::Client(cost));
+    story.push(EventKind::RunEnded { why: RunEnd::Done });
     story.events
 }

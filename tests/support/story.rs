@@ -37,7 +37,7 @@ impl Story {
     /// A run that starts.
     pub(crate) fn new(info: RunInfo) -> Self {
         let mut story = Self::from_cycle(0);
-        story.tell(EventKind::RunStarted(Box::new(info)));
+        story.push(EventKind::RunStarted(Box::new(info)));
         story
     }
 
@@ -51,21 +51,21 @@ impl Story {
     }
 
     /// Something that happens now.
-    pub(crate) fn tell(&mut self, what: EventKind) {
+    pub(crate) fn push(&mut self, what: EventKind) {
         let at = self.now;
         self.events.push(Event { at, what });
     }
 
     /// Something that happens at an instant, which is now from then on.
-    pub(crate) fn tell_at(&mut self, at: Stamp, what: EventKind) {
+    pub(crate) fn push_at(&mut self, at: Stamp, what: EventKind) {
         self.now = at;
-        self.tell(what);
+        self.push(what);
     }
 
     /// Begins the cycle.
     pub(crate) fn open(&mut self, users: u32) {
         let cycle = self.cycle;
-        self.tell(EventKind::CycleStarted { cycle, users });
+        self.push(EventKind::CycleStarted { cycle, users });
     }
 
     /// So many seconds later the users' connections are open, each of which took `connect_us`.
@@ -75,12 +75,12 @@ impl Story {
             connect_us: vec![connect_us; usize::try_from(users).unwrap()],
             failed: 0,
         };
-        self.tell_at(at(self.now.secs() + later_s), opened);
+        self.push_at(at(self.now.secs() + later_s), opened);
     }
 
     /// A user asks.
     pub(crate) fn ask(&mut self, id: u64, user: u32) {
-        self.tell(EventKind::RequestStarted {
+        self.push(EventKind::RequestStarted {
             id,
             cycle: self.cycle,
             user,
@@ -91,19 +91,19 @@ impl Story {
     /// A request ends, now at the latest.
     pub(crate) fn answer(&mut self, record: RequestRecord) {
         let ended = record.ended.max(self.now);
-        self.tell_at(ended, EventKind::RequestEnded(Box::new(record)));
+        self.push_at(ended, EventKind::RequestEnded(Box::new(record)));
     }
 
     /// Ends the cycle.
     pub(crate) fn close(&mut self, why: CycleEnd) {
         let cycle = self.cycle;
-        self.tell(EventKind::CycleEnded { cycle, why });
+        self.push(EventKind::CycleEnded { cycle, why });
         self.cycle += 1;
     }
 
     /// A rest.
     pub(crate) fn rest(&mut self, seconds: f64, next_users: u32) {
-        self.tell(EventKind::RestStarted {
+        self.push(EventKind::RestStarted {
             seconds,
             next_users,
         });

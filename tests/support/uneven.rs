@@ -35,6 +35,6 @@ pub(crate) fn run() -> Vec<Event> {
         keep_asking(&mut story, users, good, 160);
         story.close(CycleEnd::Done);
     }
-    story.tell(EventKind::RunEnded { why: RunEnd::Done });
+    story.push(EventKind::RunEnded { why: RunEnd::Done });
     story.events
 }

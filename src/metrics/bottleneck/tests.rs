@@ -417,16 +417,15 @@ fn no_gpu_is_blamed_without_a_gpu() {
     assert_eq!(in_memory(unused, 0), both, "a GPU that is not used");
 }
 
+/// The causes at 1 user, which misses a limit, after a change to the run.
+fn kinds_of(change: &dyn Fn(&mut RunState)) -> Vec<ReasonKind> {
+    let mut run = run(vec![level(0, 1, 0.5, 5.0)]);
+    change(&mut run);
+    kinds(&run).into_iter().map(|(kind, ..)| kind).collect()
+}
+
 #[test]
-fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
-    let kinds_of = |each: &dyn Fn(&mut RunState)| {
-        let mut run = run(vec![level(0, 1, 0.5, 5.0)]);
-        each(&mut run);
-        kinds(&run)
-            .into_iter()
-            .map(|(kind, ..)| kind)
-            .collect::<Vec<_>>()
-    };
+fn a_busy_client_is_named_unless_the_server_is_in_it() {
     let client = |cpu_s: f64| {
         move |run: &mut RunState| {
             let seconds = 10.0;
@@ -440,6 +439,10 @@ fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
         run.info.as_mut().unwrap().simulated = true;
     };
     assert_eq!(kinds_of(&own), [ReasonKind::Alone], "the server is in it");
+}
+
+#[test]
+fn a_full_cache_is_named() {
     let cache = |percent| {
         move |run: &mut RunState| {
             let machine = &mut run.cycles[0].machine;
@@ -448,6 +451,10 @@ fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
     };
     assert_eq!(kinds_of(&cache(98.0)), [ReasonKind::Alone]);
     assert_eq!(kinds_of(&cache(100.0)), [ReasonKind::Memory]);
+}
+
+#[test]
+fn other_processes_and_swapping_are_named_where_they_were_seen() {
     let host = |busy: f64, others: f64, pages: f64| {
         move |run: &mut RunState| {
             for _ in 0..3 {
@@ -461,16 +468,26 @@ fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
             }
         }
     };
-    let (alone, taken) = (ReasonKind::Alone, ReasonKind::OtherProcess);
-    assert_eq!(kinds_of(&host(200.0, 120.0, 0.0)), [taken]);
+    assert_eq!(
+        kinds_of(&host(200.0, 120.0, 0.0)),
+        [ReasonKind::OtherProcess]
+    );
     assert_eq!(
         kinds_of(&host(200.0, 19.0, 0.0)),
-        [alone],
+        [ReasonKind::Alone],
         "the server's own"
     );
-    assert_eq!(kinds_of(&host(150.0, 120.0, 0.0)), [alone], "some is left");
+    assert_eq!(
+        kinds_of(&host(150.0, 120.0, 0.0)),
+        [ReasonKind::Alone],
+        "some is left"
+    );
     assert_eq!(kinds_of(&host(150.0, 0.0, 4000.0)), [ReasonKind::Memory]);
-    assert_eq!(kinds_of(&host(150.0, 0.0, 99.0)), [alone]);
+    assert_eq!(kinds_of(&host(150.0, 0.0, 99.0)), [ReasonKind::Alone]);
+}
+
+#[test]
+fn swap_that_grows_is_named() {
     let swap = |used: [u64; 3]| {
         move |run: &mut RunState| {
             for used in used {
@@ -483,13 +500,17 @@ fn the_client_the_memory_and_others_are_named_where_they_were_seen() {
     };
     // Only what goes there meanwhile counts, not what is there.
     let mega = 1_000_000;
-    assert_eq!(kinds_of(&swap([900 * mega; 3])), [alone]);
+    assert_eq!(kinds_of(&swap([900 * mega; 3])), [ReasonKind::Alone]);
     assert_eq!(
         kinds_of(&swap([900 * mega, 950 * mega, 990 * mega])),
-        [alone]
+        [ReasonKind::Alone]
     );
     let grows = swap([900 * mega, 950 * mega, 1200 * mega]);
     assert_eq!(kinds_of(&grows), [ReasonKind::Memory]);
+}
+
+#[test]
+fn other_processes_on_a_busy_gpu_are_named() {
     let others = |usage: &'static [f64]| {
         move |run: &mut RunState| {
             *run = with_gpu(std::mem::take(run), usage);

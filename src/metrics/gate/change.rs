@@ -54,7 +54,7 @@ impl Pair<'_> {
         let planned = planned.flat_map(|info| info.plan.levels.iter().copied());
         let all: BTreeSet<u32> = planned.collect();
         let ruling = |level: u32| {
-            let (run, seen) = self.lack(level)?;
+            let (run, seen) = self.missing_reason(level)?;
             Some(Ruling {
                 condition: format!("{} in both runs", users(level)),
                 run: Some(run),
@@ -67,8 +67,8 @@ impl Pair<'_> {
     }
 
     /// Which of the runs alone lacks a level, and why. What neither has, or both failed, is not a change.
-    fn lack(&self, level: u32) -> Option<(usize, String)> {
-        let [a, b] = self.runs.map(|run| lack(run, level));
+    fn missing_reason(&self, level: u32) -> Option<(usize, String)> {
+        let [a, b] = self.runs.map(|run| missing_reason(run, level));
         let (run, why) = match (a, b) {
             (Some(why), None) => (0, why),
             (None, Some(why)) => (self.number, why),
@@ -92,7 +92,7 @@ impl Pair<'_> {
         let Figure::Of(metric, stat) = condition.figure else {
             return unknown(condition);
         };
-        if let Some((_, seen)) = condition.level.and_then(|level| self.lack(level)) {
+        if let Some((_, seen)) = condition.level.and_then(|level| self.missing_reason(level)) {
             return Ruling::new(condition, Decision::Failed, seen);
         }
         let levels = self.levels(condition);
@@ -236,7 +236,7 @@ fn unknown(condition: &Condition) -> Ruling {
 }
 
 /// Why a level of a run cannot be compared.
-fn lack(run: &RunState, level: u32) -> Option<&'static str> {
+fn missing_reason(run: &RunState, level: u32) -> Option<&'static str> {
     let of_level = || run.cycles.iter().filter(|cycle| cycle.users == level);
     if of_level().next().is_none() {
         return Some("it did not run");

@@ -179,17 +179,17 @@ pub(crate) fn note(source: &str, state: SourceState, why: &str, fix: Option<&str
 /// No source has a reading.
 pub(crate) fn unmeasured() -> Story {
     let mut story = sweep();
-    story.tell(note("amd", SourceState::Absent, "no AMD GPU in /sys", None));
-    story.tell(note(
+    story.push(note("amd", SourceState::Absent, "no AMD GPU in /sys", None));
+    story.push(note(
         "nvidia",
         SourceState::Unusable,
         "the driver and its library do not fit",
         Some("restart the machine"),
     ));
-    story.tell(note("apple", SourceState::Late, "it does not answer", None));
+    story.push(note("apple", SourceState::Late, "it does not answer", None));
     let why = "no process of the server is visible on this machine (it may run in a container or elsewhere)";
     let fix = Some("name it with --match REGEX");
-    story.tell(note("processes", SourceState::Failing, why, fix));
+    story.push(note("processes", SourceState::Failing, why, fix));
     story
 }
 
@@ -204,7 +204,7 @@ pub(crate) fn two_cards() -> Story {
     story.pass(4.0);
     let users = 1;
     let cycle = u32::MAX;
-    story.tell(EventKind::RequestStarted {
+    story.push(EventKind::RequestStarted {
         id: u64::MAX,
         cycle,
         user: users,

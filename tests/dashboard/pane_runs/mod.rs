@@ -30,7 +30,7 @@ pub(crate) fn loaded(levels: &[u32]) -> Story {
         took_s: 3.8,
         server_s: Some(3.7),
     };
-    story.tell_at(story::at(4.0), loaded);
+    story.push_at(story::at(4.0), loaded);
     story
 }
 
@@ -43,14 +43,14 @@ impl Story {
     /// A warning.
     pub(crate) fn warn(&mut self, kind: WarningKind, text: &str) {
         let text = text.to_owned();
-        self.tell(EventKind::Warning(Warning { kind, text }));
+        self.push(EventKind::Warning(Warning { kind, text }));
     }
 
     /// Opens a cycle and sends one request of each user. Returns the first id.
     pub(crate) fn begin(&mut self, users: u32, upcoming: &[u32]) -> u64 {
         let first = self.next_id();
         self.open(users);
-        self.tell(EventKind::LevelsChanged {
+        self.push(EventKind::LevelsChanged {
             upcoming: upcoming.to_vec(),
         });
         self.connect(users, 0.02, 310);
@@ -101,7 +101,7 @@ impl Story {
         let last = records.last().map_or(sent, |r| r.ended.0);
         for now in (sent..last).step_by(500_000) {
             let requests = in_flight(&records, now);
-            self.tell_at(Stamp(now), EventKind::Progress { cycle, requests });
+            self.push_at(Stamp(now), EventKind::Progress { cycle, requests });
         }
         for record in records {
             self.answer(record);
@@ -130,7 +130,7 @@ impl Story {
                 ttft_us,
                 thinking,
             };
-            self.tell_at(Stamp(sent + ttft_us), first);
+            self.push_at(Stamp(sent + ttft_us), first);
         }
         for tenth in (8..=120_u32).step_by(5) {
             self.now = Stamp(sent + u64::from(tenth) * 100_000);
@@ -146,7 +146,7 @@ impl Story {
                 moved(4, 13, Phase::Answering),
                 moved(5, 5, Phase::Answering),
             ];
-            self.tell(EventKind::Progress { cycle, requests });
+            self.push(EventKind::Progress { cycle, requests });
         }
         let done = record(first + 1, cycle, 1, sent, 0.74, 21.0);
         self.answer(done);
@@ -163,7 +163,7 @@ impl Story {
 
     /// The end.
     pub(crate) fn end(&mut self, why: RunEnd) {
-        self.tell(EventKind::RunEnded { why });
+        self.push(EventKind::RunEnded { why });
     }
 
     /// The state it amounts to.

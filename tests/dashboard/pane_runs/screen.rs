@@ -192,7 +192,7 @@ pub(crate) fn hostile() -> Screen {
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}gnirts\u{2066} 日本語\r\nline\ttab";
     let mut record = super::record(id, 0, 0, 5_000_000, 0.5, 30.0);
     super::failed(&mut record, FailureKind::StreamError, evil);
-    story.tell(EventKind::RequestEnded(Box::new(record)));
+    story.push(EventKind::RequestEnded(Box::new(record)));
     story.warn(WarningKind::Other, evil);
     let mut screen = Screen::new(story.state());
     screen.request = Some(id);
