@@ -162,8 +162,9 @@ fn find<'c>(command: &'c clap::Command, key: &str) -> Option<&'c clap::Arg> {
 fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut matches = command_with(defaults).try_get_matches_from(arguments)?;
     let mut kept = defaults.clone();
-    for (flag, overruled) in overrides(&Cli::command()) {
-        if is_given(&matches, &flag) {
+    let command = Cli::command();
+    for (flag, overruled) in overrides(&command) {
+        if is_given(&command, &matches, &flag) {
             kept.retain(|key, _| *key == flag || !overruled.contains(key));
         }
     }
@@ -171,7 +172,7 @@ fn apply(defaults: &Defaults, arguments: &[OsString]) -> Result<Cli, clap::Error
         matches = command_with(&kept).try_get_matches_from(arguments)?;
     }
     let mut cli = Cli::from_arg_matches(&matches)?;
-    let from_file = kept.contains_key(URL) && !is_given(&matches, URL);
+    let from_file = kept.contains_key(URL) && !is_given(&command, &matches, URL);
     match &mut cli.command {
         Some(CommandArgs::Run(args)) => args.url_from_file = from_file,
         _ => cli.run.url_from_file = from_file,
@@ -202,9 +203,9 @@ fn overrides(command: &clap::Command) -> BTreeMap<String, BTreeSet<String>> {
             server.insert(one);
         }
     }
-    // What names a server is what another way to name one contradicts.
+    // What names a server is its address, and what contradicts that.
     for (flag, others) in &mut overruled {
-        if server.contains(flag) && !others.is_disjoint(&server) {
+        if server.contains(flag) && (flag == URL || others.contains(URL)) {
             others.extend(server.iter().cloned());
         }
     }
@@ -212,9 +213,12 @@ fn overrides(command: &clap::Command) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// Whether the command line, or the environment, has this flag.
-fn is_given(matches: &ArgMatches, flag: &str) -> bool {
+fn is_given(command: &clap::Command, matches: &ArgMatches, flag: &str) -> bool {
+    let Some(id) = find(command, flag).map(|arg| arg.get_id().as_str()) else {
+        return false;
+    };
     let here = |matches: &ArgMatches| {
-        let source = matches.value_source(flag);
+        let source = matches.value_source(id);
         matches!(
             source,
             Some(ValueSource::CommandLine | ValueSource::EnvVariable)

@@ -7,9 +7,10 @@ use clap::Args;
 use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::PlaceArgs;
-use crate::cli::output::{self, UsageError, screen_runtime};
+use crate::cli::auth::AuthArgs;
+use crate::cli::output::{self, screen_runtime};
 use crate::cli::run::Address;
-use crate::dialect::{DIALECTS, DiscoverError};
+use crate::dialect::{Credentials, DIALECTS, DiscoverError};
 use crate::probe::doctor::{Probes, Report, run_checks};
 use crate::probe::gpu;
 
@@ -22,6 +23,9 @@ pub struct DoctorArgs {
     /// Server to check besides the usual ones; exit with 1 if it does not answer
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    /// What lets it in.
+    #[command(flatten)]
+    pub auth: AuthArgs,
     /// Where the sources look.
     #[command(flatten)]
     pub places: PlaceArgs,
@@ -36,11 +40,20 @@ const USERS: u32 = 256;
 
 /// Checks this machine and prints the result; 0 where a run is possible, else 1.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
-    let asked = requested_url(args)?;
+    let address = Address::requested(args.url.as_deref(), false)?;
+    let credentials = args.auth.credentials(&address)?;
+    let asked = address.source.map(|_| address.url);
+    let own = asked.clone();
     let runtime = screen_runtime()?;
     let probe = |url: &str| {
-        let found =
-            async { tokio::time::timeout(PROBE, crate::dialect::discover(url, None)).await };
+        // Servers that were only found get no key.
+        let none = Credentials::default();
+        let is_asked = own.as_deref() == Some(url);
+        let credentials = if is_asked { &credentials } else { &none };
+        let found = async {
+            let found = crate::dialect::discover(url, None, credentials);
+            tokio::time::timeout(PROBE, found).await
+        };
         match runtime.block_on(found) {
             Ok(Ok(found)) => Ok(found
                 .server
@@ -64,12 +77,6 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     });
     print(&report, args.json)?;
     Ok(u8::from(!report.ok))
-}
-
-/// The address that was asked for: the one that a run would take.
-fn requested_url(args: &DoctorArgs) -> Result<Option<String>, UsageError> {
-    let asked = Address::requested(args.url.as_deref(), false)?;
-    Ok(asked.source.map(|_| asked.url))
 }
 
 /// The address that was asked for, and those where servers usually are.

@@ -1,5 +1,6 @@
 //! Commands and flags.
 
+mod auth;
 mod check;
 mod compare;
 mod config;

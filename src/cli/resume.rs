@@ -3,6 +3,7 @@
 use clap::Args;
 use color_eyre::eyre::{Result, bail};
 
+use crate::cli::auth::AuthArgs;
 use crate::cli::display::{follow, write_reports};
 use crate::cli::report::WhichRun;
 use crate::cli::run::Address;
@@ -22,6 +23,9 @@ pub struct ResumeArgs {
     /// Server address [default: that of the run]
     #[arg(long, value_name = "URL", help_heading = "Server")]
     pub url: Option<String>,
+    /// What lets it in.
+    #[command(flatten)]
+    pub auth: AuthArgs,
     /// Fault to inject into the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(long = "fault", value_name = "FAULT", help_heading = "Server")]
     pub faults: Vec<crate::sim::Fault>,
@@ -41,15 +45,20 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
     let Some(dialect) = by_id(id) else {
         bail!("this version does not know the API `{id}` of this run");
     };
-    let url = match &args.url {
-        Some(url) => Address::requested(Some(url), false)?.url,
-        None => target.url.clone(),
+    let address = match &args.url {
+        Some(url) => Address::requested(Some(url), false)?,
+        // The run's own was named by the user, too; a simulated server is nobody's.
+        None => Address {
+            url: target.url.clone(),
+            source: (!run.info.simulated).then_some("the run"),
+        },
     };
     let mut plan = run.info.plan.clone();
     plan.levels.clone_from(&run.levels);
     let runs = run.directory.parent().map(std::path::Path::to_owned);
     let session = SessionOptions {
-        url,
+        credentials: args.auth.credentials(&address)?,
+        url: address.url,
         dialect: Some(dialect),
         simulator: SimConfig {
             time_scale: plan.time_scale,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::cli::auth::AuthArgs;
 use crate::cli::display::{follow, write_reports};
 use crate::cli::output::UsageError;
 use crate::cli::values::{
@@ -93,6 +94,9 @@ pub struct RunArgs {
     /// Whether the address is that of the configuration file
     #[arg(skip)]
     pub url_from_file: bool,
+    /// What lets it in
+    #[command(flatten)]
+    pub auth: AuthArgs,
     /// Model [default: the first loaded one]
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub model: Option<String>,
@@ -370,6 +374,7 @@ pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
         (Some(root.clone()), Some(root))
     };
     let session = SessionOptions {
+        credentials: args.auth.credentials(&url)?,
         url: url.url,
         dialect: args.dialect,
         simulator: SimConfig {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::dialect::address::{of_localhost, redirected};
-use crate::dialect::{DIALECTS, Dialect, Discovery};
+use crate::dialect::{Credentials, DIALECTS, Dialect, Discovery};
 
 /// How long a server may take to say who it is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -32,6 +32,9 @@ pub enum DiscoverError {
         /// What it answered.
         why: String,
     },
+    /// A server wants a key, or another one.
+    #[error("{0}")]
+    Refused(String),
     /// A request failed.
     #[error("{0}")]
     Failed(String),
@@ -41,8 +44,10 @@ pub enum DiscoverError {
 pub async fn discover(
     url: &str,
     dialect: Option<&'static dyn Dialect>,
+    credentials: &Credentials,
 ) -> Result<Discovery, DiscoverError> {
-    let http = client()?;
+    let http = client(credentials)?;
+    let mut refused = None;
     let tried = dialect.as_ref().map_or(DIALECTS, std::slice::from_ref);
     let mut answers = Vec::new();
     for dialect in tried {
@@ -51,8 +56,15 @@ pub async fn discover(
                 return Err(DiscoverError::NoAnswer(why));
             }
             Err(DiscoverError::NoAnswer(why) | DiscoverError::NotSpoken(why)) => answers.push(why),
+            Err(DiscoverError::Refused(why)) => refused = Some(why),
             found_or_failed => return found_or_failed,
         }
+    }
+    if let Some(why) = refused {
+        return Err(DiscoverError::Refused(format!(
+            "{why}; {}",
+            credentials.advice()
+        )));
     }
     let names: Vec<String> = tried
         .iter()
@@ -65,10 +77,12 @@ pub async fn discover(
     })
 }
 
-pub(crate) fn client() -> Result<reqwest::Client, DiscoverError> {
+/// A client that sends these credentials, to the server that is asked and nobody else.
+pub(crate) fn client(credentials: &Credentials) -> Result<reqwest::Client, DiscoverError> {
     // A benchmark talks to the server itself, never through the environment's proxy.
     let built = reqwest::Client::builder()
         .no_proxy()
+        .default_headers(credentials.headers().clone())
         .redirect(same_server())
         .resolve_to_addrs("localhost", &of_localhost(0))
         .connect_timeout(PATIENCE)
@@ -105,6 +119,11 @@ pub(crate) fn redirect_text(status: u16, location: &[u8]) -> String {
     let location = String::from_utf8_lossy(location);
     let location = location.split(['?', '#']).next().unwrap_or_default();
     format!("{status}, a redirect to {location}, which is not followed")
+}
+
+/// Whether a server wants a key, or another one.
+pub(crate) fn is_refusal(status: reqwest::StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403)
 }
 
 pub(crate) fn is_simulator(response: &reqwest::Response) -> bool {

@@ -5,11 +5,12 @@
 //! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `json` and `think` serve it
 //! - `state`: the pages on which a server reports its own state, for the monitors
-//! - `address`: where a server is, as people write it
+//! - `address`: where a server is, as people write it; `credentials`: what lets tokometer in
 //!
 //! It knows no run and no screen.
 
 pub mod address;
+mod credentials;
 pub mod decode;
 mod discover;
 mod json;
@@ -31,8 +32,9 @@ use crate::plan::{Api, Plan};
 
 use decode::{Finish, Piece, WireError};
 
-pub(crate) use discover::redirect_text;
+pub use credentials::{CredentialError, Credentials};
 pub use discover::{DiscoverError, discover};
+pub(crate) use discover::{client, is_refusal, redirect_text};
 pub(crate) use json::error_message;
 pub use ollama::Ollama;
 pub use openai::OpenAi;
@@ -92,6 +94,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// there is no such request: the first warm-up does it then.
     fn load<'a>(
         &'a self,
+        _http: &'a reqwest::Client,
         _url: &'a str,
         _model: &'a str,
         _patience: Option<Duration>,
@@ -102,6 +105,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Has the server download `model`. None where it cannot.
     fn pull<'a>(
         &'a self,
+        _http: &'a reqwest::Client,
         _url: &'a str,
         _model: &'a str,
         _progress: PullProgress<'a>,

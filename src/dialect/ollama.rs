@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
 use crate::dialect::discover::{
-    DiscoverError, PATIENCE, Version, client, error_text, first_answer, get, is_simulator, read,
-    status_text,
+    DiscoverError, PATIENCE, Version, error_text, first_answer, get, is_refusal, is_simulator,
+    read, status_text,
 };
 use crate::dialect::json::{ErrorBody, error_message};
 use crate::dialect::lines::LONGEST_LINE;
@@ -138,20 +138,22 @@ impl Dialect for Ollama {
     /// An empty prompt loads the model.
     fn load<'a>(
         &'a self,
+        http: &'a reqwest::Client,
         url: &'a str,
         model: &'a str,
         patience: Option<Duration>,
     ) -> Option<BoxFuture<'a, Result<Option<f64>, DiscoverError>>> {
-        Some(Box::pin(load(url, model, patience)))
+        Some(Box::pin(load(http, url, model, patience)))
     }
 
     fn pull<'a>(
         &'a self,
+        http: &'a reqwest::Client,
         url: &'a str,
         model: &'a str,
         progress: PullProgress<'a>,
     ) -> Option<BoxFuture<'a, Result<(), DiscoverError>>> {
-        Some(Box::pin(pull(url, model, progress)))
+        Some(Box::pin(pull(http, url, model, progress)))
     }
 
     fn pull_command(&self, model: &str) -> Option<String> {
@@ -255,7 +257,11 @@ async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, Discov
         Ok(Version { version }) if status.is_success() => version,
         _ => {
             let why = format!("/api/version answered {said}");
-            return Err(DiscoverError::NotSpoken(why));
+            return Err(if is_refusal(status) {
+                DiscoverError::Refused(why)
+            } else {
+                DiscoverError::NotSpoken(why)
+            });
         }
     };
     let tags: Tags = get(http, format!("{url}/api/tags")).await?;
@@ -362,6 +368,7 @@ fn can_think(capabilities: &[String]) -> bool {
 }
 
 async fn load(
+    http: &reqwest::Client,
     url: &str,
     model: &str,
     patience: Option<Duration>,
@@ -371,7 +378,7 @@ async fn load(
         load_duration: Option<u64>,
     }
     let url = format!("{url}/api/generate");
-    let mut request = client()?
+    let mut request = http
         .post(&url)
         .json(&json!({ "model": model, "stream": false }));
     if let Some(patience) = patience {
@@ -381,7 +388,12 @@ async fn load(
     Ok(loaded.load_duration.map(|ns| ns as f64 / 1e9))
 }
 
-async fn pull(url: &str, model: &str, progress: PullProgress<'_>) -> Result<(), DiscoverError> {
+async fn pull(
+    http: &reqwest::Client,
+    url: &str,
+    model: &str,
+    progress: PullProgress<'_>,
+) -> Result<(), DiscoverError> {
     #[derive(Deserialize)]
     struct Line {
         #[serde(default)]
@@ -392,7 +404,7 @@ async fn pull(url: &str, model: &str, progress: PullProgress<'_>) -> Result<(), 
     }
     let url = format!("{url}/api/pull");
     let failed = |why: String| DiscoverError::Failed(format!("{url}: {why}"));
-    let answer = client()?
+    let answer = http
         .post(&url)
         .json(&json!({ "model": model }))
         .send()

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
-use crate::dialect::discover::{DiscoverError, Version, first_answer, get, read};
+use crate::dialect::discover::{DiscoverError, Version, first_answer, get, is_refusal, read};
 use crate::dialect::json::{ErrorBody, First, error_message};
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
 use crate::dialect::{Dialect, Discovery};
@@ -229,9 +229,14 @@ struct Props {
 async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, DiscoverError> {
     let models_url = format!("{url}/v1/models");
     let answer = first_answer(http, &models_url).await?;
-    let models: ServedModels = read(&models_url, Ok(answer))
-        .await
-        .map_err(|error| DiscoverError::NotSpoken(error.to_string()))?;
+    let is_refused = is_refusal(answer.status());
+    let models: ServedModels =
+        read(&models_url, Ok(answer))
+            .await
+            .map_err(|error| match error {
+                error if is_refused => DiscoverError::Refused(error.to_string()),
+                error => DiscoverError::NotSpoken(error.to_string()),
+            })?;
     let owner = models.data.first().and_then(|model| model.owned_by.clone());
     let props: Option<Props> = match owner.as_deref() {
         Some("llamacpp") => get(http, format!("{url}/props")).await.ok(),

@@ -3,6 +3,7 @@
 
 use futures_util::future::BoxFuture;
 
+use crate::dialect::Credentials;
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line};
 use crate::dialect::discover::{DiscoverError, first_answer};
 use crate::dialect::{Dialect, Discovery};
@@ -141,6 +142,7 @@ mod tests {
         let (url, asked) = toy_server().await;
         let runs = tempfile::tempdir().unwrap();
         let mut session = serve::start(SessionOptions {
+            credentials: Credentials::default(),
             url,
             dialect: None,
             simulator: SimConfig::default(),

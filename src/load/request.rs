@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dialect::address::redirected;
 use crate::dialect::decode::{Decoder, Finish, WireError};
-use crate::dialect::{Dialect, error_message, redirect_text};
+use crate::dialect::{Credentials, Dialect, error_message, is_refusal, redirect_text};
 use crate::event::{
     EventKind, FailureKind, Outcome, RequestRecord, ServerFigures, Stamp, Warning, WarningKind,
 };
@@ -59,6 +59,8 @@ pub(crate) struct RequestContext {
     pub(crate) light_path: String,
     /// The `Host` header.
     pub(crate) host: String,
+    /// What lets them in.
+    pub(crate) credentials: Credentials,
     /// Where they go.
     pub(crate) addresses: Vec<SocketAddr>,
     /// The body of each prompt.
@@ -268,9 +270,11 @@ impl RequestContext {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, WireError> {
-        Request::builder()
-            .method(method)
-            .uri(path)
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(self.credentials.headers().clone());
+        }
+        request
             .header(header::HOST, &self.host)
             .header(header::CONTENT_TYPE, "application/json")
             .header(
@@ -332,11 +336,14 @@ impl Attempt<'_> {
             if follow {
                 return Err(AttemptError::Redirected);
             }
-            let message = match elsewhere {
+            let mut message = match elsewhere {
                 Some(elsewhere) => elsewhere,
                 None if said.is_empty() => status.to_string(),
                 None => said,
             };
+            if is_refusal(status) {
+                message = format!("{message} ({})", self.load.credentials.advice());
+            }
             return Err(failed(FailureKind::Http(status.as_u16()), message).into());
         }
         self.stream(&mut body, slot, tokens, timers, record).await

@@ -11,8 +11,8 @@ use reqwest::Url;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::dialect::{Dialect, address, by_id};
-use crate::event::{EventKind, RunEnd, Target, WarningKind};
+use crate::dialect::{Credentials, Dialect, address, by_id};
+use crate::event::{EventKind, RunEnd, Target, Warning, WarningKind};
 use crate::metrics::state::RunState;
 use crate::metrics::verdict;
 use crate::metrics::verdict::settle::Settle;
@@ -55,7 +55,7 @@ impl Running {
 /// is written.
 pub(crate) async fn start(
     run: RunSetup,
-    serves_itself: bool,
+    (serves_itself, credentials): (bool, Credentials),
     monitors: Option<Setup>,
     session_events: mpsc::Sender<SessionEvent>,
 ) -> Result<(Running, impl Future<Output = SessionEvent>), String> {
@@ -94,8 +94,19 @@ pub(crate) async fn start(
     });
     let watching = monitors.as_ref().map(|monitors| monitors.watching.clone());
     let final_reporter = reporter.clone();
+    let is_here = endpoint.addresses.iter().all(|at| at.ip().is_loopback());
+    if !credentials.is_empty() && !is_here {
+        let host = host_header(&endpoint.url);
+        let text =
+            format!("The key goes to {host} over plain http: whoever is on the way can read it");
+        reporter.fact(EventKind::Warning(Warning {
+            kind: WarningKind::Other,
+            text,
+        }));
+    }
     let context = RequestContext {
         serves_itself,
+        credentials,
         next_id: AtomicU64::new(request),
         ..endpoint.context(&target, &plan, reporter, Arc::clone(&answers))
     };
@@ -157,6 +168,7 @@ impl Endpoint {
             redirected: OnceLock::new(),
             light_path: format!("{base}{}", dialect.light_path()),
             host: host_header(&url),
+            credentials: Credentials::default(),
             url: target.url.clone(),
             model: target.model.name.clone(),
             addresses: self.addresses,

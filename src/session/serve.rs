@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::dialect::{Dialect, DiscoverError, Discovery, Ollama};
+use crate::dialect::{Credentials, Dialect, DiscoverError, Discovery, Ollama, client};
 use crate::event::Target;
 use crate::probe::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
@@ -39,6 +39,8 @@ const ANSWER_EVERY: Duration = Duration::from_millis(100);
 pub struct SessionOptions {
     /// The server's base address.
     pub url: String,
+    /// What lets the session in there; sent to no other server.
+    pub credentials: Credentials,
     /// Its dialect, if the user said so.
     pub dialect: Option<&'static dyn Dialect>,
     /// The simulated server, should it be asked for.
@@ -211,11 +213,22 @@ impl Worker {
         }
     }
 
+    /// The simulated server gets none.
+    fn credentials(&self, url: &str) -> Credentials {
+        let own = self.simulator.as_ref().map(Simulator::url);
+        if own.is_some_and(|own| own == url) {
+            Credentials::default()
+        } else {
+            self.options.credentials.clone()
+        }
+    }
+
     fn search(&mut self, url: String, dialect: Option<&'static dyn Dialect>) {
+        let credentials = self.credentials(&url);
         let (events, inner) = (self.events.clone(), self.inner.clone());
         tokio::spawn(async move {
             send(&events, SessionEvent::Searching { url: url.clone() }).await;
-            let news_of_it = search(&url, dialect, &inner).await;
+            let news_of_it = search((&url, &credentials), dialect, &inner).await;
             send(&events, news_of_it).await;
         });
     }
@@ -293,11 +306,18 @@ impl Worker {
         let target = found.target(&model);
         let own = self.simulator.as_ref().map(Simulator::url);
         let serves_itself = own.is_some_and(|url| url == target.url);
+        let credentials = self.credentials(&target.url);
         // It reads and writes files.
         let made = tokio::task::spawn_blocking(move || begin(target)).await;
         let made = made.map_err(|error| error.to_string())??;
         let monitors = self.monitors.clone();
-        launch::start(made, serves_itself, monitors, self.events.clone()).await
+        launch::start(
+            made,
+            (serves_itself, credentials),
+            monitors,
+            self.events.clone(),
+        )
+        .await
     }
 
     fn pull(&mut self, model: String) {
@@ -308,6 +328,7 @@ impl Worker {
             return;
         };
         let (url, dialect) = (found.url.clone(), found.dialect);
+        let credentials = self.credentials(&url);
         tokio::spawn(async move {
             let mut progress = |status: &str, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());
@@ -318,14 +339,17 @@ impl Worker {
                     bytes,
                 });
             };
-            let result = match dialect.pull(&url, &model, &mut progress) {
-                Some(pulling) => pulling.await.map_err(|error| error.to_string()),
-                None => Err(format!("{} cannot download models", dialect.server())),
+            let result = match client(&credentials) {
+                Ok(http) => match dialect.pull(&http, &url, &model, &mut progress) {
+                    Some(pulling) => pulling.await.map_err(|error| error.to_string()),
+                    None => Err(format!("{} cannot download models", dialect.server())),
+                },
+                Err(error) => Err(error.to_string()),
             };
             let succeeded = result.is_ok();
             send(&events, SessionEvent::Pulled(result)).await;
             if succeeded {
-                let found = search(&url, Some(dialect), &inner).await;
+                let found = search((&url, &credentials), Some(dialect), &inner).await;
                 send(&events, found).await;
             }
         });
@@ -363,11 +387,11 @@ async fn send(events: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
 }
 
 async fn search(
-    url: &str,
+    (url, credentials): (&str, &Credentials),
     dialect: Option<&'static dyn Dialect>,
     inner: &mpsc::Sender<Inner>,
 ) -> SessionEvent {
-    match crate::dialect::discover(url, dialect).await {
+    match crate::dialect::discover(url, dialect, credentials).await {
         Ok(discovery) => {
             let _ = inner.send(Inner::Found(discovery.clone())).await;
             SessionEvent::Found(discovery)

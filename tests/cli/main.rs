@@ -12,6 +12,7 @@ mod answers;
 mod check;
 mod config;
 mod headless;
+mod keys;
 #[cfg(unix)]
 mod listener;
 mod ollama_client;

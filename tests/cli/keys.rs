@@ -1,0 +1,159 @@
+//! Servers that want a key: who gets it, and where it never shows.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use rstest::rstest;
+
+use crate::headless::{levels, valid};
+use crate::process::Place;
+
+const KEY: &str = "sk-not-to-be-seen";
+
+/// An OpenAI server that answers those with the right header, and remembers the heads of all requests.
+struct Keyed {
+    url: String,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Keyed {
+    fn start(wants: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let heads = Arc::<Mutex<Vec<String>>>::default();
+        let (seen, wants) = (Arc::clone(&heads), wants.to_owned());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (seen, wants) = (Arc::clone(&seen), wants.clone());
+                std::thread::spawn(move || serve(&stream.unwrap(), &wants, &seen));
+            }
+        });
+        Self { url, heads }
+    }
+
+    fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+/// Answers the requests of a connection, until the client is gone.
+fn serve(mut stream: &TcpStream, wants: &str, seen: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if !matches!(reader.read_line(&mut head), Ok(1..)) {
+                return;
+            }
+        }
+        let lower = head.to_lowercase();
+        let length = lower.split("content-length: ").nth(1);
+        let length = length.and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body).unwrap();
+        let (status, kind, said) = answer(&head, wants);
+        seen.lock().unwrap().push(head);
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{said}",
+            said.len()
+        );
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(head: &str, wants: &str) -> (&'static str, &'static str, &'static str) {
+    const JSON: &str = "application/json";
+    if !head.contains(wants) {
+        let said = r#"{"error": {"message": "Invalid API Key"}}"#;
+        return ("401 Unauthorized", JSON, said);
+    }
+    match head.split(' ').nth(1) {
+        Some("/v1/models") => (
+            "200 OK",
+            JSON,
+            r#"{"object": "list", "data": [{"id": "m"}]}"#,
+        ),
+        Some("/v1/chat/completions") => (
+            "200 OK",
+            "text/event-stream",
+            "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n\
+             data: {\"choices\":[{\"delta\":{\"content\":\" two\"},\"finish_reason\":\"stop\"}]}\n\n\
+             data: [DONE]\n\n",
+        ),
+        _ => ("404 Not Found", JSON, "{}"),
+    }
+}
+
+/// All that a run and its reports wrote, and what was printed.
+fn everything(directory: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            everything(&path, into);
+        } else if path.file_name().is_some_and(|name| name != "key") {
+            into.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
+}
+
+#[rstest]
+#[case::usual(&[], &[("OPENAI_API_KEY", KEY)], "authorization: Bearer sk-not-to-be-seen")]
+#[case::variable(&["--api-key-env=MY_KEY"], &[("MY_KEY", KEY), ("OPENAI_API_KEY", "another")], "authorization: Bearer sk-not-to-be-seen")]
+#[case::file(&["--api-key-file=key"], &[], "authorization: Bearer sk-not-to-be-seen")]
+#[case::basic(&["--basic-auth-env=ME"], &[("ME", "me:sk-not-to-be-seen")], "authorization: Basic bWU6c2stbm90LXRvLWJlLXNlZW4=")]
+#[case::header(&["--header=X-Key: sk-not-to-be-seen"], &[], "x-key: sk-not-to-be-seen")]
+fn a_key_opens_the_server_and_shows_nowhere(
+    #[case] flags: &[&str],
+    #[case] environment: &[(&str, &str)],
+    #[case] header: &str,
+) {
+    let server = Keyed::start(header);
+    let place = Place::new();
+    std::fs::write(place.directory.path().join("key"), format!("{KEY}\n")).unwrap();
+    let load = ["--json", "--users=2", "--rest=0s", "--url", &server.url];
+    let ended = place.run_in(&[&load[..], flags].concat(), environment);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(levels(&valid(&ended.out)), [(2, 2, 0)]);
+    let heads = server.heads();
+    assert!(heads.iter().all(|head| head.contains(header)), "{heads:?}");
+    let report = place.run_in(&["report", "latest"], environment);
+    assert_eq!(report.code, 0, "{report:?}");
+    let mut written = format!("{ended:?}{report:?}");
+    everything(place.directory.path(), &mut written);
+    assert!(written.contains("summary/"), "the files were read");
+    for secret in [KEY, "bWU6c2st"] {
+        assert!(!written.contains(secret), "{secret} was written");
+    }
+}
+
+#[rstest]
+#[case::none(&[], "", "no key was sent: set OPENAI_API_KEY")]
+#[case::wrong(&[], "wrong", "the server refuses the key of OPENAI_API_KEY")]
+fn a_refusal_says_what_to_set(#[case] flags: &[&str], #[case] key: &str, #[case] says: &str) {
+    let server = Keyed::start(KEY);
+    let load = ["--headless", "--users=1", "--url", &server.url];
+    let arguments = [&load[..], flags].concat();
+    let ended = Place::new().run_in(&arguments, &[("OPENAI_API_KEY", key)]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    for text in ["401 Unauthorized", "Invalid API Key", says] {
+        assert!(ended.err.contains(text), "no {text}: {}", ended.err);
+    }
+}
+
+#[rstest]
+#[case(&["--api-key-env=NO_SUCH_KEY", "--url=127.0.0.1:1"], "--api-key-env NO_SUCH_KEY: the environment has no such")]
+#[case(&["--api-key-file=/nowhere/key", "--url=127.0.0.1:1"], "--api-key-file /nowhere/key: ")]
+#[case(&["--basic-auth-env=PLAIN", "--url=127.0.0.1:1"], "--basic-auth-env PLAIN: it is not USER:PASSWORD")]
+#[case(&["--header=sk-not-to-be-seen", "--url=127.0.0.1:1"], "--header: it is not of the form")]
+#[case(&["--header=X-Key: sk-not-to-be-seen", "--sim"], "--header: secrets are sent only to a server that you name")]
+fn what_cannot_be_sent_is_said_without_it(#[case] flags: &[&str], #[case] says: &str) {
+    let arguments = [&["--headless"], flags].concat();
+    let ended = Place::new().run_in(&arguments, &[("PLAIN", KEY), ("OLLAMA_HOST", "")]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains(says), "{}", ended.err);
+    assert!(!ended.err.contains(KEY), "{}", ended.err);
+}
