@@ -309,9 +309,14 @@ exporter = [\"http://a\", \"http://b\"]
         let server: BTreeSet<String> = set(&[
             "active-bytes",
             "api",
+            "api-key-env",
+            "api-key-file",
             "bandwidth",
+            "basic-auth-env",
+            "basic-auth-file",
             "dialect",
             "exporter",
+            "header",
             "model",
             "pull",
             "remote",
@@ -319,6 +324,8 @@ exporter = [\"http://a\", \"http://b\"]
             "url",
         ]);
         assert_eq!((&overruled["url"], &overruled["sim"]), (&server, &server));
+        let keys = ["api-key-file", "basic-auth-env", "basic-auth-file"];
+        assert_eq!(overruled["api-key-env"], set(&keys));
         assert_eq!(overruled["prompt"], set(&["prompts"]));
         assert_eq!(overruled["duration"], set(&["waves"]));
     }

@@ -7,9 +7,8 @@ use clap::Args;
 use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::PlaceArgs;
-use crate::cli::auth::AuthArgs;
 use crate::cli::output::{self, screen_runtime};
-use crate::cli::run::Address;
+use crate::cli::server::{Address, AuthArgs};
 use crate::dialect::{Credentials, DIALECTS, DiscoverError};
 use crate::probe::doctor::{Probes, Report, run_checks};
 use crate::probe::gpu;

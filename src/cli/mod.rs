@@ -1,6 +1,5 @@
 //! Commands and flags.
 
-mod auth;
 mod check;
 mod compare;
 mod config;
@@ -21,6 +20,7 @@ mod resume;
 mod run;
 mod runs;
 mod screenshot;
+mod server;
 mod simulate;
 mod values;
 mod what_if;

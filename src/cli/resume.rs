@@ -3,10 +3,9 @@
 use clap::Args;
 use color_eyre::eyre::{Result, bail};
 
-use crate::cli::auth::AuthArgs;
 use crate::cli::display::{follow, write_reports};
 use crate::cli::report::WhichRun;
-use crate::cli::run::Address;
+use crate::cli::server::{Address, AuthArgs};
 use crate::cli::{LookArgs, SourceArgs};
 use crate::dialect::by_id;
 use crate::headless::HeadlessOptions;

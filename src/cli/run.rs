@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::cli::auth::AuthArgs;
 use crate::cli::display::{follow, write_reports};
 use crate::cli::output::UsageError;
+use crate::cli::server::{Address, AuthArgs};
 use crate::cli::values::{
     SERVER, TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
 };
 use crate::cli::{LookArgs, MonitorArgs};
-use crate::dialect::{DIALECTS, Dialect, address};
+use crate::dialect::{DIALECTS, Dialect};
 use crate::headless::HeadlessOptions;
 use crate::plan::{Api, CycleShape, Limits, Plan, SettlePlan, Think, Timeouts};
 use crate::session::serve::SessionOptions;
@@ -323,38 +323,6 @@ fn json_prompt(line: &str) -> Result<String, String> {
     prompt
         .map(str::to_owned)
         .ok_or_else(|| "neither a string nor an object with \"prompt\"".to_owned())
-}
-
-/// The address of a server, and who named it.
-pub(crate) struct Address {
-    pub(crate) url: String,
-    pub(crate) source: Option<&'static str>,
-}
-
-impl Default for Address {
-    fn default() -> Self {
-        Self {
-            url: "http://127.0.0.1:11434".to_owned(),
-            source: None,
-        }
-    }
-}
-
-impl Address {
-    /// The address of `--url`, else of `OLLAMA_HOST`, else Ollama's own.
-    pub(crate) fn requested(url: Option<&str>, from_file: bool) -> Result<Self, UsageError> {
-        let host = std::env::var("OLLAMA_HOST").unwrap_or_default();
-        let (source, text) = match url {
-            Some(url) if from_file => ("url of the configuration file", url),
-            Some(url) => ("--url", url),
-            None if host.trim().is_empty() => return Ok(Self::default()),
-            None => ("OLLAMA_HOST", host.as_str()),
-        };
-        let url = address::from_text(text)
-            .map_err(|error| UsageError::new(format!("{source}: {error}")))?;
-        let source = Some(source);
-        Ok(Self { url, source })
-    }
 }
 
 /// Benchmarks a server; returns the exit code.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use reqwest::Client;
+use reqwest::redirect::Policy;
 use tokio::runtime::Runtime;
 
+use crate::dialect::Credentials;
 use crate::probe::source::{Fault, FaultKind};
 
 /// The longest that a page may take, whatever its size.
@@ -14,28 +16,47 @@ const LARGEST: usize = 8 << 20;
 
 /// Fetches pages on the thread of its source, with what the first of them makes.
 #[derive(Debug, Default)]
-pub(crate) struct Fetch(Option<(Runtime, Client)>);
+pub(crate) struct Fetch {
+    made: Option<(Runtime, Client)>,
+    credentials: Credentials,
+}
 
 impl Fetch {
+    /// Sends these with each request.
+    pub(crate) fn with(credentials: Credentials) -> Self {
+        Self {
+            made: None,
+            credentials,
+        }
+    }
+
     /// Fetches `url` and hands each piece of its body to `take`, as it comes.
     pub(crate) fn get(&mut self, url: &str, take: impl FnMut(&[u8])) -> Result<(), Fault> {
-        let (runtime, client) = match &self.0 {
+        let (runtime, client) = match &self.made {
             Some(made) => made,
-            None => self.0.insert(client()?),
+            None => self.made.insert(client(&self.credentials)?),
         };
         runtime.block_on(fetch(client, url, take))
     }
 }
 
-fn client() -> Result<(Runtime, Client), Fault> {
+fn client(credentials: &Credentials) -> Result<(Runtime, Client), Fault> {
     let died = |error: String| Fault::new(FaultKind::Died, error);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| died(error.to_string()))?;
+    // A key goes to the server that it is for, and nowhere else.
+    let redirects = if credentials.is_empty() {
+        Policy::default()
+    } else {
+        Policy::none()
+    };
     // Exporters and servers are in the local network: a proxy is never asked for them.
     let client = Client::builder()
         .no_proxy()
+        .redirect(redirects)
+        .default_headers(credentials.headers().clone())
         .timeout(TIMEOUT)
         .build()
         .map_err(|error| died(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! What the server reports of itself, on the pages that its dialect has for it.
 
-use crate::dialect::{Dialect, PageOwner, StatePage};
+use crate::dialect::{Credentials, Dialect, PageOwner, StatePage};
 use crate::event::ServerSample;
 use crate::probe::gpu::ServerPids;
 use crate::probe::http::Fetch;
@@ -16,19 +16,26 @@ pub struct ServerState {
     pages: &'static [StatePage],
     processes: ServerPids,
     fetch: Fetch,
+    /// For the runner of its model, which is another server.
+    fetch_runner: Fetch,
     round: u32,
 }
 
 impl ServerState {
     /// The server at `base`, for example `http://127.0.0.1:11434`; the port of its model runner comes from `processes`.
     /// None where the dialect has no page to ask for.
-    pub fn new(base: &str, dialect: &dyn Dialect, processes: ServerPids) -> Option<Self> {
+    pub fn new(
+        (base, credentials): (&str, Credentials),
+        dialect: &dyn Dialect,
+        processes: ServerPids,
+    ) -> Option<Self> {
         let pages = dialect.state_pages();
         (!pages.is_empty()).then(|| Self {
             base: base.trim_end_matches('/').to_owned(),
             pages,
             processes,
-            fetch: Fetch::default(),
+            fetch: Fetch::with(credentials),
+            fetch_runner: Fetch::default(),
             round: 0,
         })
     }
@@ -37,12 +44,16 @@ impl ServerState {
         let runner = self.processes.runner_port();
         let runner = runner.map(|port| format!("http://127.0.0.1:{port}"));
         let asked = self.pages.iter().filter_map(|page| {
-            let owner = match page.owner {
-                PageOwner::Server => &self.base,
-                PageOwner::Runner => runner.as_ref()?,
-                PageOwner::RunnerOrServer => runner.as_ref().unwrap_or(&self.base),
+            let runner = match page.owner {
+                PageOwner::Server => None,
+                PageOwner::Runner => Some(runner.as_ref()?),
+                PageOwner::RunnerOrServer => runner.as_ref(),
             };
-            Some((page, read(&mut self.fetch, owner, page)))
+            let read = match runner {
+                Some(runner) => read(&mut self.fetch_runner, runner, page),
+                None => read(&mut self.fetch, &self.base, page),
+            };
+            Some((page, read))
         });
         let (mut seen, mut missing, mut silent) = (Vec::new(), Vec::new(), None);
         let mut answered = false;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use regex::Regex;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Credentials, Dialect};
 use crate::event::RunClock;
 use crate::probe::exporter::Exporter;
 use crate::probe::gpu;
@@ -19,6 +19,8 @@ use crate::probe::source::Source;
 pub struct Setup {
     /// The base address of the target.
     pub target: String,
+    /// What is sent to the target.
+    pub credentials: Credentials,
     /// How the target is spoken to; None leaves its own state out.
     pub dialect: Option<&'static dyn Dialect>,
     /// The load of the simulated server, if the target is that.
@@ -57,9 +59,10 @@ impl Setup {
             };
         }
         let processes = ServerPids::default();
-        let state = self
-            .dialect
-            .and_then(|dialect| ServerState::new(&self.target, dialect, processes.clone()));
+        let state = self.dialect.and_then(|dialect| {
+            let target = (self.target.as_str(), self.credentials.clone());
+            ServerState::new(target, dialect, processes.clone())
+        });
         if let Some(state) = state {
             sources.push(Box::new(state));
         }
@@ -131,6 +134,7 @@ mod tests {
 
     fn setup(target: &str) -> Setup {
         Setup {
+            credentials: Credentials::default(),
             target: target.to_owned(),
             dialect: Some(&Ollama),
             ..Setup::default()

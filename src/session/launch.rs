@@ -88,7 +88,8 @@ pub(crate) async fn start(
     make_room(most_users, serves_itself, &reporter);
     let weak = reporter.downgrade();
     let answers = Arc::<AnswerCache>::default();
-    let monitors = monitors.map(|setup| {
+    let monitors = monitors.map(|mut setup| {
+        setup.credentials.clone_from(&credentials);
         let (reporter, answers) = (reporter.clone(), Arc::clone(&answers));
         Monitors::start(setup, endpoint.dialect, &target, reporter, answers)
     });

@@ -283,7 +283,8 @@ impl Worker {
         if self.running.is_some() || !is_new {
             return;
         }
-        let (setup, events) = (setup.clone(), self.events.clone());
+        let (mut setup, events) = (setup.clone(), self.events.clone());
+        setup.credentials = self.credentials(&found.url);
         let idle = Idle::start(setup, found, events);
         if let Some(before) = self.idle.replace(idle) {
             before.end().await;

@@ -31,6 +31,7 @@ fn setup(folder: &Path) -> Setup {
         ..Places::default()
     };
     Setup {
+        credentials: Credentials::default(),
         places,
         ..Setup::default()
     }

@@ -1,15 +1,46 @@
-//! The flags that let tokometer into a server: keys, passwords and headers.
+//! Which server, and what lets tokometer in: its address, keys, passwords and headers.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::cli::output::UsageError;
-use crate::cli::run::Address;
-use crate::dialect::{CredentialError, Credentials};
+use crate::dialect::{CredentialError, Credentials, address};
 
 /// The variable that most clients of such servers read.
 const USUAL: &str = "OPENAI_API_KEY";
+
+/// The address of a server, and who named it.
+pub(crate) struct Address {
+    pub(crate) url: String,
+    pub(crate) source: Option<&'static str>,
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:11434".to_owned(),
+            source: None,
+        }
+    }
+}
+
+impl Address {
+    /// The address of `--url`, else of `OLLAMA_HOST`, else Ollama's own.
+    pub(crate) fn requested(url: Option<&str>, from_file: bool) -> Result<Self, UsageError> {
+        let host = std::env::var("OLLAMA_HOST").unwrap_or_default();
+        let (source, text) = match url {
+            Some(url) if from_file => ("url of the configuration file", url),
+            Some(url) => ("--url", url),
+            None if host.trim().is_empty() => return Ok(Self::default()),
+            None => ("OLLAMA_HOST", host.as_str()),
+        };
+        let url = address::from_text(text)
+            .map_err(|error| UsageError::new(format!("{source}: {error}")))?;
+        let source = Some(source);
+        Ok(Self { url, source })
+    }
+}
 
 /// Flags with secrets; none holds one itself, but for headers.
 #[derive(Debug, Args, Clone, Default, PartialEq)]
