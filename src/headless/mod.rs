@@ -235,7 +235,7 @@ impl<'a> Headless<'a> {
         if self.step != HeadlessStep::Searching {
             return Reaction::Go;
         }
-        self.printer.error("no server answered");
+        self.printer.error("no usable server was found");
         for (address, why) in tried {
             self.printer
                 .detail(&format!("  {}: {}", plain(address), plain(why)));

@@ -63,7 +63,7 @@ pub enum SessionEvent {
     },
     /// A server answered.
     Found(Discovery),
-    /// No server answered.
+    /// No usable server was found.
     NotFound {
         /// Each address tried, and what went wrong there.
         tried: Vec<(String, String)>,

@@ -21,7 +21,7 @@ fn a_server_that_is_not_there(#[case] host: &str) {
     let looking = "looking for a server at http://127.0.0.1:1\n";
     assert_eq!(ended.out, looking);
     for part in [
-        "no server answered",
+        "no usable server was found",
         "http://127.0.0.1:1: ",
         "This address comes from OLLAMA_HOST.",
         "--url",

@@ -8,7 +8,7 @@ pub enum Screen {
         /// The address it tries.
         url: Option<String>,
     },
-    /// No server answered.
+    /// No usable server was found.
     NotFound {
         /// Each address tried, and what went wrong there.
         tried: Vec<(String, String)>,

@@ -39,7 +39,7 @@ fn searching(app: &App, url: Option<&str>, columns: usize) -> Vec<Line<'static>>
 
 fn not_found(app: &App, tried: &[(String, String)], columns: usize) -> Vec<Line<'static>> {
     let theme = app.theme();
-    let mut lines = vec![Line::styled("No server answered at", theme.text)];
+    let mut lines = vec![Line::styled("No usable server at", theme.text)];
     for (address, why) in tried {
         lines.extend(wrapped(&format!("  {address}"), columns, theme.title));
         lines.extend(wrapped(&format!("    {why}"), columns, theme.bad));
