@@ -4,38 +4,104 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The error of a body or of a stream: a text, or an object with a `message`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum ErrorBody {
-    Text(String),
-    Object { message: String },
-    Other(serde_json::Value),
-}
+use crate::text::numbers::floor_u64;
 
-impl fmt::Display for ErrorBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) | Self::Object { message: text } => f.write_str(text),
-            Self::Other(value) => value.fmt(f),
+/// What a JSON value says as an error: a text, or an object with a text in one of the usual places. None where it says
+/// nothing.
+pub(crate) fn words(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Object(fields) => {
+            let keys = ["message", "error", "detail", "msg"];
+            let said = keys.iter().find_map(|key| words(fields.get(*key)?));
+            said.or_else(|| Some(value.to_string()))
         }
+        other => Some(other.to_string()),
     }
 }
 
-/// The message of an error body in any of the shapes that servers use, else the body itself, cut.
+/// The words of a JSON document that is an error, in any of the shapes that servers use; None where it is none.
+pub(crate) fn server_error(body: &[u8]) -> Option<String> {
+    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
+        return None;
+    };
+    let said = |key: &str| fields.get(key).and_then(words);
+    let is_text = |key: &str| fields.get(key).is_some_and(Value::is_string);
+    match (
+        said("error"),
+        said("message").filter(|_| is_text("message")),
+    ) {
+        // Some frameworks put the status into `error` and the reason into `message`.
+        (Some(error), Some(message)) if is_text("error") && error != message => {
+            Some(format!("{error}: {message}"))
+        }
+        (Some(error), _) => Some(error),
+        (None, Some(message)) => Some(message),
+        (None, None) if fields.get("object").is_some_and(|object| object == "error") => {
+            Some(Value::Object(fields).to_string())
+        }
+        (None, None) => said("detail"),
+    }
+}
+
+/// The message of an error body, else the body itself, cut.
 pub(crate) fn error_message(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Body {
-        #[serde(alias = "detail", alias = "message")]
-        error: ErrorBody,
+    server_error(body).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(body);
+        text.trim().chars().take(300).collect()
+    })
+}
+
+/// A count or a time, whatever kind of number it is; anything else is none and never an error.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Count(pub(crate) Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let number = raw.trim_matches('"');
+        let whole = number.parse().ok();
+        let float = || {
+            number
+                .parse::<f64>()
+                .ok()
+                .filter(|n| (0.0..=1e18).contains(n))
+        };
+        Ok(Self(
+            whole.or_else(|| float().map(|n| floor_u64(n.round()))),
+        ))
     }
-    if let Ok(body) = serde_json::from_slice::<Body>(body) {
-        return body.error.to_string();
+}
+
+/// Whether a JSON value holds no text.
+pub(crate) fn is_empty(raw: &RawValue) -> bool {
+    matches!(raw.get(), "null" | "\"\"" | "[]" | "{}")
+}
+
+/// The texts inside content that is not a string: numbers, and parts, each of thinking or not.
+pub(crate) fn parts(value: &Value, is_thinking: bool, part: &mut impl FnMut(&str, bool)) {
+    match value {
+        Value::Null => {}
+        Value::String(text) => part(text, is_thinking),
+        Value::Array(values) => {
+            for value in values {
+                parts(value, is_thinking, part);
+            }
+        }
+        Value::Object(fields) => {
+            let kind = fields.get("type").and_then(Value::as_str).unwrap_or("");
+            let thinks = is_thinking || kind.contains("think") || kind.contains("reason");
+            let keys = ["text", "content", "thinking", "reasoning", "summary"];
+            if let Some(inner) = keys.iter().find_map(|key| fields.get(*key)) {
+                parts(inner, thinks, part);
+            }
+        }
+        other => part(&other.to_string(), is_thinking),
     }
-    let text = String::from_utf8_lossy(body);
-    text.trim().chars().take(300).collect()
 }
 
 /// The first element of an array; the others are skipped.
@@ -153,10 +219,78 @@ mod tests {
             (r#"{"error":{"message":"m","type":"t"}}"#, "m"),
             (r#"{"detail":"gone"}"#, "gone"),
             (r#"{"detail":[{"loc":1}]}"#, r#"[{"loc":1}]"#),
+            (r#"{"message":"crashed"}"#, "crashed"),
+            (r#"{"object":"error","message":"m","code":500}"#, "m"),
+            (
+                r#"{"object":"error","code":500}"#,
+                r#"{"code":500,"object":"error"}"#,
+            ),
+            (
+                r#"{"error":"Bad Request","message":"too long"}"#,
+                "Bad Request: too long",
+            ),
+            (r#"{"error":{"code":500}}"#, r#"{"code":500}"#),
             ("  plain text\n", "plain text"),
         ] {
             assert_eq!(error_message(body.as_bytes()), message);
         }
+    }
+
+    #[test]
+    fn what_is_no_error_is_none() {
+        for body in [
+            r#"{"error":null,"choices":[]}"#,
+            r#"{"error":"","message":{"content":"a"}}"#,
+            r#"{"error":false}"#,
+            "[1]",
+            "half",
+        ] {
+            assert_eq!(server_error(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn any_number_is_a_count_and_nothing_else_is() {
+        for (json, count) in [
+            ("7", Some(7)),
+            ("10.0", Some(10)),
+            ("5e8", Some(500_000_000)),
+            ("\"12\"", Some(12)),
+            ("-1", None),
+            ("null", None),
+            ("{}", None),
+            ("[3]", None),
+            ("true", None),
+            ("1e99", None),
+        ] {
+            assert_eq!(
+                serde_json::from_str::<Count>(json).unwrap().0,
+                count,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn parts_are_read_as_far_as_they_can_be() {
+        let json = r#"[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"So"},
+            " it", 7, null, {"type":"image","url":"x"}, {"type":"reasoning.summary","summary":"well"}]"#;
+        let mut read = Vec::new();
+        let value = serde_json::from_str(json).unwrap();
+        parts(&value, false, &mut |text, thinks| {
+            read.push((text.to_owned(), thinks));
+        });
+        let read: Vec<(&str, bool)> = read.iter().map(|(t, b)| (t.as_str(), *b)).collect();
+        assert_eq!(
+            read,
+            [
+                ("hm", true),
+                ("So", false),
+                (" it", false),
+                ("7", false),
+                ("well", true)
+            ]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Lines out of bytes, whatever the chunking: nothing is copied unless a line is cut by a read.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr2};
 
 /// The longest line that is accepted, bytes. A server that sends more is broken.
 pub const LONGEST_LINE: usize = 4 << 20;
@@ -9,6 +9,10 @@ pub const LONGEST_LINE: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub struct Lines {
     partial: Vec<u8>,
+    /// Whether a `\r` ends a line by itself.
+    at_returns: bool,
+    /// The last line ended in a `\r`: a `\n` that follows belongs to it.
+    after_return: bool,
 }
 
 /// A line grew past [`LONGEST_LINE`].
@@ -17,16 +21,35 @@ pub struct Lines {
 pub struct LineTooLong;
 
 impl Lines {
+    /// Lines that a `\r` ends as well, as those of server-sent events.
+    pub fn at_returns() -> Self {
+        Self {
+            at_returns: true,
+            ..Self::default()
+        }
+    }
+
     /// Calls `line` for each line that `bytes` completes; stops at its first error.
     pub fn feed<E: From<LineTooLong>>(
         &mut self,
         bytes: &[u8],
         mut line: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut start = 0;
-        for newline in memchr_iter(b'\n', bytes) {
-            let part = bytes.get(start..newline).unwrap_or_default();
-            start = newline + 1;
+        let mut rest = bytes;
+        loop {
+            if self.after_return && !rest.is_empty() {
+                rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+                self.after_return = false;
+            }
+            let end = if self.at_returns {
+                memchr2(b'\n', b'\r', rest)
+            } else {
+                memchr(b'\n', rest)
+            };
+            let Some(end) = end else { break };
+            let (part, after) = rest.split_at(end);
+            self.after_return = after.first() == Some(&b'\r');
+            rest = after.get(1..).unwrap_or_default();
             if self.partial.is_empty() {
                 line(trim_return(part))?;
             } else {
@@ -36,7 +59,6 @@ impl Lines {
                 result?;
             }
         }
-        let rest = bytes.get(start..).unwrap_or_default();
         if self.partial.len() + rest.len() > LONGEST_LINE {
             return Err(LineTooLong.into());
         }
@@ -60,7 +82,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn lines_of(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
-        let mut lines = Lines::default();
+        read(Lines::default(), chunks)
+    }
+
+    fn read(mut lines: Lines, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<u8>) {
         let mut seen = Vec::new();
         for chunk in chunks {
             let fed: Result<(), LineTooLong> = lines.feed(chunk, |line| {
@@ -77,6 +102,16 @@ mod tests {
         let (seen, rest) = lines_of(&[b"a\r\n\nb", b"c\r", b"\nd"]);
         assert_eq!(seen, [b"a".to_vec(), b"".to_vec(), b"bc".to_vec()]);
         assert_eq!(rest, b"d");
+    }
+
+    #[test]
+    fn a_return_ends_a_line_where_it_may() {
+        let (seen, rest) = read(Lines::at_returns(), &[b"a\r\r\nb\n", b"\rc\r", b"\n\nd"]);
+        let lines: Vec<&[u8]> = vec![b"a", b"", b"b", b"", b"c", b""];
+        assert_eq!(
+            (seen, rest.as_slice()),
+            (lines.iter().map(|l| l.to_vec()).collect(), &b"d"[..])
+        );
     }
 
     #[test]
@@ -97,6 +132,8 @@ mod tests {
             let whole = lines_of(&[&text]);
             let chunks: Vec<&[u8]> = text.chunks(size).collect();
             prop_assert_eq!(whole, lines_of(&chunks));
+            let whole = read(Lines::at_returns(), &[&text]);
+            prop_assert_eq!(whole, read(Lines::at_returns(), &chunks));
         }
     }
 }

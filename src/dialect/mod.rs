@@ -3,7 +3,7 @@
 //! A server's API is a [`Dialect`]: one file each, `ollama` and `openai`, and one entry in [`DIALECTS`]. What they share:
 //!
 //! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
-//! - `decode`: the timed stream, bytes to tokens; `lines`, `json` and `think` serve it
+//! - `decode`: the timed stream, bytes to tokens; `lines`, `server_sent`, `json` and `think` serve it
 //! - `state`: the pages on which a server reports its own state, for the monitors
 //! - `address`: where a server is, as people write it; `credentials`: what lets tokometer in
 //!
@@ -13,10 +13,13 @@ pub mod address;
 mod credentials;
 pub mod decode;
 mod discover;
+#[cfg(test)]
+mod grammar_tests;
 mod json;
 pub mod lines;
 mod ollama;
 mod openai;
+mod server_sent;
 mod state;
 pub mod think;
 #[cfg(test)]
@@ -30,7 +33,7 @@ use futures_util::future::BoxFuture;
 use crate::event::{DialectId, Model, Target};
 use crate::plan::{Api, Plan};
 
-use decode::{Finish, Piece, WireError};
+use decode::{Finish, Framing, Piece, WireError};
 
 pub use credentials::{CredentialError, Credentials};
 pub use discover::{DiscoverError, discover};
@@ -86,7 +89,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// The body of a timed request.
     fn body(&self, model: &str, prompt: &str, plan: &Plan) -> Vec<u8>;
 
-    /// Reads a line of a streamed answer, never an empty one; it notes in `finish` what the server says of the whole
+    /// How a streamed answer is cut into what [`Dialect::read_line`] takes.
+    fn framing(&self) -> Framing {
+        Framing::Lines
+    }
+
+    /// Reads a line of a streamed answer, or the data of an event, never an empty one; it notes in `finish` what the server says of the whole
     /// answer. This is the timed path: nothing may be allocated for a token.
     fn read_line<'a>(&self, line: &'a [u8], finish: &mut Finish) -> Result<Piece<'a>, WireError>;
 

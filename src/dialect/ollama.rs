@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
+use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, fail_on};
 use crate::dialect::discover::{
     DiscoverError, PATIENCE, Version, error_text, first_answer, get, is_refusal, is_simulator,
     read, status_text,
 };
-use crate::dialect::json::{ErrorBody, error_message};
+use crate::dialect::json::{Count, error_message, words};
 use crate::dialect::lines::LONGEST_LINE;
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
 use crate::dialect::{Dialect, Discovery, PullProgress};
@@ -109,29 +109,28 @@ impl Dialect for Ollama {
             return Ok(Piece::default());
         }
         let line: ChatLine<'a> = serde_json::from_slice(line).map_err(|_| bad_line(line))?;
-        if let Some(error) = line.error {
-            return Err(stream_error(&error));
-        }
+        fail_on(line.error)?;
         let (answer, thinking) = match line.message {
             Some(ChatMessage { content, thinking }) => (content, thinking),
             None => (line.response, line.thinking),
         };
-        if line.done {
-            let seconds = |ns: u64| ns as f64 / 1e9;
-            finish.reason = line.done_reason;
+        let done = line.done.unwrap_or(false);
+        if done {
+            let seconds = |ns: Count| ns.0.map(|ns| ns as f64 / 1e9);
+            finish.end_by(line.done_reason)?;
             finish.figures = ServerFigures {
-                prompt_tokens: line.prompt_eval_count,
-                output_tokens: line.eval_count,
-                load_s: line.load_duration.map(seconds),
-                prompt_eval_s: line.prompt_eval_duration.map(seconds),
-                eval_s: line.eval_duration.map(seconds),
-                total_s: line.total_duration.map(seconds),
+                prompt_tokens: line.prompt_eval_count.0,
+                output_tokens: line.eval_count.0,
+                load_s: seconds(line.load_duration),
+                prompt_eval_s: seconds(line.prompt_eval_duration),
+                eval_s: seconds(line.eval_duration),
+                total_s: seconds(line.total_duration),
             };
         }
         Ok(Piece {
             thinking: thinking.map(Text::Json),
             answer: answer.map(Text::Json),
-            end: line.done.then_some(End::Stream),
+            end: done.then_some(End::Stream),
         })
     }
 
@@ -196,16 +195,23 @@ struct ChatLine<'a> {
     response: Option<&'a RawValue>,
     #[serde(borrow)]
     thinking: Option<&'a RawValue>,
+    done: Option<bool>,
+    #[serde(borrow)]
+    done_reason: Option<&'a RawValue>,
     #[serde(default)]
-    done: bool,
-    done_reason: Option<String>,
-    total_duration: Option<u64>,
-    load_duration: Option<u64>,
-    prompt_eval_count: Option<u64>,
-    prompt_eval_duration: Option<u64>,
-    eval_count: Option<u64>,
-    eval_duration: Option<u64>,
-    error: Option<ErrorBody>,
+    total_duration: Count,
+    #[serde(default)]
+    load_duration: Count,
+    #[serde(default)]
+    prompt_eval_count: Count,
+    #[serde(default)]
+    prompt_eval_duration: Count,
+    #[serde(default)]
+    eval_count: Count,
+    #[serde(default)]
+    eval_duration: Count,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -218,8 +224,7 @@ struct ChatMessage<'a> {
 
 #[derive(Deserialize)]
 struct Tags {
-    #[serde(default)]
-    models: Vec<Tag>,
+    models: Option<Vec<Tag>>,
 }
 
 /// A model of `/api/tags` or `/api/ps`.
@@ -229,8 +234,7 @@ struct Tag {
     size: Option<u64>,
     size_vram: Option<u64>,
     context_length: Option<u64>,
-    #[serde(default)]
-    details: Details,
+    details: Option<Details>,
     capabilities: Option<Vec<String>>,
 }
 
@@ -268,9 +272,9 @@ async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, Discov
     // A server without /api/ps is an old one: then nothing is known to be loaded.
     let loaded: Tags = get(http, format!("{url}/api/ps"))
         .await
-        .unwrap_or(Tags { models: Vec::new() });
-    let mut models: Vec<Model> = tags.models.into_iter().map(Model::from).collect();
-    for tag in &loaded.models {
+        .unwrap_or(Tags { models: None });
+    let mut models: Vec<Model> = tags.models.into_iter().flatten().map(Model::from).collect();
+    for tag in loaded.models.iter().flatten() {
         if let Some(model) = models.iter_mut().find(|model| model.name == tag.name) {
             model.loaded = true;
             model.memory_bytes = tag.size;
@@ -336,14 +340,15 @@ fn read_loaded(body: &[u8]) -> Option<ServerSample> {
 impl From<Tag> for Model {
     fn from(tag: Tag) -> Self {
         let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let details = tag.details.unwrap_or_default();
         Self {
             thinks: tag.capabilities.as_deref().map(can_think),
             name: tag.name,
             size_bytes: tag.size,
-            quantization: non_empty(tag.details.quantization_level),
-            parameters: non_empty(tag.details.parameter_size),
-            context: tag.context_length.or(tag.details.context_length),
-            family: non_empty(tag.details.family),
+            quantization: non_empty(details.quantization_level),
+            parameters: non_empty(details.parameter_size),
+            context: tag.context_length.or(details.context_length),
+            family: non_empty(details.family),
             loaded: false,
             vram_bytes: None,
             memory_bytes: None,
@@ -400,7 +405,7 @@ async fn pull(
         status: String,
         completed: Option<u64>,
         total: Option<u64>,
-        error: Option<ErrorBody>,
+        error: Option<Value>,
     }
     let url = format!("{url}/api/pull");
     let failed = |why: String| DiscoverError::Failed(format!("{url}: {why}"));
@@ -425,8 +430,8 @@ async fn pull(
     while let Some(line) = lines.next().await {
         let line = line.map_err(|error| failed(error.to_string()))?;
         let line: Line = serde_json::from_str(&line).map_err(|error| failed(error.to_string()))?;
-        if let Some(error) = line.error {
-            return Err(failed(error.to_string()));
+        if let Some(error) = line.error.as_ref().and_then(words) {
+            return Err(failed(error));
         }
         succeeded |= line.status == "success";
         progress(

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, stream_error};
+use crate::dialect::decode::{
+    End, Finish, Framing, Piece, Text, WireError, bad_line, fail_on, stream_error,
+};
 use crate::dialect::discover::{DiscoverError, Version, first_answer, get, is_refusal, read};
-use crate::dialect::json::{ErrorBody, First, error_message};
+use crate::dialect::json::{Count, First, is_empty, server_error};
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
 use crate::dialect::{Dialect, Discovery};
-use crate::event::{DialectId, FailureKind, Model};
+use crate::event::{DialectId, Model};
 use crate::plan::{Api, Plan};
 
 /// The OpenAI API.
@@ -80,43 +82,40 @@ impl Dialect for OpenAi {
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
-    fn read_line<'a>(&self, line: &'a [u8], finish: &mut Finish) -> Result<Piece<'a>, WireError> {
-        let Some(data) = line.strip_prefix(b"data:") else {
-            return not_data(line);
-        };
-        let data = data.trim_ascii();
+    fn framing(&self) -> Framing {
+        Framing::ServerSentEvents
+    }
+
+    fn read_line<'a>(&self, data: &'a [u8], finish: &mut Finish) -> Result<Piece<'a>, WireError> {
         if data == b"[DONE]" {
             return Ok(Piece {
-                end: Some(End::Stream),
+                end: Some(End::Body),
                 ..Piece::default()
             });
         }
         let chunk: Chunk<'a> = serde_json::from_slice(data).map_err(|_| bad_line(data))?;
-        if let Some(error) = chunk.error {
+        fail_on(chunk.error)?;
+        let mut piece = Piece::default();
+        let usage = chunk.usage;
+        let is_bare = chunk.choices.0.is_none() && usage.is_none() && chunk.timings.is_none();
+        if let Some(error) = is_bare.then(|| server_error(data)).flatten() {
             return Err(stream_error(&error));
         }
-        let mut piece = Piece::default();
         if let Some(choice) = chunk.choices.0 {
-            if let Some(delta) = choice.delta {
-                let thinking = delta.reasoning_content.or(delta.reasoning);
-                piece.thinking = thinking.map(Text::Json);
-                piece.answer = delta.content.map(Text::Json);
-            }
-            if choice.finish_reason.is_some() {
-                piece.end = Some(End::Answer);
-                finish.reason = choice.finish_reason;
-            }
+            let delta = choice.delta.or(choice.message).unwrap_or_default();
+            piece.thinking = delta.thinking().map(Text::Json);
+            piece.answer = delta.content.or(choice.text).map(Text::Json);
+            piece.end = finish.end_by(choice.finish_reason)?;
+            add_usage(finish, choice.usage);
         }
+        add_usage(finish, usage);
         let figures = &mut finish.figures;
-        if let Some(usage) = chunk.usage {
-            figures.prompt_tokens = usage.prompt_tokens.or(figures.prompt_tokens);
-            figures.output_tokens = usage.completion_tokens.or(figures.output_tokens);
-        }
-        if let Some(timings) = chunk.timings {
+        if let Some(timings) = chunk.timings.and_then(read_lenient::<Timings>) {
             let seconds = |ms: f64| ms / 1e3;
-            let prompt = timings.prompt_n.map(|n| n + timings.cache_n.unwrap_or(0));
+            let prompt = timings.prompt_n.0;
+            let prompt = prompt.map(|n| n + timings.cache_n.0.unwrap_or(0));
             figures.prompt_tokens = figures.prompt_tokens.or(prompt);
-            figures.output_tokens = timings.predicted_n.or(figures.output_tokens);
+            figures.output_tokens = timings.predicted_n.0.or(figures.output_tokens);
             figures.prompt_eval_s = timings.prompt_ms.map(seconds).or(figures.prompt_eval_s);
             figures.eval_s = timings.predicted_ms.map(seconds).or(figures.eval_s);
         }
@@ -139,37 +138,36 @@ impl Dialect for OpenAi {
     }
 }
 
-/// A line of server-sent events that is not data: other fields and comments are allowed.
-fn not_data(line: &[u8]) -> Result<Piece<'_>, WireError> {
-    let field = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    match field {
-        b"" | b"event" | b"id" | b"retry" => Ok(Piece::default()),
-        b"error" => Err(WireError {
-            kind: FailureKind::StreamError,
-            message: error_message(line.get(6..).unwrap_or_default()),
-        }),
-        _ => Err(bad_line(line)),
-    }
-}
-
-/// One event of `/v1/chat/completions`.
+/// One event of `/v1/chat/completions`. What is not needed to read the answer may be anything.
 #[derive(Debug, Deserialize)]
 struct Chunk<'a> {
     #[serde(borrow, default)]
     choices: First<Choice<'a>>,
-    usage: Option<Usage>,
-    timings: Option<Timings>,
-    error: Option<ErrorBody>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    timings: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Choice<'a> {
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
-    finish_reason: Option<String>,
+    /// In place of `delta`, from servers that do not stream by the token.
+    #[serde(borrow)]
+    message: Option<Delta<'a>>,
+    /// In place of both, of `/v1/completions`.
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Delta<'a> {
     #[serde(borrow)]
     content: Option<&'a RawValue>,
@@ -177,22 +175,74 @@ struct Delta<'a> {
     reasoning_content: Option<&'a RawValue>,
     #[serde(borrow)]
     reasoning: Option<&'a RawValue>,
+    #[serde(borrow)]
+    thinking: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_details: Option<&'a RawValue>,
 }
 
+impl<'a> Delta<'a> {
+    /// The thinking under the first name that holds any: some servers send it under two.
+    fn thinking(&self) -> Option<&'a RawValue> {
+        [
+            self.reasoning_content,
+            self.reasoning,
+            self.thinking,
+            self.reasoning_details,
+        ]
+        .into_iter()
+        .flatten()
+        .find(|text| !is_empty(text))
+    }
+}
+
+/// The server's own counts, under the names that servers use.
 #[derive(Debug, Deserialize)]
 struct Usage {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
+    #[serde(default)]
+    prompt_tokens: Count,
+    #[serde(default)]
+    input_tokens: Count,
+    #[serde(default)]
+    prompt_eval_count: Count,
+    #[serde(default)]
+    completion_tokens: Count,
+    #[serde(default)]
+    output_tokens: Count,
+    #[serde(default)]
+    eval_count: Count,
+}
+
+/// The latest counts hold: some servers send them with every event.
+fn add_usage(finish: &mut Finish, usage: Option<&RawValue>) {
+    let Some(usage) = usage.and_then(read_lenient::<Usage>) else {
+        return;
+    };
+    let figures = &mut finish.figures;
+    let prompt = usage.prompt_tokens.0.or(usage.input_tokens.0);
+    let prompt = prompt.or(usage.prompt_eval_count.0);
+    let output = usage.completion_tokens.0.or(usage.output_tokens.0);
+    let output = output.or(usage.eval_count.0);
+    figures.prompt_tokens = prompt.or(figures.prompt_tokens);
+    figures.output_tokens = output.or(figures.output_tokens);
 }
 
 /// llama-server's own figures: counts, and times in milliseconds.
 #[derive(Debug, Deserialize)]
 struct Timings {
-    cache_n: Option<u64>,
-    prompt_n: Option<u64>,
-    predicted_n: Option<u64>,
+    #[serde(default)]
+    cache_n: Count,
+    #[serde(default)]
+    prompt_n: Count,
+    #[serde(default)]
+    predicted_n: Count,
     prompt_ms: Option<f64>,
     predicted_ms: Option<f64>,
+}
+
+/// What is of another shape is none: it must not cost the answer.
+fn read_lenient<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
 }
 
 #[derive(Deserialize)]

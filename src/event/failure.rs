@@ -28,6 +28,10 @@ pub enum FailureKind {
     Unfinished,
     /// A line that is not JSON, or JSON of another shape.
     BadLine,
+    /// The whole answer as one JSON document instead of a stream.
+    NotStreamed,
+    /// A page for people instead of an answer.
+    WebPage,
     /// A success without a single token.
     Empty,
     /// No first token in time (`--timeout-first`).
@@ -57,6 +61,8 @@ impl FailureKind {
             Self::Truncated => "stream cut off",
             Self::Unfinished => "stream without an end",
             Self::BadLine => "unreadable line",
+            Self::NotStreamed => "does not stream",
+            Self::WebPage => "a web page",
             Self::Empty => "empty answer",
             Self::TimeoutFirst => "no first token in time",
             Self::TimeoutNext => "stalled",
@@ -96,6 +102,8 @@ impl fmt::Display for FailureKind {
             Self::Truncated => "truncated",
             Self::Unfinished => "unfinished",
             Self::BadLine => "bad_line",
+            Self::NotStreamed => "not_streamed",
+            Self::WebPage => "web_page",
             Self::Empty => "empty",
             Self::TimeoutFirst => "timeout_first",
             Self::TimeoutNext => "timeout_next",
@@ -117,6 +125,8 @@ impl FromStr for FailureKind {
             "truncated" => Self::Truncated,
             "unfinished" => Self::Unfinished,
             "bad_line" => Self::BadLine,
+            "not_streamed" => Self::NotStreamed,
+            "web_page" => Self::WebPage,
             "empty" => Self::Empty,
             "timeout_first" => Self::TimeoutFirst,
             "timeout_next" => Self::TimeoutNext,

@@ -5,6 +5,7 @@
 //!   (open) ────────> sent ───────────────> … ─────────────> tokens ────────────> done
 //!      └── refused     └─ reset, http_NNN      └ empty          └ truncated, unfinished,
 //!                         timeout_first                           stream_error, bad_line,
+//!                                                                 not_streamed, web_page,
 //!                                                                 timeout_next, timeout_total
 //! ```
 
@@ -330,7 +331,15 @@ impl Attempt<'_> {
         let elsewhere = location
             .filter(|_| status.is_redirection())
             .map(|location| redirect_text(status.as_u16(), location.as_bytes()));
+        let compressed = compression(&response);
         let mut body = response.into_body();
+        if let Some(how) = compressed {
+            let status = status.as_u16();
+            let message = format!(
+                "{how}-compressed answer (status {status}), which was not asked for: switch it off in the server or the proxy before it"
+            );
+            return Err(failed(FailureKind::Protocol, message).into());
+        }
         if !status.is_success() {
             let said = self.error_body(&mut body, timers).await?;
             if follow {
@@ -507,6 +516,15 @@ fn started(id: u64, spec: RequestSpec) -> EventKind {
         user: spec.user,
         round: spec.round,
     }
+}
+
+/// How the body is compressed, if it is.
+fn compression(response: &Response<Incoming>) -> Option<String> {
+    let encoding = response.headers().get(header::CONTENT_ENCODING)?;
+    let encoding = String::from_utf8_lossy(encoding.as_bytes())
+        .trim()
+        .to_lowercase();
+    (!matches!(encoding.as_str(), "" | "identity")).then_some(encoding)
 }
 
 fn blank(id: u64, spec: RequestSpec, now: Stamp) -> RequestRecord {

@@ -52,11 +52,15 @@ fn no_stream_allocates_per_token() {
         let openai = format!(
             "data: {{\"choices\":[{{\"finish_reason\":null,\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}],\"id\":\"chatcmpl-7\",\"model\":\"m\"}}\n\n"
         );
+        let odd = format!(
+            ": waiting\r\nid: 4\r\ndata: {{\"choices\":[{{\"finish_reason\":\"null\",\"delta\":{{\"reasoning\":\"{text}\",\"reasoning_content\":\"{text}\"}}}}],\"usage\":{{\"output_tokens\":4.0}},\"error\":null}}\r\n\r\n"
+        );
         for (dialect, line) in [
             (&Ollama as &dyn Dialect, &chat),
             (&Ollama, &generate),
             (&Ollama, &thinking),
             (&OpenAi, &openai),
+            (&OpenAi, &odd),
         ] {
             let count = allocations(dialect, line);
             assert!(

@@ -67,6 +67,17 @@ fn raw(text: &str) -> Vec<Step> {
 #[case::no_final_chunk("unfinished", "after 2 tokens", body(&[&token("a"), &token("b")]))]
 #[case::only_a_role("unfinished", "after 0 tokens", body(&[&token("")]))]
 #[case::garbage_line("bad_line", "cat /dev/urandom", body(&[&token("a"), "cat /dev/urandom\n", &done(1)]))]
+#[case::compressed(
+    "protocol",
+    "gzip-compressed answer (status 200)",
+    raw("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f")
+)]
+#[case::compressed_error(
+    "protocol",
+    "br-compressed answer (status 500)",
+    raw("HTTP/1.1 500 No\r\nContent-Encoding: br\r\n\r\nx")
+)]
+#[case::web_page("web_page", "<html>", raw("HTTP/1.1 200 OK\r\n\r\n<html>\n<p>Hello"))]
 #[case::another_shape("bad_line", "[1,2]", body(&["[1,2]\n", &done(1)]))]
 #[case::no_token("empty", "without a single token", body(&[&done(0)]))]
 #[case::no_body("empty", "empty", vec![Step::Say(json(200, ""))])]
