@@ -175,6 +175,20 @@ const OPENAI: &[(&str, Expected)] = &[
     ),
     ("ollama-v1-err-nomodel", broken("http_404", 0)),
     ("guidellm-mock-chat-stream", done("done stop", 8, 0, 8)),
+    ("llama-v1-completions-stream", done("done length", 6, 0, 6)),
+    (
+        "vllm-completions-stream-usage",
+        done("done length", 21, 0, 24),
+    ),
+    ("lcp-completions-stream", broken("done length", 4)),
+    ("ollama-v1-completions-stream", done("done length", 6, 0, 6)),
+    (
+        "guidellm-mock-completions-stream",
+        done("done stop", 4, 0, 4),
+    ),
+    ("vllm-err-ctx", broken("http_400", 0)),
+    ("llama-chat-nonstream", broken("not_streamed", 0)),
+    ("lcp-chat-nonstream", broken("not_streamed", 0)),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
