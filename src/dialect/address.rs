@@ -42,7 +42,7 @@ pub enum AddressError {
     NotHttp(String),
     /// It carries a user name or a password, which would end up in every file of a run.
     #[error(
-        "the address of {host} contains a user name or a password, which is never sent: remove it"
+        "the address of {host} contains a user name or a password, which it may not: name them with --basic-auth-env or --basic-auth-file"
     )]
     Secret {
         /// Of which host.
@@ -50,7 +50,7 @@ pub enum AddressError {
     },
     /// It carries a query, which would not be sent.
     #[error(
-        "the address of {host} contains a query (`?…`), which cannot be sent: remove it, or put a proxy that adds it in front of the server"
+        "the address of {host} contains a query (`?…`), which is not sent: remove it, and name a key in it with --api-key-env or --header"
     )]
     Query {
         /// Of which host.

@@ -63,7 +63,7 @@ impl Finish {
             return Ok(None);
         }
         if is(FAILED) {
-            let message = format!("the server gave the answer up (finish_reason {reason})");
+            let message = format!("the server broke the answer off (its reason: {reason})");
             return Err(stream_error(&message));
         }
         if self.reason.as_deref() != Some(reason) {
@@ -98,6 +98,7 @@ const FAILED: &[&str] = &[
     "cancelled",
     "error",
     "failed",
+    "insufficient_system_resource",
     "timeout",
 ];
 

@@ -109,7 +109,11 @@ fn what_cannot_go_on_says_why() {
     ];
     let ended = place.run(&gone);
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(ended.err.contains("no usable server was found"), "{}", ended.err);
+    assert!(
+        ended.err.contains("no usable server was found"),
+        "{}",
+        ended.err
+    );
     assert!(!path.join("summary.json").exists(), "nothing was touched");
 }
 
