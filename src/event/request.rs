@@ -299,6 +299,22 @@ impl Answer {
         })
     }
 
+    /// The same text, with one piece for all that is alike: what follows each other thinking, or not.
+    #[must_use]
+    pub fn without_times(&self) -> Self {
+        let mut pieces: Vec<Piece> = Vec::new();
+        for piece in &self.pieces {
+            match pieces.last_mut() {
+                Some(last) if last.is_thinking() == piece.is_thinking() => *last = *piece,
+                _ => pieces.push(*piece),
+            }
+        }
+        Self {
+            text: self.text.clone(),
+            pieces,
+        }
+    }
+
     /// Whether each token has its time: answers of older runs have one time for all their thinking, and one for the rest.
     pub fn has_times(&self) -> bool {
         self.pieces

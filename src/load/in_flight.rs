@@ -52,7 +52,11 @@ impl Slot {
     /// The request is over; its answer.
     pub(crate) fn end(&self) -> Answer {
         self.phase.store(FREE, Ordering::Relaxed);
-        std::mem::take(&mut *self.answer())
+        let mut answer = std::mem::take(&mut *self.answer());
+        // It had room for the longest.
+        answer.text.shrink_to_fit();
+        answer.pieces.shrink_to_fit();
+        answer
     }
 
     /// The answer so far. Not to be held across an await.
@@ -185,6 +189,12 @@ mod tests {
             .collect();
         assert_eq!(parts, [("a", 1, true), ("bc", 2, true), ("d", 3, false)]);
         assert!(answer.has_times());
+        let text = answer.without_times();
+        let parts: Vec<(&str, bool)> = text
+            .parts()
+            .map(|(text, piece)| (text, piece.is_thinking()))
+            .collect();
+        assert_eq!(parts, [("abc", true), ("d", false)]);
     }
 
     #[test]

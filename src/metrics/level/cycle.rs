@@ -2,6 +2,7 @@
 //! they waited and how many tokens they brought. Every figure of a cycle or of a level begins here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::event::{CycleEnd, Event, EventKind, InFlight, Phase, RequestRecord, Stamp};
@@ -149,6 +150,7 @@ impl CycleState {
                 self.ended = Some(event.at);
                 self.end = Some(*why);
                 self.in_flight.clear();
+                self.forget_times();
             }
             _ => {}
         }
@@ -174,6 +176,15 @@ impl CycleState {
             old.answer = None;
         }
         self.count(at);
+    }
+
+    /// The answers that are replayed are kept elsewhere; here only texts are read again.
+    fn forget_times(&mut self) {
+        for record in self.requests.iter_mut().rev().take(ANSWERS_KEPT) {
+            if let Some(answer) = &mut record.answer {
+                *answer = Arc::new(answer.without_times());
+            }
+        }
     }
 
     /// Brings the token count, and with it the series over time, up to `at`.
