@@ -95,15 +95,8 @@ pub(crate) async fn start(
     });
     let watching = monitors.as_ref().map(|monitors| monitors.watching.clone());
     let final_reporter = reporter.clone();
-    let is_here = endpoint.addresses.iter().all(|at| at.ip().is_loopback());
-    if !credentials.is_empty() && !is_here {
-        let host = host_header(&endpoint.url);
-        let text =
-            format!("The key goes to {host} over plain http: whoever is on the way can read it");
-        reporter.fact(EventKind::Warning(Warning {
-            kind: WarningKind::Other,
-            text,
-        }));
+    if !credentials.is_empty() {
+        warn_of_plain_http(&endpoint, &reporter);
     }
     let context = RequestContext {
         serves_itself,
@@ -131,6 +124,19 @@ fn settle(plan: &Plan, so_far: &RunState) -> Option<Settle> {
     let settle = plan.settle?;
     let known = verdict::levels(so_far, &plan.limits);
     Some(Settle::new(settle, plan.limits, plan.time_scale).with_levels(known))
+}
+
+/// Warns that a key can be read on its way, unless it stays on this machine.
+fn warn_of_plain_http(endpoint: &Endpoint, reporter: &Reporter) {
+    if endpoint.addresses.iter().all(|at| at.ip().is_loopback()) {
+        return;
+    }
+    let host = host_header(&endpoint.url);
+    let text = format!("The key goes to {host} over plain http: whoever is on the way can read it");
+    reporter.fact(EventKind::Warning(Warning {
+        kind: WarningKind::Other,
+        text,
+    }));
 }
 
 /// Where requests go, and in which API.
