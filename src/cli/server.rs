@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::output::UsageError;
+use crate::cli::values::SERVER;
 use crate::dialect::{CredentialError, Credentials, address};
 
 /// The variable that most clients of such servers read.
@@ -46,24 +47,24 @@ impl Address {
 #[derive(Debug, Args, Clone, Default, PartialEq)]
 pub struct AuthArgs {
     /// Environment variable with the server's API key [default: `OPENAI_API_KEY`]
-    #[arg(long, value_name = "NAME", help_heading = "Server")]
+    #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub api_key_env: Option<String>,
     /// File with the server's API key
     #[arg(
         long,
         value_name = "FILE",
         conflicts_with = "api_key_env",
-        help_heading = "Server"
+        help_heading = SERVER
     )]
     pub api_key_file: Option<PathBuf>,
     /// Environment variable with USER:PASSWORD
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["api_key_env", "api_key_file"], help_heading = "Server")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["api_key_env", "api_key_file"], help_heading = SERVER)]
     pub basic_auth_env: Option<String>,
     /// File with USER:PASSWORD
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["api_key_env", "api_key_file", "basic_auth_env"], help_heading = "Server")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["api_key_env", "api_key_file", "basic_auth_env"], help_heading = SERVER)]
     pub basic_auth_file: Option<PathBuf>,
     /// Header to send to the server with every request (repeatable)
-    #[arg(long = "header", value_name = "NAME: VALUE", help_heading = "Server")]
+    #[arg(long = "header", value_name = "NAME: VALUE", help_heading = SERVER)]
     pub headers: Vec<String>,
 }
 

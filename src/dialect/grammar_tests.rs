@@ -327,7 +327,7 @@ proptest! {
         prop_assert_eq!(finish.is_ok(), whole, "{:?}", finish);
     }
 
-    /// A stream that is cut, wherever it is, is no success; nor is one with an error in it.
+    /// A stream cut anywhere is not a success, and neither is one that contains an error.
     #[test]
     fn nothing_makes_a_success_of_a_failure(
         noises in prop::collection::vec(noise(), 4),

@@ -41,7 +41,7 @@ pub struct Bracket {
     /// Levels between those around the answer that have not been tried.
     pub untried: Option<(u32, u32)>,
     /// Requests, and seconds of the server, that the two levels around the answer still need at the share seen so far. None
-    /// while there is no level beyond the answer, and where that share decides nothing.
+    /// if no level beyond the answer was asked, or no number of requests would decide it.
     pub needed: Option<(u64, Option<f64>)>,
     /// Seconds of the server until the time is over; None before the first request and for a sketch alone.
     pub left_s: Option<f64>,

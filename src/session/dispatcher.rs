@@ -2,7 +2,6 @@
 //!
 //! It has a thread of its own, so neither a slow disk nor a frozen screen can delay a stamp.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::event::{Event, EventKind, RunClock, RunInfo, Warning};
+use crate::event::{Event, EventKind, RunClock, Warning};
 use crate::store::recordings::{KeptAnswer, Recordings};
 use crate::store::{Recorder, Recording};
 
@@ -38,7 +37,7 @@ pub(crate) fn spawn(
         .spawn(move || {
             crate::platform::yield_to_the_load();
             let dispatcher = Dispatcher {
-                unrecorded: recorder.is_none().then(Unrecorded::default),
+                unrecorded: recorder.is_none().then(Recordings::in_memory),
                 recorder,
                 waiting: Vec::new(),
                 kept: Vec::new(),
@@ -50,55 +49,10 @@ pub(crate) fn spawn(
         })
 }
 
-/// The answers of a run that is not recorded.
-struct Unrecorded {
-    recordings: Recordings,
-    info: Option<Box<RunInfo>>,
-    /// The users of each cycle.
-    users: BTreeMap<u32, u32>,
-}
-
-impl Default for Unrecorded {
-    fn default() -> Self {
-        Self {
-            recordings: Recordings::in_memory(),
-            info: None,
-            users: BTreeMap::new(),
-        }
-    }
-}
-
-impl Unrecorded {
-    /// Takes more of the timeline; the answers that are kept from now on.
-    fn take(&mut self, events: &[Event]) -> Vec<Arc<KeptAnswer>> {
-        let mut kept = Vec::new();
-        for event in events {
-            match &event.what {
-                EventKind::RunStarted(info) => self.info = Some(info.clone()),
-                EventKind::CycleStarted { cycle, users, .. } => {
-                    self.users.insert(*cycle, *users);
-                }
-                EventKind::RequestEnded(record) => {
-                    if let (Some(info), Some(users)) = (&self.info, self.users.get(&record.cycle)) {
-                        // In memory nothing fails.
-                        let _ = self.recordings.take(record, *users, info);
-                    }
-                }
-                EventKind::CycleEnded { cycle, .. } => {
-                    if let Some(users) = self.users.get(cycle) {
-                        kept.extend(self.recordings.end_cycle(*users).unwrap_or_default());
-                    }
-                }
-                _ => {}
-            }
-        }
-        kept
-    }
-}
-
 struct Dispatcher {
     recorder: Option<Recorder>,
-    unrecorded: Option<Unrecorded>,
+    /// The answers of a run that is not recorded.
+    unrecorded: Option<Recordings>,
     /// Events that the screen has not taken yet.
     waiting: Vec<Event>,
     /// Answers that were kept, likewise.
@@ -138,7 +92,9 @@ impl Dispatcher {
             self.push(warning);
         }
         if let Some(unrecorded) = &mut self.unrecorded {
-            self.kept.extend(unrecorded.take(batch));
+            // In memory nothing fails.
+            let kept = batch.iter().flat_map(|event| unrecorded.apply(event));
+            self.kept.extend(kept.flatten());
         }
         batch.clear();
         self.offer_kept();

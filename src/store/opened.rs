@@ -19,9 +19,7 @@ pub struct Opened {
     pub events: Vec<Event>,
     /// What is missing, in sentences; empty for a whole run.
     pub missing: Vec<String>,
-    /// The answers that were kept, by request.
-    pub answers: HashMap<u64, Arc<Answer>>,
-    /// The same, by level and rank.
+    /// The answers that were kept, by level and rank.
     pub kept: Vec<Arc<KeptAnswer>>,
 }
 
@@ -46,7 +44,6 @@ pub fn open(directory: &Path) -> Result<Opened, StoreError> {
         id: info.id,
         events,
         missing,
-        answers,
         kept,
     })
 }

@@ -88,7 +88,7 @@ impl Recorder {
     }
 
     fn new(path: PathBuf, info: RunInfo, state: RunState, lock: Lock) -> Result<Self, StoreError> {
-        let recordings = Recordings::recorded(path.join("answers"), &state)?;
+        let recordings = Recordings::recorded(path.join("answers"), &info, &state)?;
         let table = |name: &str| CsvTable::new(path.join(name));
         Ok(Self {
             log: growing(&path.join("events.jsonl"))?,
@@ -178,6 +178,10 @@ impl Recorder {
             Ok::<_, serde_json::Error>(())
         });
         self.note(line.map_err(|error| format!("events.jsonl: {error}")));
+        match self.recordings.apply(event) {
+            Ok(kept) => self.kept.extend(kept),
+            Err(error) => self.note(Err(error.to_string())),
+        }
         match &event.what {
             EventKind::RequestEnded(record) => self.end_request(event, record),
             EventKind::CycleEnded { cycle, .. } => {
@@ -224,10 +228,6 @@ impl Recorder {
         let row = request_row(record, users, self.info.simulated);
         let written = self.requests.row(&row);
         self.note(written);
-        if let Some(users) = users {
-            let taken = self.recordings.take(record, users, &self.info);
-            self.note(taken.map_err(|error| format!("answers: {error}")));
-        }
         // The recorder's own fold needs no text.
         let record = RequestRecord {
             answer: None,
@@ -245,12 +245,7 @@ impl Recorder {
         let written = self
             .cycles
             .row(&cycle_row(cycle, &limits, self.info.simulated));
-        let users = cycle.users;
         self.note(written);
-        match self.recordings.end_cycle(users) {
-            Ok(kept) => self.kept.extend(kept),
-            Err(error) => self.note(Err(error.to_string())),
-        }
     }
 
     /// Writes `cycles.csv` again: what samples say of a cycle is whole only after it.

@@ -12,10 +12,11 @@ use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Answer, RequestRecord, RunInfo};
+use crate::event::{Answer, Event, EventKind, RequestRecord, RunInfo};
 use crate::metrics::state::RunState;
 use crate::store::StoreError;
 use crate::store::directory::write_json;
+use crate::store::resume::close_torn_line;
 
 /// Answers of a level that wait for its end; of more, a random sample does. Requests end nearly in the order of their
 /// waits, so the last ones would not do.
@@ -133,6 +134,9 @@ impl LevelAnswers {
 pub struct Recordings {
     /// `answers/` of the run directory; None where nothing is recorded.
     folder: Option<PathBuf>,
+    info: Option<Box<RunInfo>>,
+    /// The users of each cycle.
+    users: BTreeMap<u32, u32>,
     levels: BTreeMap<u32, LevelAnswers>,
     random: SplitMix64,
 }
@@ -142,19 +146,27 @@ impl Recordings {
     pub fn in_memory() -> Self {
         Self {
             folder: None,
+            info: None,
+            users: BTreeMap::new(),
             levels: BTreeMap::new(),
             random: SplitMix64::seed_from_u64(0),
         }
     }
 
     /// Of a run that is recorded in this folder; `state` is what is there already.
-    pub(crate) fn recorded(folder: PathBuf, state: &RunState) -> Result<Self, StoreError> {
+    pub(crate) fn recorded(
+        folder: PathBuf,
+        info: &RunInfo,
+        state: &RunState,
+    ) -> Result<Self, StoreError> {
         fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
         let mut recordings = Self {
             folder: Some(folder),
+            info: Some(Box::new(info.clone())),
             ..Self::in_memory()
         };
         for cycle in &state.cycles {
+            recordings.users.insert(cycle.cycle, cycle.users);
             let level = recordings.levels.entry(cycle.users).or_default();
             let done = cycle.requests.iter().filter(|record| record.is_done());
             level.requests.extend(done.map(request));
@@ -166,11 +178,32 @@ impl Recordings {
         Ok(recordings)
     }
 
-    /// Takes a request that ended.
-    pub fn take(&mut self, record: &RequestRecord, users: u32, info: &RunInfo) -> io::Result<()> {
-        if !record.is_done() {
-            return Ok(());
+    /// Takes more of the timeline. At the end of a cycle: the answers of its level that are kept from now on.
+    pub fn apply(&mut self, event: &Event) -> Result<Vec<Arc<KeptAnswer>>, StoreError> {
+        match &event.what {
+            EventKind::RunStarted(info) => self.info = Some(info.clone()),
+            EventKind::CycleStarted { cycle, users } => {
+                self.users.insert(*cycle, *users);
+            }
+            EventKind::RequestEnded(record) => {
+                if let Some(users) = self.users.get(&record.cycle).copied() {
+                    self.take(record, users)?;
+                }
+            }
+            EventKind::CycleEnded { cycle, .. } => {
+                if let Some(users) = self.users.get(cycle).copied() {
+                    return self.end_cycle(users);
+                }
+            }
+            _ => {}
         }
+        Ok(Vec::new())
+    }
+
+    fn take(&mut self, record: &RequestRecord, users: u32) -> Result<(), StoreError> {
+        let Some(info) = self.info.as_ref().filter(|_| record.is_done()) else {
+            return Ok(());
+        };
         let level = self.levels.entry(users).or_default();
         level.requests.push(request(record));
         let Some(answer) = record.answer.as_ref().filter(|a| !a.text.is_empty()) else {
@@ -200,7 +233,10 @@ impl Recordings {
         };
         let place = match &self.folder {
             None => Place::Memory(Arc::new(kept)),
-            Some(folder) => spool(&spool_path(folder, users), &mut level.spooled, &kept)?,
+            Some(folder) => {
+                let path = spool_path(folder, users);
+                spool(&path, &mut level.spooled, &kept).map_err(StoreError::io(&path))?
+            }
         };
         let candidate = Candidate {
             id: record.id,
@@ -215,8 +251,7 @@ impl Recordings {
         Ok(())
     }
 
-    /// A cycle with so many users is over: the answers of its level that are kept from now on.
-    pub fn end_cycle(&mut self, users: u32) -> Result<Vec<Arc<KeptAnswer>>, StoreError> {
+    fn end_cycle(&mut self, users: u32) -> Result<Vec<Arc<KeptAnswer>>, StoreError> {
         let Some(level) = self.levels.get_mut(&users) else {
             return Ok(Vec::new());
         };
@@ -273,6 +308,7 @@ impl Recordings {
             return Ok(());
         };
         let path = spool_path(folder, users);
+        close_torn_line(&path)?;
         let lines = match File::open(&path) {
             Ok(file) => waiting(file).map_err(StoreError::io(&path))?,
             Err(_) => Vec::new(),
@@ -434,7 +470,7 @@ fn read_line(path: &Path, at: u64) -> io::Result<KeptAnswer> {
     Ok(serde_json::from_str(&line)?)
 }
 
-/// The requests whose answers wait in a file, and where; a torn last line is none.
+/// The requests whose answers wait in a file, and where.
 fn waiting(mut file: File) -> io::Result<Vec<(u64, u64)>> {
     #[derive(Deserialize)]
     struct Line {

@@ -1,6 +1,5 @@
 //! Runs that were recorded: on disk, and as errands bring them.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -133,7 +132,6 @@ pub(crate) fn opened(events: Vec<Event>) -> Opened {
         id: ID.to_owned(),
         events,
         missing: vec!["The run has no end.".to_owned()],
-        answers: HashMap::new(),
         kept: Vec::new(),
     }
 }

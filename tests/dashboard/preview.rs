@@ -10,7 +10,6 @@ use rstest::rstest;
 use tokio::time::sleep;
 use tokometer::event::{Answer, CycleEnd, Event, EventKind, Piece, Stamp};
 use tokometer::load::Command;
-use tokometer::metrics::state::RunState;
 use tokometer::session::{SessionCommand, SessionEvent};
 use tokometer::store::recordings::{KeptAnswer, Recordings};
 use tokometer::tui::DashboardOptions;
@@ -49,23 +48,8 @@ fn answered(simulated: bool) -> Vec<Event> {
 /// The answers of a timeline that are kept.
 fn kept_of(events: &[Event]) -> Vec<Arc<KeptAnswer>> {
     let mut recordings = Recordings::in_memory();
-    let mut run = RunState::default();
-    let mut kept = Vec::new();
-    for event in events {
-        run.apply(event);
-        let users = |cycle: &u32| run.cycles.iter().find(|c| c.cycle == *cycle).unwrap().users;
-        match &event.what {
-            EventKind::RequestEnded(record) => {
-                let info = run.info.as_ref().unwrap();
-                recordings.take(record, users(&record.cycle), info).unwrap();
-            }
-            EventKind::CycleEnded { cycle, .. } => {
-                kept.extend(recordings.end_cycle(users(cycle)).unwrap());
-            }
-            _ => {}
-        }
-    }
-    kept
+    let kept = events.iter().map(|event| recordings.apply(event).unwrap());
+    kept.flatten().collect()
 }
 
 async fn answered_run(width: u16, height: u16, simulated: bool) -> Dash {

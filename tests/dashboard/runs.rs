@@ -334,7 +334,7 @@ fn the_library_holds_what_it_says() {
     let broken_off = runs[2].run().unwrap();
     assert!(!broken_off.ended && runs[0].run().unwrap().ended);
     let opened = tokometer::store::opened::open(&root.path().join(ID)).unwrap();
-    assert_eq!(opened.answers.len(), 1);
+    assert_eq!(opened.kept.len(), 1);
     let answered = opened.events.iter().filter(
         |event| matches!(&event.what, EventKind::RequestEnded(record) if record.answer.is_some()),
     );

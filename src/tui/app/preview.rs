@@ -76,8 +76,7 @@ impl Preview {
             return;
         };
         for users in recorded::levels(run) {
-            let of_level = kept.iter().filter(|kept| kept.users == Some(users));
-            let answer = recorded::of_rank(of_level, Rank::Median);
+            let answer = recorded::of_rank(kept, users, Rank::Median);
             let shows = answer.map(|(answer, _)| answer.request);
             // Those of a live run are on their way.
             let is_early = shows.is_none() && !is_replay;

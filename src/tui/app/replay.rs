@@ -3,10 +3,8 @@
 //! The replay takes the place of the run on the screen. The live run continues behind it, receives its events as before, and
 //! is there again when the replay is left.
 
-use std::collections::HashMap;
 use std::mem::swap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -35,7 +33,6 @@ const FAST_CLOCK: Duration = Duration::from_millis(100);
 pub(super) struct Replay {
     player: Player,
     directory: PathBuf,
-    answers: HashMap<u64, Arc<Answer>>,
     /// Until when the viewer's time has been played.
     played: Instant,
     /// The player went back, and the run on the screen did not follow yet.
@@ -81,7 +78,6 @@ impl App {
         self.replay = Some(Box::new(Replay {
             player,
             directory: opened.directory,
-            answers: opened.answers,
             played: self.now,
             stale: false,
             live,
@@ -155,7 +151,7 @@ impl App {
         let mut cycles = self.current.run.cycles.iter().rev();
         let sent = cycles.find_map(|cycle| cycle.in_flight.get(&id))?.sent;
         let passed = replay.player.at().0.saturating_sub(sent.0);
-        let answer = replay.answers.get(&id)?;
+        let answer = self.kept_answer(id)?;
         let came = answer
             .pieces
             .partition_point(|piece| piece.at_us() <= passed);
@@ -168,8 +164,13 @@ impl App {
 
     /// Whether a replay has no text of this answer, because none was kept.
     pub(super) fn is_answer_lost(&self, answer: &AnswerView) -> bool {
-        let lost = |replay: &Replay| !replay.answers.contains_key(&answer.id);
-        answer.parts.is_empty() && self.replay.as_deref().is_some_and(lost)
+        answer.parts.is_empty() && self.replay.is_some() && self.kept_answer(answer.id).is_none()
+    }
+
+    fn kept_answer(&self, id: u64) -> Option<&Answer> {
+        let mut kept = self.current.kept.iter();
+        let answer = kept.find(|kept| kept.request == id);
+        answer.map(|kept| &*kept.answer)
     }
 
     /// Applies a key to the replay.

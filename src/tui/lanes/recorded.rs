@@ -18,29 +18,28 @@ pub fn levels(run: &RunState) -> BTreeSet<u32> {
 
 /// A lane for each level, with the answer of this rank.
 pub fn lanes(run: &RunState, kept: &[Arc<KeptAnswer>], rank: Rank) -> Vec<Script> {
-    let lane = |users| {
-        let of_level = kept.iter().filter(|kept| kept.users == Some(users));
-        lane(run, users, of_rank(of_level, rank))
-    };
+    let lane = |users| lane(run, users, of_rank(kept, users, rank));
     levels(run).into_iter().filter_map(lane).collect()
 }
 
 /// The answer of a level that has this rank, or else that of the median; of an older run, whose single answers have no
 /// rank, the first whose times were kept.
-pub fn of_rank<'a>(
-    kept: impl Iterator<Item = &'a Arc<KeptAnswer>>,
+pub fn of_rank(
+    kept: &[Arc<KeptAnswer>],
+    users: u32,
     rank: Rank,
-) -> Option<(&'a KeptAnswer, Option<Rank>)> {
-    let kept: Vec<&KeptAnswer> = kept.map(|kept| &**kept).collect();
+) -> Option<(&KeptAnswer, Option<Rank>)> {
+    let of_level = || {
+        let of_level = kept.iter().filter(|kept| kept.users == Some(users));
+        of_level.map(|kept| &**kept)
+    };
     let ranked = |rank: Rank| {
-        let mut kept = kept.iter();
-        let has_rank = kept.find(|kept| kept.ranks.contains(&rank));
-        has_rank.map(|kept| (*kept, Some(rank)))
+        let has_rank = of_level().find(|kept| kept.ranks.contains(&rank));
+        has_rank.map(|kept| (kept, Some(rank)))
     };
     let unranked = || {
-        let mut kept = kept.iter();
-        let has_times = kept.find(|kept| kept.ranks.is_empty() && kept.answer.has_times());
-        has_times.map(|kept| (*kept, None))
+        let has_times = of_level().find(|kept| kept.ranks.is_empty() && kept.answer.has_times());
+        has_times.map(|kept| (kept, None))
     };
     ranked(rank)
         .or_else(|| ranked(Rank::Median))
@@ -123,7 +122,7 @@ mod tests {
             (&[], &merged, None),
         ] {
             let kept = [kept(4, ranks, pieces)];
-            let answer = of_rank(kept.iter(), Rank::Median);
+            let answer = of_rank(&kept, 4, Rank::Median);
             let run = RunState::default();
             let script = lane(&run, 4, answer);
             assert_eq!(script.as_ref().and_then(|s| s.which), which, "{ranks:?}");
