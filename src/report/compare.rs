@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::metrics::compare::{Change, Comparison, LevelComparison, RunHead, digits};
 use crate::metrics::metric::{Better, Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::Summary;
+use crate::report::answer::Answer;
 use crate::report::charts::{Chart, models};
-use crate::report::content::{Block, Content, PARTLY_SIMULATED, SIMULATED, Section, section};
+use crate::report::content::{Content, PARTLY_SIMULATED, SIMULATED};
+use crate::report::section::{Block, Section, section};
 use crate::report::table::{Table, heads};
 use crate::report::text::clean;
 use crate::report::{ReportError, files, html, markdown};
@@ -90,7 +92,13 @@ fn content(comparison: &Comparison) -> Content {
         title,
         subtitle: "Differences are against run A".to_owned(),
         simulated: simulated(&comparison.runs),
+        answer: Answer {
+            sentence: String::new(),
+            state: None,
+            lines: Vec::new(),
+        },
         headline: Vec::new(),
+        opening: "",
         sections,
         made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),
     }

@@ -1,11 +1,10 @@
 //! The report as sections of plain text and tables; Markdown and HTML are two ways to write it down.
 
-use crate::metrics::bottleneck::sentences;
 use crate::metrics::summary::Summary;
-use crate::metrics::what_if;
-use crate::report::table::Table;
+use crate::report::answer::Answer;
+use crate::report::section::{Block, Section, section};
 use crate::report::text::clean;
-use crate::report::{Report, definitions, details, machine, tables};
+use crate::report::{Report, answer, definitions, details, machine, tables};
 use crate::text::numbers::{UNKNOWN, grouped, joined, or_unknown, users};
 
 /// A whole report.
@@ -15,8 +14,11 @@ pub(super) struct Content {
     pub(super) subtitle: String,
     /// Says that nothing, or not everything, was measured; None where all was.
     pub(super) simulated: Option<&'static str>,
+    pub(super) answer: Answer,
     /// The figures to leave with: what, how much, and a line on it.
     pub(super) headline: Vec<Tile>,
+    /// The chart to begin with, by its name.
+    pub(super) opening: &'static str,
     pub(super) sections: Vec<Section>,
     /// The line that names the version of this program.
     pub(super) made_by: String,
@@ -28,21 +30,6 @@ pub(super) struct Tile {
     pub(super) value: String,
     pub(super) unit: &'static str,
     pub(super) note: String,
-}
-
-/// A section under a title.
-pub(super) struct Section {
-    pub(super) title: &'static str,
-    pub(super) blocks: Vec<Block>,
-}
-
-/// A piece of a section.
-pub(super) enum Block {
-    Text(String),
-    List(Vec<String>),
-    Table(Table),
-    /// Charts, by their names; those that there are.
-    Charts(Vec<&'static str>),
 }
 
 /// Says that nothing was measured.
@@ -57,7 +44,8 @@ pub(super) fn from_report(report: &Report) -> Content {
     let summary = &report.summary;
     let model = or_unknown(summary.target.as_ref().map(|target| clean(&target.model)));
     let mut sections = vec![
-        verdict(report),
+        answer::why(summary),
+        answer::evidence(summary),
         section("Key findings", vec![Block::List(findings(summary))]),
         results(summary),
         section(
@@ -88,14 +76,12 @@ pub(super) fn from_report(report: &Report) -> Content {
         title: format!("How fast is {model}?"),
         subtitle: subtitle(report),
         simulated: summary.simulated.then_some(SIMULATED),
+        answer: Answer::new(report),
         headline: headline(summary),
+        opening: "answer",
         sections,
         made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),
     }
-}
-
-pub(super) fn section(title: &'static str, blocks: Vec<Block>) -> Section {
-    Section { title, blocks }
 }
 
 fn subtitle(report: &Report) -> String {
@@ -180,29 +166,6 @@ fn served(summary: &Summary) -> Tile {
         unit: "at once",
         note: sure,
     }
-}
-
-fn verdict(report: &Report) -> Section {
-    let summary = &report.summary;
-    let Some(verdict) = &summary.verdict else {
-        let none = "There is no verdict: the log does not contain the plan.";
-        return section("Verdict", vec![Block::Text(none.to_owned())]);
-    };
-    let evidence = verdict.levels.iter().map(|level| &level.evidence);
-    let evidence = evidence.chain(verdict.dips.iter().map(|dip| &dip.text));
-    let evidence = evidence.map(|text| clean(text));
-    let what_if = what_if::sentence(&report.changed).map(|text| Block::Text(clean(&text)));
-    let mut blocks: Vec<Block> = what_if.into_iter().collect();
-    blocks.push(Block::Text(clean(&verdict.sentence)));
-    blocks.push(Block::Table(tables::verdict(verdict)));
-    if !summary.why.is_empty() {
-        let why = sentences(&summary.why);
-        blocks.push(Block::Text("What limits it:".to_owned()));
-        blocks.push(Block::List(why.iter().map(|why| clean(why)).collect()));
-    }
-    blocks.push(Block::Text("Evidence:".to_owned()));
-    blocks.push(Block::List(evidence.collect()));
-    section("Verdict", blocks)
 }
 
 fn findings(summary: &Summary) -> Vec<String> {

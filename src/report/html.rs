@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use crate::report::answer;
 use crate::report::charts::Chart;
 use crate::report::charts::palette::Color;
-use crate::report::content::{Block, Content, Section, Tile};
+use crate::report::content::{Content, Tile};
 use crate::report::markdown::named;
+use crate::report::section::{Block, Section};
 use crate::report::table::Table;
 use crate::text::xml;
 
@@ -22,12 +24,7 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
         format!("<a href=\"#{id}\">{title}</a>")
     });
     let links: String = links.collect();
-    let tiles: String = content.headline.iter().map(tile).collect();
-    let tiles = if tiles.is_empty() {
-        tiles
-    } else {
-        format!("<div class=\"tiles\">\n{tiles}</div>\n")
-    };
+    let opening = opening(content, charts);
     let banner = content.simulated.map_or_else(String::new, |banner| {
         let banner = xml::escape(banner);
         format!("<p class=\"simulated\" role=\"note\">{banner}</p>\n")
@@ -43,10 +40,46 @@ pub(super) fn write(content: &Content, charts: &[Chart]) -> String {
          <title>{mark}{title}</title>\n<style>\n{STYLE}\
          @media screen and (prefers-color-scheme: dark) {{{dark}}}\n</style>\n</head>\n<body>\n\
          <header>\n{banner}<h1>{title}</h1>\n<p class=\"subtitle\">{subtitle}</p>\n\
-         {tiles}</header>\n\
+         {opening}</header>\n\
          <nav aria-label=\"Sections\">{links}</nav>\n<main>\n{body}</main>\n\
          <footer><p>{}</p></footer>\n</body>\n</html>\n",
         xml::escape(&content.made_by)
+    )
+}
+
+/// The answer, the figures to leave with, and the first chart.
+fn opening(content: &Content, charts: &[Chart]) -> String {
+    let answer = &content.answer;
+    if answer.sentence.is_empty() {
+        return String::new();
+    }
+    let state = answer.state.map_or_else(String::new, |state| {
+        let sure = answer::sure(state);
+        format!(" <span class=\"state {state}\">{state}: {sure}</span>")
+    });
+    let sentence = xml::escape(&answer.sentence);
+    let mut lines = String::new();
+    for line in &answer.lines {
+        // Writing to a string cannot fail.
+        let _ = writeln!(lines, "<p class=\"lead\">{}</p>", xml::escape(line));
+    }
+    let tiles: String = content.headline.iter().map(tile).collect();
+    let tiles = if tiles.is_empty() {
+        tiles
+    } else {
+        format!("<div class=\"tiles\">\n{tiles}</div>\n")
+    };
+    let chart = named(charts, content.opening).map_or_else(String::new, figure);
+    format!(
+        "<p class=\"answer\">{sentence}{state}</p>\n{lines}<div class=\"opening\">\n{tiles}{chart}</div>\n"
+    )
+}
+
+/// A chart for wide screens and paper, and for narrow screens.
+fn figure(chart: &Chart) -> String {
+    format!(
+        "<figure><div class=\"wide\">{}</div><div class=\"narrow\">{}</div></figure>\n",
+        chart.wide, chart.narrow
     )
 }
 
@@ -86,7 +119,7 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
             Block::Charts(names) => {
                 let _ = writeln!(out, "<div class=\"charts\">");
                 for chart in names.iter().filter_map(|name| named(charts, name)) {
-                    let _ = writeln!(out, "<figure>{}</figure>", chart.svg);
+                    out.push_str(&figure(chart));
                 }
                 let _ = writeln!(out, "</div>");
             }
@@ -97,17 +130,18 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
 
 fn write_table(out: &mut String, table: &Table) {
     let caption = xml::escape(table.caption);
-    let kind = if table.head.is_empty() {
-        "pairs"
-    } else {
-        "numbers"
+    let kind = match table.head.len() {
+        0 => "pairs",
+        // These fit a narrow screen as they are.
+        1..=4 => "numbers few",
+        _ => "numbers",
     };
     let _ = writeln!(
         out,
         "<div class=\"table\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table class=\"{kind}\">\n<caption>{caption}</caption>"
     );
     let words = |column| {
-        if table.is_words(column) && kind == "numbers" {
+        if table.is_words(column) && kind != "pairs" {
             " class=\"words\""
         } else {
             ""
@@ -126,9 +160,14 @@ fn write_table(out: &mut String, table: &Table) {
         out.push_str("<tr>");
         for (column, cell) in row.iter().enumerate() {
             let (class, cell) = (words(column), xml::escape(cell));
+            // On a narrow screen a row is a card, and each cell has its head beside it.
+            let head = table.head.get(column).filter(|_| kind == "numbers");
+            let head = head.map_or_else(String::new, |head| {
+                format!(" data-head=\"{}\"", xml::escape(head))
+            });
             let _ = match column {
-                0 => write!(out, "<th scope=\"row\"{class}>{cell}</th>"),
-                _ => write!(out, "<td{class}>{cell}</td>"),
+                0 => write!(out, "<th scope=\"row\"{class}{head}>{cell}</th>"),
+                _ => write!(out, "<td{class}{head}>{cell}</td>"),
             };
         }
         out.push_str("</tr>\n");

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::report::answer;
 use crate::report::charts::Chart;
-use crate::report::content::{Block, Content, Section};
+use crate::report::content::Content;
+use crate::report::section::{Block, Section};
 use crate::report::table::Table;
 use crate::report::text::escape_markdown;
 
@@ -15,6 +17,16 @@ pub(super) fn write(content: &Content, charts: &[Chart], folder: &str) -> String
         line(&mut out, &format!("> **{banner}**"));
     }
     line(&mut out, &escape_markdown(&content.subtitle));
+    let state = content.answer.state.map_or_else(String::new, |state| {
+        format!(" ({state}: {})", answer::sure(state))
+    });
+    if !content.answer.sentence.is_empty() {
+        let sentence = escape_markdown(&content.answer.sentence);
+        line(&mut out, &format!("**{sentence}**{state}"));
+    }
+    for text in &content.answer.lines {
+        line(&mut out, &escape_markdown(text));
+    }
     let tiles = content.headline.iter().map(|tile| {
         let note = if tile.note.is_empty() {
             String::new()
@@ -24,6 +36,9 @@ pub(super) fn write(content: &Content, charts: &[Chart], folder: &str) -> String
         format!("- **{}: {} {}**{note}\n", tile.name, tile.value, tile.unit)
     });
     line(&mut out, tiles.collect::<String>().trim_end());
+    if let Some(chart) = named(charts, content.opening) {
+        line(&mut out, &picture(chart, folder));
+    }
     for section in &content.sections {
         write_section(&mut out, section, charts, folder);
     }
@@ -55,12 +70,16 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart], folder: 
             Block::Table(table) => line(out, &self::table(table)),
             Block::Charts(names) => {
                 for chart in names.iter().filter_map(|name| named(charts, name)) {
-                    let title = escape_markdown(&chart.title);
-                    line(out, &format!("![{title}]({folder}{}.svg)", chart.name));
+                    line(out, &picture(chart, folder));
                 }
             }
         }
     }
+}
+
+fn picture(chart: &Chart, folder: &str) -> String {
+    let title = escape_markdown(&chart.title);
+    format!("![{title}]({folder}{}.svg)", chart.name)
 }
 
 /// The chart of this name, if it was made.

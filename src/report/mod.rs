@@ -8,8 +8,8 @@
 //! ```
 //!
 //! - `gather`: the fold over the timeline; `series`: what it keeps of long series, thinned
-//! - `content`: the report as sections, which `markdown` and `html` write down; `tables`, `details`,
-//!   `machine` and `definitions` fill it with each a `table`
+//! - `content`: the report as sections, the `answer` first, which `markdown` and `html` write down; `tables`,
+//!   `details`, `machine` and `definitions` fill it with each a `table`
 //! - [`charts`]: figures as data, drawn as SVG, painted as PNG
 //! - `share`: the card, with nothing private in it
 //! - [`compare`]: several runs side by side, as files
@@ -17,6 +17,7 @@
 //! The same log gives the same bytes, but for the line that names the version. It knows `metrics` and
 //! `store`; no socket, no screen.
 
+mod answer;
 pub mod charts;
 pub mod compare;
 mod content;
@@ -28,6 +29,7 @@ mod gather;
 mod html;
 mod machine;
 mod markdown;
+mod section;
 mod series;
 pub mod share;
 mod sum;

@@ -54,7 +54,7 @@ impl Card {
         });
         Self {
             markdown: facts.markdown(report),
-            svg,
+            svg: svg.svg,
         }
     }
 

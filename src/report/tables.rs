@@ -8,49 +8,16 @@ use crate::metrics::metric;
 use crate::metrics::metric::{Metric, Outlet, Shown, Unit};
 use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::summary::{Summary, TargetSummary};
-use crate::metrics::verdict::{Judgment, LevelVerdict, Verdict};
 use crate::metrics::what_if::in_percent;
 use crate::plan::{CycleShape, Plan};
 use crate::platform::Machine;
 use crate::report::Report;
-use crate::report::table::{Pair, Table, heads, pairs};
+use crate::report::table::{Pair, Table, pairs};
 use crate::report::text::clean;
 use crate::text::numbers::{
     UNKNOWN, bytes, grouped, grouped_count, grouped_seconds, or_unknown, percent, plain, seconds,
     users,
 };
-
-pub(super) fn verdict(verdict: &Verdict) -> Table {
-    let (mean, share) = (&verdict.by_mean, &verdict.by_share);
-    // Where not even the smallest level is carried, the state is that of the smallest.
-    let sure = |carried: Option<u32>, pick: fn(&LevelVerdict) -> &Judgment| {
-        let mut levels = verdict.levels.iter();
-        let level = levels.find(|level| carried.is_none_or(|users| level.users == users));
-        let state = level.and_then(|level| pick(level).state);
-        let state = state.map_or_else(String::new, |state| format!(" ({state})"));
-        format!("{}{state}", or_unknown(carried))
-    };
-    let row =
-        |rule: &str, [wait, speed, both]: [String; 3]| vec![rule.to_owned(), wait, speed, both];
-    Table {
-        caption: "The largest number of users at which the limits are met, there and at every smaller level",
-        head: heads(["Rule", "By wait", "By speed", "By both"]),
-        rows: vec![
-            row(
-                "By share of the requests",
-                [
-                    sure(share.wait_users, |level| &level.wait),
-                    sure(share.speed_users, |level| &level.speed),
-                    sure(share.both_users, |level| &level.both),
-                ],
-            ),
-            row(
-                "By mean",
-                [mean.wait_users, mean.speed_users, mean.both_users].map(or_unknown),
-            ),
-        ],
-    }
-}
 
 pub(super) fn hardware(report: &Report) -> Table {
     let gpus = report.gathered.gpus.iter();

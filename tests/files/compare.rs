@@ -119,7 +119,7 @@ fn writes_itself_down_with_a_chart_of_all_runs() {
     assert_eq!(text(&files, "compare.json"), output);
     let version = format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION"));
     let page = text(&files, "compare.html");
-    assert_eq!(page.matches("<svg ").count(), 1);
+    assert_eq!(page.matches("<svg ").count(), 2);
     assert!(page.contains(&version) && !page.contains("SIMULATED"));
     let svg = text(&files, "models.svg");
     for part in [

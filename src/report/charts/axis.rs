@@ -1,6 +1,6 @@
 //! Axes: where values lie, and which of them are named.
 
-use crate::text::numbers::{floor_u64, grouped};
+use crate::text::numbers::{floor_u64, grouped, users};
 
 /// How values are placed along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,11 +11,20 @@ pub(super) enum Scale {
     Log,
 }
 
+/// What an axis is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Users,
+    Time(&'static str),
+    Values,
+}
+
 /// An axis with its named values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Axis {
     /// What it shows, with its unit.
     pub(super) title: String,
+    kind: Kind,
     scale: Scale,
     low: f64,
     high: f64,
@@ -43,6 +52,7 @@ impl Axis {
         };
         let axis = Self {
             title: "users in flight".to_owned(),
+            kind: Kind::Users,
             scale: Scale::Log,
             low,
             high,
@@ -111,6 +121,7 @@ impl Axis {
             .map(|tick| (tick, name(tick, step)));
         let axis = Self {
             title: format!("{unit} since the start"),
+            kind: Kind::Time(unit),
             scale: Scale::Linear,
             low,
             high,
@@ -118,6 +129,62 @@ impl Axis {
             ticks: ticks.collect(),
         };
         Some((axis, factor))
+    }
+
+    /// Percent, from none to all.
+    pub(super) fn percent(title: impl Into<String>) -> Self {
+        let ticks = [0.0, 25.0, 50.0, 75.0, 100.0];
+        Self {
+            title: title.into(),
+            kind: Kind::Values,
+            scale: Scale::Linear,
+            low: 0.0,
+            high: 104.0,
+            inset: 0.0,
+            ticks: ticks.map(|tick| (tick, name(tick, 25.0))).into(),
+        }
+    }
+
+    /// A place on it in words: `4 users`, `12.3 minutes`.
+    pub(super) fn text(&self, value: f64) -> String {
+        match self.kind {
+            Kind::Users => users(u32::try_from(floor_u64(value.round())).unwrap_or(u32::MAX)),
+            Kind::Time(unit) => format!("{} {unit}", grouped(Some(value), 1)),
+            Kind::Values => {
+                let unit = self.title.rsplit(", ").next().unwrap_or_default();
+                let digits = if value.abs() >= 99.95 { 0 } else { 2 };
+                format!("{} {unit}", grouped(Some(value), digits))
+            }
+        }
+    }
+
+    /// The named values whose names have room on so many pixels, `letter` pixels a letter: its ends first, then
+    /// powers of two.
+    pub(super) fn fitting(&self, room: f64, letter: f64) -> Vec<&(f64, String)> {
+        let last = self.ticks.len().saturating_sub(1);
+        let is_power = |value: f64| floor_u64(value).is_power_of_two();
+        let rank = |place: usize, value: f64| {
+            let is_end = place == 0 || place == last;
+            match self.kind {
+                _ if is_end => 0,
+                Kind::Users if is_power(value) => 1,
+                _ => 2,
+            }
+        };
+        let mut order: Vec<(usize, &(f64, String))> = self.ticks.iter().enumerate().collect();
+        order.sort_by_key(|(place, (value, _))| rank(*place, *value));
+        let half = |name: &str| name.chars().count() as f64 * letter / 2.0 + 3.0;
+        let mut fitting: Vec<&(f64, String)> = Vec::new();
+        for (_, tick) in order {
+            let at = self.place(tick.0) * room;
+            let is_free = |other: &&(f64, String)| {
+                (self.place(other.0) * room - at).abs() >= half(&other.1) + half(&tick.1)
+            };
+            if fitting.iter().all(is_free) {
+                fitting.push(tick);
+            }
+        }
+        fitting
     }
 
     fn from_zero(title: String, high: f64) -> Self {
@@ -132,6 +199,7 @@ impl Axis {
         });
         Self {
             title,
+            kind: Kind::Values,
             scale: Scale::Linear,
             low: 0.0,
             high,
@@ -158,6 +226,7 @@ impl Axis {
         }
         Self {
             title,
+            kind: Kind::Values,
             scale: Scale::Log,
             low,
             high,

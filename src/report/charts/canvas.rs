@@ -85,6 +85,9 @@ impl Stroke {
 /// A page to draw on, from its upper left corner.
 pub(crate) struct Canvas {
     elements: String,
+    /// On top of everything: what a page shows where the reader points.
+    tips: String,
+    width: f64,
 }
 
 impl Canvas {
@@ -186,6 +189,20 @@ impl Canvas {
         );
     }
 
+    /// Text for the reader who points near this place; how it is shown is the page's to say.
+    pub(crate) fn tip(&mut self, (x, y): (f64, f64), text: &str) {
+        let half = text.chars().count() as f64 * 3.6 + 4.0;
+        let middle = x.min(self.width - half).max(half);
+        // Above the place, but not above the page.
+        let line = if y < 40.0 { y + 20.0 } else { y - 20.0 };
+        let (x, y, middle, line, text) = (px(x), px(y), px(middle), px(line), xml::escape(text));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            self.tips,
+            "<g class=\"v\"><circle cx=\"{x}\" cy=\"{y}\" r=\"10\"/><text x=\"{middle}\" y=\"{line}\">{text}</text></g>"
+        );
+    }
+
     /// The mark of everything simulated, its upper right corner at this place, `zoom` times its size.
     pub(crate) fn simulated(&mut self, (right, top): (f64, f64), zoom: f64) {
         let (width, height) = (104.0 * zoom, 24.0 * zoom);
@@ -225,27 +242,47 @@ fn translucent(opacity: f64) -> String {
     }
 }
 
+/// A drawing, and apart from it what a page shows where the reader points.
+pub(crate) struct Drawing {
+    pub(crate) svg: String,
+    pub(crate) tips: String,
+}
+
+impl Drawing {
+    /// As a part of a page that knows how to show both.
+    pub(crate) fn with_tips(&self) -> String {
+        let bare = self.svg.trim_end().trim_end_matches("</svg>");
+        format!("{bare}{}</svg>", self.tips)
+    }
+}
+
 /// Draws a page of `width` × `height` pixels. `title` and `described` are for those who do not see it.
 pub(crate) fn page(
     (width, height): (u32, u32),
     title: &str,
     described: &str,
     draw: impl FnOnce(&mut Canvas),
-) -> String {
+) -> Drawing {
+    let corner = (f64::from(width), f64::from(height));
     let mut canvas = Canvas {
         elements: String::new(),
+        tips: String::new(),
+        width: corner.0,
     };
-    let corner = (f64::from(width), f64::from(height));
     canvas.rect((0.0, 0.0), corner, Color::Canvas, 1.0);
     draw(&mut canvas);
     let (title, described) = (xml::escape(title), xml::escape(described));
-    format!(
+    let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{title}\" font-family=\"{FONTS}\" \
          stroke-linejoin=\"round\" stroke-linecap=\"round\">\n\
          <title>{title}</title>\n<desc>{described}</desc>\n{}</svg>\n",
         canvas.elements
-    )
+    );
+    Drawing {
+        svg,
+        tips: canvas.tips,
+    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,99 @@
 //! Draws a figure on the canvas.
 
 use crate::report::charts::axis::Axis;
-use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle, page};
+use crate::report::charts::canvas::{Align, Canvas, Drawing, Stroke, TextStyle, page};
 use crate::report::charts::figure::{ChartLine, Figure, Look, Panel, Values};
 use crate::report::charts::palette::Color;
-use crate::text::numbers::{floor_u64, grouped, plain};
+use crate::text::numbers::{floor_u64, grouped, joined, plain};
+use crate::text::sanitize::one_line;
 
-/// Width of every chart, pixels.
-const WIDTH: u32 = 860;
-/// Height of the title and the subtitle, pixels.
-const HEAD: f64 = 74.0;
 /// Height of a row of the legend, pixels.
 const LEGEND: f64 = 22.0;
 /// Height of a note, pixels.
 const NOTE: f64 = 17.0;
-/// Left and right of everything, pixels.
-const EDGE: f64 = 24.0;
 /// Between panels side by side, pixels.
 const GAP: f64 = 28.0;
 /// The least distance of two names at the ends of lines, pixels.
 const APART: f64 = 15.0;
+/// Places of the long lines of a panel that tell their value.
+const TOLD: usize = 120;
+
+/// What a chart is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Medium {
+    Page,
+    /// A narrow screen, where a chart for a page could not be read.
+    Phone,
+}
+
+impl Medium {
+    fn width(self) -> u32 {
+        match self {
+            Self::Page => 860,
+            Self::Phone => 360,
+        }
+    }
+
+    /// Left and right of everything, pixels.
+    fn edge(self) -> f64 {
+        match self {
+            Self::Page => 24.0,
+            Self::Phone => 8.0,
+        }
+    }
+
+    /// Room for text from edge to edge, pixels.
+    fn room(self) -> f64 {
+        f64::from(self.width()) - 2.0 * self.edge()
+    }
+
+    fn columns(self, figure: &Figure) -> u32 {
+        match self {
+            Self::Page => figure.columns.max(1),
+            Self::Phone => 1,
+        }
+    }
+
+    fn panel_height(self, figure: &Figure) -> f64 {
+        let height = f64::from(figure.panel_height);
+        match self {
+            Self::Page => height,
+            Self::Phone => (height * 0.8).clamp(160.0, 250.0),
+        }
+    }
+
+    /// The longest name in the legend, letters.
+    fn longest_name(self) -> usize {
+        match self {
+            Self::Page => 110,
+            Self::Phone => 44,
+        }
+    }
+
+    /// The longest name at the end of a line, letters.
+    fn longest_end(self) -> usize {
+        match self {
+            Self::Page => 26,
+            Self::Phone => 13,
+        }
+    }
+}
+
+/// The text on as many lines as it takes, `letter` pixels a letter.
+fn wrapped(text: &str, room: f64, letter: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let letters = |text: &str| text.chars().count() as f64 * letter;
+        match lines.last_mut() {
+            Some(line) if letters(line) + letters(word) + letter <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
 
 /// A rectangle of the page, pixels.
 #[derive(Debug, Clone, Copy)]
@@ -41,32 +115,112 @@ impl Space {
     }
 }
 
+/// The texts above the panels and below them, with what they take.
+struct Frame {
+    title: Vec<String>,
+    subtitle: Vec<String>,
+    /// Where each name of the legend begins, and in which row.
+    legend: Vec<(f64, f64)>,
+    notes: Vec<String>,
+    head: f64,
+    foot: f64,
+}
+
+impl Frame {
+    fn new(figure: &Figure, medium: Medium) -> Self {
+        let (room, is_phone) = (medium.room(), medium == Medium::Phone);
+        let title = wrapped(&figure.title, room, if is_phone { 9.6 } else { 11.4 });
+        let subtitle = wrapped(&figure.subtitle, room, 7.0);
+        let notes: Vec<String> = figure
+            .notes
+            .iter()
+            .flat_map(|note| wrapped(note, room, 6.5))
+            .collect();
+        let legend = legend(figure, medium);
+        let rows = legend.last().map_or(0.0, |(_, row)| row + 1.0);
+        let mark = if is_phone && figure.simulated {
+            26.0
+        } else {
+            0.0
+        };
+        let head = mark
+            + 22.0
+            + title.len() as f64 * 20.0
+            + subtitle.len() as f64 * 17.0
+            + rows * LEGEND
+            + if legend.is_empty() { 12.0 } else { 16.0 };
+        let foot = 10.0 + NOTE * notes.len() as f64;
+        Self {
+            title,
+            subtitle,
+            legend,
+            notes,
+            head,
+            foot,
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas, figure: &Figure, medium: Medium) {
+        let edge = medium.edge();
+        let is_phone = medium == Medium::Phone;
+        let mut y = 29.0;
+        if figure.simulated {
+            let top = if is_phone { 8.0 } else { 18.0 };
+            canvas.simulated((f64::from(medium.width()) - edge, top), 1.0);
+            y += if is_phone { 26.0 } else { 0.0 };
+        }
+        let title = TextStyle::new(if is_phone { 16.0 } else { 19.0 }, Color::Ink).bold();
+        for line in &self.title {
+            canvas.text((edge, y), line, title);
+            y += 20.0;
+        }
+        y += 3.0;
+        for line in &self.subtitle {
+            canvas.text((edge, y), line, TextStyle::new(12.5, Color::Muted));
+            y += 17.0;
+        }
+        let names = figure.legend.iter().zip(&self.legend);
+        for ((name, color), (x, row)) in names {
+            let y = y + 7.0 + row * LEGEND;
+            canvas.line([(*x, y), (x + 18.0, y)], Stroke::new(*color, 3.0));
+            let name = one_line(name, medium.longest_name());
+            canvas.text((x + 25.0, y), &name, TextStyle::new(12.0, Color::Ink));
+        }
+    }
+
+    fn draw_notes(&self, canvas: &mut Canvas, medium: Medium, height: f64) {
+        let muted = TextStyle::new(11.5, Color::Muted);
+        let mut y = height - self.foot + 8.0;
+        for note in &self.notes {
+            canvas.text((medium.edge(), y), note, muted);
+            y += NOTE;
+        }
+    }
+}
+
 /// The figure as SVG.
-pub(super) fn draw(figure: &Figure) -> String {
-    let columns = figure.columns.max(1);
-    let rows = u32::try_from(figure.panels.len())
-        .unwrap_or(u32::MAX)
-        .div_ceil(columns);
-    let panel_height = f64::from(figure.panel_height);
-    let foot = 10.0 + NOTE * figure.notes.len() as f64;
-    let legend = legend(figure);
-    let rows_of_legend = legend.last().map_or(0.0, |(_, row)| row + 1.0);
-    let head_height = HEAD + rows_of_legend * LEGEND + if legend.is_empty() { 0.0 } else { 4.0 };
-    let height = head_height + panel_height * f64::from(rows) + foot;
-    let whole = u32::try_from(floor_u64(height.ceil())).unwrap_or(WIDTH);
-    page((WIDTH, whole), &figure.title, &figure.described, |canvas| {
-        head(canvas, figure, &legend);
+pub(super) fn draw(figure: &Figure, medium: Medium) -> Drawing {
+    let columns = medium.columns(figure);
+    let panels = u32::try_from(figure.panels.len()).unwrap_or(u32::MAX);
+    let rows = panels.div_ceil(columns);
+    let panel_height = medium.panel_height(figure);
+    let frame = Frame::new(figure, medium);
+    let height = frame.head + panel_height * f64::from(rows) + frame.foot;
+    let whole = u32::try_from(floor_u64(height.ceil())).unwrap_or(medium.width());
+    let size = (medium.width(), whole);
+    page(size, &figure.title, &figure.described, |canvas| {
+        frame.draw(canvas, figure, medium);
         let gaps = GAP * (f64::from(columns) - 1.0);
-        let panel_width = (f64::from(WIDTH) - 2.0 * EDGE - gaps) / f64::from(columns);
+        let panel_width = (medium.room() - gaps) / f64::from(columns);
         let mut places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
         // Panels under one another share their margins: their axes are to line up.
-        let margins = Margins::new(&figure.panels);
+        let margins = Margins::new(&figure.panels, medium);
         for panel in &figure.panels {
             let Some((row, column)) = places.next() else {
                 break;
             };
-            let left = EDGE + f64::from(column) * (panel_width + GAP);
-            let top = head_height + f64::from(row) * panel_height;
+            let left = medium.edge() + f64::from(column) * (panel_width + GAP);
+            let top = frame.head + f64::from(row) * panel_height;
             let space = Space {
                 left,
                 top,
@@ -77,22 +231,19 @@ pub(super) fn draw(figure: &Figure) -> String {
             let titled = row + 1 == rows || below != Some(&panel.x.title);
             draw_panel(canvas, panel, space, margins, titled);
         }
-        let muted = TextStyle::new(11.5, Color::Muted);
-        let mut y = height - foot + 8.0;
-        for note in &figure.notes {
-            canvas.text((EDGE, y), note, muted);
-            y += NOTE;
-        }
+        frame.draw_notes(canvas, medium, height);
     })
 }
 
 /// Where each name of the legend begins, and in which row: as many in a row as fit.
-fn legend(figure: &Figure) -> Vec<(f64, f64)> {
-    let (mut x, mut row) = (EDGE, 0.0);
+fn legend(figure: &Figure, medium: Medium) -> Vec<(f64, f64)> {
+    let edge = medium.edge();
+    let (mut x, mut row) = (edge, 0.0);
     let place = |(name, _): &(String, Color)| {
-        let wide = 25.0 + name.chars().count() as f64 * 6.8;
-        if x > EDGE && x + wide > f64::from(WIDTH) - EDGE {
-            (x, row) = (EDGE, row + 1.0);
+        let letters = name.chars().count().min(medium.longest_name());
+        let wide = 25.0 + letters as f64 * 6.8;
+        if x > edge && x + wide > edge + medium.room() {
+            (x, row) = (edge, row + 1.0);
         }
         let place = (x, row);
         x += wide + 18.0;
@@ -101,39 +252,26 @@ fn legend(figure: &Figure) -> Vec<(f64, f64)> {
     figure.legend.iter().map(place).collect()
 }
 
-fn head(canvas: &mut Canvas, figure: &Figure, legend: &[(f64, f64)]) {
-    let title = TextStyle::new(19.0, Color::Ink).bold();
-    canvas.text((EDGE, 29.0), &figure.title, title);
-    let subtitle = TextStyle::new(12.5, Color::Muted);
-    canvas.text((EDGE, 53.0), &figure.subtitle, subtitle);
-    for ((name, color), (x, row)) in figure.legend.iter().zip(legend) {
-        let y = 78.0 + row * LEGEND;
-        canvas.line([(*x, y), (x + 18.0, y)], Stroke::new(*color, 3.0));
-        let style = TextStyle::new(12.0, Color::Ink);
-        canvas.text((x + 25.0, y), name, style);
-    }
-    if figure.simulated {
-        canvas.simulated((f64::from(WIDTH) - EDGE, 18.0), 1.0);
-    }
-}
-
 /// What panels need beside their axes, pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Margins {
     left: f64,
     right: f64,
+    longest: usize,
 }
 
 impl Margins {
-    pub(super) fn new(panels: &[Panel]) -> Self {
+    pub(super) fn new(panels: &[Panel], medium: Medium) -> Self {
         let letters = |name: &str| name.chars().count() as f64;
+        let longest = medium.longest_end();
         let ticks = panels.iter().flat_map(|panel| &panel.y.ticks);
         let ticks = ticks.map(|(_, name)| letters(name)).reduce(f64::max);
         let ends = panels.iter().flat_map(ends);
         let ends = ends.map(|end| letters(&end.name)).reduce(f64::max);
         Self {
             left: ticks.unwrap_or(1.0) * 6.6 + 12.0,
-            right: ends.map_or(2.0, |letters| (letters * 6.9 + 12.0).min(190.0)),
+            right: ends.map_or(2.0, |letters| letters.min(longest as f64) * 7.3 + 12.0),
+            longest,
         }
     }
 }
@@ -160,13 +298,14 @@ pub(super) fn draw_panel(
     canvas.text((space.left, space.top + 10.0), &panel.y.title, title);
     stretches(canvas, panel, plot);
     grid(canvas, panel, plot);
-    axis_below(canvas, &panel.x, plot, titled);
+    axis_below(canvas, &panel.x, plot, titled.then_some(space));
     lines(canvas, panel, plot);
-    name_ends(canvas, ends(panel), panel, plot);
+    name_ends(canvas, ends(panel), panel, (plot, margins.longest));
+    tips(canvas, panel, plot);
 }
 
 fn stretches(canvas: &mut Canvas, panel: &Panel, plot: Space) {
-    let style = TextStyle::new(11.0, Color::Muted).align(Align::Center);
+    let style = TextStyle::new(11.5, Color::Muted).align(Align::Center);
     let mut free_from = f64::NEG_INFINITY;
     for stretch in &panel.stretches {
         let (left, _) = plot.at(panel, stretch.from, 0.0);
@@ -208,16 +347,19 @@ fn grid(canvas: &mut Canvas, panel: &Panel, plot: Space) {
     canvas.line(ends, Stroke::new(Color::Muted, 1.0).opacity(0.7));
 }
 
-fn axis_below(canvas: &mut Canvas, x: &Axis, plot: Space, titled: bool) {
+/// The axis below a plot; its title in the middle of the plot, or of the whole space if it is longer than that.
+fn axis_below(canvas: &mut Canvas, x: &Axis, plot: Space, titled: Option<Space>) {
     let style = TextStyle::new(11.5, Color::Muted).align(Align::Center);
-    for (tick, name) in &x.ticks {
+    for (tick, name) in x.fitting(plot.right - plot.left, 6.4) {
         let at = plot.left + x.place(*tick) * (plot.right - plot.left);
         let ends = [(at, plot.bottom), (at, plot.bottom + 4.0)];
         canvas.line(ends, Stroke::new(Color::Muted, 1.0).opacity(0.7));
         canvas.text((at, plot.bottom + 14.0), name, style);
     }
-    if titled {
-        let middle = f64::midpoint(plot.left, plot.right);
+    if let Some(space) = titled {
+        let fits = x.title.chars().count() as f64 * 6.2 <= plot.right - plot.left;
+        let wide = if fits { plot } else { space };
+        let middle = f64::midpoint(wide.left, wide.right);
         canvas.text((middle, plot.bottom + 33.0), &x.title, style);
     }
 }
@@ -228,6 +370,20 @@ fn lines(canvas: &mut Canvas, panel: &Panel, plot: Space) {
         let lower = band.points.iter().rev().map(|(x, low, _)| (*x, *low));
         let edge = upper.chain(lower).map(|(x, y)| plot.at(panel, x, y));
         canvas.area(edge, band.color, 0.14);
+    }
+    for bar in &panel.bars {
+        let (x, top) = plot.at(panel, bar.x, bar.to);
+        let (_, bottom) = plot.at(panel, bar.x, bar.from);
+        canvas.rect((x - 7.0, top), (x + 7.0, bottom), bar.color, 1.0);
+    }
+    for whisker in &panel.whiskers {
+        let (x, high) = plot.at(panel, whisker.x, whisker.high);
+        let (_, low) = plot.at(panel, whisker.x, whisker.low);
+        let stroke = Stroke::new(whisker.color, 1.6).opacity(0.55);
+        canvas.line([(x, high), (x, low)], stroke);
+        for end in [high, low] {
+            canvas.line([(x - 4.0, end), (x + 4.0, end)], stroke);
+        }
     }
     if let Some((limit, _)) = &panel.limit {
         let (_, y) = plot.at(panel, 0.0, *limit);
@@ -292,6 +448,44 @@ fn values(canvas: &mut Canvas, panel: &Panel, line: &ChartLine, plot: Space) {
     }
 }
 
+/// The values of a panel, for who points at them.
+fn tips(canvas: &mut Canvas, panel: &Panel, plot: Space) {
+    for bar in &panel.bars {
+        let place = plot.at(panel, bar.x, f64::midpoint(bar.from, bar.to));
+        canvas.tip(place, &format!("{}: {}", panel.x.text(bar.x), bar.name));
+    }
+    let unit = panel.y.title.rsplit(", ").next().unwrap_or_default();
+    // Estimates have their mark before the unit.
+    let (about, unit) = match unit.strip_prefix("~ ") {
+        Some(unit) => ("~", unit),
+        None => ("", unit),
+    };
+    let long = panel.lines.iter().filter(|line| line.look == Look::Plain);
+    let each_of_long = long.map(|line| line.points.len()).sum::<usize>();
+    let each_of_long = each_of_long.div_ceil(TOLD).max(1);
+    for line in &panel.lines {
+        let each = match line.look {
+            Look::Faint => continue,
+            Look::Plain => each_of_long,
+            Look::Dotted | Look::Beside => 1,
+        };
+        for point in line.points.iter().step_by(each) {
+            let mut whiskers = panel.whiskers.iter();
+            let whisker = whiskers.find(|w| w.color == line.color && (w.x - point.x).abs() < 1e-9);
+            let value = |y: f64| grouped(Some(y), decimals(y));
+            let interval = whisker.map_or_else(String::new, |w| {
+                format!(" ({} to {})", value(w.low), value(w.high))
+            });
+            let (x, y) = (panel.x.text(point.x), value(point.y));
+            let text = joined([
+                Some(format!("{x}: {about}{y} {unit}{interval}")),
+                Some(line.name.clone()),
+            ]);
+            canvas.tip(plot.at(panel, point.x, point.y), &text);
+        }
+    }
+}
+
 /// Three significant digits for 1 and more, two below, and no more decimals than four.
 fn decimals(value: f64) -> usize {
     match value.abs() {
@@ -338,7 +532,12 @@ fn ends(panel: &Panel) -> Vec<End> {
     lines.chain(limit).collect()
 }
 
-fn name_ends(canvas: &mut Canvas, mut names: Vec<End>, panel: &Panel, plot: Space) {
+fn name_ends(
+    canvas: &mut Canvas,
+    mut names: Vec<End>,
+    panel: &Panel,
+    (plot, longest): (Space, usize),
+) {
     for end in &mut names {
         let (_, y) = plot.at(panel, 0.0, end.y);
         end.y = y;
@@ -357,6 +556,7 @@ fn name_ends(canvas: &mut Canvas, mut names: Vec<End>, panel: &Panel, plot: Spac
     }
     for end in &names {
         let style = TextStyle::new(12.0, end.color).bold();
-        canvas.text((plot.right + 10.0, end.y), &end.name, style);
+        let name = one_line(&end.name, longest);
+        canvas.text((plot.right + 10.0, end.y), &name, style);
     }
 }

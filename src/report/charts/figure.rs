@@ -4,6 +4,7 @@ use crate::metrics::summary::Summary;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::palette::Color;
 use crate::report::charts::subtitle;
+use crate::report::series::thin;
 
 /// One chart: panels under one title.
 #[derive(Debug, Clone)]
@@ -41,6 +42,10 @@ pub(super) struct Panel {
     pub(super) stretches: Vec<Stretch>,
     /// Ranges, behind the lines.
     pub(super) bands: Vec<Band>,
+    /// Intervals of values, behind the lines.
+    pub(super) whiskers: Vec<Whisker>,
+    /// Parts of a column, on top of one another.
+    pub(super) bars: Vec<Bar>,
     /// The lines, the first on top.
     pub(super) lines: Vec<ChartLine>,
     /// What a person would accept.
@@ -60,6 +65,26 @@ pub(super) struct Stretch {
 pub(super) struct Band {
     pub(super) color: Color,
     pub(super) points: Vec<(f64, f64, f64)>,
+}
+
+/// How far the value at a place may be off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whisker {
+    pub(super) color: Color,
+    pub(super) x: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// A part of a column.
+#[derive(Debug, Clone)]
+pub(super) struct Bar {
+    pub(super) color: Color,
+    pub(super) x: f64,
+    pub(super) from: f64,
+    pub(super) to: f64,
+    /// What it stands for, in words.
+    pub(super) name: String,
 }
 
 /// A line.
@@ -150,6 +175,37 @@ impl Figure {
     }
 }
 
+/// Points of a long line on a narrow screen.
+const NARROW_POINTS: usize = 120;
+/// Faint lines of a panel on a narrow screen.
+const NARROW_LINES: usize = 150;
+
+impl Figure {
+    /// With no more points than a narrow screen can show.
+    pub(super) fn narrowed(&self) -> Self {
+        let mut figure = self.clone();
+        for panel in &mut figure.panels {
+            let faint = |line: &&ChartLine| line.look == Look::Faint;
+            let each = panel.lines.iter().filter(faint).count();
+            let each = each.div_ceil(NARROW_LINES).max(1);
+            let mut number = 0;
+            panel.lines.retain(|line| {
+                number += usize::from(line.look == Look::Faint);
+                line.look != Look::Faint || number % each == 0
+            });
+            let long = panel.lines.iter_mut();
+            for line in long.filter(|line| line.points.len() > NARROW_POINTS) {
+                let places: Vec<(f64, f64)> = line.points.iter().map(|p| (p.x, p.y)).collect();
+                let thinned = thin(&places, NARROW_POINTS);
+                let look = (line.color, line.look, line.values);
+                let name = std::mem::take(&mut line.name);
+                *line = ChartLine::through(name, look.0, look.1, thinned).with_values(look.2);
+            }
+        }
+        figure
+    }
+}
+
 impl Panel {
     /// An empty panel.
     pub(super) fn new(x: Axis, y: Axis) -> Self {
@@ -158,6 +214,8 @@ impl Panel {
             y,
             stretches: Vec::new(),
             bands: Vec::new(),
+            whiskers: Vec::new(),
+            bars: Vec::new(),
             lines: Vec::new(),
             limit: None,
         }

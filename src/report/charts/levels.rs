@@ -6,9 +6,9 @@ use crate::metrics::summary::{LevelSummary, Summary};
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::draw;
-use crate::report::charts::figure::{Band, ChartLine, Figure, Look, Panel, Point, Values};
+use crate::report::charts::figure::{Band, ChartLine, Figure, Look, Panel, Point, Values, Whisker};
 use crate::report::charts::palette::Color;
-use crate::text::numbers::users;
+use crate::text::numbers::{plain, users};
 
 /// The largest level of the charts that leave the large ones out.
 const FEW: u32 = 32;
@@ -31,6 +31,7 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
         ..figure
     };
     let figures = [
+        all.answer(),
         all.speed(),
         all.throughput(),
         all.wait(),
@@ -214,6 +215,46 @@ impl<'a> Levels<'a> {
         let band = self.band(Color::Speed, |f| f.speed_tok_s);
         let unit = self.speed_unit("speed of one answer");
         self.panel(&unit, vec![mean], vec![band], self.speed_limit())
+    }
+
+    /// What the answer rests on: the share of the requests within the limits, and below it speed and wait.
+    fn answer(&self) -> Option<Figure> {
+        let verdict = self.summary.verdict.as_ref()?;
+        let judged = verdict.levels.iter();
+        let judged = judged.map(|level| (f64::from(level.users), &level.both));
+        let judged: Vec<_> = judged.filter(|(_, both)| both.share.is_some()).collect();
+        let users = self.levels.iter().map(|level| level.users);
+        let title = "requests within both limits, %";
+        let mut share = Panel::new(Axis::levels(users), Axis::percent(title));
+        let places = judged
+            .iter()
+            .filter_map(|(users, both)| Some((*users, both.share? * 100.0)));
+        let line = ChartLine::through("share", Color::Ink, Look::Dotted, places);
+        share.lines = vec![line];
+        let whiskers = judged.iter().filter_map(|(users, both)| {
+            Some(Whisker {
+                color: Color::Ink,
+                x: *users,
+                low: both.low? * 100.0,
+                high: both.high? * 100.0,
+            })
+        });
+        share.whiskers = whiskers.collect();
+        let wanted = self.summary.limits?.share * 100.0;
+        share.limit = Some((wanted, format!("wanted {} %", plain(wanted.round()))));
+        let speed = self.speed_by_users(Look::Dotted);
+        let wait = self.line("mean", Color::Wait, Look::Dotted, |f| f.ttft_s.mean);
+        let wait = wait.with_values(Values::Above);
+        let wait = self.panel("wait, seconds", vec![wait], vec![], self.wait_limit());
+        let panels = [Some(share).filter(|_| !judged.is_empty()), speed, wait];
+        let panels: Vec<Panel> = panels.into_iter().flatten().collect();
+        let title = "Within the limits, speed and wait by users";
+        let mut figure = self.figure("answer", title, panels, 178)?;
+        if !judged.is_empty() {
+            let bars = "Bars: the 95 % interval of the share.".to_owned();
+            figure.notes.insert(0, bars);
+        }
+        Some(figure)
     }
 
     fn speed(&self) -> Option<Figure> {

@@ -26,7 +26,7 @@ pub use models::models;
 pub use raster::PaintError;
 pub(crate) use raster::png;
 
-use draw::Margins;
+use draw::{Margins, Medium};
 use figure::Figure;
 use palette::Color;
 
@@ -42,18 +42,24 @@ pub struct Chart {
     pub title: String,
     /// Its figures in words, for those who do not see it.
     pub described: String,
-    /// For a page that brings the colors of the dark itself.
-    pub(super) svg: String,
+    /// By itself.
+    svg: String,
+    /// For a page that brings the colors of the dark itself, and shows the values where the reader points.
+    pub(super) wide: String,
+    /// The same for a narrow screen.
+    pub(super) narrow: String,
 }
 
 impl Chart {
     fn new(figure: Figure) -> Self {
-        let svg = draw::draw(&figure);
+        let page = draw::draw(&figure, Medium::Page);
         Self {
+            wide: page.with_tips(),
+            narrow: draw::draw(&figure.narrowed(), Medium::Phone).with_tips(),
+            svg: page.svg,
             name: figure.name,
             title: figure.title,
             described: figure.described,
-            svg,
         }
     }
 
@@ -90,7 +96,7 @@ pub(crate) fn curve(canvas: &mut canvas::Canvas, summary: &Summary, space: Space
     let Some(panel) = levels::speed_panel(summary) else {
         return false;
     };
-    let margins = Margins::new(std::slice::from_ref(&panel));
+    let margins = Margins::new(std::slice::from_ref(&panel), Medium::Page);
     draw::draw_panel(canvas, &panel, space, margins, true);
     true
 }

@@ -82,3 +82,58 @@ fn it_opens_in_light_and_dark() {
         "something stays light in the dark"
     );
 }
+
+/// Measures the page in a frame of this width: the smallest letters, what ends right of it, and where the first chart
+/// begins.
+const MEASURE: &str = r#"<!doctype html><body><iframe id="page" src="report.html" width="WIDTH" height="860"></iframe><script>
+page.onload = () => {
+  const inside = page.contentDocument, view = page.contentWindow, edge = inside.documentElement.clientWidth;
+  let smallest = 99, cut = [];
+  for (const element of inside.querySelectorAll("body *")) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || !box.height || view.getComputedStyle(element).visibility === "hidden") continue;
+    const drawing = element.closest("svg");
+    if (box.right > edge + 1 && (!drawing || element.tagName === "text")) cut.push(element.tagName + " " + element.textContent.slice(0, 30));
+    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
+    const scale = drawing ? drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width : 1;
+    smallest = Math.min(smallest, parseFloat(view.getComputedStyle(element).fontSize) * scale);
+  }
+  const chart = inside.querySelector("figure").getBoundingClientRect();
+  document.body.textContent = `measured ${smallest.toFixed(2)} ${Math.round(chart.top)} ${cut.length} ${cut.slice(0, 5)}`;
+};
+</script>"#;
+
+#[test]
+fn it_can_be_read_on_a_phone_and_begins_with_its_chart() {
+    let Some(chromium) = chromium() else {
+        let what = "there is no Chromium to open the report in";
+        return skip(what, "TOKOMETER_REQUIRE_CHROMIUM");
+    };
+    let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join("phone");
+    files::run_directory(&run, &big::run(true));
+    report::write(&run, &run).unwrap();
+    for (width, deepest) in [(400, 430.0), (1400, 400.0)] {
+        let frame = run.join("measure.html");
+        std::fs::write(&frame, MEASURE.replace("WIDTH", &width.to_string())).unwrap();
+        let profile = tempfile::tempdir().unwrap();
+        let done = Command::new(&chromium)
+            .args(["--headless", "--no-sandbox", "--disable-gpu"])
+            .args([
+                "--allow-file-access-from-files",
+                "--virtual-time-budget=5000",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("--dump-dom")
+            .arg(format!("file://{}", frame.display()))
+            .output()
+            .unwrap();
+        let page = String::from_utf8_lossy(&done.stdout);
+        let (_, measured) = page.split_once("measured ").unwrap();
+        let mut measured = measured.split(' ');
+        let mut next = || measured.next().unwrap().parse::<f64>().unwrap();
+        let (smallest, chart, cut) = (next(), next(), next());
+        assert!(smallest >= 11.0, "letters of {smallest} px at {width} px");
+        assert!(cut < 0.5, "cut off at {width} px: {page}");
+        assert!(chart <= deepest, "the first chart begins at {chart} px");
+    }
+}

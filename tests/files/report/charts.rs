@@ -19,7 +19,7 @@ fn all() -> Vec<Chart> {
         ("<another>", &other.summary),
     ];
     charts.extend(models(&runs));
-    assert_eq!(charts.len(), 14);
+    assert_eq!(charts.len(), 15);
     charts
 }
 
@@ -201,6 +201,7 @@ fn a_run_of_one_level_and_one_request_has_its_charts() {
     assert_eq!(
         names,
         [
+            "answer",
             "speed",
             "throughput",
             "ttfb",

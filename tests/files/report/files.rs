@@ -56,6 +56,7 @@ fn a_run_directory_gets_all_of_them() {
         .map(str::to_owned)
         .collect::<Vec<_>>();
     for chart in [
+        "answer",
         "combined",
         "combined-32",
         "durations",
