@@ -8,8 +8,8 @@ use color_eyre::eyre::{Result, WrapErr as _};
 
 use crate::cli::PlaceArgs;
 use crate::cli::output::{self, screen_runtime};
-use crate::cli::server::{Address, AuthArgs};
-use crate::dialect::{Credentials, DIALECTS, DiscoverError};
+use crate::cli::server::{AccessArgs, Address};
+use crate::dialect::{Access, DIALECTS, DiscoverError};
 use crate::probe::doctor::{Probes, Report, run_checks};
 use crate::probe::gpu;
 
@@ -24,7 +24,7 @@ pub struct DoctorArgs {
     pub url: Option<String>,
     /// What lets it in.
     #[command(flatten)]
-    pub auth: AuthArgs,
+    pub access: AccessArgs,
     /// Where the sources look.
     #[command(flatten)]
     pub places: PlaceArgs,
@@ -40,17 +40,17 @@ const USERS: u32 = 256;
 /// Checks this machine and prints the result; 0 where a run is possible, else 1.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let address = Address::requested(args.url.as_deref(), false)?;
-    let credentials = args.auth.credentials(&address)?;
+    let access = args.access.access(&address)?;
     let asked = address.source.map(|_| address.url);
     let own = asked.clone();
     let runtime = screen_runtime()?;
     let probe = |url: &str| {
         // Servers that were only found get no key.
-        let none = Credentials::default();
+        let none = Access::default();
         let is_asked = own.as_deref() == Some(url);
-        let credentials = if is_asked { &credentials } else { &none };
+        let access = if is_asked { &access } else { &none };
         let found = async {
-            let found = crate::dialect::discover(url, None, credentials);
+            let found = crate::dialect::discover(url, None, access);
             tokio::time::timeout(PROBE, found).await
         };
         match runtime.block_on(found) {

@@ -58,7 +58,7 @@ impl SourceArgs {
     /// The monitors of a run; its target is not known yet.
     pub fn setup(&self) -> Setup {
         Setup {
-            credentials: crate::dialect::Credentials::default(),
+            access: crate::dialect::Access::default(),
             exporters: self.exporters.clone(),
             remote: self.remote,
             matching: self.matching.clone(),

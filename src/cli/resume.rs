@@ -5,7 +5,7 @@ use color_eyre::eyre::{Result, bail};
 
 use crate::cli::display::{follow, write_reports};
 use crate::cli::report::WhichRun;
-use crate::cli::server::{Address, AuthArgs};
+use crate::cli::server::{AccessArgs, Address};
 use crate::cli::{LookArgs, SourceArgs};
 use crate::dialect::by_id;
 use crate::headless::HeadlessOptions;
@@ -24,7 +24,7 @@ pub struct ResumeArgs {
     pub url: Option<String>,
     /// What lets it in.
     #[command(flatten)]
-    pub auth: AuthArgs,
+    pub access: AccessArgs,
     /// Fault to inject into the simulated server, for example cut:every=5,after=10 (repeatable)
     #[arg(long = "fault", value_name = "FAULT", help_heading = "Server")]
     pub faults: Vec<crate::sim::Fault>,
@@ -49,6 +49,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
         // The run's own was named by the user, too; a simulated server is nobody's.
         None => Address {
             url: target.url.clone(),
+            query: None,
             source: (!run.info.simulated).then_some("the run"),
         },
     };
@@ -56,7 +57,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
     plan.levels.clone_from(&run.levels);
     let runs = run.directory.parent().map(std::path::Path::to_owned);
     let session = SessionOptions {
-        credentials: args.auth.credentials(&address)?,
+        access: args.access.access(&address)?,
         url: address.url,
         dialect: Some(dialect),
         simulator: SimConfig {

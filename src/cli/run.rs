@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::cli::display::{follow, write_reports};
 use crate::cli::output::UsageError;
-use crate::cli::server::{Address, AuthArgs};
+use crate::cli::server::{AccessArgs, Address};
 use crate::cli::values::{
     SERVER, TimeOut, factor, positive_seconds, seconds, share, time_out, time_scale, users,
 };
@@ -96,7 +96,7 @@ pub struct RunArgs {
     pub url_from_file: bool,
     /// What lets it in
     #[command(flatten)]
-    pub auth: AuthArgs,
+    pub access: AccessArgs,
     /// Model [default: the first loaded one]
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub model: Option<String>,
@@ -342,7 +342,7 @@ pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
         (Some(root.clone()), Some(root))
     };
     let session = SessionOptions {
-        credentials: args.auth.credentials(&url)?,
+        access: args.access.access(&url)?,
         url: url.url,
         dialect: args.dialect,
         simulator: SimConfig {

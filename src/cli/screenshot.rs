@@ -1,7 +1,7 @@
 //! `tokometer screenshot`: pictures of the dashboard, still or moving. The real dashboard draws the real
 //! run of the built-in simulated server; a script presses the keys, and only the terminal is missing.
 
-use crate::dialect::Credentials;
+use crate::dialect::Access;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub(crate) fn execute(args: &ScreenshotArgs) -> Result<u8> {
         ..SimConfig::default()
     };
     let options = SessionOptions {
-        credentials: Credentials::default(),
+        access: Access::default(),
         url: "http://127.0.0.1:11434".to_owned(),
         dialect: None,
         simulator,

@@ -1,4 +1,4 @@
-//! Which server, and what lets tokometer in: its address, keys, passwords and headers.
+//! Which server, and how it is reached: its address, keys, passwords and headers, whom to trust, and which way.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::cli::output::UsageError;
 use crate::cli::values::SERVER;
-use crate::dialect::{CredentialError, Credentials, address};
+use crate::dialect::address::Query;
+use crate::dialect::{Access, CredentialError, Credentials, Proxy, Trust, address};
 
 /// The variable that most clients of such servers read.
 const USUAL: &str = "OPENAI_API_KEY";
@@ -14,6 +15,7 @@ const USUAL: &str = "OPENAI_API_KEY";
 /// The address of a server, and who named it.
 pub(crate) struct Address {
     pub(crate) url: String,
+    pub(crate) query: Option<Query>,
     pub(crate) source: Option<&'static str>,
 }
 
@@ -21,6 +23,7 @@ impl Default for Address {
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:11434".to_owned(),
+            query: None,
             source: None,
         }
     }
@@ -36,16 +39,16 @@ impl Address {
             None if host.trim().is_empty() => return Ok(Self::default()),
             None => ("OLLAMA_HOST", host.as_str()),
         };
-        let url = address::from_text(text)
+        let (url, query) = address::from_text(text)
             .map_err(|error| UsageError::new(format!("{source}: {error}")))?;
         let source = Some(source);
-        Ok(Self { url, source })
+        Ok(Self { url, query, source })
     }
 }
 
 /// Flags with secrets; none holds one itself, but for headers.
 #[derive(Debug, Args, Clone, Default, PartialEq)]
-pub struct AuthArgs {
+pub struct AccessArgs {
     /// Environment variable with the server's API key [default: `OPENAI_API_KEY`]
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub api_key_env: Option<String>,
@@ -66,11 +69,54 @@ pub struct AuthArgs {
     /// Header to send to the server with every request (repeatable)
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = SERVER)]
     pub headers: Vec<String>,
+    /// File with a certificate authority to trust besides the system's, for https (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = SERVER)]
+    pub ca: Option<PathBuf>,
+    /// Accept any certificate of the server
+    #[arg(long, help_heading = SERVER)]
+    pub insecure: bool,
+    /// Go through this proxy; those of the environment are not used
+    #[arg(long, value_name = "URL", help_heading = SERVER)]
+    pub proxy: Option<String>,
+    /// Speak HTTP/2 over plain http too; over https it is negotiated
+    #[arg(long, help_heading = SERVER)]
+    pub http2: bool,
 }
 
-impl AuthArgs {
+impl AccessArgs {
+    /// How the server at `address` is reached: nothing of it is for one that the user did not name.
+    pub(crate) fn access(&self, address: &Address) -> Result<Access, UsageError> {
+        let trust = match &self.ca {
+            Some(file) => Trust::from_file(file)
+                .map_err(|why| UsageError::new(format!("--ca {}: {why}", file.display())))?,
+            None if self.insecure => Trust::Anyone,
+            None => Trust::System,
+        };
+        let given = [
+            ("--ca", self.ca.is_some()),
+            ("--insecure", self.insecure),
+            ("--proxy", self.proxy.is_some()),
+            ("--http2", self.http2),
+        ];
+        if let (None, Some((flag, _))) = (address.source, given.iter().find(|(_, given)| *given)) {
+            return Err(UsageError::new(format!(
+                "{flag} is for a server that you name: give its address with --url"
+            )));
+        }
+        // Its text may hold a password.
+        let proxy = self.proxy.as_deref().map(Proxy::from_text).transpose();
+        Ok(Access {
+            credentials: self.credentials(address)?,
+            query: address.query.clone(),
+            trust,
+            proxy: proxy.map_err(|why| UsageError::new(format!("--proxy: {why}")))?,
+            proxy_variable: proxy_variable(&address.url),
+            http2: self.http2,
+        })
+    }
+
     /// What is sent to the server at `address`: nothing to one that the user did not name.
-    pub(crate) fn credentials(&self, address: &Address) -> Result<Credentials, UsageError> {
+    fn credentials(&self, address: &Address) -> Result<Credentials, UsageError> {
         let is_named = address.source.is_some();
         let mut credentials = Credentials::default();
         for (flag, secret, is_basic) in self.secrets()? {
@@ -147,6 +193,17 @@ impl Secret {
             .map_err(|error| UsageError::new(format!("{source}: {error}")))?;
         Ok(Self { text, source })
     }
+}
+
+/// The variable that names a proxy for the server at `url`.
+fn proxy_variable(url: &str) -> Option<&'static str> {
+    let of_scheme = if url.starts_with("https:") {
+        ["HTTPS_PROXY", "https_proxy"]
+    } else {
+        ["HTTP_PROXY", "http_proxy"]
+    };
+    let names = of_scheme.into_iter().chain(["ALL_PROXY", "all_proxy"]);
+    names.into_iter().find(|name| variable(name).is_some())
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,8 +1,12 @@
 //! Where a server is: `OLLAMA_HOST` and `--url` in all the forms in which people write them.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use reqwest::Url;
+
+use crate::platform;
 
 /// Ollama's port.
 const DEFAULT_PORT: u16 = 11434;
@@ -35,10 +39,8 @@ pub enum AddressError {
         /// What is wrong with it.
         why: String,
     },
-    /// Its scheme cannot be timed.
-    #[error(
-        "`{0}`: only http can be timed at the socket; use the server's plain http address, or tunnel to it (ssh -L 11434:localhost:11434 HOST)"
-    )]
+    /// It is of another protocol.
+    #[error("`{0}`: not http, https or unix")]
     NotHttp(String),
     /// It carries a user name or a password, which would end up in every file of a run.
     #[error(
@@ -48,42 +50,70 @@ pub enum AddressError {
         /// Of which host.
         host: String,
     },
-    /// It carries a query, which would not be sent.
-    #[error(
-        "the address of {host} contains a query (`?…`), which is not sent: remove it, and name a key in it with --api-key-env or --header"
-    )]
-    Query {
-        /// Of which host.
-        host: String,
-    },
 }
 
-/// Reads an address: a port, a host, `host:port`, an address, a URL, with or without the path of an endpoint.
-/// Empty means this machine, and so does `0.0.0.0`, on which a server listens but which nobody can call. Gives the
-/// base address, without a trailing slash and without what the dialect adds. Only what was written is ever
-/// contacted: a number is a port, never a host in disguise.
-pub fn from_text(text: &str) -> Result<String, AddressError> {
+/// What an address has after its `?`: sent with every request and shown nowhere, since it may hold a key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Query(String);
+
+impl Query {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Reads an address: a port, a host, `host:port`, an address, a URL, with or without the path of an endpoint, or
+/// `unix:/path`. Empty means this machine, and so does `0.0.0.0`, on which a server listens but which nobody can
+/// call. Gives the base address, without a trailing slash and without what the dialect adds, and its query. Only
+/// what was written is ever contacted: a number is a port, never a host in disguise.
+pub fn from_text(text: &str) -> Result<(String, Option<Query>), AddressError> {
     let text = text.trim().trim_matches(['"', '\'']).trim();
     let reader = Reader { text };
     reader.check_characters()?;
+    if let Some(path) = text.strip_prefix(UNIX) {
+        return Ok((reader.socket_file(path)?, None));
+    }
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if let Some((_, host)) = authority.rsplit_once('@') {
         let host = host.to_owned();
         return Err(AddressError::Secret { host });
     }
-    if rest.contains('?') {
-        let host = authority.to_owned();
-        return Err(AddressError::Query { host });
-    }
-    if !scheme.is_empty() && !scheme.eq_ignore_ascii_case("http") {
-        return Err(AddressError::NotHttp(shown(text)));
-    }
-    let default_port = if scheme.is_empty() { DEFAULT_PORT } else { 80 };
-    let (host, port) = reader.host_and_port(authority, scheme.is_empty())?;
+    let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+        "" => ("http", DEFAULT_PORT),
+        "http" => ("http", 80),
+        "https" => ("https", 443),
+        _ => return Err(AddressError::NotHttp(shown(text))),
+    };
+    let (host, port) = reader.host_and_port(authority, !text.contains("://"))?;
     let port = port.unwrap_or(default_port);
-    let path = rest.split('#').next().unwrap_or_default();
-    reader.base_url(host, port, path)
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let query = (!query.is_empty()).then(|| Query(query.to_owned()));
+    Ok((reader.base_url(scheme, host, port, path)?, query))
+}
+
+/// What the address of a socket in the file system begins with.
+const UNIX: &str = "unix:";
+
+/// The file of the socket that is meant by `url`, if it is one.
+pub fn socket_file(url: &str) -> Option<PathBuf> {
+    url.strip_prefix(UNIX).map(PathBuf::from)
+}
+
+/// What requests to the server at `url` begin with: the address itself; a socket's file says nothing of a host.
+pub(crate) fn request_base(url: &str) -> &str {
+    if url.starts_with(UNIX) {
+        "http://localhost"
+    } else {
+        url
+    }
 }
 
 /// A text that is read as an address; it names it where it cannot be.
@@ -113,10 +143,19 @@ impl<'a> Reader<'a> {
         if !start.contains("://") && broken.iter().any(|broken| start.starts_with(broken)) {
             return Err(self.error("write `http://` before the host"));
         }
-        if start.starts_with("unix:") {
-            return Err(self.error("sockets of files are not supported; use its http port"));
-        }
         Ok(())
+    }
+
+    /// The address of a socket in the file system, of which `path` is the file.
+    fn socket_file(&self, path: &str) -> Result<String, AddressError> {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if !platform::socket_file::ARE_KNOWN {
+            return Err(self.error("this system has no such sockets; use the server's http port"));
+        }
+        if !Path::new(path).is_absolute() {
+            return Err(self.error("write the whole path of the socket: unix:/run/server.sock"));
+        }
+        Ok(format!("{UNIX}{path}"))
     }
 
     /// The parts of `host`, `host:port`, `:port`, `[::1]:port`, `::1`, and, where no scheme says that a host must
@@ -167,7 +206,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The base address.
-    fn base_url(&self, host: &str, port: u16, path: &str) -> Result<String, AddressError> {
+    fn base_url(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: u16,
+        path: &str,
+    ) -> Result<String, AddressError> {
         let host = match host.parse::<Ipv6Addr>() {
             Ok(ip) if ip.is_unspecified() => "[::1]".to_owned(),
             Ok(_) => format!("[{host}]"),
@@ -179,7 +224,7 @@ impl<'a> Reader<'a> {
             .find_map(|endpoint| path.strip_suffix(endpoint))
             .unwrap_or(path)
             .trim_end_matches('/');
-        let url = Url::parse(&format!("http://{host}:{port}{base}"))
+        let url = Url::parse(&format!("{scheme}://{host}:{port}{base}"))
             .map_err(|error| self.error(error.to_string()))?;
         let read = url.host_str().unwrap_or_default();
         // `10.1` and `0x7f.1` are old ways to write an address, which a URL parser still takes.
@@ -274,32 +319,66 @@ mod tests {
     #[case("http://box:11434/", "http://box:11434")]
     #[case("http://box:8080/ollama/", "http://box:8080/ollama")]
     #[case("http://box:8080/#/chat", "http://box:8080")]
+    #[case("https://box", "https://box")]
+    #[case("HTTPS://box:443/v1", "https://box")]
+    #[case("https://box:8443/llm/v1/", "https://box:8443/llm")]
     fn every_form_of_an_address(#[case] text: &str, #[case] url: &str) {
-        assert_eq!(from_text(text).unwrap(), url);
+        assert_eq!(base(text), url);
         // What it gives is an address itself.
-        assert_eq!(from_text(url).unwrap(), url);
+        assert_eq!(base(url), url);
+    }
+
+    fn base(text: &str) -> String {
+        from_text(text).unwrap().0
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_an_address_too() {
+        for text in ["unix:/run/llm.sock", "unix:///run/llm.sock"] {
+            assert_eq!(base(text), "unix:/run/llm.sock");
+        }
+        let url = "unix:/run/llm.sock";
+        assert_eq!(socket_file(url), Some(PathBuf::from("/run/llm.sock")));
+        assert!(is_near(url));
+        assert_eq!(request_base(url), "http://localhost");
+        assert_eq!(socket_file("http://box"), None);
+    }
+
+    #[rstest]
+    #[case("http://box:8000/v1?key=secret", "http://box:8000", Some("key=secret"))]
+    #[case("box:1/v1/models?a=1&b=2#c?d", "http://box:1", Some("a=1&b=2"))]
+    #[case("box?key=secret", "http://box:11434", Some("key=secret"))]
+    #[case("https://box?", "https://box", None)]
+    fn a_query_is_kept_apart_and_shows_nowhere(
+        #[case] text: &str,
+        #[case] url: &str,
+        #[case] query: Option<&str>,
+    ) {
+        let read = from_text(text).unwrap();
+        assert_eq!(read.0, url);
+        assert_eq!(read.1.as_ref().map(Query::as_str), query);
+        assert!(!format!("{read:?}").contains("secret"));
     }
 
     #[test]
     fn an_address_loses_what_the_dialect_adds() {
         for endpoint in ENDPOINTS {
             for slash in ["", "/"] {
-                let at = |base: &str| from_text(&format!("{base}{endpoint}{slash}")).unwrap();
+                let at = |before: &str| base(&format!("{before}{endpoint}{slash}"));
                 assert_eq!(at("localhost:8000"), "http://localhost:8000");
                 assert_eq!(at("http://box/openai"), "http://box/openai");
             }
         }
-        assert_eq!(from_text("box:1/apiary").unwrap(), "http://box:1/apiary");
+        assert_eq!(base("box:1/apiary"), "http://box:1/apiary");
     }
 
     #[rstest]
-    #[case("https://box", "`https://box`: only http can be timed")]
-    #[case("tcp://box:1", "`tcp://box:1`: only http can be timed")]
+    #[case("tcp://box:1", "`tcp://box:1`: not http, https or unix")]
     #[case("http://me:secret@box", "of box contains a user name")]
     #[case("https://me:secret@box:port", "of box:port contains a user name")]
     #[case("me@box:8000", "of box:8000 contains a user name")]
-    #[case("http://box:8000/v1?key=secret", "of box:8000 contains a query")]
-    #[case("box:port?key=secret", "of box:port contains a query")]
+    #[case("box:port?key=secret", "`box:port?…` is not the address of a server")]
     #[case(
         "box:port",
         "`box:port` is not the address of a server: port is not a port"
@@ -320,7 +399,7 @@ mod tests {
     #[case("box:1,box:2", "more than one address")]
     #[case("http:/box", "write `http://` before the host")]
     #[case("http//box", "write `http://` before the host")]
-    #[case("unix:///run/ollama.sock", "sockets of files")]
+    #[case("unix:ollama.sock", if cfg!(unix) { "whole path" } else { "no such sockets" })]
     fn what_cannot_be_used_says_why(#[case] text: &str, #[case] why: &str) {
         let error = from_text(text).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
@@ -330,8 +409,8 @@ mod tests {
     proptest! {
         /// Whatever is written, only its own host is contacted, or this machine where none is written.
         #[test]
-        fn nothing_but_what_was_written_is_contacted(text in "(http://)?[a-z0-9.:\\[\\]*@?/ -]{0,24}") {
-            if let Ok(url) = from_text(&text) {
+        fn nothing_but_what_was_written_is_contacted(text in "(https?://)?[a-z0-9.:\\[\\]*@?/ -]{0,24}") {
+            if let Ok((url, _)) = from_text(&text) {
                 let url = Url::parse(&url).unwrap();
                 let host = url.host_str().unwrap();
                 let local = ["127.0.0.1", "[::1]"].contains(&host);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::dialect::address::{of_localhost, redirected};
-use crate::dialect::{Credentials, DIALECTS, Dialect, Discovery};
+use crate::dialect::{Access, DIALECTS, Dialect, Discovery, Http, tls};
 
 /// How long a server may take to say who it is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,26 +44,39 @@ pub enum DiscoverError {
 pub async fn discover(
     url: &str,
     dialect: Option<&'static dyn Dialect>,
-    credentials: &Credentials,
+    access: &Access,
 ) -> Result<Discovery, DiscoverError> {
-    let http = client(credentials)?;
+    let http = client(access, url)?;
     let mut refused = None;
     let tried = dialect.as_ref().map_or(DIALECTS, std::slice::from_ref);
     let mut answers = Vec::new();
     for dialect in tried {
-        match dialect.discover(&http, url).await {
+        match dialect.discover(&http, http.base()).await {
+            Ok(found) => {
+                return Ok(Discovery {
+                    url: url.to_owned(),
+                    route: access.route(),
+                    ..found
+                });
+            }
             Err(DiscoverError::NoAnswer(why)) if answers.is_empty() => {
+                let why = match access.unused_proxy(url) {
+                    Some(variable) => format!(
+                        "{why} ({variable} is set, but not used: --proxy URL goes through a proxy)"
+                    ),
+                    None => why,
+                };
                 return Err(DiscoverError::NoAnswer(why));
             }
             Err(DiscoverError::NoAnswer(why) | DiscoverError::NotSpoken(why)) => answers.push(why),
             Err(DiscoverError::Refused(why)) => refused = Some(why),
-            found_or_failed => return found_or_failed,
+            Err(failed) => return Err(failed),
         }
     }
     if let Some(why) = refused {
         return Err(DiscoverError::Refused(format!(
             "{why}; {}",
-            credentials.advice()
+            access.credentials.advice()
         )));
     }
     let names: Vec<String> = tried
@@ -77,17 +90,19 @@ pub async fn discover(
     })
 }
 
-/// A client that sends these credentials, to the server that is asked and nobody else.
-pub(crate) fn client(credentials: &Credentials) -> Result<reqwest::Client, DiscoverError> {
-    // A benchmark talks to the server itself, never through the environment's proxy.
-    let built = reqwest::Client::builder()
-        .no_proxy()
-        .default_headers(credentials.headers().clone())
-        .redirect(same_server())
-        .resolve_to_addrs("localhost", &of_localhost(0))
-        .connect_timeout(PATIENCE)
-        .build();
-    built.map_err(|error| DiscoverError::Failed(error.to_string()))
+/// A client for the server at `url` that goes there as `access` says.
+pub(crate) fn client(access: &Access, url: &str) -> Result<Http, DiscoverError> {
+    let built = access.builder(url).and_then(|builder| {
+        let builder = builder
+            .redirect(same_server())
+            .resolve_to_addrs("localhost", &of_localhost(0))
+            .connect_timeout(PATIENCE);
+        builder.build().map_err(|error| error.to_string())
+    });
+    match built {
+        Ok(client) => Ok(Http::new(client, access.clone(), url)),
+        Err(why) => Err(DiscoverError::Failed(why)),
+    }
 }
 
 /// Redirects are followed on the server that was asked, never to another.
@@ -137,16 +152,26 @@ pub(crate) fn error_text(error: &reqwest::Error) -> String {
         return format!("no answer within {} s", PATIENCE.as_secs());
     }
     let mut cause: &dyn std::error::Error = error;
+    let mut advice = tls_advice(cause);
     while let Some(source) = cause.source() {
         cause = source;
+        advice = advice.or_else(|| tls_advice(cause));
     }
-    cause.to_string()
+    match advice {
+        Some(advice) => format!("{cause} ({advice})"),
+        None => cause.to_string(),
+    }
 }
 
-pub(crate) async fn get<T: DeserializeOwned>(
-    http: &reqwest::Client,
-    url: String,
-) -> Result<T, DiscoverError> {
+/// What to do about a TLS error, which may be inside errors of input and output.
+fn tls_advice(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => tls_advice(io.get_ref()?),
+        None => tls::advice(error.downcast_ref()?),
+    }
+}
+
+pub(crate) async fn get<T: DeserializeOwned>(http: &Http, url: String) -> Result<T, DiscoverError> {
     let answer = http.get(&url).timeout(PATIENCE).send().await;
     read(&url, answer).await
 }
@@ -173,7 +198,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
 
 /// The answer that tells whether a dialect is spoken: silence is not an answer, whatever was asked.
 pub(crate) async fn first_answer(
-    http: &reqwest::Client,
+    http: &Http,
     url: &str,
 ) -> Result<reqwest::Response, DiscoverError> {
     let answer = http.get(url).timeout(PATIENCE).send().await;

@@ -5,10 +5,11 @@
 //! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `server_sent`, `json` and `think` serve it
 //! - `state`: the pages on which a server reports its own state, for the monitors
-//! - `address`: where a server is, as people write it; `credentials`: what lets tokometer in
+//! - `address`: where a server is, as people write it; `access`: how it is reached, with `credentials` and `tls`
 //!
 //! It knows no run and no screen.
 
+mod access;
 pub mod address;
 mod credentials;
 pub mod decode;
@@ -22,6 +23,7 @@ mod openai;
 mod server_sent;
 mod state;
 pub mod think;
+mod tls;
 #[cfg(test)]
 mod toy_tests;
 
@@ -30,11 +32,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::event::{DialectId, Model, Target};
+use crate::event::{DialectId, Model, Route, Target};
 use crate::plan::{Api, Plan};
 
 use decode::{Finish, Framing, Piece, WireError};
 
+pub use access::{Access, Http, Proxy};
 pub use credentials::{CredentialError, Credentials};
 pub use discover::{DiscoverError, discover};
 pub(crate) use discover::{client, is_refusal, redirect_text};
@@ -42,6 +45,8 @@ pub(crate) use json::error_message;
 pub use ollama::Ollama;
 pub use openai::OpenAi;
 pub use state::{PageOwner, StatePage};
+pub use tls::Trust;
+pub(crate) use tls::{advice as tls_advice, is_http_2};
 
 /// Every dialect, in the order in which a server is tried. The command line's values come from here too.
 pub static DIALECTS: &[&dyn Dialect] = &[
@@ -79,7 +84,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Looks at the server at `url`; [`DiscoverError::NotSpoken`] where it speaks another dialect.
     fn discover<'a>(
         &'a self,
-        http: &'a reqwest::Client,
+        http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>>;
 
@@ -102,7 +107,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// there is no such request: the first warm-up does it then.
     fn load<'a>(
         &'a self,
-        _http: &'a reqwest::Client,
+        _http: &'a Http,
         _url: &'a str,
         _model: &'a str,
         _patience: Option<Duration>,
@@ -113,7 +118,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Has the server download `model`. None where it cannot.
     fn pull<'a>(
         &'a self,
-        _http: &'a reqwest::Client,
+        _http: &'a Http,
         _url: &'a str,
         _model: &'a str,
         _progress: PullProgress<'a>,
@@ -161,6 +166,8 @@ pub struct Discovery {
     pub slots: Option<u32>,
     /// Whether it is a simulator.
     pub simulated: bool,
+    /// Which way it was reached.
+    pub route: Route,
     /// Its models, loaded ones first.
     pub models: Vec<Model>,
 }
@@ -175,6 +182,7 @@ impl Discovery {
             server: self.server.clone(),
             slots: self.slots,
             simulated: self.simulated,
+            route: self.route.clone(),
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::dialect::discover::{
 use crate::dialect::json::{Count, error_message, words};
 use crate::dialect::lines::LONGEST_LINE;
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
-use crate::dialect::{Dialect, Discovery, PullProgress};
-use crate::event::{DialectId, LoadedModel, Model, ServerFigures, ServerSample};
+use crate::dialect::{Dialect, Discovery, Http, PullProgress};
+use crate::event::{DialectId, LoadedModel, Model, Route, ServerFigures, ServerSample};
 use crate::plan::{Api, Plan};
 
 /// Models that are asked about one by one.
@@ -65,7 +65,7 @@ impl Dialect for Ollama {
 
     fn discover<'a>(
         &'a self,
-        http: &'a reqwest::Client,
+        http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
         Box::pin(discover(http, url))
@@ -137,7 +137,7 @@ impl Dialect for Ollama {
     /// An empty prompt loads the model.
     fn load<'a>(
         &'a self,
-        http: &'a reqwest::Client,
+        http: &'a Http,
         url: &'a str,
         model: &'a str,
         patience: Option<Duration>,
@@ -147,7 +147,7 @@ impl Dialect for Ollama {
 
     fn pull<'a>(
         &'a self,
-        http: &'a reqwest::Client,
+        http: &'a Http,
         url: &'a str,
         model: &'a str,
         progress: PullProgress<'a>,
@@ -253,7 +253,7 @@ struct Show {
     capabilities: Option<Vec<String>>,
 }
 
-async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, DiscoverError> {
+async fn discover(http: &Http, url: &str) -> Result<Discovery, DiscoverError> {
     let answer = first_answer(http, &format!("{url}/api/version")).await?;
     let simulated = is_simulator(&answer);
     let (status, said) = (answer.status(), status_text(&answer));
@@ -300,11 +300,12 @@ async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, Discov
         server: Some(format!("ollama {version}")),
         slots: None,
         simulated,
+        route: Route::default(),
         models,
     })
 }
 
-async fn show(http: reqwest::Client, url: String, model: String) -> Option<Show> {
+async fn show(http: Http, url: String, model: String) -> Option<Show> {
     let url = format!("{url}/api/show");
     let answer = http
         .post(&url)
@@ -373,7 +374,7 @@ fn can_think(capabilities: &[String]) -> bool {
 }
 
 async fn load(
-    http: &reqwest::Client,
+    http: &Http,
     url: &str,
     model: &str,
     patience: Option<Duration>,
@@ -394,7 +395,7 @@ async fn load(
 }
 
 async fn pull(
-    http: &reqwest::Client,
+    http: &Http,
     url: &str,
     model: &str,
     progress: PullProgress<'_>,

@@ -11,8 +11,8 @@ use crate::dialect::decode::{
 use crate::dialect::discover::{DiscoverError, Version, first_answer, get, is_refusal, read};
 use crate::dialect::json::{Count, First, is_empty, server_error};
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
-use crate::dialect::{Dialect, Discovery};
-use crate::event::{DialectId, Model};
+use crate::dialect::{Dialect, Discovery, Http};
+use crate::event::{DialectId, Model, Route};
 use crate::plan::{Api, Plan};
 
 /// The OpenAI API.
@@ -48,7 +48,7 @@ impl Dialect for OpenAi {
 
     fn discover<'a>(
         &'a self,
-        http: &'a reqwest::Client,
+        http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
         Box::pin(discover(http, url))
@@ -276,7 +276,7 @@ struct Props {
     build_info: Option<String>,
 }
 
-async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, DiscoverError> {
+async fn discover(http: &Http, url: &str) -> Result<Discovery, DiscoverError> {
     let models_url = format!("{url}/v1/models");
     let answer = first_answer(http, &models_url).await?;
     let is_refused = is_refusal(answer.status());
@@ -313,6 +313,7 @@ async fn discover(http: &reqwest::Client, url: &str) -> Result<Discovery, Discov
         server,
         slots: props.and_then(|props| props.total_slots),
         simulated: false,
+        route: Route::default(),
         models: models.data.into_iter().map(Model::from).collect(),
     })
 }

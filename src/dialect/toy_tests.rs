@@ -3,11 +3,11 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::dialect::Credentials;
+use crate::dialect::Access;
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line};
 use crate::dialect::discover::{DiscoverError, first_answer};
-use crate::dialect::{Dialect, Discovery};
-use crate::event::{DialectId, Model};
+use crate::dialect::{Dialect, Discovery, Http};
+use crate::event::{DialectId, Model, Route};
 use crate::plan::{Api, Plan};
 
 /// `GET /toy` gives the name of the only model, `POST /toy/ask` takes a prompt and gives a token a line; the last
@@ -34,7 +34,7 @@ impl Dialect for Toy {
 
     fn discover<'a>(
         &'a self,
-        http: &'a reqwest::Client,
+        http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
         Box::pin(async move {
@@ -48,6 +48,7 @@ impl Dialect for Toy {
                 server: None,
                 slots: Some(1),
                 simulated: false,
+                route: Route::default(),
                 models: vec![Model {
                     name,
                     loaded: true,
@@ -142,7 +143,7 @@ mod tests {
         let (url, asked) = toy_server().await;
         let runs = tempfile::tempdir().unwrap();
         let mut session = serve::start(SessionOptions {
-            credentials: Credentials::default(),
+            access: Access::default(),
             url,
             dialect: None,
             simulator: SimConfig::default(),

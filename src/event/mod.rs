@@ -22,7 +22,7 @@ pub use machine::{
     SourceName, SourceNote, SourceState, known_pid,
 };
 pub use request::{Answer, InFlight, Outcome, Phase, Piece, RequestRecord, ServerFigures};
-pub use target::{BadDialectId, DialectId, Model, Target};
+pub use target::{BadDialectId, DialectId, Model, Route, Target};
 
 /// One thing that happened, and when. One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub enum EventKind {
         cycle: u32,
         /// Time to connect, microseconds, one for each that opened.
         connect_us: Vec<u64>,
+        /// Time of each TLS handshake that followed, microseconds.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tls_us: Vec<u64>,
         /// Connections that could not be opened (their users try again with their first request).
         failed: u32,
     },

@@ -75,6 +75,9 @@ pub struct RequestRecord {
     pub itl_us: Vec<u64>,
     /// Connect time if this request had to open its connection, microseconds.
     pub connect_us: Option<u64>,
+    /// Time of the TLS handshake on it, if there was one, microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_us: Option<u64>,
     /// Times it was sent again because a kept connection had gone stale before a byte was read; absent where that was not
     /// recorded (imported runs).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -60,6 +60,30 @@ pub struct Target {
     pub slots: Option<u32>,
     /// Whether it is a simulator.
     pub simulated: bool,
+    /// Which way it is reached.
+    #[serde(default, skip_serializing_if = "Route::is_direct")]
+    pub route: Route,
+}
+
+/// The way to a server, as far as it bears on what is measured, or on who was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Route {
+    /// Its certificate is not checked (`--insecure`).
+    #[serde(default)]
+    pub is_unchecked: bool,
+    /// The proxy on the way (`--proxy`).
+    #[serde(default)]
+    pub proxy: Option<String>,
+    /// HTTP/2 is spoken without asking (`--http2`).
+    #[serde(default)]
+    pub http2: bool,
+}
+
+impl Route {
+    /// Whether there is nothing to say.
+    pub fn is_direct(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is known of a model.

@@ -72,7 +72,7 @@ impl Absence {
 pub(crate) async fn server_is_back(load: &RequestContext) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let opening = Connection::open(&load.addresses, load.reporter.clock);
+        let opening = Connection::open(&load.connector, load.reporter.clock);
         if let Ok(Ok(_)) = tokio::time::timeout(LOOK_PATIENCE, opening).await {
             return;
         }

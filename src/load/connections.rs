@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::{EventKind, WarningKind};
 
+use crate::load::connector::Opening;
 use crate::load::request::RequestContext;
 use crate::load::socket::Connection;
 
@@ -33,7 +34,7 @@ pub(crate) async fn open(
     cancel: CancellationToken,
 ) -> Vec<Option<Connection>> {
     let crowded = CancellationToken::new();
-    let opened: Vec<Result<(Connection, u64), String>> = stream::iter(0..users)
+    let opened: Vec<Result<(Connection, Opening), String>> = stream::iter(0..users)
         .map(|_| open_one(&load, &crowded))
         .buffered(AT_ONCE)
         .take_until(cancel.cancelled())
@@ -49,14 +50,13 @@ pub(crate) async fn open(
         load.warn(WarningKind::ConnectionsFailed, text);
     }
     let failed = crate::text::numbers::u32_of(errors.len());
-    let connect_us = opened
-        .iter()
-        .filter_map(|one| one.as_ref().ok())
-        .map(|(_, took)| *took)
-        .collect();
+    let took = || opened.iter().flatten().map(|(_, took)| *took);
+    let connect_us = took().map(|took| took.connect_us).collect();
+    let tls_us = took().filter_map(|took| took.tls_us).collect();
     load.reporter.fact(EventKind::ConnectionsOpened {
         cycle,
         connect_us,
+        tls_us,
         failed,
     });
     opened
@@ -68,9 +68,9 @@ pub(crate) async fn open(
 async fn open_one(
     load: &RequestContext,
     crowded: &CancellationToken,
-) -> Result<(Connection, u64), String> {
+) -> Result<(Connection, Opening), String> {
     let open = || async {
-        let opening = Connection::open(&load.addresses, load.reporter.clock);
+        let opening = Connection::open(&load.connector, load.reporter.clock);
         match tokio::time::timeout(PATIENCE, opening).await {
             Ok(opened) => opened.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no connection within {} s", PATIENCE.as_secs())),
@@ -93,7 +93,7 @@ async fn open_one(
 
 /// One light request, so that the server has accepted the connection; whether it can be kept.
 async fn light_request(load: &RequestContext, connection: &mut Connection) -> bool {
-    let Ok(request) = load.http(Method::GET, &load.light_path, Bytes::new()) else {
+    let Ok(request) = load.http(connection, Method::GET, &load.light_path, Bytes::new()) else {
         return false;
     };
     let Ok(response) = connection.send(request).await else {

@@ -2,13 +2,14 @@
 //!
 //! - `runner`: a state machine of cycles that handles [`Command`]s
 //! - `request`: one request, its attempts and its record, with its `timers` and `failures`
-//! - `socket`: the connection that stamps
+//! - `socket`: the connection that stamps (`stamped`), as the `connector` opens it
 //! - `users`: who asks; `pause`: when they may not
 //! - `in_flight`: where the requests in flight are, for progress
 //! - `timeline`: the one stream of events, from its makers to its readers
 
 mod absence;
 mod connections;
+pub(crate) mod connector;
 pub mod descriptors;
 mod failures;
 mod hopeless;
@@ -18,6 +19,7 @@ pub(crate) mod request;
 pub(crate) mod runner;
 mod settling;
 mod socket;
+mod stamped;
 pub mod timeline;
 mod timers;
 pub mod token_stats;

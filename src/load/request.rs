@@ -9,7 +9,6 @@
 //!                                                                 timeout_next, timeout_total
 //! ```
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,18 +16,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::dialect::address::redirected;
 use crate::dialect::decode::{Decoder, Finish, WireError};
-use crate::dialect::{Credentials, Dialect, error_message, is_refusal, redirect_text};
+use crate::dialect::{Access, Dialect, error_message, is_refusal, redirect_text};
 use crate::event::{
     EventKind, FailureKind, Outcome, RequestRecord, ServerFigures, Stamp, Warning, WarningKind,
 };
 use crate::plan::Timeouts;
 
+use crate::load::connector::Connector;
 use crate::load::failures::{before_the_head, failed, inside_the_body, no_connection};
 use crate::load::in_flight::{AnswerCache, Slot};
 use crate::load::socket::Connection;
@@ -58,12 +59,10 @@ pub(crate) struct RequestContext {
     pub(crate) redirected: OnceLock<String>,
     /// The path of a light request that any such server answers.
     pub(crate) light_path: String,
-    /// The `Host` header.
-    pub(crate) host: String,
     /// What lets them in.
-    pub(crate) credentials: Credentials,
-    /// Where they go.
-    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) access: Access,
+    /// Which way they go.
+    pub(crate) connector: Connector,
     /// The body of each prompt.
     pub(crate) bodies: Vec<Bytes>,
     /// When they count as failed.
@@ -202,13 +201,14 @@ impl RequestContext {
         let clock = self.reporter.clock;
         let opened = tokio::select! {
             biased;
-            opened = Connection::open(&self.addresses, clock) => opened,
+            opened = Connection::open(&self.connector, clock) => opened,
             error = timers.expired(None) => return Err(self.over(record, error.into())),
             () = cancel.cancelled() => return Err(self.over(record, AttemptError::Cancelled)),
         };
         match opened {
             Ok((connection, took)) => {
-                record.connect_us = Some(took);
+                record.connect_us = Some(took.connect_us);
+                record.tls_us = took.tls_us;
                 Ok(connection)
             }
             Err(error) => Err(self.over(record, no_connection(&error).into())),
@@ -227,12 +227,19 @@ impl RequestContext {
     }
 
     /// The request that asks prompt number `prompt`.
-    fn request(&self, prompt: u32) -> Result<Request<Full<Bytes>>, WireError> {
+    fn request(
+        &self,
+        connection: &Connection,
+        prompt: u32,
+    ) -> Result<Request<Full<Bytes>>, WireError> {
         let body = usize::try_from(prompt)
             .ok()
             .and_then(|index| self.bodies.get(index));
-        let path = self.redirected.get().unwrap_or(&self.path);
-        self.http(Method::POST, path, body.cloned().unwrap_or_default())
+        let body = body.cloned().unwrap_or_default();
+        match self.redirected.get() {
+            Some(path) => self.http_at(connection, Method::POST, path, body),
+            None => self.http(connection, Method::POST, &self.path, body),
+        }
     }
 
     /// Takes note of a redirect that keeps the method and the server; whether it is one, and the first.
@@ -243,7 +250,7 @@ impl RequestContext {
         );
         let location = response.headers().get(header::LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
-        let here = reqwest::Url::parse(&format!("http://{}{}", self.host, self.path));
+        let here = self.connector.url().join(&self.path);
         let to = match (location, here) {
             (Some(location), Ok(here)) if keeps_method => redirected(&here, location),
             _ => None,
@@ -264,19 +271,40 @@ impl RequestContext {
         true
     }
 
-    /// A request of this run's server.
+    /// A request of this run's server, with its query.
     pub(crate) fn http(
         &self,
+        connection: &Connection,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, WireError> {
-        let mut request = Request::builder().method(method).uri(path);
+        self.http_at(connection, method, &self.access.with_query(path), body)
+    }
+
+    fn http_at(
+        &self,
+        connection: &Connection,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, WireError> {
+        let is_http2 = connection.is_http2();
+        let request = Request::builder().method(method);
+        let mut request = if is_http2 || self.connector.names_server() {
+            let url = self.connector.url();
+            request.uri(format!("{}://{}{path}", url.scheme(), url.authority()))
+        } else {
+            request.uri(path)
+        };
         if let Some(headers) = request.headers_mut() {
-            headers.extend(self.credentials.headers().clone());
+            headers.extend(self.access.credentials.headers().clone());
+            // HTTP/2 has it in the address.
+            if let (false, Ok(host)) = (is_http2, HeaderValue::try_from(self.connector.host())) {
+                headers.insert(header::HOST, host);
+            }
         }
         request
-            .header(header::HOST, &self.host)
             .header(header::CONTENT_TYPE, "application/json")
             .header(
                 header::USER_AGENT,
@@ -351,7 +379,7 @@ impl Attempt<'_> {
                 None => said,
             };
             if is_refusal(status) {
-                message = format!("{message} ({})", self.load.credentials.advice());
+                message = format!("{message} ({})", self.load.access.credentials.advice());
             }
             return Err(failed(FailureKind::Http(status.as_u16()), message).into());
         }
@@ -360,7 +388,7 @@ impl Attempt<'_> {
 
     /// Sends the request, waits for the head of the answer.
     async fn head(&mut self, timers: &mut Timers) -> Result<Response<Incoming>, AttemptError> {
-        let request = self.load.request(self.spec.prompt)?;
+        let request = self.load.request(self.connection, self.spec.prompt)?;
         let was_used = self.connection.used;
         let answer = tokio::select! {
             biased;
@@ -545,6 +573,7 @@ fn blank(id: u64, spec: RequestSpec, now: Stamp) -> RequestRecord {
         thinking_chunks: Some(0),
         itl_us: Vec::new(),
         connect_us: None,
+        tls_us: None,
         retries: Some(0),
         server: ServerFigures::default(),
         outcome: Outcome::Cancelled,

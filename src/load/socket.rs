@@ -1,91 +1,92 @@
-//! A connection that a user holds: HTTP/1.1 over a stream that stamps its own writes and reads.
+//! A connection that a user holds: HTTP over a stream that stamps its own writes and reads.
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming};
-use hyper::client::conn::http1;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::client::conn::{http1, http2};
+use hyper::rt::{Executor, Read, ReadBufCursor, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::event::{RunClock, Stamp};
+
+use crate::load::connector::{Connector, Io, Opening};
+use crate::load::stamped::Stamps;
 
 /// How long a connection may take to be ready for the next request once an answer was read. It is
 /// ready at once, unless the server answered before it read the whole request.
 const READY_PATIENCE: Duration = Duration::from_millis(500);
 
-/// No stamp yet.
-const NONE: u64 = u64::MAX;
-
-/// The instants of a socket: when it was first written to for a request, and last read from.
-#[derive(Debug)]
-struct Stamps {
-    clock: RunClock,
-    sent: AtomicU64,
-    read: AtomicU64,
-    /// Reads since the request was sent; the one that finds the end is one as well.
-    reads: AtomicU64,
-}
-
-impl Stamps {
-    fn get(stamp: &AtomicU64) -> Option<Stamp> {
-        Some(stamp.load(Ordering::Relaxed))
-            .filter(|micros| *micros != NONE)
-            .map(Stamp)
-    }
-}
-
 /// What moves the bytes of a connection; it must be polled.
-type Driver = Pin<Box<http1::Connection<Stamped, Full<Bytes>>>>;
+type Driver = BoxFuture<'static, ()>;
 
 /// An open connection.
 pub(crate) struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
+    sender: Sender,
     driver: Option<Driver>,
     stamps: Arc<Stamps>,
+    /// Reads since the request was sent; the one that finds the end is one as well.
+    reads: Arc<AtomicU64>,
     /// Whether a request has been answered on it before.
     pub(crate) used: bool,
     spoiled: bool,
 }
 
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Sender {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        match self {
+            Self::Http1(sender) => sender.poll_ready(cx),
+            Self::Http2(sender) => sender.poll_ready(cx),
+        }
+    }
+}
+
 impl Connection {
-    /// Connects to the first of `addresses` that answers; gives the time that took, microseconds.
-    pub(crate) async fn open(addresses: &[SocketAddr], clock: RunClock) -> io::Result<(Self, u64)> {
-        let began = clock.now();
-        let stream = TcpStream::connect(addresses).await?;
-        stream.set_nodelay(true)?;
-        let took = clock.now().0.saturating_sub(began.0);
-        let stamps = Arc::new(Stamps {
-            clock,
-            sent: AtomicU64::new(NONE),
-            read: AtomicU64::new(NONE),
-            reads: AtomicU64::new(0),
-        });
-        let stamped = Stamped {
-            io: TokioIo::new(stream),
-            stamps: Arc::clone(&stamps),
+    /// Connects; gives the time that took.
+    pub(crate) async fn open(
+        connector: &Connector,
+        clock: RunClock,
+    ) -> io::Result<(Self, Opening)> {
+        let opened = connector.open(clock).await?;
+        let reads = Arc::<AtomicU64>::default();
+        let counted = Counted {
+            io: TokioIo::new(opened.stream),
+            reads: Arc::clone(&reads),
         };
-        let (sender, driver) = http1::handshake(stamped).await.map_err(io::Error::other)?;
-        Ok((
-            Self {
-                sender,
-                driver: Some(Box::pin(driver)),
-                stamps,
-                used: false,
-                spoiled: false,
-            },
-            took,
-        ))
+        let (sender, driver) = if opened.http2 {
+            over_http2(counted).await
+        } else {
+            over_http1(counted).await
+        }
+        .map_err(io::Error::other)?;
+        let connection = Self {
+            sender,
+            driver: Some(driver),
+            stamps: opened.stamps,
+            reads,
+            used: false,
+            spoiled: false,
+        };
+        Ok((connection, opened.took))
+    }
+
+    /// Whether it speaks HTTP/2, of which requests name the server in another way.
+    pub(crate) fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Http2(_))
     }
 
     /// Hands `request` to the socket and waits for the head of its answer.
@@ -93,11 +94,18 @@ impl Connection {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> hyper::Result<Response<Incoming>> {
-        self.stamps.sent.store(NONE, Ordering::Relaxed);
-        self.stamps.read.store(NONE, Ordering::Relaxed);
-        self.stamps.reads.store(0, Ordering::Relaxed);
-        let answer = pin!(self.sender.send_request(request));
-        drive(&mut self.driver, answer).await
+        self.stamps.clear();
+        self.reads.store(0, Ordering::Relaxed);
+        match &mut self.sender {
+            Sender::Http1(sender) => {
+                let answer = pin!(sender.send_request(request));
+                drive(&mut self.driver, answer).await
+            }
+            Sender::Http2(sender) => {
+                let answer = pin!(sender.send_request(request));
+                drive(&mut self.driver, answer).await
+            }
+        }
     }
 
     /// The next frame of `body`.
@@ -111,18 +119,18 @@ impl Connection {
 
     /// When the request's first byte was handed to the socket.
     pub(crate) fn sent(&self) -> Option<Stamp> {
-        Stamps::get(&self.stamps.sent)
+        self.stamps.sent()
     }
 
     /// When the socket was last read from, for this request. A frame that [`Connection::frame`] gave
     /// was complete at that instant: nothing is read while a frame waits to be taken.
     pub(crate) fn read(&self) -> Option<Stamp> {
-        Stamps::get(&self.stamps.read)
+        self.stamps.read()
     }
 
     /// Whether the request died of `error` before a byte of its answer was read.
     pub(crate) fn died_unanswered(&self, error: &hyper::Error) -> bool {
-        let reads = self.stamps.reads.load(Ordering::Relaxed);
+        let reads = self.reads.load(Ordering::Relaxed);
         // A cancelled request never left this side, whatever was read.
         error.is_canceled() || reads == 0 || (reads == 1 && error.is_incomplete_message())
     }
@@ -160,43 +168,94 @@ async fn drive<F: Future>(driver: &mut Option<Driver>, mut waiting: Pin<&mut F>)
     .await
 }
 
-/// A TCP stream that stamps.
-struct Stamped {
-    io: TokioIo<TcpStream>,
-    stamps: Arc<Stamps>,
+async fn over_http1(io: Counted) -> hyper::Result<(Sender, Driver)> {
+    let (sender, driver) = http1::handshake(io).await?;
+    let driver = async { driver.await.unwrap_or_default() };
+    Ok((Sender::Http1(sender), Box::pin(driver)))
 }
 
-impl Read for Stamped {
+async fn over_http2(io: Counted) -> hyper::Result<(Sender, Driver)> {
+    let tasks = Tasks::default();
+    let (sender, driver) = http2::handshake(tasks.clone(), io).await?;
+    let mut driver = Box::pin(driver);
+    let mut is_over = false;
+    let driver = poll_fn(move |cx| {
+        tasks.poll(cx);
+        is_over = is_over || driver.as_mut().poll(cx).is_ready();
+        if is_over && tasks.are_over() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    Ok((Sender::Http2(sender), Box::pin(driver)))
+}
+
+/// The tasks of an HTTP/2 connection. They are polled with it, in the task that waits for an answer: so a frame is
+/// taken by whoever waits as soon as it was read, and its stamp is that of the read.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<Vec<Driver>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        self.lock().push(Box::pin(task));
+    }
+}
+
+impl Tasks {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Driver>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Polls all, those too that others begin meanwhile.
+    fn poll(&self, cx: &mut Context<'_>) {
+        let mut polled = Vec::new();
+        loop {
+            let begun = std::mem::take(&mut *self.lock());
+            if begun.is_empty() {
+                break;
+            }
+            for mut task in begun {
+                if task.as_mut().poll(cx).is_pending() {
+                    polled.push(task);
+                }
+            }
+        }
+        *self.lock() = polled;
+    }
+
+    fn are_over(&self) -> bool {
+        self.lock().is_empty()
+    }
+}
+
+/// A stream that counts its reads: of what was decrypted, where there is TLS.
+struct Counted {
+    io: TokioIo<Box<dyn Io>>,
+    reads: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_read(cx, buf);
-        // A connection that broke off has sent nothing.
         if matches!(result, Poll::Ready(Ok(()))) {
-            self.stamps
-                .read
-                .store(self.stamps.clock.now().0, Ordering::Relaxed);
-            self.stamps.reads.fetch_add(1, Ordering::Relaxed);
+            self.reads.fetch_add(1, Ordering::Relaxed);
         }
         result
     }
 }
 
-impl Write for Stamped {
+impl Write for Counted {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Stamped before the write: on a local socket the server may answer inside it.
-        let before = self.stamps.clock.now();
-        let result = Pin::new(&mut self.io).poll_write(cx, buf);
-        if result.is_ready() && self.stamps.sent.load(Ordering::Relaxed) == NONE {
-            self.stamps.sent.store(before.0, Ordering::Relaxed);
-        }
-        result
+        Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

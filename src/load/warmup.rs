@@ -69,8 +69,8 @@ pub(crate) async fn warm_up(
 async fn load_model(load: &RequestContext) -> Result<(), String> {
     let patience = load.timeouts.first_s;
     let patience = patience.and_then(|s| Duration::try_from_secs_f64(s).ok());
-    let http = client(&load.credentials).map_err(|error| error.to_string())?;
-    let Some(loading) = load.dialect.load(&http, &load.url, &load.model, patience) else {
+    let http = client(&load.access, &load.url).map_err(|error| error.to_string())?;
+    let Some(loading) = load.dialect.load(&http, http.base(), &load.model, patience) else {
         return Ok(());
     };
     let began = load.reporter.clock.now();

@@ -70,10 +70,26 @@ fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec
             .flatten(),
         differs("The server", &server(a), &server(b)),
         differs("The number of slots", &slots(a), &slots(b)),
+        way(a)
+            .zip(way(b))
+            .and_then(|(a, b)| differs("The way to the server", &a, &b)),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// How a run reached its server: its scheme says whether over TLS. Imported runs have no address.
+fn way(info: &RunInfo) -> Option<String> {
+    let route = &info.target.route;
+    let (scheme, _) = info.target.url.split_once(':')?;
+    let http2 = route.http2.then(|| "HTTP/2".to_owned());
+    let proxy = route.proxy.as_ref().map(|proxy| format!("through {proxy}"));
+    let parts: Vec<String> = [Some(scheme.to_owned()), http2, proxy]
+        .into_iter()
+        .flatten()
+        .collect();
+    Some(parts.join(", "))
 }
 
 fn machine(machine: &Machine) -> String {

@@ -58,6 +58,9 @@ pub struct LevelMetrics {
     pub tpot_s: Dist,
     /// Time to open a connection, seconds; opened before the load and apart from it.
     pub connect_s: Dist,
+    /// Time of the TLS handshakes on them, seconds.
+    #[serde(default)]
+    pub tls_s: Dist,
     /// Connections that could not be opened.
     pub connect_failed: u64,
     /// Speed: 1 / TPOT, tokens a second of one answer. Its bad end is the low one: p5, p1.
@@ -145,7 +148,13 @@ impl LevelMetrics {
         let mut metrics = Self {
             started_s: cycles.first().map(|cycle| cycle.started.secs()),
             ended: cycles.last().and_then(|cycle| cycle.end),
-            connect_s: connects(cycles, &requests),
+            connect_s: opening(
+                cycles,
+                &requests,
+                |cycle| &cycle.connect_s,
+                |one| one.connect_us,
+            ),
+            tls_s: opening(cycles, &requests, |cycle| &cycle.tls_s, |one| one.tls_us),
             connect_failed: cycles.iter().map(|c| u64::from(c.connect_failed)).sum(),
             retries: known(requests.iter().map(|r| r.retries)),
             ..Self::default()
@@ -313,11 +322,17 @@ fn in_order(cycle: &CycleState) -> Vec<&RequestRecord> {
     requests
 }
 
-fn connects(cycles: &[&CycleState], requests: &[&RequestRecord]) -> Dist {
+/// What opening connections took: before the cycles, and on the way.
+fn opening(
+    cycles: &[&CycleState],
+    requests: &[&RequestRecord],
+    before: fn(&CycleState) -> &[f64],
+    on_the_way: fn(&RequestRecord) -> Option<u64>,
+) -> Dist {
     let opened = cycles
         .iter()
-        .flat_map(|cycle| cycle.connect_s.iter().copied());
-    let on_the_way = requests.iter().filter_map(|request| request.connect_us);
+        .flat_map(|cycle| before(cycle).iter().copied());
+    let on_the_way = requests.iter().filter_map(|request| on_the_way(request));
     Dist::from_samples(opened.chain(on_the_way.map(|micros| micros as f64 / 1e6)))
 }
 

@@ -59,6 +59,7 @@ mod tests {
         let opened = EventKind::ConnectionsOpened {
             cycle: 0,
             connect_us: Vec::new(),
+            tls_us: Vec::new(),
             failed: 0,
         };
         time.apply(at(1), &EventKind::Paused);

@@ -158,6 +158,8 @@ pub struct Metric {
     pub unit: Unit,
     /// Whether it rests on output tokens, and is marked `~` where the server does not count them.
     pub is_estimated: bool,
+    /// Whether it is of some servers only: of the others it is not missing.
+    pub is_optional: bool,
     pub better: Better,
     /// What it means: the glossary, and README's list.
     pub definition: &'static str,

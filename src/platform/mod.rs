@@ -1,4 +1,5 @@
-//! The only place for `cfg`: signals, children, the limit of open files, private directories, faults for tests. Beside it,
+//! The only place for `cfg`: signals, children, the limit of open files, private directories, sockets in the file system,
+//! faults for tests. Beside it,
 //! what the operating system says of this process.
 
 pub mod child;
@@ -7,6 +8,7 @@ mod fault;
 mod priority;
 mod private;
 mod signals;
+pub mod socket_file;
 mod threads;
 
 use serde::{Deserialize, Serialize};

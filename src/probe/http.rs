@@ -6,7 +6,7 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 use tokio::runtime::Runtime;
 
-use crate::dialect::Credentials;
+use crate::dialect::Access;
 use crate::probe::source::{Fault, FaultKind};
 
 /// The longest that a page may take, whatever its size.
@@ -18,53 +18,62 @@ const LARGEST: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Fetch {
     made: Option<(Runtime, Client)>,
-    credentials: Credentials,
+    access: Access,
+    /// The server whose pages these are; empty for that of the first page.
+    server: String,
 }
 
 impl Fetch {
-    /// Sends these with each request.
-    pub(crate) fn with(credentials: Credentials) -> Self {
+    /// Fetches pages of the server at `url`, which is reached by `access`.
+    pub(crate) fn of(url: &str, access: Access) -> Self {
         Self {
             made: None,
-            credentials,
+            access,
+            server: url.to_owned(),
         }
     }
 
     /// Fetches `url` and hands each piece of its body to `take`, as it comes.
     pub(crate) fn get(&mut self, url: &str, take: impl FnMut(&[u8])) -> Result<(), Fault> {
+        let server = if self.server.is_empty() {
+            url
+        } else {
+            &self.server
+        };
         let (runtime, client) = match &self.made {
             Some(made) => made,
-            None => self.made.insert(client(&self.credentials)?),
+            None => self.made.insert(client(&self.access, server)?),
         };
-        runtime.block_on(fetch(client, url, take))
+        let asked = self.access.with_query(url);
+        runtime.block_on(fetch(client, (url, &asked), take))
     }
 }
 
-fn client(credentials: &Credentials) -> Result<(Runtime, Client), Fault> {
+fn client(access: &Access, url: &str) -> Result<(Runtime, Client), Fault> {
     let died = |error: String| Fault::new(FaultKind::Died, error);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| died(error.to_string()))?;
     // A key goes to the server that it is for, and nowhere else.
-    let redirects = if credentials.is_empty() {
-        Policy::default()
-    } else {
+    let redirects = if access.has_secret() {
         Policy::none()
+    } else {
+        Policy::default()
     };
-    // Exporters and servers are in the local network: a proxy is never asked for them.
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(redirects)
-        .default_headers(credentials.headers().clone())
-        .timeout(TIMEOUT)
-        .build()
-        .map_err(|error| died(error.to_string()))?;
-    Ok((runtime, client))
+    let builder = access.builder(url).map_err(died)?;
+    let client = builder.redirect(redirects).timeout(TIMEOUT).build();
+    Ok((runtime, client.map_err(|error| died(error.to_string()))?))
 }
 
-async fn fetch(client: &Client, url: &str, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
-    let mut response = client.get(url).send().await.map_err(|e| fault(url, &e))?;
+/// Fetches `asked`; messages call it `url`.
+async fn fetch(
+    client: &Client,
+    (url, asked): (&str, &str),
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Fault> {
+    let answer = client.get(asked).send().await;
+    let mut response = answer.map_err(|e| fault(url, &e))?;
     let status = response.status();
     if !status.is_success() {
         let why = format!("{url} answers with status {}", status.as_u16());

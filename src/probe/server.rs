@@ -1,6 +1,7 @@
 //! What the server reports of itself, on the pages that its dialect has for it.
 
-use crate::dialect::{Credentials, Dialect, PageOwner, StatePage};
+use crate::dialect::address::request_base;
+use crate::dialect::{Access, Dialect, PageOwner, StatePage};
 use crate::event::ServerSample;
 use crate::probe::gpu::ServerPids;
 use crate::probe::http::Fetch;
@@ -25,7 +26,7 @@ impl ServerState {
     /// The server at `base`, for example `http://127.0.0.1:11434`; the port of its model runner comes from `processes`.
     /// None where the dialect has no page to ask for.
     pub fn new(
-        (base, credentials): (&str, Credentials),
+        (base, access): (&str, Access),
         dialect: &dyn Dialect,
         processes: ServerPids,
     ) -> Option<Self> {
@@ -34,7 +35,7 @@ impl ServerState {
             base: base.trim_end_matches('/').to_owned(),
             pages,
             processes,
-            fetch: Fetch::with(credentials),
+            fetch: Fetch::of(base, access),
             fetch_runner: Fetch::default(),
             round: 0,
         })
@@ -51,7 +52,7 @@ impl ServerState {
             };
             let read = match runner {
                 Some(runner) => read(&mut self.fetch_runner, runner, page),
-                None => read(&mut self.fetch, &self.base, page),
+                None => read(&mut self.fetch, request_base(&self.base), page),
             };
             Some((page, read))
         });

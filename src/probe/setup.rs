@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use regex::Regex;
 
-use crate::dialect::{Credentials, Dialect};
+use crate::dialect::address::socket_file;
+use crate::dialect::{Access, Dialect};
 use crate::event::RunClock;
 use crate::probe::exporter::Exporter;
 use crate::probe::gpu;
@@ -20,7 +21,7 @@ pub struct Setup {
     /// The base address of the target.
     pub target: String,
     /// What is sent to the target.
-    pub credentials: Credentials,
+    pub access: Access,
     /// How the target is spoken to; None leaves its own state out.
     pub dialect: Option<&'static dyn Dialect>,
     /// The load of the simulated server, if the target is that.
@@ -60,7 +61,7 @@ impl Setup {
         }
         let processes = ServerPids::default();
         let state = self.dialect.and_then(|dialect| {
-            let target = (self.target.as_str(), self.credentials.clone());
+            let target = (self.target.as_str(), self.access.clone());
             ServerState::new(target, dialect, processes.clone())
         });
         if let Some(state) = state {
@@ -95,6 +96,9 @@ impl Setup {
 
 /// Whether a server's address is one of this machine's: only such an address can be bound.
 pub fn is_local(url: &str) -> bool {
+    if socket_file(url).is_some() {
+        return true;
+    }
     let Some((host, _)) = host_and_port(url) else {
         return false;
     };
@@ -134,7 +138,7 @@ mod tests {
 
     fn setup(target: &str) -> Setup {
         Setup {
-            credentials: Credentials::default(),
+            access: Access::default(),
             target: target.to_owned(),
             dialect: Some(&Ollama),
             ..Setup::default()

@@ -23,6 +23,7 @@ fn dists(outlet: Outlet) -> impl Iterator<Item = Detail> {
             digits: shown.digits,
             dist,
             raw: metric.request,
+            is_optional: metric.is_optional,
         })
     })
 }
@@ -34,6 +35,7 @@ struct Detail {
     dist: fn(&LevelMetrics) -> &Dist,
     /// The figure of one request, where a request has one.
     raw: Option<fn(&RequestRecord) -> Option<f64>>,
+    is_optional: bool,
 }
 
 /// Whether any level knows it.
@@ -50,7 +52,7 @@ pub(super) fn unknown(report: &Report) -> Vec<&'static str> {
         Outlet::ReportGaps,
     ];
     let unknown = outlets.into_iter().flat_map(dists);
-    let unknown = unknown.filter(|detail| !is_known(report, detail));
+    let unknown = unknown.filter(|detail| !detail.is_optional && !is_known(report, detail));
     unknown.map(|detail| detail.name).collect()
 }
 

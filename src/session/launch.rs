@@ -1,18 +1,16 @@
 //! Starting a run: everything it needs, from the address to the recorder.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use reqwest::Url;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::dialect::{Credentials, Dialect, address, by_id};
-use crate::event::{EventKind, RunEnd, Target, Warning, WarningKind};
+use crate::dialect::{Access, Dialect, by_id};
+use crate::event::{EventKind, RunEnd, Target, WarningKind};
 use crate::metrics::state::RunState;
 use crate::metrics::verdict;
 use crate::metrics::verdict::settle::Settle;
@@ -20,6 +18,7 @@ use crate::plan::Plan;
 use crate::probe::setup::Setup;
 
 use crate::load::Command;
+use crate::load::connector::Connector;
 use crate::load::descriptors::{make_room, warn};
 use crate::load::in_flight::AnswerCache;
 use crate::load::request::RequestContext;
@@ -55,7 +54,7 @@ impl Running {
 /// is written.
 pub(crate) async fn start(
     run: RunSetup,
-    (serves_itself, credentials): (bool, Credentials),
+    (serves_itself, access): (bool, Access),
     monitors: Option<Setup>,
     session_events: mpsc::Sender<SessionEvent>,
 ) -> Result<(Running, impl Future<Output = SessionEvent>), String> {
@@ -73,7 +72,7 @@ pub(crate) async fn start(
     } = run;
     let so_far = RunState::from_events(&history);
     let settle = settle(&plan, &so_far);
-    let endpoint = Endpoint::find(&target).await?;
+    let endpoint = Endpoint::find(&target, access).await?;
     if !history.is_empty() {
         // Fails only if nobody listens any more.
         let _ = session_events.send(SessionEvent::Resumed(history)).await;
@@ -89,18 +88,15 @@ pub(crate) async fn start(
     let weak = reporter.downgrade();
     let answers = Arc::<AnswerCache>::default();
     let monitors = monitors.map(|mut setup| {
-        setup.credentials.clone_from(&credentials);
+        setup.access.clone_from(&endpoint.access);
         let (reporter, answers) = (reporter.clone(), Arc::clone(&answers));
         Monitors::start(setup, endpoint.dialect, &target, reporter, answers)
     });
     let watching = monitors.as_ref().map(|monitors| monitors.watching.clone());
     let final_reporter = reporter.clone();
-    if !credentials.is_empty() {
-        warn_of_plain_http(&endpoint, &reporter);
-    }
+    endpoint.warn(&reporter);
     let context = RequestContext {
         serves_itself,
-        credentials,
         next_id: AtomicU64::new(request),
         ..endpoint.context(&target, &plan, reporter, Arc::clone(&answers))
     };
@@ -126,37 +122,52 @@ fn settle(plan: &Plan, so_far: &RunState) -> Option<Settle> {
     Some(Settle::new(settle, plan.limits, plan.time_scale).with_levels(known))
 }
 
-/// Warns that a key can be read on its way, unless it stays on this machine.
-fn warn_of_plain_http(endpoint: &Endpoint, reporter: &Reporter) {
-    if endpoint.addresses.iter().all(|at| at.ip().is_loopback()) {
-        return;
-    }
-    let host = host_header(&endpoint.url);
-    let text = format!("The key goes to {host} over plain http: whoever is on the way can read it");
-    reporter.fact(EventKind::Warning(Warning {
-        kind: WarningKind::Other,
-        text,
-    }));
-}
-
 /// Where requests go, and in which API.
 struct Endpoint {
     dialect: &'static dyn Dialect,
-    url: Url,
-    addresses: Vec<SocketAddr>,
+    access: Access,
+    connector: Connector,
 }
 
 impl Endpoint {
-    async fn find(target: &Target) -> Result<Self, String> {
+    async fn find(target: &Target, access: Access) -> Result<Self, String> {
         let dialect = by_id(&target.dialect)
             .ok_or_else(|| format!("this version does not know the API `{}`", target.dialect))?;
-        let url = Url::parse(&target.url).map_err(|error| format!("{}: {error}", target.url))?;
-        let addresses = resolve(&url).await?;
+        let connector = Connector::find(&target.url, &access).await?;
         Ok(Self {
             dialect,
-            url,
-            addresses,
+            access,
+            connector,
         })
+    }
+
+    /// Warns of what bears on the numbers, or on who was asked.
+    fn warn(&self, reporter: &Reporter) {
+        let host = self.connector.host();
+        let warn = |text| warn(reporter, WarningKind::Other, text);
+        if self.access.has_secret() && self.connector.is_readable_on_the_way() {
+            warn(format!(
+                "The key goes to {host} over plain http: whoever is on the way can read it"
+            ));
+        }
+        let route = self.access.route();
+        if route.is_unchecked {
+            warn(
+                "The server's certificate is not checked (--insecure): it may be another server"
+                    .to_owned(),
+            );
+        }
+        if let Some(proxy) = &route.proxy {
+            warn(format!(
+                "Requests go through the proxy {proxy}: its time is part of all waits"
+            ));
+        }
+        if let Some(variable) = self.access.unused_proxy(self.connector.url().as_str()) {
+            warn(format!(
+                "{variable} is set, but requests go directly to the server, which is what is measured (--proxy URL \
+                 goes through a proxy)"
+            ));
+        }
     }
 
     fn context(
@@ -166,19 +177,22 @@ impl Endpoint {
         reporter: Reporter,
         answers: Arc<AnswerCache>,
     ) -> RequestContext {
-        let Self { dialect, url, .. } = self;
-        let base = url.path().trim_end_matches('/');
+        let Self {
+            dialect,
+            connector,
+            access,
+        } = self;
+        let base = connector.url().path().trim_end_matches('/');
         let body = |prompt: &String| Bytes::from(dialect.body(&target.model.name, prompt, plan));
         RequestContext {
             dialect,
             path: format!("{base}{}", dialect.path(plan.api)),
             redirected: OnceLock::new(),
             light_path: format!("{base}{}", dialect.light_path()),
-            host: host_header(&url),
-            credentials: Credentials::default(),
+            access,
             url: target.url.clone(),
             model: target.model.name.clone(),
-            addresses: self.addresses,
+            connector,
             bodies: plan.prompts.iter().map(body).collect(),
             timeouts: plan.timeouts,
             reporter,
@@ -221,22 +235,4 @@ async fn until_over(
         error,
         report: None,
     }
-}
-
-async fn resolve(url: &Url) -> Result<Vec<SocketAddr>, String> {
-    let host = url.host_str().ok_or_else(|| format!("{url} has no host"))?;
-    let port = url.port_or_known_default().unwrap_or(80);
-    if host == "localhost" {
-        return Ok(address::of_localhost(port).to_vec());
-    }
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((bare, port)).await;
-    let found = found.map_err(|error| format!("cannot resolve {host}: {error}"))?;
-    Ok(found.collect())
-}
-
-fn host_header(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

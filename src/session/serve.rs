@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::dialect::{Credentials, Dialect, DiscoverError, Discovery, Ollama, client};
+use crate::dialect::{Access, Dialect, DiscoverError, Discovery, Ollama, client};
 use crate::event::Target;
 use crate::probe::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
@@ -40,7 +40,7 @@ pub struct SessionOptions {
     /// The server's base address.
     pub url: String,
     /// What lets the session in there; sent to no other server.
-    pub credentials: Credentials,
+    pub access: Access,
     /// Its dialect, if the user said so.
     pub dialect: Option<&'static dyn Dialect>,
     /// The simulated server, should it be asked for.
@@ -214,21 +214,21 @@ impl Worker {
     }
 
     /// The simulated server gets none.
-    fn credentials(&self, url: &str) -> Credentials {
+    fn access(&self, url: &str) -> Access {
         let own = self.simulator.as_ref().map(Simulator::url);
         if own.is_some_and(|own| own == url) {
-            Credentials::default()
+            Access::default()
         } else {
-            self.options.credentials.clone()
+            self.options.access.clone()
         }
     }
 
     fn search(&mut self, url: String, dialect: Option<&'static dyn Dialect>) {
-        let credentials = self.credentials(&url);
+        let access = self.access(&url);
         let (events, inner) = (self.events.clone(), self.inner.clone());
         tokio::spawn(async move {
             send(&events, SessionEvent::Searching { url: url.clone() }).await;
-            let news_of_it = search((&url, &credentials), dialect, &inner).await;
+            let news_of_it = search((&url, &access), dialect, &inner).await;
             send(&events, news_of_it).await;
         });
     }
@@ -284,7 +284,7 @@ impl Worker {
             return;
         }
         let (mut setup, events) = (setup.clone(), self.events.clone());
-        setup.credentials = self.credentials(&found.url);
+        setup.access = self.access(&found.url);
         let idle = Idle::start(setup, found, events);
         if let Some(before) = self.idle.replace(idle) {
             before.end().await;
@@ -307,18 +307,12 @@ impl Worker {
         let target = found.target(&model);
         let own = self.simulator.as_ref().map(Simulator::url);
         let serves_itself = own.is_some_and(|url| url == target.url);
-        let credentials = self.credentials(&target.url);
+        let access = self.access(&target.url);
         // It reads and writes files.
         let made = tokio::task::spawn_blocking(move || begin(target)).await;
         let made = made.map_err(|error| error.to_string())??;
         let monitors = self.monitors.clone();
-        launch::start(
-            made,
-            (serves_itself, credentials),
-            monitors,
-            self.events.clone(),
-        )
-        .await
+        launch::start(made, (serves_itself, access), monitors, self.events.clone()).await
     }
 
     fn pull(&mut self, model: String) {
@@ -329,7 +323,7 @@ impl Worker {
             return;
         };
         let (url, dialect) = (found.url.clone(), found.dialect);
-        let credentials = self.credentials(&url);
+        let access = self.access(&url);
         tokio::spawn(async move {
             let mut progress = |status: &str, bytes| {
                 let (model, status) = (model.clone(), status.to_owned());
@@ -340,8 +334,8 @@ impl Worker {
                     bytes,
                 });
             };
-            let result = match client(&credentials) {
-                Ok(http) => match dialect.pull(&http, &url, &model, &mut progress) {
+            let result = match client(&access, &url) {
+                Ok(http) => match dialect.pull(&http, http.base(), &model, &mut progress) {
                     Some(pulling) => pulling.await.map_err(|error| error.to_string()),
                     None => Err(format!("{} cannot download models", dialect.server())),
                 },
@@ -350,7 +344,7 @@ impl Worker {
             let succeeded = result.is_ok();
             send(&events, SessionEvent::Pulled(result)).await;
             if succeeded {
-                let found = search((&url, &credentials), Some(dialect), &inner).await;
+                let found = search((&url, &access), Some(dialect), &inner).await;
                 send(&events, found).await;
             }
         });
@@ -388,11 +382,11 @@ async fn send(events: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
 }
 
 async fn search(
-    (url, credentials): (&str, &Credentials),
+    (url, access): (&str, &Access),
     dialect: Option<&'static dyn Dialect>,
     inner: &mpsc::Sender<Inner>,
 ) -> SessionEvent {
-    match crate::dialect::discover(url, dialect, credentials).await {
+    match crate::dialect::discover(url, dialect, access).await {
         Ok(discovery) => {
             let _ = inner.send(Inner::Found(discovery.clone())).await;
             SessionEvent::Found(discovery)

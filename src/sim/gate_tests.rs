@@ -95,6 +95,7 @@ fn asked(cycle: u32, user: u32, round: u32, sent: Duration, tokens: u32) -> Requ
         thinking_chunks: None,
         itl_us: vec![],
         connect_us: None,
+        tls_us: None,
         retries: None,
         server: ServerFigures::default(),
         outcome: Outcome::Done { reason: None },

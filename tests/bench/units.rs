@@ -145,6 +145,7 @@ fn running(size: Size) -> App {
         server: target.server.clone(),
         slots: None,
         simulated: false,
+        route: tokometer::event::Route::default(),
         models: vec![target.model.clone()],
     };
     let now = Instant::now() + Duration::from_secs(1);
@@ -166,6 +167,7 @@ fn target() -> Target {
         server: None,
         slots: None,
         simulated: false,
+        route: tokometer::event::Route::default(),
     }
 }
 
@@ -198,6 +200,7 @@ fn events(users: u32, rounds: u32) -> Vec<Event> {
             what: EventKind::ConnectionsOpened {
                 cycle: 0,
                 connect_us: vec![80; users as usize],
+                tls_us: Vec::new(),
                 failed: 0,
             },
         },
@@ -260,6 +263,7 @@ fn record(id: u64, user: u32, round: u32, start: u64) -> RequestRecord {
         thinking_chunks: Some(0),
         itl_us: vec![20_000, 99],
         connect_us: None,
+        tls_us: None,
         retries: Some(0),
         server: ServerFigures {
             output_tokens: Some(100),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rstest::rstest;
 
+use crate::fronts::{self, Certificate};
 use crate::headless::{levels, valid};
 use crate::process::Place;
 
@@ -71,7 +72,8 @@ fn answer(head: &str, wants: &str) -> (&'static str, &'static str, &'static str)
         let said = r#"{"error": {"message": "Invalid API Key"}}"#;
         return ("401 Unauthorized", JSON, said);
     }
-    match head.split(' ').nth(1) {
+    let path = head.split([' ', '?']).nth(1);
+    match path {
         Some("/v1/models") => (
             "200 OK",
             JSON,
@@ -106,6 +108,8 @@ fn everything(directory: &Path, into: &mut String) {
 #[case::file(&["--api-key-file=key"], &[], "authorization: Bearer sk-not-to-be-seen")]
 #[case::basic(&["--basic-auth-env=ME"], &[("ME", "me:sk-not-to-be-seen")], "authorization: Basic bWU6c2stbm90LXRvLWJlLXNlZW4=")]
 #[case::header(&["--header=X-Key: sk-not-to-be-seen"], &[], "x-key: sk-not-to-be-seen")]
+#[case::query(&["--url=URL/v1?key=sk-not-to-be-seen&v=1"], &[], "?key=sk-not-to-be-seen&v=1 HTTP/1.1")]
+#[case::https(&["--url=HTTPS", "--insecure", "--api-key-env=MY_KEY"], &[("MY_KEY", KEY)], "authorization: Bearer sk-not-to-be-seen")]
 fn a_key_opens_the_server_and_shows_nowhere(
     #[case] flags: &[&str],
     #[case] environment: &[(&str, &str)],
@@ -114,8 +118,17 @@ fn a_key_opens_the_server_and_shows_nowhere(
     let server = Keyed::start(header);
     let place = Place::new();
     std::fs::write(place.directory.path().join("key"), format!("{KEY}\n")).unwrap();
-    let load = ["--json", "--users=2", "--rest=0s", "--url", &server.url];
-    let ended = place.run_in(&[&load[..], flags].concat(), environment);
+    let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
+    let https = fronts::tls(&Certificate::new(&[]), port);
+    let https = format!("https://127.0.0.1:{https}");
+    let place_of = |flag: &&str| flag.replace("HTTPS", &https).replace("URL", &server.url);
+    let mut flags: Vec<String> = flags.iter().map(place_of).collect();
+    if !flags.iter().any(|flag| flag.starts_with("--url=")) {
+        flags.push(format!("--url={}", server.url));
+    }
+    let load = ["--json", "--users=2", "--rest=0s"];
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let ended = place.run_in(&[&load[..], &flags].concat(), environment);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(levels(&valid(&ended.out)), [(2, 2, 0)]);
     let heads = server.heads();

@@ -11,6 +11,7 @@
 mod answers;
 mod check;
 mod config;
+mod fronts;
 mod headless;
 mod keys;
 #[cfg(unix)]
@@ -34,3 +35,4 @@ mod story;
 #[cfg(unix)]
 mod terminal;
 mod usage;
+mod ways;

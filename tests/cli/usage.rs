@@ -99,7 +99,7 @@ fn the_version_is_the_crates() {
 #[case(&["--sim", "--time-scale", "0"], "--time-scale")]
 #[case(&["--sim", "--time-scale", "1e9"], "--time-scale")]
 #[case(&["--theme", "pink"], "dark, light, mono")]
-#[case(&["--url", "https://box"], "only http can be timed")]
+#[case(&["--url", "ftp://box"], "not http, https or unix")]
 #[case(&["--url", "http://box:port"], "is not the address of a server")]
 #[case(&["--prompt", "a", "--prompts", "b"], "--prompts")]
 #[case(&["--prompts", "nowhere.txt"], "--prompts nowhere.txt: ")]

@@ -88,6 +88,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (cycle(), prop::collection::vec(any::<u64>(), 0..4)).prop_map(|(cycle, connect_us)| {
             EventKind::ConnectionsOpened {
                 cycle,
+                tls_us: connect_us.clone(),
                 connect_us,
                 failed: 1,
             }

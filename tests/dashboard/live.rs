@@ -39,6 +39,7 @@ pub(crate) fn server(simulated: bool) -> Discovery {
         server: Some("ollama 0.33.0".to_owned()),
         slots: Some(4),
         simulated,
+        route: tokometer::event::Route::default(),
         models: models(),
     }
 }

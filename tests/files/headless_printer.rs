@@ -49,6 +49,7 @@ fn found(simulated: bool) -> SessionEvent {
         server: target.server,
         slots: target.slots,
         simulated,
+        route: tokometer::event::Route::default(),
         models: vec![target.model, other],
     })
 }

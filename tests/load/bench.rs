@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokometer::dialect::Credentials;
+use tokometer::dialect::Access;
 
 use tokometer::dialect::{Dialect, Discovery, Ollama};
 use tokometer::event::{Event, EventKind, Model, RequestRecord, RunEnd, WarningKind};
@@ -77,7 +77,7 @@ impl Bench {
         simulator: SimConfig,
     ) -> Self {
         let session = serve::start(SessionOptions {
-            credentials: Credentials::default(),
+            access: Access::default(),
             url: url.to_owned(),
             dialect: Some(dialect),
             simulator,

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokometer::dialect::Credentials;
+use tokometer::dialect::Access;
 
 use tokometer::dialect::{Dialect, Ollama, OpenAi};
 use tokometer::event::{Event, EventKind, Outcome, RequestRecord};
@@ -303,7 +303,7 @@ fn in_order(record: &RequestRecord, name: &str) {
 
 async fn only_request(url: &str, dialect: &'static dyn Dialect, api: Api) -> RequestRecord {
     let options = SessionOptions {
-        credentials: Credentials::default(),
+        access: Access::default(),
         url: url.to_owned(),
         dialect: Some(dialect),
         simulator: tokometer::sim::SimConfig::default(),

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use tokometer::dialect::Credentials;
+use tokometer::dialect::Access;
 use tokometer::dialect::{Dialect, Ollama, OpenAi};
 use tokometer::event::{GpuSample, PowerScope, ProcessSample, ServerSample};
 use tokometer::probe::exporter::{Exporter, ExporterKind, Page, kinds};
@@ -334,7 +334,7 @@ fn a_server_is_asked_for_the_pages_of_its_dialect() {
     let processes = ServerPids::default();
     let runner_port = address.rsplit(':').next().unwrap().parse().unwrap();
     processes.set_runner_port(Some(runner_port));
-    let mut ollama = ServerState::new((&url, Credentials::default()), &Ollama, processes).unwrap();
+    let mut ollama = ServerState::new((&url, Access::default()), &Ollama, processes).unwrap();
     let seen = server_samples(&mut ollama).unwrap();
     assert_eq!(seen[0].models[0].gpu_share(), Some(0.75));
     assert_eq!((seen[1].slots, seen[1].slots_busy), (Some(1), Some(1)));
@@ -344,12 +344,8 @@ fn a_server_is_asked_for_the_pages_of_its_dialect() {
         "a server under load is asked seldom"
     );
     let sources = |dialect: &dyn Dialect| -> Vec<String> {
-        let mut state = ServerState::new(
-            (&url, Credentials::default()),
-            dialect,
-            ServerPids::default(),
-        )
-        .unwrap();
+        let mut state =
+            ServerState::new((&url, Access::default()), dialect, ServerPids::default()).unwrap();
         let seen = server_samples(&mut state).unwrap();
         seen.into_iter().map(|sample| sample.source).collect()
     };
@@ -365,12 +361,8 @@ fn a_server_without_its_pages_is_named_by_them() {
         (&OpenAi, "the server has no /slots"),
     ] {
         let url = format!("http://{address}");
-        let mut state = ServerState::new(
-            (&url, Credentials::default()),
-            dialect,
-            ServerPids::default(),
-        )
-        .unwrap();
+        let mut state =
+            ServerState::new((&url, Access::default()), dialect, ServerPids::default()).unwrap();
         let fault = server_samples(&mut state).unwrap_err();
         assert_eq!((fault.kind, fault.why.as_str()), (FaultKind::Absent, why));
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokometer::dialect::Credentials;
+use tokometer::dialect::Access;
 
 use crate::ordinary::Ordinary;
 use crate::script::script;
@@ -31,7 +31,7 @@ fn setup(folder: &Path) -> Setup {
         ..Places::default()
     };
     Setup {
-        credentials: Credentials::default(),
+        access: Access::default(),
         places,
         ..Setup::default()
     }
@@ -72,7 +72,7 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let server = Ordinary::start();
     let options = SessionOptions {
-        credentials: Credentials::default(),
+        access: Access::default(),
         url: server.url.clone(),
         dialect: None,
         simulator: SimConfig::default(),

@@ -73,6 +73,7 @@ impl Story {
         let opened = EventKind::ConnectionsOpened {
             cycle: self.cycle,
             connect_us: vec![connect_us; usize::try_from(users).unwrap()],
+            tls_us: Vec::new(),
             failed: 0,
         };
         self.push_at(at(self.now.secs() + later_s), opened);
@@ -134,6 +135,7 @@ pub(crate) fn info(simulated: bool) -> RunInfo {
             server: Some("ollama 0.33.0".to_owned()),
             slots: Some(4),
             simulated,
+            route: tokometer::event::Route::default(),
         },
         machine: Machine {
             arch: "aarch64".to_owned(),
@@ -171,6 +173,7 @@ pub(crate) fn answered(
         thinking_chunks: Some(tokens / 4),
         itl_us: vec![50_000, u64::from(tokens.saturating_sub(1))],
         connect_us: None,
+        tls_us: None,
         retries: Some(0),
         server: ServerFigures {
             prompt_tokens: Some(12),

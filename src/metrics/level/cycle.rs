@@ -30,6 +30,8 @@ pub struct CycleState {
     pub end: Option<CycleEnd>,
     /// Connect times, seconds.
     pub connect_s: Vec<f64>,
+    /// Times of the TLS handshakes that followed, seconds.
+    pub tls_s: Vec<f64>,
     /// Connections that could not be opened.
     pub connect_failed: u32,
     /// Requests that have ended, in the order of their ends.
@@ -110,13 +112,15 @@ impl CycleState {
         }
         match &event.what {
             EventKind::ConnectionsOpened {
-                connect_us, failed, ..
+                connect_us,
+                tls_us,
+                failed,
+                ..
             } => {
+                let seconds = |times: &[u64]| times.iter().map(|us| *us as f64 / 1e6).collect();
                 self.opened = Some(event.at);
-                self.connect_s = connect_us
-                    .iter()
-                    .map(|micros| *micros as f64 / 1e6)
-                    .collect();
+                self.connect_s = seconds(connect_us);
+                self.tls_s = seconds(tls_us);
                 self.connect_failed = *failed;
             }
             EventKind::RequestStarted {

@@ -31,6 +31,7 @@ pub(in crate::metrics) fn answered(
         thinking_chunks: Some(0),
         itl_us: vec![],
         connect_us: None,
+        tls_us: None,
         retries: Some(0),
         server: ServerFigures {
             output_tokens: Some(u64::from(tokens)),

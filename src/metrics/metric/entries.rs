@@ -16,6 +16,7 @@ impl Metric {
             title,
             unit,
             is_estimated: false,
+            is_optional: false,
             better,
             definition: "",
             level: OfLevel::Value(|_| None),
@@ -32,6 +33,11 @@ impl Metric {
 
     const fn estimated(mut self) -> Self {
         self.is_estimated = true;
+        self
+    }
+
+    const fn optional(mut self) -> Self {
+        self.is_optional = true;
         self
     }
 
@@ -292,6 +298,17 @@ pub const METRICS: &[Metric] = &[
             detailed(Outlet::ReportWaits, 50, "Connect", 4),
             printed_below(60, "connect s", 4),
             detail(70, "connect"),
+        ]),
+    Metric::new("tls_s", "TLS", Unit::Seconds, Better::Lower)
+        .optional()
+        .definition("time of the TLS handshake on a connection that is open, seconds; excluded from waits and durations; none over plain http")
+        .dist(|l| &l.tls_s)
+        .request(|r| r.tls_us.map(|micros| micros as f64 / 1e6))
+        .shown(&[
+            by_request(265, "tls_s"),
+            by_cycle(293, "tls_max_s", Stat::Max),
+            detailed(Outlet::ReportWaits, 60, "TLS", 4),
+            detail(75, "TLS"),
         ]),
     Metric::new("total_s", "Duration", Unit::Seconds, Better::Lower)
         .short("total")

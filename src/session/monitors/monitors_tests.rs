@@ -17,6 +17,7 @@ fn target(simulated: bool) -> Target {
         server: None,
         slots: None,
         simulated,
+        route: crate::event::Route::default(),
     }
 }
 

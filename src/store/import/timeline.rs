@@ -144,6 +144,7 @@ fn info(cycles: &[Cycle<'_>], started_at: DateTime<Utc>, folder: String, model: 
             server: None,
             slots: None,
             simulated: false,
+            route: crate::event::Route::default(),
         },
         machine: Machine::default(),
         imported: Some(Imported {
@@ -161,6 +162,7 @@ fn cycle_events(cycle: u32, of: &Cycle<'_>, clock: ImportClock, next_id: &mut u6
     let opened = EventKind::ConnectionsOpened {
         cycle,
         connect_us: Vec::new(),
+        tls_us: Vec::new(),
         failed: 0,
     };
     let mut events = vec![
@@ -243,6 +245,7 @@ fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
         thinking_chunks: None,
         itl_us: Vec::new(),
         connect_us: None,
+        tls_us: None,
         retries: None,
         server: ServerFigures::default(),
         outcome,

@@ -98,6 +98,14 @@ fn marks(app: &App) -> Line<'static> {
     if app.is_simulated() {
         mark(" SIMULATED ".to_owned(), theme.simulated);
     }
+    if let Some(target) = app.target() {
+        if target.route.is_unchecked {
+            mark("UNCHECKED".to_owned(), theme.warn);
+        }
+        if target.route.proxy.is_some() {
+            mark("PROXY".to_owned(), theme.warn);
+        }
+    }
     if app.is_frozen() {
         mark("FROZEN".to_owned(), theme.warn);
     }

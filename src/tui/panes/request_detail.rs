@@ -115,10 +115,11 @@ fn phases(theme: &Theme, record: &RequestRecord) -> Vec<Phase> {
     } else {
         record.first_token
     };
-    let connect = record.connect_us.map_or(0.0, |us| us as f64 / 1e6);
+    let seconds = |took: Option<u64>| took.map_or(0.0, |us| us as f64 / 1e6);
     let thinking = between(record.first_token, answers.or(end));
     let mut phases = vec![
-        ("connect", "▒", theme.dim, connect),
+        ("connect", "▒", theme.dim, seconds(record.connect_us)),
+        ("TLS", "▒", theme.dim, seconds(record.tls_us)),
         ("wait", "░", theme.warn, between(Some(record.sent), first)),
         ("thinking", "▓", theme.thinking, thinking),
         ("answering", "█", theme.good, between(answers, end)),
@@ -210,8 +211,9 @@ fn rest(theme: &Theme, record: &RequestRecord) -> Vec<Line<'static>> {
     rows.extend(
         metric::shown(Outlet::Request)
             .into_iter()
-            .map(|(metric, shown)| {
-                let value = metric.request.and_then(|of| of(record));
+            .map(|(metric, shown)| (metric, shown, metric.request.and_then(|of| of(record))))
+            .filter(|(metric, _, value)| value.is_some() || !metric.is_optional)
+            .map(|(metric, shown, value)| {
                 let counted = match metric.unit {
                     Unit::Seconds => text::seconds(value),
                     Unit::Share => percent(value, 0),

@@ -45,6 +45,7 @@ fn events(info: &RunInfo, requests: u32) -> Vec<Event> {
     let opened = EventKind::ConnectionsOpened {
         cycle: 0,
         connect_us: (0..u64::from(USERS)).map(|user| 80 + user).collect(),
+        tls_us: Vec::new(),
         failed: 0,
     };
     let mut events = vec![

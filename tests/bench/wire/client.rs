@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokometer::dialect::Credentials;
+use tokometer::dialect::Access;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -46,7 +46,7 @@ impl Tokometer {
     pub fn run(url: &str, users: u32, waves: u32, record: bool) -> Self {
         let folder = std::env::temp_dir().join(format!("tokometer-bench-{}", std::process::id()));
         let session = serve::start(SessionOptions {
-            credentials: Credentials::default(),
+            access: Access::default(),
             url: url.to_owned(),
             dialect: None,
             simulator: tokometer::sim::SimConfig::default(),

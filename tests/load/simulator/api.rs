@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use pretty_assertions::assert_eq;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -182,7 +182,7 @@ async fn errors_have_ollamas_shapes() {
     let sim = start();
     let missing = post(&sim, "/api/chat", &chat("nope", 4)).await;
     assert_eq!(error_of(missing, 404).await, "model 'nope' not found");
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let url = format!("{}/api/chat", sim.url());
     let broken = client.post(&url).body("{\"model\":").send().await.unwrap();
     assert_eq!(error_of(broken, 400).await, "unexpected EOF");

@@ -1,5 +1,7 @@
 //! Starting a simulator and asking it, for the tests of this folder.
 
+use std::sync::Arc;
+
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use tokometer::sim::{Profile, SimConfig, Simulator};
@@ -23,6 +25,19 @@ pub(crate) fn start() -> Simulator {
     start_with(&[], |_| {})
 }
 
+/// A client of plain http.
+pub(crate) fn client() -> Client {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    // Loopback must not go through a proxy of the environment.
+    let builder = Client::builder().no_proxy();
+    builder.tls_backend_preconfigured(config).build().unwrap()
+}
+
 pub(crate) async fn post(sim: &Simulator, path: &str, body: &Value) -> Response {
     try_post(sim, path, body).await.unwrap()
 }
@@ -33,15 +48,12 @@ pub(crate) async fn try_post(
     body: &Value,
 ) -> reqwest::Result<Response> {
     let url = format!("{}{path}", sim.url());
-    // Loopback must not go through a proxy of the environment.
-    let client = Client::builder().no_proxy().build().unwrap();
-    client.post(url).json(body).send().await
+    client().post(url).json(body).send().await
 }
 
 pub(crate) async fn get(sim: &Simulator, path: &str) -> Response {
-    let client = Client::builder().no_proxy().build().unwrap();
     let url = format!("{}{path}", sim.url());
-    client.get(url).send().await.unwrap()
+    client().get(url).send().await.unwrap()
 }
 
 pub(crate) async fn error_of(response: Response, status: u16) -> String {

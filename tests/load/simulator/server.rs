@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use pretty_assertions::assert_eq;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,7 +20,7 @@ async fn it_never_passes_for_a_real_server() {
         get(&sim, "/").await.text().await.unwrap(),
         "Ollama is running"
     );
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let head = client.head(sim.url()).send().await.unwrap();
     assert_eq!(head.status(), StatusCode::OK);
     assert_eq!(head.text().await.unwrap(), "");
@@ -80,7 +80,7 @@ async fn requests_beyond_the_queue_are_refused_and_a_gone_client_frees_its_slot(
     let mut more = tokio::task::JoinSet::new();
     for _ in 0..2 {
         let url = format!("{}/api/chat", sim.url());
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = client();
         more.spawn(async move { client.post(url).json(&chat(PLAIN, 1)).send().await.unwrap() });
     }
     let refused = more.join_next().await.unwrap().unwrap();
@@ -122,7 +122,7 @@ async fn a_client_that_leaves_the_queue_frees_its_place() {
 #[tokio::test]
 async fn hundreds_of_users_get_their_answers() {
     let sim = start();
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let mut users = tokio::task::JoinSet::new();
     for _ in 0..256 {
         let (client, url) = (client.clone(), format!("{}/api/generate", sim.url()));
