@@ -76,6 +76,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// The path of a request that costs the server nothing: the connection is tried with it.
     fn light_path(&self) -> &'static str;
 
+    /// The path of a request that a server answers with 503 while it loads its model.
+    fn health_path(&self) -> &'static str {
+        self.light_path()
+    }
+
     /// Where such servers listen unless told otherwise, and who listens there.
     fn usual_servers(&self) -> &'static [(&'static str, &'static str)] {
         &[]
@@ -141,6 +146,16 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 }
+
+/// Whether an error says that the server is there, but not ready: it loads its model, or is starting.
+pub(crate) fn is_loading(status: u16, said: &str) -> bool {
+    let said = said.to_lowercase();
+    let mut words = said.split(|c: char| !c.is_alphabetic());
+    status == 503 && words.any(|word| LOADING.contains(&word))
+}
+
+/// Words of servers that are not ready yet.
+const LOADING: [&str; 4] = ["loading", "starting", "initializing", "warming"];
 
 impl PartialEq for dyn Dialect {
     fn eq(&self, other: &Self) -> bool {

@@ -36,6 +36,11 @@ impl Dialect for OpenAi {
         "/v1/models"
     }
 
+    /// Of llama-server, vLLM and `SGLang`; it lists its models while it still loads.
+    fn health_path(&self) -> &'static str {
+        "/health"
+    }
+
     fn usual_servers(&self) -> &'static [(&'static str, &'static str)] {
         &[
             ("http://127.0.0.1:8080", "llama-server"),

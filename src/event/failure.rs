@@ -50,6 +50,20 @@ impl FailureKind {
         matches!(self, Self::Refused | Self::Connect | Self::Reset)
     }
 
+    /// Whether it may have broken off because the server went away. Streams of a server that is shutting down stay open
+    /// and silent.
+    pub(crate) fn may_be_absence(&self) -> bool {
+        self.is_absence()
+            || matches!(
+                self,
+                Self::Truncated
+                    | Self::Unfinished
+                    | Self::TimeoutFirst
+                    | Self::TimeoutNext
+                    | Self::TimeoutTotal
+            )
+    }
+
     /// What happened, as a user says it: `connection refused`, `HTTP 503`, `stream cut off`…
     pub fn words(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {

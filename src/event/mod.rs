@@ -136,8 +136,13 @@ pub enum EventKind {
     Warning(Warning),
     /// What the client itself spent; one a cycle and one at the end of the run.
     Client(ClientCost),
-    /// The server went away: all users were refused, reset or could not connect. The run waits for it.
+    /// The server went away: no user that was asking could reach it any more. The run waits for it.
     ServerGone {
+        /// How long at most, seconds.
+        patience_s: f64,
+    },
+    /// The server is there, but still loads its model. The run waits for it.
+    ServerLoading {
         /// How long at most, seconds.
         patience_s: f64,
     },
@@ -218,7 +223,7 @@ pub enum CycleEnd {
     Skipped,
     /// The run was stopped.
     Stopped,
-    /// The server went away: what failed for that is not part of the level.
+    /// The server went away: what broke off for that is not part of the level.
     ServerGone,
 }
 

@@ -162,12 +162,23 @@ impl RequestRecord {
         matches!(self.outcome, Outcome::Done { .. })
     }
 
-    /// Whether it succeeded or failed; a request cancelled by the user did neither.
+    /// Whether it succeeded or failed. One cancelled by the user did neither, nor did one that lost its server: nothing of
+    /// the level was measured by it.
     pub fn is_finished(&self) -> bool {
-        !matches!(self.outcome, Outcome::Cancelled)
+        matches!(self.outcome, Outcome::Done { .. } | Outcome::Failed { .. })
     }
 
-    /// The failure, if it is one. A request cancelled by the user is none.
+    /// Makes of a failure that the server went away.
+    pub(crate) fn lose_server(&mut self) {
+        if let Outcome::Failed { kind, message } = &mut self.outcome {
+            self.outcome = Outcome::ServerGone {
+                kind: kind.clone(),
+                message: std::mem::take(message),
+            };
+        }
+    }
+
+    /// The failure, if it is one.
     pub fn failure(&self) -> Option<(&FailureKind, &str)> {
         match &self.outcome {
             Outcome::Failed { kind, message } => Some((kind, message)),
@@ -213,6 +224,13 @@ pub enum Outcome {
     /// It failed; counted in the error rate.
     Failed {
         /// The kind, stable, for counting.
+        kind: FailureKind,
+        /// What the server or the system said.
+        message: String,
+    },
+    /// It broke off because the server went away, or met one that was still loading; counted nowhere.
+    ServerGone {
+        /// The kind that it would have been as a failure.
         kind: FailureKind,
         /// What the server or the system said.
         message: String,

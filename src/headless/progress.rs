@@ -219,6 +219,14 @@ fn course(what: &EventKind) -> Option<String> {
             RunEnd::ServerGone => "the server did not come back".to_owned(),
             RunEnd::Failed(why) => format!("could not continue: {}", plain(why)),
         },
+        EventKind::ServerGone { patience_s } => format!(
+            "the server went away; waiting for it for at most {}",
+            numbers::seconds(Some(*patience_s))
+        ),
+        EventKind::ServerLoading { patience_s } => format!(
+            "the server is loading its model; waiting for it for at most {}",
+            numbers::seconds(Some(*patience_s))
+        ),
         EventKind::ServerBack => "the server is back".to_owned(),
         _ => return None,
     })

@@ -1,65 +1,111 @@
-//! A server that went away: detected when no user can reach it, and waited for.
+//! A server that went away, or is not ready: noticed by what its requests break off at, and waited for.
+//!
+//! A request that breaks off is the server's failure as long as the server can be reached. Where it cannot, the request
+//! belongs to the absence and not to the level: its user waits. Once every user that was asking waits, the server is gone.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{FailureKind, RequestRecord};
+use crate::event::{EventKind, RequestRecord};
+use crate::load::pause::Pause;
+use crate::load::presence::{self, Presence, look};
 use crate::load::request::RequestContext;
-use crate::load::socket::Connection;
+use crate::load::timeline::Reporter;
+use crate::load::warmup::warm_up;
 
 /// How often it is looked whether the server is back.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long such a look may take.
-const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A user who was refused once, or reset twice in a row, has no server.
-const ENOUGH: u32 = 2;
-
-/// The users of a cycle who could not reach the server with their last request.
+/// The users of a cycle who ask, and those of them who wait for the server.
 #[derive(Debug)]
 pub(crate) struct Absence {
-    users: usize,
-    /// How often in a row each of them found that: a connection that was reset once may be the request's own fault.
-    without_server: Mutex<BTreeMap<u32, u32>>,
+    users: Mutex<Users>,
+    /// The latest look, and when it began: one is enough for all who broke off before it.
+    latest: tokio::sync::Mutex<Option<(Instant, Presence)>>,
     gone: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Users {
+    asking: u32,
+    waiting: u32,
+    /// What the latest to wait found.
+    found: Presence,
 }
 
 impl Absence {
     pub(crate) fn new(users: u32) -> Self {
         Self {
-            users: usize::try_from(users).unwrap_or(usize::MAX),
-            without_server: Mutex::default(),
+            users: Mutex::new(Users {
+                asking: users,
+                waiting: 0,
+                found: Presence::Gone,
+            }),
+            latest: tokio::sync::Mutex::default(),
             gone: CancellationToken::new(),
         }
     }
 
-    /// Takes what came of a user's request. The server is gone once all users were refused, reset or could not connect.
-    pub(crate) fn take(&self, record: &RequestRecord) {
-        let failure = record.failure().map(|(kind, _)| kind);
-        let absent = match failure {
-            Some(FailureKind::Reset) => 1,
-            Some(kind) if kind.is_absence() => ENOUGH,
-            _ => 0,
-        };
-        let without = self.without_server.lock();
-        let mut without = without.unwrap_or_else(PoisonError::into_inner);
-        if absent > 0 {
-            *without.entry(record.user).or_default() += absent;
-        } else {
-            without.remove(&record.user);
+    /// Whether the server is there after what came of a request: it is only looked where the request broke off.
+    pub(crate) async fn presence_after(
+        &self,
+        record: &RequestRecord,
+        load: &RequestContext,
+    ) -> Presence {
+        if let Some(known) = presence::known_from(record) {
+            return known;
         }
-        let gone = without.values().filter(|times| **times >= ENOUGH);
-        if gone.count() >= self.users {
+        let broke_off = Instant::now();
+        let mut latest = self.latest.lock().await;
+        match *latest {
+            Some((began, presence)) if began >= broke_off => presence,
+            _ => {
+                tokio::time::sleep(presence::GRACE).await;
+                let began = Instant::now();
+                let presence = look(load).await;
+                *latest = Some((began, presence));
+                presence
+            }
+        }
+    }
+
+    /// A user waits until the server is ready.
+    pub(crate) async fn wait(&self, found: Presence, load: &RequestContext) {
+        self.change(|users| {
+            users.waiting += 1;
+            users.found = found;
+        });
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if look(load).await == Presence::Ready {
+                break;
+            }
+        }
+        self.change(|users| users.waiting -= 1);
+    }
+
+    /// A user asks no more.
+    pub(crate) fn leave(&self) {
+        self.change(|users| users.asking -= 1);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Users)) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut users);
+        if users.asking > 0 && users.waiting >= users.asking {
             self.gone.cancel();
         }
     }
 
-    /// Whether the server is gone.
-    pub(crate) fn is_seen(&self) -> bool {
-        self.gone.is_cancelled()
+    /// What the users found, if the server is gone.
+    pub(crate) fn found(&self) -> Option<Presence> {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gone.is_cancelled().then_some(users.found)
     }
 
     /// Waits until the server is gone.
@@ -68,13 +114,54 @@ impl Absence {
     }
 }
 
-/// Waits until the server's address accepts connections again.
-pub(crate) async fn server_is_back(load: &RequestContext) {
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let opening = Connection::open(&load.connector, load.reporter.clock);
-        if let Ok(Ok(_)) = tokio::time::timeout(LOOK_PATIENCE, opening).await {
-            return;
+/// A server that is waited for.
+pub(crate) struct Waiting {
+    pub(crate) load: Arc<RequestContext>,
+    pub(crate) warmup: u32,
+    pub(crate) paused: watch::Receiver<Pause>,
+    pub(crate) patience_s: f64,
+    pub(crate) given_up: CancellationToken,
+}
+
+impl Waiting {
+    /// Waits until the server has loaded its model and is warm, or it is given up; reports what it is waited for.
+    pub(crate) async fn until_ready(self, found: Presence, is_loading: &AtomicBool) {
+        let began = Instant::now();
+        let (mut reported, mut found) = (Presence::Ready, found);
+        while found != Presence::Ready {
+            if reported != found {
+                let left_s = match reported {
+                    Presence::Ready => self.patience_s,
+                    _ => (self.patience_s - began.elapsed().as_secs_f64()).max(0.0),
+                };
+                report(&self.load.reporter, found, left_s);
+                is_loading.store(found == Presence::Loading, Ordering::Relaxed);
+                reported = found;
+            }
+            tokio::select! {
+                () = self.given_up.cancelled() => return,
+                now = self.look_again() => found = now.unwrap_or(reported),
+            }
         }
     }
+
+    /// Looks a little later; a server that is there is warmed. None where that failed for another reason.
+    async fn look_again(&self) -> Option<Presence> {
+        tokio::time::sleep(LOOK).await;
+        match look(&self.load).await {
+            Presence::Ready => {
+                let (load, paused) = (Arc::clone(&self.load), self.paused.clone());
+                let warm = warm_up(load, self.warmup, paused, self.given_up.clone());
+                warm.await.ok()
+            }
+            found => Some(found),
+        }
+    }
+}
+
+fn report(reporter: &Reporter, found: Presence, patience_s: f64) {
+    reporter.fact(match found {
+        Presence::Loading => EventKind::ServerLoading { patience_s },
+        Presence::Gone | Presence::Ready => EventKind::ServerGone { patience_s },
+    });
 }

@@ -4,6 +4,7 @@
 //! - `request`: one request, its attempts and its record, with its `timers` and `failures`
 //! - `socket`: the connection that stamps (`stamped`), as the `connector` opens it
 //! - `users`: who asks; `pause`: when they may not
+//! - `presence`: whether the server is there; `absence`: who waits for one that is not, and how long
 //! - `in_flight`: where the requests in flight are, for progress
 //! - `timeline`: the one stream of events, from its makers to its readers
 
@@ -15,6 +16,7 @@ mod failures;
 mod hopeless;
 pub(crate) mod in_flight;
 pub(crate) mod pause;
+mod presence;
 pub(crate) mod request;
 pub(crate) mod runner;
 mod settling;

@@ -59,6 +59,8 @@ pub(crate) struct RequestContext {
     pub(crate) redirected: OnceLock<String>,
     /// The path of a light request that any such server answers.
     pub(crate) light_path: String,
+    /// The path of a request that tells whether the server has loaded its model.
+    pub(crate) health_path: String,
     /// What lets them in.
     pub(crate) access: Access,
     /// Which way they go.

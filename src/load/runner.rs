@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -19,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 use crate::event::{ClientCost, CycleEnd, EventKind, RunEnd, WarningKind, failures_in_words};
 use crate::metrics::verdict::settle::{Settle, Step};
 use crate::plan::{CycleShape, Plan};
+use crate::text::numbers::seconds;
 
 use crate::load::Command;
-use crate::load::absence::{Absence, server_is_back};
+use crate::load::absence::{Absence, Waiting};
 use crate::load::descriptors::make_room;
 use crate::load::in_flight::InFlightRequests;
 use crate::load::pause::Pause;
+use crate::load::presence::Presence;
 use crate::load::request::RequestContext;
 use crate::load::settling::{Feed, Settling};
 use crate::load::socket::Connection;
@@ -63,6 +66,8 @@ pub(crate) struct Runner<W> {
     /// What finds the levels, where they are not planned.
     settling: Option<Settling>,
     stop: Option<RunEnd>,
+    /// What the users of a cycle found that the server left.
+    lost: Option<Presence>,
 }
 
 impl<W: MachineWatch> Runner<W> {
@@ -89,6 +94,7 @@ impl<W: MachineWatch> Runner<W> {
             cycle: 0,
             last_users: None,
             stop: None,
+            lost: None,
         }
     }
 
@@ -127,8 +133,12 @@ impl<W: MachineWatch> Runner<W> {
         let warmup = self.plan.warmup;
         let cancel = CancellationToken::new();
         let warm = warmup::warm_up(load, warmup, self.paused.subscribe(), cancel.clone());
-        let result = self.handle_commands_while(&cancel, warm).await;
-        result.unwrap_or(Ok(()))
+        match self.handle_commands_while(&cancel, warm).await {
+            None | Some(Ok(Presence::Ready)) => {}
+            Some(Err(why)) => return Err(why),
+            Some(Ok(presence)) => self.await_server(presence).await,
+        }
+        Ok(())
     }
 
     /// Before the first cycle: the power of a machine that has the model in memory and nothing to do.
@@ -152,9 +162,9 @@ impl<W: MachineWatch> Runner<W> {
                 break;
             };
             let (end, score) = self.run_cycle(users, None).await;
-            if end == CycleEnd::ServerGone {
+            if let Some(presence) = self.lost.take() {
                 self.upcoming.push_front(users);
-                self.await_server().await;
+                self.await_server(presence).await;
                 continue;
             }
             if end == CycleEnd::Done && self.plan.stop_when_hopeless {
@@ -177,9 +187,9 @@ impl<W: MachineWatch> Runner<W> {
             let (end, _) = self
                 .run_cycle(step.users, Some((&mut settling, step)))
                 .await;
-            if end == CycleEnd::ServerGone && self.stop.is_none() {
+            if let Some(presence) = self.lost.take() {
                 let (gone, paused) = (Instant::now(), self.paused_so_far());
-                self.await_server().await;
+                self.await_server(presence).await;
                 let away = gone.elapsed();
                 let paused = self.paused_so_far().saturating_sub(paused);
                 settling.leave_out(away.saturating_sub(paused));
@@ -250,9 +260,12 @@ impl<W: MachineWatch> Runner<W> {
             self.ask_all(cycle, asked, &cancel, &mut score, settling)
                 .await;
         }
+        if self.stop.is_none() {
+            self.lost = absence.found();
+        }
         let why = match (&self.stop, cancel.is_cancelled()) {
             (Some(_), _) => CycleEnd::Stopped,
-            (None, _) if absence.is_seen() => CycleEnd::ServerGone,
+            (None, _) if self.lost.is_some() => CycleEnd::ServerGone,
             (None, true) => CycleEnd::Skipped,
             (None, false) => CycleEnd::Done,
         };
@@ -319,38 +332,36 @@ impl<W: MachineWatch> Runner<W> {
             // Facts are lost: nothing that followed could be trusted.
             self.stop(RunEnd::Failed(why), cancel);
             let _ = gather(&mut tasks, score).await;
-        } else if absence.is_seen() {
+        } else if absence.found().is_some() {
             cancel.cancel();
             let _ = gather(&mut tasks, score).await;
         }
     }
 
-    /// Waits for a server that went away, until it is back and warm, the patience is over or the user stops the run.
-    async fn await_server(&mut self) {
+    /// Waits for a server that went away or still loads, until it is warm, the patience is over or the user stops the run.
+    async fn await_server(&mut self, presence: Presence) {
         let patience_s = self.plan.patience_s;
-        let load = Arc::clone(&self.load);
-        load.reporter.fact(EventKind::ServerGone { patience_s });
         let given_up = CancellationToken::new();
-        let warmup = self.plan.warmup;
-        let paused = self.paused.subscribe();
-        let stopped = given_up.clone();
-        let back = async move {
-            loop {
-                tokio::select! {
-                    () = server_is_back(&load) => {}
-                    () = stopped.cancelled() => return,
-                }
-                let paused = paused.clone();
-                let warm = warmup::warm_up(Arc::clone(&load), warmup, paused, stopped.clone());
-                if warm.await.is_ok() {
-                    return;
-                }
-            }
+        let is_loading = AtomicBool::new(false);
+        let waiting = Waiting {
+            load: Arc::clone(&self.load),
+            warmup: self.plan.warmup,
+            paused: self.paused.subscribe(),
+            patience_s,
+            given_up: given_up.clone(),
         };
+        let back = waiting.until_ready(presence, &is_loading);
         let patience = Duration::try_from_secs_f64(patience_s).unwrap_or(Duration::MAX);
         let waiting = tokio::time::timeout(patience, back);
         match self.handle_commands_while(&given_up, waiting).await {
             Some(Ok(())) if self.stop.is_none() => self.load.reporter.fact(EventKind::ServerBack),
+            Some(Err(_)) if is_loading.load(Ordering::Relaxed) => {
+                let patience = seconds(Some(patience_s));
+                let why = format!(
+                    "the server was still loading its model after {patience} (--patience waits longer)"
+                );
+                self.stop(RunEnd::Failed(why), &given_up);
+            }
             Some(Err(_)) => self.stop(RunEnd::ServerGone, &given_up),
             Some(Ok(())) | None => {}
         }

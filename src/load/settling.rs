@@ -140,8 +140,7 @@ impl Settling {
                         if self.is_spent() {
                             enough.cancel();
                         }
-                        let absent = record.failure().is_some_and(|(kind, _)| kind.is_absence());
-                        if !absent && !enough.is_cancelled() && let Some(sample) = Sample::from_request(&record) {
+                        if !enough.is_cancelled() && let Some(sample) = Sample::from_request(&record) {
                             let first = record.round == 0;
                             self.settle.observe(record.user, first, record.sent, record.ended, sample);
                         }

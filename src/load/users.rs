@@ -16,6 +16,7 @@ use crate::text::numbers::u32_of;
 use crate::load::absence::Absence;
 use crate::load::in_flight::Slot;
 use crate::load::pause::Pause;
+use crate::load::presence::Presence;
 use crate::load::request::{RequestContext, RequestSpec, UserSlot};
 use crate::load::settling::Feed;
 use crate::load::socket::Connection;
@@ -76,19 +77,40 @@ impl User {
                 prompt: self.prompt(round),
                 announce: true,
             };
-            let record = self.load.ask(&mut user_slot, spec, &self.cancel).await;
+            let mut record = self.load.ask(&mut user_slot, spec, &self.cancel).await;
+            let presence = self.absence.presence_after(&record, &self.load).await;
+            let has_server = presence == Presence::Ready;
+            if !has_server {
+                record.lose_server();
+            }
             score.count(&record, self.limits);
             failures = record.failure().map_or(0, |_| failures + 1);
-            self.absence.take(&record);
             if let Some(feed) = &self.feed {
                 feed.record(&record);
             }
             self.load
                 .reporter
                 .fact_at(record.ended, EventKind::RequestEnded(Box::new(record)));
-            round += 1;
+            if has_server {
+                round += 1;
+            } else {
+                self.wait_for_server(presence).await;
+            }
         }
+        self.absence.leave();
         score
+    }
+
+    /// Waits until the server is ready again, or nobody waits for it any more.
+    async fn wait_for_server(&self, presence: Presence) {
+        let enough = self.feed.as_ref().map(|feed| feed.enough.clone());
+        let enough = enough.unwrap_or_default();
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => {}
+            () = enough.cancelled() => {}
+            () = self.absence.wait(presence, &self.load) => {}
+        }
     }
 
     /// Waits for its turn to begin.

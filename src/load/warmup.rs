@@ -10,19 +10,26 @@ use crate::dialect::client;
 use crate::event::{EventKind, WarningKind};
 
 use crate::load::pause::Pause;
+use crate::load::presence::{self, Presence, look};
 use crate::load::request::{RequestContext, RequestSpec, UserSlot};
 use crate::load::token_stats::TokenStats;
 
-/// Loads the model and sends the warm-up requests. An error means that the run cannot continue.
+/// Loads the model and sends the warm-up requests; says at once if the server is not there, or not ready. An error means
+/// that the run cannot continue.
 pub(crate) async fn warm_up(
     load: Arc<RequestContext>,
     warmup: u32,
     mut paused: watch::Receiver<Pause>,
     cancel: CancellationToken,
-) -> Result<(), String> {
+) -> Result<Presence, String> {
     tokio::select! {
-        loaded = load_model(&load) => loaded?,
-        () = cancel.cancelled() => return Ok(()),
+        loaded = load_model(&load) => if let Err(why) = loaded {
+            return match look(&load).await {
+                Presence::Ready => Err(why),
+                presence => Ok(presence),
+            };
+        },
+        () = cancel.cancelled() => return Ok(Presence::Ready),
     }
     let mut user_slot = UserSlot {
         connection: None,
@@ -44,6 +51,10 @@ pub(crate) async fn warm_up(
         if cancel.is_cancelled() {
             break;
         }
+        let presence = presence::after(&record, &load).await;
+        if presence != Presence::Ready {
+            return Ok(presence);
+        }
         let error = record
             .failure()
             .map(|(kind, message)| format!("{}: {message}", kind.words()));
@@ -62,7 +73,7 @@ pub(crate) async fn warm_up(
     }
     // A paused run does not begin its first cycle.
     wait_while_paused(&mut paused, &cancel).await;
-    Ok(())
+    Ok(Presence::Ready)
 }
 
 /// Brings the model into the server's memory, where the server can be asked to.

@@ -24,7 +24,7 @@ impl MeasuredTime {
             }
             EventKind::Paused => self.is_paused = true,
             EventKind::Resumed => self.is_paused = false,
-            EventKind::ServerGone { .. } => self.is_gone = true,
+            EventKind::ServerGone { .. } | EventKind::ServerLoading { .. } => self.is_gone = true,
             EventKind::ServerBack => self.is_gone = false,
             _ => return,
         }

@@ -16,7 +16,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// None for a request that the user cancelled.
+    /// None for a request that the user cancelled, or that lost its server.
     pub fn from_request(request: &RequestRecord) -> Option<Self> {
         request.is_finished().then(|| Self {
             failed: !request.is_done(),

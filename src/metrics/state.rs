@@ -75,10 +75,12 @@ pub enum Stage {
         /// The level that comes next.
         next_users: u32,
     },
-    /// The server went away; the run waits for it.
+    /// The server went away, or still loads its model; the run waits for it.
     ServerGone {
         /// Until when, at the latest.
         until: Stamp,
+        /// Whether it is there, and loads.
+        is_loading: bool,
     },
     /// Over.
     Ended(RunEnd),
@@ -160,6 +162,12 @@ impl RunState {
             EventKind::Warning(warning) => self.warnings.push((event.at, warning.clone())),
             EventKind::Client(cost) => self.take_cost(event.at, *cost),
             EventKind::ServerGone { patience_s } => self.lose_server(event.at, *patience_s),
+            EventKind::ServerLoading { patience_s } => {
+                self.stage = Stage::ServerGone {
+                    until: after(event.at, *patience_s),
+                    is_loading: true,
+                };
+            }
             EventKind::ServerBack => self.stage = Stage::Connecting,
             EventKind::Continued { gap_s, levels } => self.resume(event.at, before, *gap_s, levels),
             EventKind::RunEnded { why } => {
@@ -196,9 +204,12 @@ impl RunState {
 
     fn lose_server(&mut self, at: Stamp, patience_s: f64) {
         let until = after(at, patience_s);
-        self.stage = Stage::ServerGone { until };
-        let text = "The server went away: nothing listens at its address, or it closed every connection. \
-                    Requests that failed because of that are not part of the verdict.";
+        self.stage = Stage::ServerGone {
+            until,
+            is_loading: false,
+        };
+        let text = "The server went away: nothing listens at its address, or it closes every connection. \
+                    The requests that this broke off are not part of the verdict.";
         let warning = Warning::new(WarningKind::ServerGone, text);
         self.warnings.push((at, warning));
     }

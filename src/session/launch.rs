@@ -190,6 +190,7 @@ impl Endpoint {
             redirected: OnceLock::new(),
             light_path: format!("{base}{}", dialect.light_path()),
             access,
+            health_path: format!("{base}{}", dialect.health_path()),
             url: target.url.clone(),
             model: target.model.name.clone(),
             connector,

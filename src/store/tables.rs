@@ -60,6 +60,12 @@ pub(crate) fn request_row(record: &RequestRecord, users: Option<u32>, simulated:
         Outcome::Failed { kind, message } => {
             ("failed", Some(kind.to_string()), Some(cell(message)), None)
         }
+        Outcome::ServerGone { kind, message } => (
+            "server_gone",
+            Some(kind.to_string()),
+            Some(cell(message)),
+            None,
+        ),
         Outcome::Cancelled => ("cancelled", None, None, None),
     };
     let gaps = Dist::from_gaps([record.itl_us.as_slice()]);

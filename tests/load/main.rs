@@ -10,6 +10,7 @@
     reason = "a test says what is wrong by failing"
 )]
 
+mod absence;
 mod allocations;
 mod any;
 mod bench;

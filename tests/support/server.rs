@@ -128,8 +128,19 @@ impl Server {
         server
     }
 
+    /// Another server where one was that listens no more.
+    pub(crate) async fn start_at(port: u16, manners: Manners) -> Self {
+        let (server, listener) = Self::bind_to(port, manners).await;
+        tokio::spawn(listen(listener, Arc::clone(&server.shared)));
+        server
+    }
+
     async fn bind(manners: Manners) -> (Self, TcpListener) {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::bind_to(0, manners).await
+    }
+
+    async fn bind_to(port: u16, manners: Manners) -> (Self, TcpListener) {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             manners,
@@ -176,6 +187,12 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Nobody listens any more; connections that are open stay so.
+    pub(crate) async fn stop_listening(&self) {
+        self.shared.deaf.cancel();
+        self.shared.closed.cancelled().await;
     }
 
     /// The timed requests so far.

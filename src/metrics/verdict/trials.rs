@@ -4,7 +4,7 @@
 //! is not among the burst in which a cycle begins, and if every request that was sent before it has ended, too, or is
 //! known to have missed the wait: what ends first is quick.
 
-use crate::event::{CycleEnd, FailureKind, RequestRecord, Stamp};
+use crate::event::Stamp;
 use crate::metrics::sample::Sample;
 use crate::metrics::state::CycleState;
 use crate::plan::Limits;
@@ -70,14 +70,7 @@ impl Visit {
     /// A cycle as it is now. While it runs only whole rounds of its users count, so that what is said of it does not
     /// change with every request.
     pub(crate) fn from_cycle(cycle: &CycleState, now: Stamp, limits: &Limits) -> Self {
-        let is_absent = |request: &&RequestRecord| {
-            cycle.end == Some(CycleEnd::ServerGone)
-                && request
-                    .failure()
-                    .is_some_and(|(kind, _)| kind.is_absence() || *kind == FailureKind::Truncated)
-        };
-        // A server that is not there says nothing of one that is.
-        let finished = cycle.requests.iter().filter(|request| !is_absent(request));
+        let finished = cycle.requests.iter();
         let mut trials: Vec<Trial> = finished
             .filter_map(|request| {
                 Some(Trial {

@@ -148,6 +148,9 @@ fn marks(app: &App) -> Line<'static> {
             );
             mark(recording, theme.bad);
         }
+        Stage::ServerGone {
+            is_loading: true, ..
+        } => mark("SERVER LOADING".to_owned(), theme.warn),
         Stage::ServerGone { .. } => mark("SERVER GONE".to_owned(), theme.bad),
         _ => mark(recording, theme.bad),
     }

@@ -76,11 +76,16 @@ fn stage(cx: &PaneContext<'_>) -> String {
                 numbers::users(*next_users)
             )
         }
-        Stage::ServerGone { until } => {
+        Stage::ServerGone { until, is_loading } => {
             let next = cx.run.current().map_or_else(String::new, |cycle| {
                 format!(", then {}", numbers::users(cycle.users))
             });
-            format!("✘ no server: wait {} s{next}", left(until))
+            let what = if *is_loading {
+                "the server loads its model"
+            } else {
+                "✘ no server"
+            };
+            format!("{what}: wait {} s{next}", left(until))
         }
         Stage::Ended(RunEnd::ServerGone) => "✘ the server did not come back".to_owned(),
         Stage::Ended(RunEnd::Done) => "done".to_owned(),

@@ -87,6 +87,12 @@ fn ended(cx: &PaneContext<'_>, record: &RequestRecord, width: usize) -> Vec<Line
             lines.truncate(4);
             lines
         }
+        Outcome::ServerGone { message, .. } => {
+            let words = format!("■ {}; it counts nowhere. {message}", entry.state());
+            let mut lines = wrapped(&words, width, theme.warn);
+            lines.truncate(4);
+            lines
+        }
         Outcome::Cancelled => vec![Line::styled("cancelled", theme.dim)],
     };
     lines.push(Line::default());

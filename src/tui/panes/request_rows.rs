@@ -125,25 +125,27 @@ impl<'a> RequestRow<'a> {
         }
     }
 
-    /// What it is doing; None for a cancelled one.
+    /// What it is doing; None for one that came to nothing: cancelled, or without a server.
     pub fn phase(&self) -> Option<Phase> {
         match self {
             Self::Live(live) => Some(live.phase),
             Self::Ended(record) => match record.outcome {
                 Outcome::Done { .. } => Some(Phase::Done),
                 Outcome::Failed { .. } => Some(Phase::Failed),
-                Outcome::Cancelled => None,
+                Outcome::ServerGone { .. } | Outcome::Cancelled => None,
             },
         }
     }
 
     /// What it is doing, in a word or two: a failed one with the kind of its failure.
     pub fn state(&self) -> String {
-        let failure = self.record().and_then(RequestRecord::failure);
-        match (failure, self.phase()) {
-            (Some((kind, _)), _) => format!("failed: {}", kind.words()),
-            (None, Some(phase)) => phase.to_string(),
-            (None, None) => "cancelled".to_owned(),
+        match self.record().map(|record| &record.outcome) {
+            Some(Outcome::Failed { kind, .. }) => format!("failed: {}", kind.words()),
+            Some(Outcome::ServerGone { .. }) => "server gone".to_owned(),
+            Some(Outcome::Cancelled) => "cancelled".to_owned(),
+            Some(Outcome::Done { .. }) | None => self
+                .phase()
+                .map_or_else(String::new, |phase| phase.to_string()),
         }
     }
 
