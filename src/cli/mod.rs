@@ -9,6 +9,7 @@ mod gate;
 mod import;
 mod look;
 mod monitor;
+mod note;
 mod output;
 mod preview;
 mod preview_args;
@@ -99,6 +100,8 @@ pub enum CommandArgs {
     Share(report::ShareArgs),
     /// Import the folders of the study's own tool (`test_results_N`) as a run
     Import(import::ImportArgs),
+    /// Say something of a run: a note, a title, its hardware; its reports have it
+    Note(note::NoteArgs),
     /// List recorded runs, or delete one
     Runs(runs::RunsArgs),
     /// Replay a recorded run in the dashboard, at its own pace or faster; needs no server
@@ -143,6 +146,7 @@ fn execute(cli: Cli) -> Result<u8> {
         Some(CommandArgs::Preview(args)) => preview::execute(&args)?,
         Some(CommandArgs::Screenshot(args)) => screenshot::execute(&args)?,
         Some(CommandArgs::Import(args)) => import::run_import(&args)?,
+        Some(CommandArgs::Note(args)) => note::run_note(&args)?,
         Some(CommandArgs::Runs(args)) => runs::run_runs(&args)?,
         Some(CommandArgs::Replay(args)) => replay::run_replay(&args)?,
         Some(CommandArgs::Compare(args)) => compare::run_compare(&args)?,

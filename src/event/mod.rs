@@ -4,6 +4,7 @@
 //! are all readers of it. This module is pure data: it knows no socket, no screen and no file. What the
 //! monitors see is in `machine`, what is measured of a request in `request`.
 
+mod about;
 mod clock;
 mod failure;
 mod machine;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::Plan;
 use crate::platform::Machine;
 
+pub use about::{Remarks, Simulation};
 pub use clock::{RunClock, Stamp};
 pub use failure::{FailureKind, failures_in_words};
 pub use machine::{
@@ -199,6 +201,12 @@ pub struct RunInfo {
     /// Where it was imported from; None for a run of tokometer itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
+    /// What a person says of it.
+    #[serde(default, skip_serializing_if = "Remarks::is_empty")]
+    pub remarks: Remarks,
+    /// How the built-in simulated server was set; None for any other server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Simulation>,
 }
 
 /// Where a run that tokometer did not make comes from.

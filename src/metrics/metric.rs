@@ -31,6 +31,12 @@ pub enum Unit {
     JoulesPerToken,
     Watts,
     Megahertz,
+    WattHours,
+    TokensPerWattHour,
+    /// 0–100.
+    Percent,
+    /// In the currency of the run.
+    Money,
     Bytes,
     Threads,
     Descriptors,
@@ -43,13 +49,20 @@ impl Unit {
             Self::Seconds => "s",
             Self::TokensPerSecond => "tok/s",
             Self::RequestsPerSecond => "req/s",
-            Self::Share => "%",
+            Self::WattHours => "Wh",
+            Self::TokensPerWattHour => "tok/Wh",
+            Self::Share | Self::Percent => "%",
             Self::Joules => "J",
             Self::JoulesPerToken => "J/token",
             Self::Watts => "W",
             Self::Megahertz => "MHz",
             Self::Bytes => "B",
-            Self::Requests | Self::Tokens | Self::Times | Self::Threads | Self::Descriptors => "",
+            Self::Requests
+            | Self::Tokens
+            | Self::Times
+            | Self::Threads
+            | Self::Descriptors
+            | Self::Money => "",
         }
     }
 
@@ -120,6 +133,9 @@ pub enum Outlet {
     ReportWaits,
     ReportDurations,
     ReportGaps,
+    /// A column of the report's table of energy, or of the one that holds server and client side by side.
+    ReportEnergy,
+    ReportServer,
     /// A column of the printer's table, or of the one below it.
     Printer,
     PrinterMore,

@@ -43,7 +43,9 @@ impl Answer {
             };
         };
         let what_if = what_if::sentence(&report.changed).map(|text| clean(&text));
-        let lines = [what_if, limits(summary, verdict), to_decide(verdict)];
+        let note = report.info().and_then(|info| info.remarks.note.as_deref());
+        let note = note.map(|note| format!("Note: {}", clean(note)));
+        let lines = [what_if, limits(summary, verdict), to_decide(verdict), note];
         Self {
             sentence: sentence(verdict),
             state: verdict.by_share.state,

@@ -4,8 +4,10 @@ use crate::metrics::summary::Summary;
 use crate::report::answer::Answer;
 use crate::report::section::{Block, Section, section};
 use crate::report::text::clean;
-use crate::report::{Report, answer, definitions, details, machine, tables};
-use crate::text::numbers::{UNKNOWN, grouped, joined, or_unknown, users};
+use crate::report::{Report, answer, definitions, details, machine, method, sample, tables};
+use crate::text::numbers::{
+    UNKNOWN, bytes, decimal, floor_u64, grouped, joined, or_unknown, percent, users,
+};
 
 /// A whole report.
 pub(super) struct Content {
@@ -32,6 +34,16 @@ pub(super) struct Tile {
     pub(super) note: String,
 }
 
+/// What a run's directory has of what was measured.
+const RAW_FILES: [&str; 6] = [
+    "run.json",
+    "events.jsonl",
+    "requests.csv",
+    "gpu.csv",
+    "processes.csv",
+    "answers",
+];
+
 /// Says that nothing was measured.
 pub(super) const SIMULATED: &str = "SIMULATED: these numbers come from tokometer's own simulator. No model and no machine was measured.";
 
@@ -39,20 +51,20 @@ pub(super) const SIMULATED: &str = "SIMULATED: these numbers come from tokometer
 pub(super) const PARTLY_SIMULATED: &str =
     "SIMULATED in part: runs marked so come from tokometer's own simulator; no model was measured.";
 
-/// What the report says.
-pub(super) fn from_report(report: &Report) -> Content {
+/// What the report says; `way` leads from it to the run's own files.
+pub(super) fn from_report(report: &Report, way: Option<&str>) -> Content {
     let summary = &report.summary;
     let model = or_unknown(summary.target.as_ref().map(|target| clean(&target.model)));
+    let title = report.info().and_then(|info| info.remarks.title.as_deref());
     let mut sections = vec![
         answer::why(summary),
         answer::evidence(summary),
         section("Key findings", vec![Block::List(findings(summary))]),
-        results(summary),
-        section(
-            "Hardware and software",
-            vec![Block::Table(tables::hardware(report))],
-        ),
-        section("The test", vec![Block::Table(tables::test(report))]),
+        results(report),
+        method::method(report),
+        hardware(report),
+        test(report),
+        method::happenings(report),
         section(
             "Detailed metrics",
             [
@@ -65,15 +77,17 @@ pub(super) fn from_report(report: &Report) -> Content {
             .map(Block::Table)
             .collect(),
         ),
+        server(summary),
         energy(report),
         gpu(report),
         processes(report),
+        sample::sample(report),
     ];
-    sections.extend(closing(report));
+    sections.extend(closing(report, way));
     // A heading over nothing is of no use.
     sections.retain(|section| !section.blocks.is_empty());
     Content {
-        title: format!("How fast is {model}?"),
+        title: title.map_or_else(|| format!("How fast is {model}?"), clean),
         subtitle: subtitle(report),
         simulated: summary.simulated.then_some(SIMULATED),
         answer: Answer::new(report),
@@ -86,7 +100,12 @@ pub(super) fn from_report(report: &Report) -> Content {
 
 fn subtitle(report: &Report) -> String {
     let target = report.summary.target.as_ref();
+    let remarks = report.info().map(|info| &info.remarks);
+    let named = remarks.is_some_and(|remarks| remarks.title.is_some());
     let parts = [
+        // A title of its own need not name the model.
+        target.filter(|_| named).map(|target| clean(&target.model)),
+        remarks.and_then(|remarks| remarks.hardware.as_deref().map(clean)),
         target.and_then(|target| target.quantization.as_deref().map(clean)),
         target.and_then(|target| target.server.as_deref().map(clean)),
         report
@@ -177,36 +196,75 @@ fn findings(summary: &Summary) -> Vec<String> {
     }
 }
 
-fn results(summary: &Summary) -> Section {
-    let mut blocks = vec![Block::Table(tables::results(summary))];
+fn results(report: &Report) -> Section {
+    let summary = &report.summary;
+    let mut blocks = vec![
+        Block::Table(tables::results(summary)),
+        Block::Charts(vec![
+            "speed",
+            "throughput",
+            "ttfb",
+            "ttfb-32",
+            "waits",
+            "speed-and-wait",
+            "durations",
+            "durations-32",
+            "combined",
+            "combined-32",
+            "speed-over-time",
+        ]),
+    ];
     let failures = tables::failures(summary);
     if !failures.is_empty() {
         blocks.push(Block::List(failures));
+        blocks.push(Block::Table(tables::failures_by_kind(report)));
+        blocks.push(Block::Charts(vec!["failures"]));
     }
     if let Some(repeats) = tables::repeats(summary) {
         blocks.push(Block::Table(repeats));
         blocks.push(Block::List(tables::agreement(summary)));
     }
-    blocks.push(Block::Charts(vec![
-        "speed",
-        "throughput",
-        "ttfb",
-        "ttfb-32",
-        "speed-and-wait",
-        "durations",
-        "durations-32",
-        "combined",
-        "combined-32",
-        "speed-over-time",
-    ]));
     section("Results by number of users", blocks)
 }
 
+fn hardware(report: &Report) -> Section {
+    let mut blocks = vec![Block::Table(tables::hardware(report))];
+    if let Some(limit) = &report.summary.physical_limit {
+        blocks.push(Block::Text(format!(
+            "One user alone gets {} tokens/s: {} of the {} that the memory allows, at {} a second and {} read for each token.",
+            decimal(limit.speed_tok_s, 1),
+            percent(Some(limit.share), 0),
+            decimal(limit.limit_tok_s, 1),
+            bytes(Some(floor_u64(limit.bandwidth_bytes_s))),
+            bytes(Some(limit.bytes_per_token)),
+        )));
+    }
+    section("Hardware and software", blocks)
+}
+
+fn test(report: &Report) -> Section {
+    let mut blocks = vec![Block::Table(tables::test(report))];
+    let plan = report.info().map(|info| &info.plan);
+    if let Some(prompt) = plan.and_then(method::prompt) {
+        let many = plan.map_or(0, |plan| plan.prompts.len());
+        let name = match many {
+            0 | 1 => "The prompt:".to_owned(),
+            many => format!("The first of {many} prompts:"),
+        };
+        blocks.extend([Block::Text(name), prompt]);
+    }
+    section("The test", blocks)
+}
+
+fn server(summary: &Summary) -> Section {
+    let table = tables::server_and_client(summary).map(Block::Table);
+    section("Server against client", table.into_iter().collect())
+}
+
 fn energy(report: &Report) -> Section {
-    let blocks = vec![
-        Block::Table(tables::energy(report)),
-        Block::Charts(vec!["power"]),
-    ];
+    let mut blocks = vec![Block::Table(tables::energy(report))];
+    blocks.extend(tables::energy_by_level(&report.summary).map(Block::Table));
+    blocks.push(Block::Charts(vec!["power-by-users", "power"]));
     section("Energy", blocks)
 }
 
@@ -228,15 +286,47 @@ fn gpu(report: &Report) -> Section {
 }
 
 fn processes(report: &Report) -> Section {
-    let blocks = match machine::processes(report) {
-        Some(table) => vec![Block::Table(table), Block::Charts(vec!["processes"])],
-        None => vec![Block::Text("No process samples were recorded.".to_owned())],
+    let Some(table) = machine::processes(report) else {
+        let none = "No process samples were recorded.".to_owned();
+        return section("Process details", vec![Block::Text(none)]);
     };
+    let mut blocks = Vec::new();
+    for (name, table) in machine::roles(report) {
+        blocks.push(Block::Text(name));
+        blocks.push(Block::Table(table));
+    }
+    blocks.push(Block::Charts(vec!["processes-by-users"]));
+    blocks.push(Block::Table(table));
+    blocks.push(Block::Charts(vec!["processes"]));
     section("Process details", blocks)
 }
 
-fn closing(report: &Report) -> Vec<Section> {
-    let mut sections = Vec::new();
+/// The files of the run, as links where the report lies beside them.
+fn raw_files(report: &Report, way: Option<&str>) -> Section {
+    let title = "Raw files";
+    let Some(directory) = &report.directory else {
+        return section(title, Vec::new());
+    };
+    let always = ["cycles.csv", "summary.json"];
+    let recorded = RAW_FILES.into_iter();
+    let recorded = recorded.filter(|name| directory.join(name).exists());
+    let names: Vec<&str> = recorded.chain(always).collect();
+    let block = if let Some(way) = way {
+        let link = |name: &&str| {
+            // Beside every report there are its own.
+            let way = if always.contains(name) { "" } else { way };
+            ((*name).to_owned(), format!("{way}{name}"))
+        };
+        Block::Links(names.iter().map(link).collect())
+    } else {
+        let names = names.join(", ");
+        Block::Text(format!("In the directory of the run: {names}."))
+    };
+    section(title, vec![block])
+}
+
+fn closing(report: &Report, way: Option<&str>) -> Vec<Section> {
+    let mut sections = vec![raw_files(report, way)];
     let missing = machine::missing(report);
     if !missing.is_empty() {
         sections.push(section("What is missing", vec![Block::List(missing)]));

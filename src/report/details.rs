@@ -7,25 +7,29 @@
 use crate::event::RequestRecord;
 use crate::metrics::dist::{Dist, percentile};
 use crate::metrics::level::{LevelMetrics, counted};
-use crate::metrics::metric::{OfLevel, Outlet, shown};
+use crate::metrics::metric::{OfLevel, Outlet, Unit, shown};
 use crate::report::Report;
 use crate::report::table::{Table, heads};
+use crate::report::tables::with_clock;
 use crate::text::numbers::{grouped, grouped_count};
 
 /// The distributions of an outlet.
 fn dists(outlet: Outlet) -> impl Iterator<Item = Detail> {
-    shown(outlet).into_iter().filter_map(|(metric, shown)| {
-        let OfLevel::Dist(dist) = metric.level else {
-            return None;
-        };
-        Some(Detail {
-            name: shown.head,
-            digits: shown.digits,
-            dist,
-            raw: metric.request,
-            is_optional: metric.is_optional,
+    shown(outlet)
+        .into_iter()
+        .filter_map(move |(metric, shown)| {
+            let OfLevel::Dist(dist) = metric.level else {
+                return None;
+            };
+            Some(Detail {
+                name: shown.head,
+                digits: shown.digits,
+                dist,
+                raw: metric.request,
+                is_optional: metric.is_optional,
+                is_duration: outlet == Outlet::ReportDurations && metric.unit == Unit::Seconds,
+            })
         })
-    })
 }
 
 /// A distribution of a level.
@@ -36,6 +40,17 @@ struct Detail {
     /// The figure of one request, where a request has one.
     raw: Option<fn(&RequestRecord) -> Option<f64>>,
     is_optional: bool,
+    is_duration: bool,
+}
+
+impl Detail {
+    /// A value; a duration as a clock shows it, too.
+    fn text(&self, value: Option<f64>) -> String {
+        match value.filter(|_| self.is_duration) {
+            Some(value) => with_clock(value, self.digits),
+            None => grouped(value, self.digits),
+        }
+    }
 }
 
 /// Whether any level knows it.
@@ -68,14 +83,14 @@ fn detailed(report: &Report, caption: &'static str, outlet: Outlet) -> Option<Ta
                 level.users.to_string(),
                 detail.name.to_owned(),
                 grouped_count(d.n),
-                grouped(d.min, detail.digits),
+                detail.text(d.min),
                 cell(d.p5, 0.05),
-                grouped(d.mean, detail.digits),
+                detail.text(d.mean),
                 cell(d.p50, 0.5),
                 cell(d.p90, 0.9),
                 cell(d.p95, 0.95) + &at_most(d.p95_upper, detail.digits),
                 cell(d.p99, 0.99) + &at_most(d.p99_upper, detail.digits),
-                grouped(d.max, detail.digits),
+                detail.text(d.max),
             ]);
         }
     }

@@ -28,9 +28,9 @@ pub fn folder(report: &Report, directory: &Path) -> PathBuf {
 
 pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let charts = report.charts();
-    let content = content::from_report(report);
     let folder = out.join("charts");
     fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+    let content = content::from_report(report, report.way_from(out));
     let texts = [
         ("report.md", markdown::write(&content, &charts, "charts/")),
         ("report.html", html::write(&content, &charts)),

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::event::{Event, EventKind, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp};
+use crate::event::{
+    CycleEnd, Event, EventKind, GpuSample, InFlight, ProcessSample, RequestRecord, Stamp,
+};
 use crate::metrics::devices::{ProcessStats, Stat};
 use crate::metrics::state::RunState;
 use crate::report::series::{Even, ThinSeries};
+use crate::text::numbers::{seconds, users};
 
 /// Requests of a cycle whose speed over time is kept.
 const TRACES: usize = 40;
@@ -27,6 +30,10 @@ pub(crate) struct Gathered {
     pub(crate) gpus: BTreeMap<String, GpuTrace>,
     /// What each process used, by its identity.
     pub(crate) processes: BTreeMap<(u32, String), ProcessTrace>,
+    /// What the processes of each role used together, by role and users; without users while nothing was asked.
+    pub(crate) roles: BTreeMap<String, BTreeMap<Option<u32>, RoleStats>>,
+    /// What a user or the server did to the run, in words.
+    pub(crate) happenings: Vec<(Stamp, String)>,
     following: HashMap<u64, Following>,
 }
 
@@ -58,6 +65,14 @@ pub(crate) struct GpuTrace {
     pub(crate) mhz: ThinSeries,
 }
 
+/// What the processes of a role took together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RoleStats {
+    /// How many there were at a time.
+    pub(crate) count: Stat,
+    pub(crate) sum: ProcessStats,
+}
+
 /// What one process took: in the whole run, and over time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProcessTrace {
@@ -74,15 +89,18 @@ pub(crate) type ProcessFigure = (
     fn(&ProcessStats) -> Stat,
 );
 
+/// Turns bytes into mebibytes.
+pub(crate) const MIB: f64 = 1.0 / (1024.0 * 1024.0);
+
 /// What is drawn of each process.
 #[rustfmt::skip]
 pub(crate) const PROCESS_FIGURES: [ProcessFigure; 6] = [
     ("CPU, % of one core", 1.0, |one| one.cpu_percent, |all| all.cpu_percent),
     ("memory, % of all", 1.0, |one| one.memory_percent, |all| all.memory_percent),
-    ("RSS, GB", 1e-9, |one| one.rss_bytes.map(|bytes| bytes as f64), |all| all.rss_bytes),
+    ("RSS, MiB", MIB, |one| one.rss_bytes.map(|bytes| bytes as f64), |all| all.rss_bytes),
     ("threads", 1.0, |one| one.threads.map(f64::from), |all| all.threads),
     ("open descriptors", 1.0, |one| one.descriptors.map(f64::from), |all| all.descriptors),
-    ("VSZ, GB", 1e-9, |one| one.vsz_bytes.map(|bytes| bytes as f64), |all| all.vsz_bytes),
+    ("VSZ, MiB", MIB, |one| one.vsz_bytes.map(|bytes| bytes as f64), |all| all.vsz_bytes),
 ];
 
 impl Default for CycleSpeed {
@@ -109,8 +127,14 @@ impl Gathered {
             }
             EventKind::RequestEnded(record) => self.end_request(record),
             EventKind::Gpu(sample) => self.gpu(event.at, sample),
-            EventKind::Processes(table) => self.processes(event.at, table),
+            EventKind::Processes(table) => {
+                self.processes(event.at, table);
+                self.roles(table);
+            }
             _ => {}
+        }
+        if let Some(text) = self.happening(&event.what) {
+            self.happenings.push((event.at, text));
         }
         self.state.apply(event);
     }
@@ -187,5 +211,88 @@ impl Gathered {
                 series.push(at.secs(), value(sample));
             }
         }
+    }
+
+    /// Adds a table to the levels that have load now, or to the time in which nothing is asked.
+    fn roles(&mut self, table: &[ProcessSample]) {
+        let cycles = self.state.cycles.iter().rev();
+        let running = cycles.take_while(|cycle| cycle.ended.is_none());
+        let mut places: Vec<Option<u32>> = running
+            .filter(|cycle| cycle.opened.is_some())
+            .map(|cycle| Some(cycle.users))
+            .collect();
+        if places.is_empty() {
+            places.push(None);
+        }
+        let mut by_role: BTreeMap<&str, Vec<&ProcessSample>> = BTreeMap::new();
+        for sample in table {
+            let role = sample.role.as_deref().unwrap_or_default();
+            by_role.entry(role).or_default().push(sample);
+        }
+        for (role, samples) in by_role {
+            let sum = summed(&samples);
+            for place in &places {
+                let levels = self.roles.entry(role.to_owned()).or_default();
+                let stats = levels.entry(*place).or_default();
+                stats.count.push(Some(samples.len() as f64));
+                stats.sum.push(&sum);
+            }
+        }
+    }
+
+    /// What a reader should know of how the run went, in words.
+    fn happening(&self, what: &EventKind) -> Option<String> {
+        Some(match what {
+            EventKind::Paused => "paused by the user".to_owned(),
+            EventKind::Resumed => "continued by the user".to_owned(),
+            // A run that finds its own levels changes them all the time.
+            EventKind::LevelsChanged { upcoming } if !self.state.is_settling() => {
+                let levels: Vec<String> = upcoming.iter().map(u32::to_string).collect();
+                if levels.is_empty() {
+                    "levels to come changed to none".to_owned()
+                } else {
+                    format!("levels to come changed to {}", levels.join(", "))
+                }
+            }
+            EventKind::CycleEnded { cycle, why } => {
+                let mut cycles = self.state.cycles.iter().rev();
+                let of = cycles.find(|state| state.cycle == *cycle)?;
+                let how = match why {
+                    CycleEnd::Done => return None,
+                    CycleEnd::Skipped => "skipped by the user",
+                    CycleEnd::Stopped => "stopped before its end",
+                    CycleEnd::ServerGone => "broken off: the server went away",
+                };
+                format!("the cycle with {} was {how}", users(of.users))
+            }
+            EventKind::ServerGone { patience_s } => format!(
+                "the server went away; waited for it for at most {}",
+                seconds(Some(*patience_s))
+            ),
+            EventKind::ServerBack => "the server was back".to_owned(),
+            EventKind::Continued { gap_s, .. } => {
+                format!("resumed after {} without a run", seconds(Some(*gap_s)))
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Several processes as one; a figure that one of them does not report is not known.
+fn summed(samples: &[&ProcessSample]) -> ProcessSample {
+    fn sum<T: std::iter::Sum>(
+        samples: &[&ProcessSample],
+        figure: impl Fn(&ProcessSample) -> Option<T>,
+    ) -> Option<T> {
+        samples.iter().map(|sample| figure(sample)).sum()
+    }
+    ProcessSample {
+        threads: sum(samples, |sample| sample.threads),
+        descriptors: sum(samples, |sample| sample.descriptors),
+        rss_bytes: sum(samples, |sample| sample.rss_bytes),
+        vsz_bytes: sum(samples, |sample| sample.vsz_bytes),
+        cpu_percent: sum(samples, |sample| sample.cpu_percent),
+        memory_percent: sum(samples, |sample| sample.memory_percent),
+        ..ProcessSample::default()
     }
 }

@@ -116,6 +116,20 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart]) {
                 let _ = writeln!(out, "<ul>\n{}</ul>", items.collect::<String>());
             }
             Block::Table(table) => write_table(out, table),
+            Block::Quote(text) => {
+                let _ = writeln!(out, "<blockquote>{}</blockquote>", xml::escape(text));
+            }
+            Block::Verbatim(text) => {
+                let _ = writeln!(out, "<pre><code>{}</code></pre>", xml::escape(text));
+            }
+            Block::Links(links) => {
+                out.push_str("<p class=\"files\">");
+                for (name, to) in links {
+                    let (name, to) = (xml::escape(name), xml::escape(to));
+                    let _ = write!(out, "<a href=\"{to}\">{name}</a> ");
+                }
+                out.push_str("</p>\n");
+            }
             Block::Charts(names) => {
                 let _ = writeln!(out, "<div class=\"charts\">");
                 for chart in names.iter().filter_map(|name| named(charts, name)) {
@@ -134,6 +148,7 @@ fn write_table(out: &mut String, table: &Table) {
         0 => "pairs",
         // These fit a narrow screen as they are.
         1..=4 => "numbers few",
+        14.. => "numbers many",
         _ => "numbers",
     };
     let _ = writeln!(
@@ -161,7 +176,7 @@ fn write_table(out: &mut String, table: &Table) {
         for (column, cell) in row.iter().enumerate() {
             let (class, cell) = (words(column), xml::escape(cell));
             // On a narrow screen a row is a card, and each cell has its head beside it.
-            let head = table.head.get(column).filter(|_| kind == "numbers");
+            let head = table.head.get(column).filter(|_| kind != "numbers few");
             let head = head.map_or_else(String::new, |head| {
                 format!(" data-head=\"{}\"", xml::escape(head))
             });

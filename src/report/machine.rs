@@ -1,11 +1,13 @@
 //! What the machine did: GPU by level, processes, and what is unknown.
 
+use std::collections::BTreeMap;
+
 use crate::event::Stamp;
-use crate::metrics::devices::{DeviceStats, Devices, Stat};
+use crate::metrics::devices::{DeviceStats, Devices, ProcessStats, Stat};
 use crate::metrics::energy::Energy;
 use crate::metrics::level::counted;
 use crate::report::Report;
-use crate::report::gather::ProcessTrace;
+use crate::report::gather::{MIB, ProcessTrace, RoleStats};
 use crate::report::table::{Table, heads};
 use crate::report::text::clean;
 use crate::text::numbers::{bytes, floor_u64, grouped, number, or_unknown, users};
@@ -74,53 +76,95 @@ fn row(name: String, gpu: &DeviceStats, power: Option<Energy>) -> Vec<String> {
     ]
 }
 
+/// The figures of processes: mean and highest of each.
+const FIGURES: [&str; 12] = [
+    "CPU mean",
+    "max",
+    "Memory mean",
+    "max",
+    "RSS mean",
+    "max",
+    "VSZ mean",
+    "max",
+    "Threads mean",
+    "max",
+    "Descriptors mean",
+    "max",
+];
+
+fn figures(stats: &ProcessStats) -> impl Iterator<Item = String> {
+    let each = [
+        (stats.cpu_percent, 1.0, [1, 1]),
+        (stats.memory_percent, 1.0, [1, 1]),
+        (stats.rss_bytes, MIB, [0, 0]),
+        (stats.vsz_bytes, MIB, [0, 0]),
+        (stats.threads, 1.0, [1, 0]),
+        (stats.descriptors, 1.0, [1, 0]),
+    ];
+    each.into_iter()
+        .flat_map(|(stat, unit, [mean, max]): (Stat, f64, [usize; 2])| {
+            [(stat.mean, mean), (stat.max, max)]
+                .map(|(value, digits)| grouped(value.map(|value| value * unit), digits))
+        })
+}
+
+/// For each role what its processes took together: while nothing was asked, and at each level.
+pub(super) fn roles(report: &Report) -> Vec<(String, Table)> {
+    let table = |(role, levels): (&String, &BTreeMap<Option<u32>, RoleStats>)| {
+        let row = |(level, stats): (&Option<u32>, &RoleStats)| {
+            let name = level.map_or_else(|| "idle".to_owned(), |level| level.to_string());
+            let count = match (stats.count.min, stats.count.max) {
+                (Some(low), Some(high)) if high > low => format!("{low:.0}–{high:.0}"),
+                (_, most) => grouped(most, 0),
+            };
+            [name, count]
+                .into_iter()
+                .chain(figures(&stats.sum))
+                .collect()
+        };
+        let name = match role.as_str() {
+            "" => "All processes:".to_owned(),
+            "server" => "The server:".to_owned(),
+            "runner" => "The model runner:".to_owned(),
+            "client" => "The client, which is tokometer:".to_owned(),
+            other => format!("{}:", clean(other)),
+        };
+        let table = Table {
+            caption: "All processes of the role together, by users; CPU in percent of one core, memory in percent of all, RSS and VSZ in MiB",
+            head: heads(["Users", "Processes"])
+                .into_iter()
+                .chain(heads(FIGURES))
+                .collect(),
+            rows: levels.iter().map(row).collect(),
+        };
+        (name, table)
+    };
+    report.gathered.roles.iter().map(table).collect()
+}
+
 /// What each process took; None where no process was sampled.
 pub(super) fn processes(report: &Report) -> Option<Table> {
-    let size = |stat: Stat| bytes(stat.max.map(floor_u64));
     let rows: Vec<Vec<String>> = report
         .gathered
         .processes
         .values()
         .map(|ProcessTrace { stats, .. }| {
-            vec![
+            let named = [
                 or_unknown(stats.pid),
                 or_unknown(Some(clean(&stats.name))),
                 or_unknown(stats.role.as_deref().map(clean)),
-                grouped(stats.cpu_percent.mean, 1),
-                grouped(stats.cpu_percent.max, 1),
-                grouped(stats.memory_percent.max, 1),
-                size(stats.rss_bytes),
-                size(stats.vsz_bytes),
-                range(stats.threads),
-                range(stats.descriptors),
-            ]
+            ];
+            named.into_iter().chain(figures(stats)).collect()
         })
         .collect();
     (!rows.is_empty()).then(|| Table {
-        caption: "CPU in percent of one core, memory in percent of the total; maxima of the run unless noted",
-        head: heads([
-            "Pid",
-            "Name",
-            "Role",
-            "CPU mean",
-            "CPU max",
-            "Memory",
-            "RSS",
-            "VSZ",
-            "Threads",
-            "Descriptors",
-        ]),
+        caption: "Each process over the whole run; CPU in percent of one core, memory in percent of all, RSS and VSZ in MiB",
+        head: heads(["Pid", "Name", "Role"])
+            .into_iter()
+            .chain(heads(FIGURES))
+            .collect(),
         rows,
     })
-}
-
-fn range(stat: Stat) -> String {
-    match (stat.min, stat.max) {
-        (Some(low), Some(high)) if high - low >= 1.0 => {
-            format!("{}–{}", grouped(Some(low), 0), grouped(Some(high), 0))
-        }
-        (_, high) => grouped(high, 0),
-    }
 }
 
 /// What the report does without, in sentences.

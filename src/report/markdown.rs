@@ -68,6 +68,19 @@ fn write_section(out: &mut String, section: &Section, charts: &[Chart], folder: 
                 line(out, &items.collect::<Vec<_>>().join("\n"));
             }
             Block::Table(table) => line(out, &self::table(table)),
+            Block::Quote(text) => {
+                let quoted = text
+                    .lines()
+                    .map(|text| format!("> {}", escape_markdown(text)));
+                line(out, &quoted.collect::<Vec<_>>().join("\n"));
+            }
+            Block::Verbatim(text) => line(out, &format!("    {text}")),
+            Block::Links(links) => {
+                let links = links
+                    .iter()
+                    .map(|(name, to)| format!("[{}]({to})", escape_markdown(name)));
+                line(out, &links.collect::<Vec<_>>().join(" · "));
+            }
             Block::Charts(names) => {
                 for chart in names.iter().filter_map(|name| named(charts, name)) {
                     line(out, &picture(chart, folder));

@@ -19,6 +19,7 @@
 
 mod answer;
 pub mod charts;
+mod command;
 pub mod compare;
 mod content;
 mod definitions;
@@ -29,6 +30,8 @@ mod gather;
 mod html;
 mod machine;
 mod markdown;
+mod method;
+mod sample;
 mod section;
 mod series;
 pub mod share;
@@ -37,13 +40,16 @@ mod table;
 mod tables;
 mod text;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::event::{Event, RunInfo};
 use crate::metrics::summary::Summary;
 use crate::metrics::what_if::WhatIf;
+use crate::store::recordings::KeptAnswer;
 use crate::store::{StoreError, cycle_row, replay, write_rows};
 use charts::Chart;
+pub use command::repeat;
 pub use files::{folder, write, write_report};
 pub(crate) use gather::Gathered;
 pub use share::Show;
@@ -79,6 +85,10 @@ pub struct Report {
     pub missing: Vec<String>,
     /// Which limits, and which price, are not those of the run, in words.
     pub changed: Vec<String>,
+    /// Where it was read; None where there are only events.
+    directory: Option<PathBuf>,
+    /// An answer to show.
+    sample: Option<Arc<KeptAnswer>>,
     pub(crate) gathered: Gathered,
 }
 
@@ -99,6 +109,10 @@ impl Report {
         let mut report = Self::from_gathered(gathered, missing);
         report.summary.rejudged(&changed);
         report.changed = changed;
+        report.directory = Some(directory.to_owned());
+        let verdict = report.summary.verdict.as_ref();
+        let level = verdict.and_then(|verdict| verdict.headline());
+        report.sample = sample::pick(directory, level.map(|level| level.users));
         Ok(report)
     }
 
@@ -116,18 +130,20 @@ impl Report {
             summary: Summary::from_run(&gathered.state),
             missing,
             changed: Vec::new(),
+            directory: None,
+            sample: None,
             gathered,
         }
     }
 
     /// The report as Markdown. It links the charts of [`Report::charts`] as `charts/NAME.svg`.
     pub fn markdown(&self) -> String {
-        markdown::write(&content::from_report(self), &self.charts(), "charts/")
+        markdown::write(&content::from_report(self, None), &self.charts(), "charts/")
     }
 
     /// The report as one HTML file that needs nothing else: charts inline, light and dark.
     pub fn html(&self) -> String {
-        html::write(&content::from_report(self), &self.charts())
+        html::write(&content::from_report(self, None), &self.charts())
     }
 
     /// One row per cycle, as in `cycles.csv`.
@@ -148,6 +164,17 @@ impl Report {
     /// The charts that the run has data for.
     pub fn charts(&self) -> Vec<Chart> {
         charts::from_report(self)
+    }
+
+    /// The way from a folder to the run's own files, where it is one: the folder is the run's, or lies in it.
+    fn way_from(&self, folder: &Path) -> Option<&'static str> {
+        let own = self.directory.as_deref()?.canonicalize().ok()?;
+        let folder = folder.canonicalize().ok()?;
+        match folder.strip_prefix(&own).ok()?.components().count() {
+            0 => Some(""),
+            1 => Some("../"),
+            _ => None,
+        }
     }
 
     /// What was run; None for a log that does not say.

@@ -13,6 +13,12 @@ pub(super) enum Block {
     Text(String),
     List(Vec<String>),
     Table(Table),
+    /// What someone else wrote, in its own lines.
+    Quote(String),
+    /// A command, or the name of a file, as it is.
+    Verbatim(String),
+    /// Files beside the report: names and addresses.
+    Links(Vec<(String, String)>),
     /// Charts, by their names; those that there are.
     Charts(Vec<&'static str>),
 }

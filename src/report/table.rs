@@ -17,8 +17,9 @@ pub(super) struct Table {
 impl Table {
     /// Whether a column holds words, not numbers.
     pub(super) fn is_words(&self, column: usize) -> bool {
-        let first = self.rows.first().and_then(|row| row.get(column));
-        let words = |cell: &String| cell.starts_with(char::is_alphabetic);
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+        let first = cells.find(|cell| !cell.is_empty());
+        let words = |cell: &String| cell.starts_with(|c: char| c.is_alphabetic() || c == '“');
         self.head.is_empty() || column == 0 || first.is_some_and(words)
     }
 }

@@ -1,9 +1,10 @@
 //! The tables of a report.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::event::{RunEnd, failures_in_words};
-use crate::metrics::level::LevelMetrics;
+use crate::metrics::level::{LevelMetrics, counted};
 use crate::metrics::metric;
 use crate::metrics::metric::{Metric, Outlet, Shown, Unit};
 use crate::metrics::state::{CycleState, Stage};
@@ -15,9 +16,13 @@ use crate::report::Report;
 use crate::report::table::{Pair, Table, pairs};
 use crate::report::text::clean;
 use crate::text::numbers::{
-    UNKNOWN, bytes, grouped, grouped_count, grouped_seconds, or_unknown, percent, plain, seconds,
-    users,
+    UNKNOWN, bytes, clock, grouped, grouped_count, grouped_seconds, or_unknown, percent, plain,
+    seconds, users,
 };
+use crate::text::sanitize::one_line;
+
+/// Different messages of one kind that are told.
+const MESSAGES: usize = 3;
 
 pub(super) fn hardware(report: &Report) -> Table {
     let gpus = report.gathered.gpus.iter();
@@ -25,9 +30,28 @@ pub(super) fn hardware(report: &Report) -> Table {
         .map(|(source, gpu)| clean(gpu.name.as_deref().unwrap_or(source)))
         .collect();
     let imported = report.summary.imported.as_ref();
+    let info = report.info();
+    let told = info.and_then(|info| info.remarks.hardware.as_deref());
     let mut rows = client(report.info().map(|info| &info.machine)).to_vec();
+    if told.is_some() {
+        rows.insert(0, ("Hardware", known(told)));
+    }
     rows.push(("GPU", (!gpus.is_empty()).then(|| gpus.join(", "))));
     rows.extend(server(report.summary.target.as_ref()));
+    if let Some(simulation) = info.and_then(|info| info.simulation.as_ref()) {
+        let faults = simulation.faults.join(", ");
+        let faults = if faults.is_empty() { "none" } else { &faults };
+        rows.push((
+            "Simulated server: profile",
+            known(Some(&simulation.profile)),
+        ));
+        rows.push(("Simulated server: faults", known(Some(faults))));
+    }
+    if report.summary.simulated {
+        let scale =
+            info.map(|info| format!("{} times as fast as real time", plain(info.plan.time_scale)));
+        rows.push(("Simulated server: time scale", scale));
+    }
     rows.push(("Imported from", imported.map(|from| clean(&from.tool))));
     let version = known(Some(&report.summary.tokometer));
     rows.push(("tokometer version", version));
@@ -126,7 +150,13 @@ pub(super) fn test(report: &Report) -> Table {
                 )
             }),
         ),
-        ("Prompts", plan.map(prompts)),
+        ("Prompts", plan.map(|plan| plan.prompts.len().to_string())),
+        ("Endpoint", plan.map(|plan| plan.api.to_string())),
+        ("Thinking", plan.map(|plan| plan.think.to_string())),
+        (
+            "Time-outs: first token, next token, whole answer",
+            plan.map(timeouts),
+        ),
         (
             "Pause between cycles",
             plan.map(|p| format!("{} s", plain(p.rest_s))),
@@ -158,11 +188,11 @@ fn shape(plan: &Plan) -> String {
     }
 }
 
-fn prompts(plan: &Plan) -> String {
-    match plan.prompts.as_slice() {
-        [only] => format!("“{}”", crate::text::sanitize::one_line(&clean(only), 120)),
-        more => format!("{}, taken in turn", more.len()),
-    }
+fn timeouts(plan: &Plan) -> String {
+    let timeouts = plan.timeouts;
+    let each = [timeouts.first_s, timeouts.next_s, timeouts.total_s];
+    let each = each.map(|limit| limit.map_or_else(|| "none".to_owned(), |s| seconds(Some(s))));
+    each.join(", ")
 }
 
 /// A cell of a metric, as its unit is written.
@@ -172,7 +202,7 @@ fn cell(metric: &Metric, shown: &Shown, level: &LevelMetrics) -> String {
     };
     match metric.unit {
         Unit::Share => percent(Some(value), shown.digits),
-        Unit::Seconds if metric.key == "duration_s" => seconds(Some(value)),
+        Unit::Seconds if metric.key == "duration_s" => with_clock(value, 1),
         Unit::Seconds => grouped_seconds(Some(value)),
         _ => format!(
             "{}{}",
@@ -180,6 +210,35 @@ fn cell(metric: &Metric, shown: &Shown, level: &LevelMetrics) -> String {
             grouped(Some(value), shown.digits)
         ),
     }
+}
+
+/// Seconds, and from a minute on as a clock shows them, too: `97.4 (1:37)`.
+pub(super) fn with_clock(value: f64, digits: usize) -> String {
+    let in_seconds = grouped(Some(value), digits);
+    if value < 60.0 {
+        return in_seconds;
+    }
+    format!("{in_seconds} ({})", clock(value))
+}
+
+/// Keeps what is in a known column.
+fn keep<T>(all: &mut Vec<T>, known: &[bool]) {
+    let mut is_known = known.iter();
+    all.retain(|_| is_known.next().copied().unwrap_or(true));
+}
+
+/// The table without the columns that are unknown in every row; None where only the first is left.
+fn without_unknown(mut table: Table) -> Option<Table> {
+    let is_known = |column: usize| {
+        let mut cells = table.rows.iter().filter_map(|row| row.get(column));
+        column == 0 || cells.any(|cell| cell != UNKNOWN)
+    };
+    let known: Vec<bool> = (0..table.head.len()).map(is_known).collect();
+    keep(&mut table.head, &known);
+    for row in &mut table.rows {
+        keep(row, &known);
+    }
+    (table.head.len() > 1).then_some(table)
 }
 
 /// The metrics of an outlet, a row for each of these figures.
@@ -210,8 +269,79 @@ fn by_users(summary: &Summary) -> impl Iterator<Item = (String, &LevelMetrics)> 
 }
 
 pub(super) fn results(summary: &Summary) -> Table {
-    let caption = "Speed and throughput in tokens/s, wait in seconds, goodput in requests/s";
+    let caption =
+        "Speed and throughput in tokens/s, wait and cycle in seconds, goodput in requests/s";
     by_metric((Outlet::Report, caption, "Users"), by_users(summary))
+}
+
+/// What the server says of itself beside what was seen of it; None where it says nothing.
+pub(super) fn server_and_client(summary: &Summary) -> Option<Table> {
+    let says = summary.cycles.iter().any(|level| {
+        let figures = &level.figures;
+        let reported = [figures.server_speed_tok_s.n, figures.queue_wait_s.n];
+        reported.iter().any(|n| *n > 0) || figures.server_output_tokens.is_some()
+    });
+    let connects = summary
+        .cycles
+        .iter()
+        .any(|level| level.figures.connect_s.n > 0);
+    if !says && !connects {
+        return None;
+    }
+    let caption = "As measured here and as the server reports it; speed in tokens/s, queue wait and connect in seconds";
+    without_unknown(by_metric(
+        (Outlet::ReportServer, caption, "Users"),
+        by_users(summary),
+    ))
+}
+
+/// Power, energy and cost by level; None where none was measured.
+pub(super) fn energy_by_level(summary: &Summary) -> Option<Table> {
+    let measured = summary.cycles.iter().any(|level| {
+        let figures = &level.figures;
+        figures.gpu.is_some() || figures.machine.wh.is_some()
+    });
+    let caption =
+        "By number of users: duration in seconds, power in watts, usage in percent, clock in MHz";
+    let table = by_metric((Outlet::ReportEnergy, caption, "Users"), by_users(summary));
+    without_unknown(table).filter(|_| measured)
+}
+
+/// What failed at each level by its kind, with what the server said.
+pub(super) fn failures_by_kind(report: &Report) -> Table {
+    let mut rows = Vec::new();
+    for (level, cycles) in counted(&report.gathered.state.cycles) {
+        let mut kinds: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for record in cycles.iter().flat_map(|cycle| &cycle.requests) {
+            if let Some((kind, message)) = record.failure() {
+                let said = kinds.entry(kind.words().into_owned()).or_default();
+                *said.entry(clean(message)).or_default() += 1;
+            }
+        }
+        for (kind, said) in kinds {
+            let mut said: Vec<(String, u64)> = said.into_iter().collect();
+            said.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            let count: u64 = said.iter().map(|(_, count)| count).sum();
+            let words = said.iter().take(MESSAGES);
+            let words: Vec<String> = words
+                .filter(|(message, _)| !message.is_empty())
+                .map(|(message, _)| format!("“{}”", one_line(message, 160)))
+                .collect();
+            rows.push(vec![
+                level.to_string(),
+                kind,
+                grouped_count(count),
+                or_unknown(Some(words.join(", "))),
+            ]);
+        }
+    }
+    Table {
+        caption: "Failed requests by kind, with what the server or the system said",
+        head: ["Users", "Kind", "Failed", "What was said"]
+            .map(Cow::Borrowed)
+            .into(),
+        rows,
+    }
 }
 
 /// What failed, a sentence a level.
@@ -241,7 +371,7 @@ pub(super) fn repeats(summary: &Summary) -> Option<Table> {
         let name = move |repeat: u32| format!("{}, run {repeat}", users(level.users));
         (1..).map(name).zip(&level.repeats)
     });
-    let caption = "Repeats: speed and throughput in tokens/s, wait in seconds";
+    let caption = "Repeats: speed and throughput in tokens/s, wait and cycle in seconds";
     let table = by_metric((Outlet::Report, caption, "Level"), repeats);
     (!table.rows.is_empty()).then_some(table)
 }
@@ -259,10 +389,26 @@ pub(super) fn agreement(summary: &Summary) -> Vec<String> {
 pub(super) fn energy(report: &Report) -> Table {
     let energy = report.summary.energy.clone().unwrap_or_default();
     let wh = |value: Option<f64>| value.map(|value| format!("{} Wh", grouped(Some(value), 2)));
+    let watts = |value: Option<f64>| value.map(|value| format!("{} W", grouped(Some(value), 1)));
+    let currency = energy.currency.as_deref().map(clean).unwrap_or_default();
+    let money = |value: Option<f64>| {
+        value.map(|value| {
+            format!("{currency} {}", grouped(Some(value), 4))
+                .trim_start()
+                .to_owned()
+        })
+    };
     let joules = |value: Option<f64>| value.map(|value| format!("{} J", grouped(Some(value), 3)));
     let mut table = pairs(
         "Energy",
         vec![
+            (
+                "Duration, the whole run",
+                Some(with_clock(report.gathered.state.now.secs(), 1) + " s"),
+            ),
+            ("Power in cycles, mean", watts(energy.watts_mean)),
+            ("Power in cycles, highest", watts(energy.watts_max)),
+            ("Power of the idle machine", watts(energy.baseline_watts)),
             ("Energy, the whole run", wh(energy.wh)),
             ("Within cycles", wh(energy.in_cycles_wh)),
             ("Outside of cycles", wh(energy.outside_wh)),
@@ -274,6 +420,15 @@ pub(super) fn energy(report: &Report) -> Table {
             (
                 "Per output token, above idle",
                 joules(energy.net_j_per_token),
+            ),
+            (
+                "Output tokens per watt-hour",
+                energy.tokens_per_wh.map(|tokens| grouped(Some(tokens), 0)),
+            ),
+            ("Cost of that energy", money(energy.cost)),
+            (
+                "Cost of a million output tokens",
+                money(energy.cost_per_million_tokens),
             ),
             (
                 "Measured share of the time in cycles",
@@ -289,17 +444,9 @@ pub(super) fn energy(report: &Report) -> Table {
             ),
         ],
     );
-    for level in &report.summary.cycles {
-        let f = &level.figures;
-        if let Some(cycle) = f.energy_j {
-            let token = or_unknown(joules(f.j_per_token));
-            let name = format!("{}: in the cycle, a token", users(level.users));
-            table.rows.push(vec![
-                name,
-                format!("{} J, {token}", grouped(Some(cycle), 1)),
-            ]);
-        }
-    }
+    table
+        .rows
+        .retain(|row| row.last().is_some_and(|cell| cell != UNKNOWN));
     table
 }
 

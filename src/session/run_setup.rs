@@ -4,7 +4,9 @@ use std::path::Path;
 
 use crate::dialect::address;
 use crate::event::Target;
-use crate::event::{Event, EventKind, RunClock, RunInfo, Warning, WarningKind};
+use crate::event::{
+    Event, EventKind, Remarks, RunClock, RunInfo, Simulation, Warning, WarningKind,
+};
 use crate::plan::{MOST_FAR_AWAY, Plan};
 use crate::store::{Recorder, Resume, RunDirectory, directory_name};
 
@@ -29,11 +31,17 @@ pub(crate) struct RunSetup {
 
 impl RunSetup {
     /// A new run, written below `runs`.
-    pub(crate) fn fresh(plan: Plan, target: Target, runs: Option<&Path>) -> Self {
+    pub(crate) fn fresh(
+        plan: Plan,
+        target: Target,
+        runs: Option<&Path>,
+        simulation: Option<Simulation>,
+    ) -> Self {
         let is_far = !address::is_near(&target.url);
         let plan = if is_far { plan.far_away() } else { plan };
         let clock = RunClock::start();
         let mut info = run_info(plan.clone(), target.clone());
+        info.simulation = simulation;
         let mut warnings = Vec::new();
         if is_far && plan.settle.is_some() {
             let text = format!(
@@ -156,6 +164,8 @@ fn run_info(plan: Plan, target: Target) -> RunInfo {
         target,
         machine: crate::platform::machine(),
         imported: None,
+        remarks: Remarks::default(),
+        simulation: None,
     };
     info.id = directory_name(&info);
     info

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::dialect::{Access, Dialect, DiscoverError, Discovery, Ollama, client};
-use crate::event::Target;
+use crate::event::{Simulation, Target};
 use crate::probe::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
 
@@ -195,7 +195,12 @@ impl Worker {
             SessionCommand::Observe => self.observe().await,
             SessionCommand::Start { plan, model } => {
                 let runs = self.options.runs.clone();
-                let begin = move |target| Ok(RunSetup::fresh(*plan, target, runs.as_deref()));
+                let simulation = self.simulation();
+                let begin = move |target: Target| {
+                    let simulation = simulation.filter(|(url, _)| *url == target.url);
+                    let simulation = simulation.map(|(_, simulation)| simulation);
+                    Ok(RunSetup::fresh(*plan, target, runs.as_deref(), simulation))
+                };
                 self.start(*model, Box::new(begin)).await;
             }
             SessionCommand::Resume { directory, model } => {
@@ -211,6 +216,19 @@ impl Worker {
             }
             SessionCommand::Pull(model) => self.pull(model),
         }
+    }
+
+    /// How the simulated server of this session is set, and its address.
+    fn simulation(&self) -> Option<(String, Simulation)> {
+        let simulator = self.simulator.as_ref()?;
+        let SimConfig {
+            profile, faults, ..
+        } = &self.options.simulator;
+        let simulation = Simulation {
+            profile: profile.name.clone(),
+            faults: faults.iter().map(ToString::to_string).collect(),
+        };
+        Some((simulator.url(), simulation))
     }
 
     /// The simulated server gets none.

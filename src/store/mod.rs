@@ -20,6 +20,7 @@ pub mod opened;
 mod read;
 mod recorder;
 pub mod recordings;
+mod remarks;
 mod resume;
 mod samples;
 mod table;
@@ -29,8 +30,9 @@ use std::path::PathBuf;
 
 pub use directory::{RunDirectory, default_root, directory_name};
 pub use lock::is_being_written;
-pub use read::{Recovered, events_of, read, replay};
+pub use read::{Recovered, events_of, read, read_info, replay};
 pub use recorder::{Recorder, Recording};
+pub use remarks::amend;
 pub use resume::Resume;
 pub(crate) use tables::{cycle_row, write_rows};
 

@@ -40,12 +40,17 @@ pub fn replay(
     mut each: impl FnMut(Event),
 ) -> Result<(RunInfo, Vec<String>), StoreError> {
     let mut missing = Vec::new();
-    let mut info = read_info(&directory.join("run.json"), &mut missing)?;
+    let mut info = info_of(&directory.join("run.json"), &mut missing)?;
     let mut open = Open::default();
     let mut any = false;
-    let mut pass = |event: Event| {
-        if let EventKind::RunStarted(logged) = &event.what {
-            info.get_or_insert_with(|| (**logged).clone());
+    let mut pass = |mut event: Event| {
+        if let EventKind::RunStarted(logged) = &mut event.what {
+            let info = info.get_or_insert_with(|| (**logged).clone());
+            // What a person says of it is changed in run.json, and only there.
+            logged.remarks.clone_from(&info.remarks);
+            if logged.imported.is_some() {
+                logged.target.slots = info.target.slots;
+            }
         } else if let (false, Some(info)) = (any, &info) {
             each(started(info));
         }
@@ -76,12 +81,20 @@ pub fn replay(
     Ok((info, missing))
 }
 
+/// What a run was asked to do; of a run whose `run.json` is lost, what its log says.
+pub fn read_info(directory: &Path) -> Result<RunInfo, StoreError> {
+    match info_of(&directory.join("run.json"), &mut Vec::new())? {
+        Some(info) => Ok(info),
+        None => Ok(replay(directory, drop)?.0),
+    }
+}
+
 /// The first event of a run whose log has lost it.
 fn started(info: &RunInfo) -> Event {
     EventKind::RunStarted(Box::new(info.clone())).at(Stamp(0))
 }
 
-fn read_info(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, StoreError> {
+fn info_of(path: &Path, missing: &mut Vec<String>) -> Result<Option<RunInfo>, StoreError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(absent) if absent.kind() == io::ErrorKind::NotFound => {

@@ -20,7 +20,7 @@ use tokometer::event::{
     Answer, Event, EventKind, InFlight, Outcome, Phase, RequestRecord, RunInfo, ServerFigures,
     Stamp,
 };
-use tokometer::event::{Model, Target};
+use tokometer::event::{Model, Remarks, Target};
 use tokometer::load::token_stats::{Arrivals, TokenStats};
 use tokometer::metrics::state::RunState;
 use tokometer::plan::Plan;
@@ -185,6 +185,8 @@ fn events(users: u32, rounds: u32) -> Vec<Event> {
         target: target(),
         machine: Machine::default(),
         imported: None,
+        remarks: Remarks::default(),
+        simulation: None,
     };
     let mut events = vec![
         Event {

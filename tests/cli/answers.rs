@@ -173,3 +173,70 @@ fn an_imported_run_has_its_reports() {
         assert!(place.run_path().join(file).exists(), "{file}");
     }
 }
+
+#[test]
+fn what_is_said_of_a_run_is_in_its_reports() {
+    let place = Place::new();
+    let study = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/study-small");
+    let told = [
+        "--hardware",
+        "M2 Pro",
+        "--slots",
+        "19",
+        "--title",
+        "One",
+        "--note",
+        "first",
+        "--price",
+        "0.7",
+        "--currency",
+        "R$",
+    ];
+    let words = ["import", study].into_iter().chain(told);
+    let ended = place.run(&words.collect::<Vec<_>>());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let report = || std::fs::read_to_string(place.run_path().join("report.md")).unwrap();
+    for part in [
+        "# One\n",
+        "Note: first",
+        "| Hardware | M2 Pro |",
+        "| Server: slots | 19 |",
+        "| Cost of that energy | R$ ",
+    ] {
+        assert!(report().contains(part), "{part}");
+    }
+    let noted = place.run(&["note", "latest", "second", "--title", "", "--slots", "4"]);
+    assert_eq!(noted.code, 0, "{noted:?}");
+    assert!(
+        noted.out.contains("note      second\n") && noted.out.contains("title     –\n"),
+        "{noted:?}"
+    );
+    assert_eq!(place.run(&["report", "latest"]).code, 0);
+    for part in [
+        "# How fast is study-small?\n",
+        "Note: second",
+        "| Hardware | M2 Pro |",
+        "| Server: slots | 4 |",
+    ] {
+        assert!(report().contains(part), "{part}");
+    }
+    let asked = place.run(&["note", "latest"]);
+    assert!(asked.out.contains("hardware  M2 Pro\n"), "{asked:?}");
+    let own = place.run(&[
+        "--sim",
+        "--time-scale",
+        "200",
+        "--users",
+        "1",
+        "--idle",
+        "0",
+        "--headless",
+    ]);
+    assert_eq!(own.code, 0, "{own:?}");
+    let refused = place.run(&["note", "latest", "--slots", "4"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.err.contains("--slots is for imported runs"),
+        "{refused:?}"
+    );
+}

@@ -37,6 +37,7 @@ fn help_fits_its_columns(
         "report",
         "share",
         "import",
+        "note",
         "runs",
         "replay",
         "compare",

@@ -8,7 +8,7 @@ use tokometer::event::{
     Answer, CycleEnd, Event, EventKind, FailureKind, Outcome, Piece, RequestRecord, RunInfo,
     ServerFigures, Stamp,
 };
-use tokometer::event::{Model, Target};
+use tokometer::event::{Model, Remarks, Target};
 use tokometer::plan::Plan;
 use tokometer::platform::Machine;
 
@@ -142,6 +142,8 @@ pub(crate) fn info(simulated: bool) -> RunInfo {
             ..Machine::default()
         },
         imported: None,
+        remarks: Remarks::default(),
+        simulation: None,
     }
 }
 

@@ -104,6 +104,16 @@ const fn report(place: u16, head: &'static str, stat: Stat, digits: usize) -> Sh
     at(Outlet::Report, place, head, stat, digits)
 }
 
+/// A column of the report's table of energy.
+const fn energy(place: u16, head: &'static str, stat: Stat, digits: usize) -> Shown {
+    at(Outlet::ReportEnergy, place, head, stat, digits)
+}
+
+/// A column of the report's table of server and client.
+const fn server(place: u16, head: &'static str, stat: Stat, digits: usize) -> Shown {
+    at(Outlet::ReportServer, place, head, stat, digits)
+}
+
 /// A column of the card to share.
 const fn card(place: u16, head: &'static str, digits: usize) -> Shown {
     at(Outlet::Card, place, head, Stat::Mean, digits)
@@ -151,6 +161,7 @@ pub const METRICS: &[Metric] = &[
         .shown(&[
             by_cycle(60, "duration_s", Stat::Mean),
             report(150, "Cycle", Stat::Mean, 1),
+            energy(10, "Duration", Stat::Mean, 1),
         ]),
     Metric::new("requests", "Requests", Unit::Requests, Better::Neither)
         .definition("requests that finished, successfully or not; cancelled ones do not count")
@@ -202,6 +213,7 @@ pub const METRICS: &[Metric] = &[
             report(60, "p5", Stat::P5, 1),
             report(70, "min", Stat::Min, 1),
             card(10, "Speed", 1),
+            server(10, "Speed here", Stat::Mean, 2),
             detailed(Outlet::ReportDurations, 30, "Speed, tokens/s", 2),
             printed(40, "tok/s mean", Stat::Mean, 1),
             printed(50, "min", Stat::Min, 1),
@@ -223,6 +235,7 @@ pub const METRICS: &[Metric] = &[
                 "Server-reported speed, tokens/s",
                 2,
             ),
+            server(20, "By the server", Stat::Mean, 2),
             printed_below(70, "server tok/s", 1),
             pane(142, "server", Stat::Mean, 6, 10),
         ]),
@@ -284,6 +297,8 @@ pub const METRICS: &[Metric] = &[
             by_request(280, "queue_wait_s"),
             by_cycle(175, "queue_wait_mean_s", Stat::Mean),
             detailed(Outlet::ReportWaits, 40, "Queue wait", 3),
+            server(60, "Queue wait mean", Stat::Mean, 3),
+            server(70, "max", Stat::Max, 3),
             printed_below(30, "queue s", 3),
             pane(94, "queue", Stat::Mean, 7, 9),
             detail(40, "in queue"),
@@ -296,6 +311,8 @@ pub const METRICS: &[Metric] = &[
             by_request(260, "connect_s"),
             by_cycle(290, "connect_max_s", Stat::Max),
             detailed(Outlet::ReportWaits, 50, "Connect", 4),
+            server(80, "Connect mean", Stat::Mean, 4),
+            server(90, "max", Stat::Max, 4),
             printed_below(60, "connect s", 4),
             detail(70, "connect"),
         ]),
@@ -418,6 +435,7 @@ pub const METRICS: &[Metric] = &[
             by_request(180, "output_tokens"),
             by_cycle(340, "output_tokens", Stat::Mean),
             report(120, "Tokens", Stat::Mean, 0),
+            server(30, "Tokens", Stat::Mean, 0),
             printed(120, "tokens", Stat::Mean, 0),
             pane(120, "tokens", Stat::Mean, 6, 6),
         ]),
@@ -428,6 +446,7 @@ pub const METRICS: &[Metric] = &[
         .shown(&[
             by_request(290, "prompt_tokens"),
             by_cycle(345, "prompt_tokens", Stat::Mean),
+            server(50, "Prompt tokens", Stat::Mean, 0),
             printed_below(85, "prompt tokens", 0),
         ]),
     Metric::new("server_output_tokens", "Server-counted tokens", Unit::Tokens, Better::Neither)
@@ -437,6 +456,7 @@ pub const METRICS: &[Metric] = &[
         .shown(&[
             by_request(300, "server_output_tokens"),
             by_cycle(342, "server_output_tokens", Stat::Mean),
+            server(40, "By the server", Stat::Mean, 0),
             printed_below(80, "server tokens", 0),
         ]),
     Metric::new("thinking_share", "Thinking", Unit::Share, Better::Neither)
@@ -470,6 +490,7 @@ pub const METRICS: &[Metric] = &[
         .shown(&[
             by_cycle(380, "j_per_token", Stat::Mean),
             card(50, "J/token", 2),
+            energy(80, "J/token", Stat::Mean, 3),
             printed(150, "J/token", Stat::Mean, 3),
             compared(70, "Energy, joules per output token"),
         ]),
@@ -478,12 +499,33 @@ pub const METRICS: &[Metric] = &[
         .single(|l| l.machine.net_j_per_token)
         .shown(&[
             by_cycle(390, "net_j_per_token", Stat::Mean),
+            energy(90, "above idle", Stat::Mean, 3),
             printed(160, "net", Stat::Mean, 3),
         ]),
     Metric::new("energy_coverage", "Coverage", Unit::Share, Better::Higher)
         .definition("share of the time in cycles that is covered by power samples")
         .single(|l| l.energy_coverage)
-        .shown(&[by_cycle(410, "energy_coverage", Stat::Mean)]),
+        .shown(&[
+            by_cycle(410, "energy_coverage", Stat::Mean),
+            energy(120, "Measured", Stat::Mean, 0),
+        ]),
+    Metric::new("wh", "Watt-hours", Unit::WattHours, Better::Lower)
+        .definition("energy used during the cycle, watt-hours")
+        .single(|l| l.machine.wh)
+        .shown(&[energy(70, "Wh", Stat::Mean, 3)]),
+    Metric::new("tokens_per_wh", "Tokens per Wh", Unit::TokensPerWattHour, Better::Higher)
+        .estimated()
+        .definition("output tokens / energy used during the cycle, tokens per watt-hour, idle power included")
+        .single(|l| l.machine.tokens_per_wh)
+        .shown(&[energy(100, "Tokens/Wh", Stat::Mean, 0)]),
+    Metric::new("cost", "Cost", Unit::Money, Better::Lower)
+        .definition("what the energy of the cycle costs, in the currency of --price")
+        .single(|l| l.machine.cost)
+        .shown(&[energy(110, "Cost", Stat::Mean, 4)]),
+    Metric::new("usage_mean_percent", "GPU usage", Unit::Percent, Better::Neither)
+        .definition("mean usage of the GPUs in scope during the cycle, percent")
+        .single(|l| l.machine.usage_mean_percent)
+        .shown(&[energy(40, "Usage", Stat::Mean, 0)]),
     Metric::new("watts", "Power", Unit::Watts, Better::Lower)
         .definition("mean power of the devices in scope while they were sampled, watts; max: the highest mean between two samples")
         .samples(|l| l.gpu.map(|gpu| gpu.watts).unwrap_or_default())
@@ -493,6 +535,8 @@ pub const METRICS: &[Metric] = &[
             by_cycle(480, "gpu_mean_watts", Stat::Mean),
             by_cycle(490, "gpu_max_watts", Stat::Max),
             printed(130, "watts", Stat::Mean, 1),
+            energy(20, "Power mean", Stat::Mean, 1),
+            energy(30, "max", Stat::Max, 1),
         ]),
     Metric::new("mhz", "Clock", Unit::Megahertz, Better::Neither)
         .definition("clock of the GPUs in scope during the cycle, MHz")
@@ -502,6 +546,8 @@ pub const METRICS: &[Metric] = &[
             by_cycle(500, "gpu_mean_mhz", Stat::Mean),
             by_cycle(510, "gpu_max_mhz", Stat::Max),
             printed(140, "MHz", Stat::Mean, 0),
+            energy(50, "Clock mean", Stat::Mean, 0),
+            energy(60, "max", Stat::Max, 0),
         ]),
     Metric::new("rss_max_bytes", "RSS", Unit::Bytes, Better::Lower)
         .definition("peak resident memory of all server processes combined")

@@ -15,7 +15,7 @@ const NOTE: f64 = 17.0;
 const GAP: f64 = 28.0;
 /// The least distance of two names at the ends of lines, pixels.
 const APART: f64 = 15.0;
-/// Places of the long lines of a panel that tell their value.
+/// Places of all long lines of a chart that tell their value.
 const TOLD: usize = 120;
 
 /// What a chart is drawn for.
@@ -27,7 +27,7 @@ pub(super) enum Medium {
 }
 
 impl Medium {
-    fn width(self) -> u32 {
+    pub(super) fn width(self) -> u32 {
         match self {
             Self::Page => 860,
             Self::Phone => 360,
@@ -35,7 +35,7 @@ impl Medium {
     }
 
     /// Left and right of everything, pixels.
-    fn edge(self) -> f64 {
+    pub(super) fn edge(self) -> f64 {
         match self {
             Self::Page => 24.0,
             Self::Phone => 8.0,
@@ -43,7 +43,7 @@ impl Medium {
     }
 
     /// Room for text from edge to edge, pixels.
-    fn room(self) -> f64 {
+    pub(super) fn room(self) -> f64 {
         f64::from(self.width()) - 2.0 * self.edge()
     }
 
@@ -80,7 +80,7 @@ impl Medium {
 }
 
 /// The text on as many lines as it takes, `letter` pixels a letter.
-fn wrapped(text: &str, room: f64, letter: f64) -> Vec<String> {
+pub(super) fn wrapped(text: &str, room: f64, letter: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let letters = |text: &str| text.chars().count() as f64 * letter;
@@ -252,12 +252,14 @@ fn legend(figure: &Figure, medium: Medium) -> Vec<(f64, f64)> {
     figure.legend.iter().map(place).collect()
 }
 
-/// What panels need beside their axes, pixels.
+/// What panels need beside their axes, pixels, and how much they tell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Margins {
     left: f64,
     right: f64,
     longest: usize,
+    /// Places of long lines that tell their value.
+    told: usize,
 }
 
 impl Margins {
@@ -272,6 +274,7 @@ impl Margins {
             left: ticks.unwrap_or(1.0) * 6.6 + 12.0,
             right: ends.map_or(2.0, |letters| letters.min(longest as f64) * 7.3 + 12.0),
             longest,
+            told: TOLD / panels.len().max(1),
         }
     }
 }
@@ -301,7 +304,7 @@ pub(super) fn draw_panel(
     axis_below(canvas, &panel.x, plot, titled.then_some(space));
     lines(canvas, panel, plot);
     name_ends(canvas, ends(panel), panel, (plot, margins.longest));
-    tips(canvas, panel, plot);
+    tips(canvas, panel, plot, margins.told);
 }
 
 fn stretches(canvas: &mut Canvas, panel: &Panel, plot: Space) {
@@ -449,7 +452,7 @@ fn values(canvas: &mut Canvas, panel: &Panel, line: &ChartLine, plot: Space) {
 }
 
 /// The values of a panel, for who points at them.
-fn tips(canvas: &mut Canvas, panel: &Panel, plot: Space) {
+fn tips(canvas: &mut Canvas, panel: &Panel, plot: Space, told: usize) {
     for bar in &panel.bars {
         let place = plot.at(panel, bar.x, f64::midpoint(bar.from, bar.to));
         canvas.tip(place, &format!("{}: {}", panel.x.text(bar.x), bar.name));
@@ -462,7 +465,7 @@ fn tips(canvas: &mut Canvas, panel: &Panel, plot: Space) {
     };
     let long = panel.lines.iter().filter(|line| line.look == Look::Plain);
     let each_of_long = long.map(|line| line.points.len()).sum::<usize>();
-    let each_of_long = each_of_long.div_ceil(TOLD).max(1);
+    let each_of_long = each_of_long.div_ceil(told.max(1)).max(1);
     for line in &panel.lines {
         let each = match line.look {
             Look::Faint => continue,

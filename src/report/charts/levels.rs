@@ -50,13 +50,13 @@ pub(super) fn speed_panel(summary: &Summary) -> Option<Panel> {
     Levels::new(summary, |_| true).speed_by_users(Look::Dotted)
 }
 
-struct Levels<'a> {
-    summary: &'a Summary,
-    levels: Vec<&'a LevelSummary>,
+pub(super) struct Levels<'a> {
+    pub(super) summary: &'a Summary,
+    pub(super) levels: Vec<&'a LevelSummary>,
 }
 
 impl<'a> Levels<'a> {
-    fn new(summary: &'a Summary, wanted: impl Fn(u32) -> bool) -> Self {
+    pub(super) fn new(summary: &'a Summary, wanted: impl Fn(u32) -> bool) -> Self {
         let levels = summary.cycles.iter();
         Self {
             summary,
@@ -72,7 +72,7 @@ impl<'a> Levels<'a> {
             .collect()
     }
 
-    fn line(
+    pub(super) fn line(
         &self,
         name: &str,
         color: Color,
@@ -128,7 +128,7 @@ impl<'a> Levels<'a> {
     }
 
     /// A panel of these lines over the levels; None where they are all empty.
-    fn panel(
+    pub(super) fn panel(
         &self,
         title: &str,
         lines: Vec<ChartLine>,
@@ -140,7 +140,13 @@ impl<'a> Levels<'a> {
         panel(title, levels, lines, bands, limit)
     }
 
-    fn figure(&self, name: &str, title: &str, panels: Vec<Panel>, height: u32) -> Option<Figure> {
+    pub(super) fn figure(
+        &self,
+        name: &str,
+        title: &str,
+        panels: Vec<Panel>,
+        height: u32,
+    ) -> Option<Figure> {
         if panels.is_empty() {
             return None;
         }
@@ -204,7 +210,7 @@ impl<'a> Levels<'a> {
         Some((limit, format!("limit {limit}")))
     }
 
-    fn wait_limit(&self) -> Option<(f64, String)> {
+    pub(super) fn wait_limit(&self) -> Option<(f64, String)> {
         let limit = self.summary.limits?.wait_s;
         Some((limit, format!("limit {limit} s")))
     }

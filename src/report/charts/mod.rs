@@ -1,7 +1,7 @@
 //! The charts of a run: data (`figure`), drawn as SVG (`draw`, on a `canvas`), painted as PNG (`raster`).
 //!
-//! - `levels`: what changes with the number of users; `time`: what changes over the run; `models`:
-//!   several runs in one
+//! - `levels`, and of the machine `machine`: what changes with the number of users; `time`: what changes over the run;
+//!   `requests`: what single requests show; `models`: several runs in one; `sequence`: how a cycle goes
 //! - `axis`: scales and their ticks; `clock`: time, long pauses cut out; `palette`: the colors, light and dark
 //!
 //! A chart is not made where its data is absent.
@@ -12,15 +12,18 @@ mod clock;
 mod draw;
 mod figure;
 mod levels;
+mod machine;
 mod models;
 pub(crate) mod palette;
 mod raster;
+mod requests;
+mod sequence;
 mod time;
 
 use crate::metrics::summary::Summary;
 use crate::report::text::clean;
 use crate::report::{Report, ReportError};
-use crate::text::numbers::joined;
+use crate::text::numbers::{floor_u64, joined};
 use crate::text::sanitize::one_line;
 pub use models::models;
 pub use raster::PaintError;
@@ -63,6 +66,30 @@ impl Chart {
         }
     }
 
+    /// A chart that is drawn by hand: for each medium, in this height.
+    fn drawn(
+        name: &str,
+        title: &str,
+        described: &str,
+        height: f64,
+        draw: impl Fn(&mut canvas::Canvas, Medium),
+    ) -> Self {
+        let height = u32::try_from(floor_u64(height.ceil())).unwrap_or(1);
+        let on = |medium: Medium| {
+            let size = (medium.width(), height);
+            canvas::page(size, title, described, |canvas| draw(canvas, medium))
+        };
+        let page = on(Medium::Page);
+        Self {
+            wide: page.with_tips(),
+            narrow: on(Medium::Phone).with_tips(),
+            svg: page.svg,
+            name: name.to_owned(),
+            title: title.to_owned(),
+            described: described.to_owned(),
+        }
+    }
+
     /// A file that needs nothing else, and follows the reader's choice of light or dark.
     pub fn svg(&self) -> String {
         with_dark(&self.svg)
@@ -87,8 +114,11 @@ pub(crate) fn with_dark(svg: &str) -> String {
 pub(super) fn from_report(report: &Report) -> Vec<Chart> {
     let figures = levels::figures(report)
         .into_iter()
+        .chain(requests::figures(report))
+        .chain(machine::figures(report))
         .chain(time::figures(report));
-    figures.map(Chart::new).collect()
+    let charts = figures.map(Chart::new);
+    charts.chain(sequence::chart(report)).collect()
 }
 
 /// Draws the curve of a card: speed by users, with the limit. Says whether the run has one.

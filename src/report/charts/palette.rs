@@ -36,11 +36,21 @@ pub(crate) enum Color {
     Cyan,
     /// Another series.
     Olive,
+    /// Another series.
+    Brown,
+    /// Another series.
+    Slate,
+    /// Another series.
+    Moss,
+    /// Another series.
+    Plum,
+    /// Another series.
+    Navy,
 }
 
 impl Color {
     /// Series of one kind, in order: models, processes, devices.
-    pub(crate) const SERIES: [Self; 7] = [
+    pub(crate) const SERIES: [Self; 12] = [
         Self::Speed,
         Self::Wait,
         Self::Energy,
@@ -48,6 +58,11 @@ impl Color {
         Self::Rose,
         Self::Cyan,
         Self::Olive,
+        Self::Brown,
+        Self::Slate,
+        Self::Moss,
+        Self::Plum,
+        Self::Navy,
     ];
 
     /// The color of the series with this number.
@@ -73,6 +88,11 @@ impl Color {
             Self::Rose => (0xC2_3D8A, 0xF4_8CC6),
             Self::Cyan => (0x0E_8A9E, 0x55_CFE2),
             Self::Olive => (0x7E_8412, 0xC9_CF5B),
+            Self::Brown => (0x8A_5426, 0xD9_A679),
+            Self::Slate => (0x5B_7083, 0xA9_BFD2),
+            Self::Moss => (0x4A_7A1E, 0x9C_D06B),
+            Self::Plum => (0x86_2FB0, 0xDB_A2F5),
+            Self::Navy => (0x2A_3F9E, 0x93_A6FF),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::metrics::devices::ProcessStats;
 use crate::report::Report;
 use crate::report::charts::axis::Axis;
 use crate::report::charts::clock::ChartClock;
-use crate::report::charts::figure::{ChartLine, Figure, Look, Panel, Values};
+use crate::report::charts::figure::{ChartLine, Figure, Look, Panel};
 use crate::report::charts::palette::Color;
 use crate::report::gather::{GpuTrace, PROCESS_FIGURES, ProcessFigure, ProcessTrace};
 use crate::report::series::{ThinSeries, thin};
@@ -13,7 +13,9 @@ use crate::text::numbers::grouped;
 use crate::text::sanitize::one_line;
 
 /// Points of a line over the whole run.
-const POINTS: usize = 500;
+const POINTS: usize = 400;
+/// The same in a panel of half the width.
+const HALF_POINTS: usize = 160;
 /// Requests of the whole run whose speed is drawn.
 const TRACES: usize = 600;
 /// Processes in one chart.
@@ -35,10 +37,10 @@ fn series(
     clock: &ChartClock,
     (name, color, look): (&str, Color, Look),
     points: &[(f64, f64)],
-    unit: f64,
+    (unit, most): (f64, usize),
 ) -> Vec<ChartLine> {
     let pieces = clock.lines(points, unit);
-    let most = POINTS / pieces.len().max(1);
+    let most = most / pieces.len().max(1);
     let last = pieces.len().saturating_sub(1);
     let pieces = pieces.iter().enumerate();
     let line = |(number, piece): (usize, &Vec<(f64, f64)>)| {
@@ -77,11 +79,15 @@ fn speed(report: &Report) -> Option<Figure> {
     for (number, mean) in means.into_iter().enumerate() {
         let name = if Some(number) == last { "mean" } else { "" };
         let look = (name, Color::Speed, Look::Plain);
-        panel.lines.extend(series(&clock, look, &mean, 1.0));
+        panel
+            .lines
+            .extend(series(&clock, look, &mean, (1.0, POINTS)));
     }
     for trace in traces.into_iter().step_by(each) {
         let look = ("", Color::Speed, Look::Faint);
-        panel.lines.extend(series(&clock, look, trace, 1.0));
+        panel
+            .lines
+            .extend(series(&clock, look, trace, (1.0, POINTS)));
     }
     panel.lines.retain(|line| !line.points.is_empty());
     if panel.lines.is_empty() {
@@ -153,40 +159,19 @@ fn gpu_panel(
         let highest = points.iter().map(|(_, value)| *value).reduce(f64::max);
         described.push(format!("{name}: at most {}", grouped(highest, 0)));
         let look = (name.as_str(), color, Look::Plain);
-        panel.lines.extend(series(&clock, look, &points, 1.0));
+        panel
+            .lines
+            .extend(series(&clock, look, &points, (1.0, POINTS)));
     }
     Some((panel, format!("{title}: {}.", described.join("; "))))
 }
 
 fn power(report: &Report) -> Option<Figure> {
-    let (power, described) = gpu_panel(report, "power, watts", |gpu| gpu.watts.points())?;
-    let mut panels = vec![power];
-    panels.extend(energy_panel(report));
-    let mut figure = Figure::new("power", "Energy and power", &report.summary, panels);
+    let (panel, described) = gpu_panel(report, "power, watts", |gpu| gpu.watts.points())?;
+    let mut figure = Figure::new("power", "Power over time", &report.summary, vec![panel]);
     figure.panel_height = 300;
     figure.described = described;
-    if figure.panels.len() < 2 {
-        let note = "Energy per token is unknown: no energy was measured within cycles.";
-        figure.notes.push(note.to_owned());
-    }
     Some(figure)
-}
-
-fn energy_panel(report: &Report) -> Option<Panel> {
-    let levels = report.summary.cycles.iter();
-    let places: Vec<(f64, f64)> = levels
-        .filter_map(|level| Some((f64::from(level.users), level.figures.j_per_token?)))
-        .collect();
-    let y = Axis::values(
-        "energy, joules/token",
-        places.iter().map(|(_, joules)| *joules),
-    )?;
-    let users = report.summary.cycles.iter().map(|level| level.users);
-    let mut panel = Panel::new(Axis::levels(users), y);
-    let mut line = ChartLine::through("", Color::Energy, Look::Dotted, places);
-    line.values = Values::Above;
-    panel.lines = vec![line];
-    Some(panel)
 }
 
 fn frequency(report: &Report) -> Option<Figure> {
@@ -257,14 +242,13 @@ fn process_panel(
     let (clock, x, stretches) = ChartClock::new(&report.gathered.state, 0.0)?;
     let mut panel = Panel::new(x, y);
     panel.stretches = stretches;
-    for stretch in &mut panel.stretches {
-        stretch.name.clear();
-    }
     for (number, trace) in all.iter().enumerate() {
         let points = trace.series.get(index).map(ThinSeries::points);
         let points = points.unwrap_or_default();
         let look = ("", Color::series(number), Look::Plain);
-        panel.lines.extend(series(&clock, look, &points, *unit));
+        panel
+            .lines
+            .extend(series(&clock, look, &points, (*unit, HALF_POINTS)));
     }
     panel.lines.retain(|line| !line.points.is_empty());
     Some(panel)

@@ -37,6 +37,18 @@ pub struct Import {
     pub problems: Vec<String>,
 }
 
+impl Import {
+    /// Adds what the files do not say.
+    pub fn amend(&mut self, change: impl Fn(&mut RunInfo)) {
+        change(&mut self.info);
+        for event in &mut self.events {
+            if let EventKind::RunStarted(info) = &mut event.what {
+                change(info);
+            }
+        }
+    }
+}
+
 /// Reads the folders `test_results_N` below `directory` (or `directory` itself, if it is one). `model` names
 /// the model, which the files do not; without it the folder's name does. An error only where there is
 /// nothing to import.

@@ -1,13 +1,14 @@
 //! The levels of the study as one timeline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::dialect::{Dialect as _, Ollama};
 use crate::event::{
     CycleEnd, Event, EventKind, FailureKind, GpuSample, Imported, Outcome, PowerScope,
-    ProcessSample, RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning, WarningKind,
+    ProcessSample, Remarks, RequestRecord, RunEnd, RunInfo, ServerFigures, Stamp, Warning,
+    WarningKind,
 };
 use crate::event::{Model, Target};
 use crate::plan::Plan;
@@ -151,6 +152,8 @@ fn info(cycles: &[Cycle<'_>], started_at: DateTime<Utc>, folder: String, model: 
             tool: "the study's tool".to_owned(),
             folder,
         }),
+        remarks: Remarks::default(),
+        simulation: None,
     };
     info.id = directory_name(&info);
     info
@@ -271,16 +274,28 @@ fn process_events(levels: &[LevelFolder], clock: ImportClock) -> Vec<Event> {
     for row in levels.iter().flat_map(|level| &level.processes) {
         tables.entry(row.at).or_default().insert(row.pid, row);
     }
+    let runners = runners(levels.iter().flat_map(|level| &level.processes));
     let table = |(at, table): (DateTime<Utc>, BTreeMap<u32, &ProcessRow>)| {
-        let samples = table.values().map(|row| sample(row)).collect();
+        let samples = table.values().map(|row| sample(row, &runners)).collect();
         EventKind::Processes(samples).at(clock.stamp(at))
     };
     tables.into_iter().map(table).collect()
 }
 
-fn sample(row: &ProcessRow) -> ProcessSample {
+/// A process that held so much memory at some time is the one that runs the model; the server itself needs little.
+const RUNNER_BYTES: u64 = 500_000_000;
+
+/// The processes that run the model, which the files do not say.
+fn runners<'a>(rows: impl Iterator<Item = &'a ProcessRow>) -> BTreeSet<u32> {
+    let large = rows.filter(|row| row.rss_bytes >= Some(RUNNER_BYTES));
+    large.map(|row| row.pid).collect()
+}
+
+fn sample(row: &ProcessRow, runners: &BTreeSet<u32>) -> ProcessSample {
+    let is_runner = runners.contains(&row.pid);
     ProcessSample {
         pid: row.pid,
+        role: Some(if is_runner { "runner" } else { "server" }.to_owned()),
         threads: row.threads,
         descriptors: row.descriptors,
         rss_bytes: row.rss_bytes,
@@ -300,6 +315,12 @@ fn notes(levels: &[LevelFolder], usage_is_known: bool) -> Vec<String> {
         "TotalDuration starts at the first token: the duration of a request is TTFB + TotalDuration."
             .to_owned(),
     ];
+    if levels.iter().any(|level| !level.processes.is_empty()) {
+        notes.push(
+            "The files do not name processes: one that held 500 MB or more counts as the model runner, the others as the server."
+                .to_owned(),
+        );
+    }
     for level in levels {
         let rows = || level.repeats.iter().flat_map(|repeat| &repeat.rows);
         let (failed, all) = (rows().filter(|row| !row.is_done()).count(), rows().count());

@@ -19,7 +19,7 @@ fn all() -> Vec<Chart> {
         ("<another>", &other.summary),
     ];
     charts.extend(models(&runs));
-    assert_eq!(charts.len(), 15);
+    assert_eq!(charts.len(), 20);
     charts
 }
 
@@ -208,7 +208,8 @@ fn a_run_of_one_level_and_one_request_has_its_charts() {
             "speed-and-wait",
             "durations",
             "combined",
-            "speed-over-time"
+            "speed-over-time",
+            "cycle"
         ]
     );
 }

@@ -59,17 +59,22 @@ fn a_run_directory_gets_all_of_them() {
         "answer",
         "combined",
         "combined-32",
+        "cycle",
         "durations",
         "durations-32",
+        "failures",
         "frequency",
         "power",
+        "power-by-users",
         "processes",
+        "processes-by-users",
         "speed",
         "speed-and-wait",
         "speed-over-time",
         "throughput",
         "ttfb",
         "ttfb-32",
+        "waits",
     ] {
         expected.push(format!("charts/{chart}.png"));
         expected.push(format!("charts/{chart}.svg"));

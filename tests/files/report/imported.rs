@@ -83,6 +83,10 @@ fn the_study_comes_back_where_it_is_right_and_mended_where_it_is_wrong() {
     );
     assert!(row(&text, "| By mean |").contains("| 19 | 4 | 4 |"));
     assert!(text.contains("| Energy, the whole run | 78."), "{text}");
+    // The runner is there from two users on; idle there is the server, and at times nothing else.
+    let (_, server) = text.split_once("The server:").unwrap();
+    row(server, "| idle | 1 |");
+    assert!(text.contains("| 1 | 107.5 (1:47) | 17.6 | 19.7 |"));
     let names: Vec<String> = report.charts().into_iter().map(|c| c.name).collect();
-    assert_eq!(names.len(), 14, "{names:?}");
+    assert_eq!(names.len(), 18, "{names:?}");
 }

@@ -9,4 +9,5 @@ mod forms;
 mod imported;
 mod large;
 mod share;
+mod told;
 mod what_if;
