@@ -275,7 +275,7 @@ impl Worker {
             return running.warn("a run is already in progress: stop it before you start another");
         }
         self.rest().await;
-        match self.begin(model, begin).await {
+        match Box::pin(self.begin(model, begin)).await {
             Err(error) => send(&self.events, not_started(error)).await,
             Ok((running, over)) => {
                 self.pump.show(Arc::clone(&running.answers));

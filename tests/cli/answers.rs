@@ -195,7 +195,8 @@ fn what_is_said_of_a_run_is_in_its_reports() {
     let words = ["import", study].into_iter().chain(told);
     let ended = place.run(&words.collect::<Vec<_>>());
     assert_eq!(ended.code, 0, "{ended:?}");
-    let report = || std::fs::read_to_string(place.run_path().join("report.md")).unwrap();
+    let run = place.run_path();
+    let report = || std::fs::read_to_string(run.join("report.md")).unwrap();
     for part in [
         "# One\n",
         "Note: first",
