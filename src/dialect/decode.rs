@@ -20,6 +20,8 @@ pub trait Sink {
     /// A part of the text, never empty; it belongs to the chunk announced next, or for text that
     /// was held back at the end of the stream, to the last one.
     fn text(&mut self, text: &str, thinking: bool);
+    /// All that came so far was thinking, as is known only now.
+    fn was_thinking(&mut self);
 }
 
 /// A stream that failed.
@@ -48,6 +50,8 @@ pub struct Finish {
     pub reason: Option<String>,
     /// The server's own figures.
     pub figures: ServerFigures,
+    /// Parts of the content in which no text was found.
+    pub unread_parts: u32,
 }
 
 impl Finish {
@@ -404,11 +408,12 @@ impl Body {
             return self.hand_on(thinks, bears, sink);
         }
         let value = serde_json::from_str(raw.get()).unwrap_or_default();
-        parts(&value, thinks, &mut |text, thinks| {
+        let unread = parts(&value, thinks, &mut |text, thinks| {
             self.scratch.clear();
             self.scratch.push_str(text);
             self.hand_on(thinks, bears, sink);
         });
+        self.finish.unread_parts = self.finish.unread_parts.saturating_add(unread);
     }
 
     /// Hands on what the scratch buffer holds.
@@ -422,7 +427,15 @@ impl Body {
             return;
         }
         let mut answered = false;
-        self.splitter.feed(&self.scratch, &mut |text, is_thinking| {
+        let mut rest = self.scratch.as_str();
+        if let Some((thinking, answer)) = self.splitter.closes_unopened(rest) {
+            sink.was_thinking();
+            if !thinking.is_empty() {
+                sink.text(thinking, true);
+            }
+            rest = answer;
+        }
+        self.splitter.feed(rest, &mut |text, is_thinking| {
             answered |= !is_thinking;
             sink.text(text, is_thinking);
         });

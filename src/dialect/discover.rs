@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::dialect::address::{of_localhost, redirected};
 use crate::dialect::{Access, DIALECTS, Dialect, Discovery, Http, tls};
+use crate::event::Model;
+use crate::text::sanitize::one_line;
 
 /// How long a server may take to say who it is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -56,6 +58,7 @@ pub async fn discover(
                 return Ok(Discovery {
                     url: url.to_owned(),
                     route: access.route(),
+                    models: answering_first(found.models),
                     ..found
                 });
             }
@@ -88,6 +91,12 @@ pub async fn discover(
         tried: format!("{either} {}", names.join(" nor ")),
         why: answers.join("; "),
     })
+}
+
+/// The models with those that only embed or rank at the end.
+fn answering_first(mut models: Vec<Model>) -> Vec<Model> {
+    models.sort_by_key(|model| !model.answers());
+    models
 }
 
 /// A client for the server at `url` that goes there as `access` says.
@@ -193,7 +202,24 @@ pub(crate) async fn read<T: DeserializeOwned>(
             crate::dialect::json::error_message(&body)
         )));
     }
-    serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))
+    serde_json::from_slice(&body).map_err(|error| match web_page(&body) {
+        Some(page) => failed(page),
+        None => failed(error.to_string()),
+    })
+}
+
+/// A page for people, by its title.
+fn web_page(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    if !text.trim_start().starts_with('<') {
+        return None;
+    }
+    let title = text.split_once("<title>").map(|(_, rest)| rest);
+    let title = title.and_then(|rest| Some(rest.split_once('<')?.0.trim()));
+    Some(match title.filter(|title| !title.is_empty()) {
+        Some(title) => format!("a web page ({})", one_line(title, 60)),
+        None => "a web page".to_owned(),
+    })
 }
 
 /// The answer that tells whether a dialect is spoken: silence is not an answer, whatever was asked.

@@ -32,6 +32,11 @@ impl Sink for Heard {
         };
         to.push_str(text);
     }
+
+    fn was_thinking(&mut self) {
+        self.thinking = std::mem::take(&mut self.answer);
+        self.thoughts = self.chunks;
+    }
 }
 
 /// Reads a body that comes in these pieces.
@@ -360,4 +365,26 @@ proptest! {
             prop_assert_eq!(whole.0, cut.0);
         }
     }
+}
+
+#[test]
+fn thinking_that_the_prompt_opened_is_told_from_the_answer() {
+    let said = ["hm", " hm", "\n</think>", "\n\n", "So", " be it."]
+        .map(token)
+        .concat();
+    let (heard, finish) = openai(format!("{said}{}{DONE}", stop("\"stop\"")));
+    finish.unwrap();
+    assert_eq!(
+        (heard.thinking.as_str(), heard.answer.as_str()),
+        ("hm hm\n", "So be it.")
+    );
+    assert_eq!((heard.chunks, heard.thoughts), (6, 4));
+}
+
+#[test]
+fn parts_without_text_are_counted_and_cost_nothing() {
+    let parts = json!({ "content": [{ "type": "image_url", "image_url": {} }, { "type": "text", "text": "So" }] });
+    let (heard, finish) = openai(format!("{}{}{DONE}", delta(&parts), stop("\"stop\"")));
+    assert_eq!(finish.unwrap().unread_parts, 1);
+    assert_eq!((heard.answer.as_str(), heard.chunks), ("So", 1));
 }

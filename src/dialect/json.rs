@@ -82,25 +82,32 @@ pub(crate) fn is_empty(raw: &RawValue) -> bool {
     matches!(raw.get(), "null" | "\"\"" | "[]" | "{}")
 }
 
-/// The texts inside content that is not a string: numbers, and parts, each of thinking or not.
-pub(crate) fn parts(value: &Value, is_thinking: bool, part: &mut impl FnMut(&str, bool)) {
+/// The texts inside content that is not a string: numbers, and parts, each of thinking or not. Gives the number of
+/// parts that have no text.
+pub(crate) fn parts(value: &Value, is_thinking: bool, part: &mut impl FnMut(&str, bool)) -> u32 {
     match value {
-        Value::Null => {}
-        Value::String(text) => part(text, is_thinking),
+        Value::Null => 0,
+        Value::String(text) => {
+            part(text, is_thinking);
+            0
+        }
         Value::Array(values) => {
-            for value in values {
-                parts(value, is_thinking, part);
-            }
+            let unread = values.iter().map(|value| parts(value, is_thinking, part));
+            unread.sum()
         }
         Value::Object(fields) => {
             let kind = fields.get("type").and_then(Value::as_str).unwrap_or("");
             let thinks = is_thinking || kind.contains("think") || kind.contains("reason");
             let keys = ["text", "content", "thinking", "reasoning", "summary"];
-            if let Some(inner) = keys.iter().find_map(|key| fields.get(*key)) {
-                parts(inner, thinks, part);
+            match keys.iter().find_map(|key| fields.get(*key)) {
+                Some(inner) => parts(inner, thinks, part),
+                None => u32::from(!fields.is_empty()),
             }
         }
-        other => part(&other.to_string(), is_thinking),
+        other => {
+            part(&other.to_string(), is_thinking);
+            0
+        }
     }
 }
 
@@ -277,9 +284,10 @@ mod tests {
             " it", 7, null, {"type":"image","url":"x"}, {"type":"reasoning.summary","summary":"well"}]"#;
         let mut read = Vec::new();
         let value = serde_json::from_str(json).unwrap();
-        parts(&value, false, &mut |text, thinks| {
+        let unread = parts(&value, false, &mut |text, thinks| {
             read.push((text.to_owned(), thinks));
         });
+        assert_eq!(unread, 1);
         let read: Vec<(&str, bool)> = read.iter().map(|(t, b)| (t.as_str(), *b)).collect();
         assert_eq!(
             read,

@@ -268,7 +268,13 @@ async fn discover(http: &Http, url: &str) -> Result<Discovery, DiscoverError> {
             });
         }
     };
-    let tags: Tags = get(http, format!("{url}/api/tags")).await?;
+    // Others answer /api/version too: llama-swap, Open WebUI.
+    let tags: Tags = get(http, format!("{url}/api/tags"))
+        .await
+        .map_err(|error| match error {
+            DiscoverError::Failed(why) => DiscoverError::NotSpoken(why),
+            other => other,
+        })?;
     // A server without /api/ps is an old one: then nothing is known to be loaded.
     let loaded: Tags = get(http, format!("{url}/api/ps"))
         .await

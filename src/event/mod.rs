@@ -326,6 +326,8 @@ pub enum WarningKind {
     SlowFirst,
     /// The server counts other tokens than came.
     TokenCounts,
+    /// Tokens came in bursts.
+    Buffered,
     /// Samples of the machine are missing for a while.
     SamplerGap,
     /// Another process is active on the GPU.

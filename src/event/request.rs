@@ -82,6 +82,9 @@ pub struct RequestRecord {
     /// recorded (imported runs).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
+    /// Parts of its content in which no text was found.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread_parts: u32,
     /// What the server says of itself.
     pub server: ServerFigures,
     /// How it ended.
@@ -185,6 +188,10 @@ impl RequestRecord {
             _ => None,
         }
     }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The server's own figures for one request; each absent where the server does not report it.
@@ -333,6 +340,13 @@ impl Answer {
         Self {
             text: self.text.clone(),
             pieces,
+        }
+    }
+
+    /// Marks all pieces so far as thinking.
+    pub fn was_thinking(&mut self) {
+        for piece in &mut self.pieces {
+            piece.0 |= THINKING_BIT;
         }
     }
 

@@ -112,9 +112,81 @@ pub struct Model {
     pub thinks: Option<bool>,
 }
 
+/// What the names, or families, of models have that embed, rank, hear or speak, and answer nothing.
+const NO_ANSWER: [&str; 14] = [
+    "embed",
+    "rerank",
+    "bge-",
+    "e5-",
+    "gte-",
+    "minilm",
+    "colbert",
+    "bert",
+    "clip",
+    "whisper",
+    "tts",
+    "moderation",
+    "dall-e",
+    "transcribe",
+];
+
+impl Model {
+    /// Whether it answers prompts, by its name and family: such a model is chosen where none is named.
+    pub fn answers(&self) -> bool {
+        let family = self.family.as_deref().unwrap_or_default();
+        let named = [self.name.to_lowercase(), family.to_lowercase()];
+        let is_of = |part: &str| named.iter().any(|name| begins_a_word(name, part));
+        !NO_ANSWER.iter().any(|part| is_of(part))
+    }
+}
+
+/// Whether a word of `name` begins with `part`, or the name has it where that is long enough not to be by chance.
+fn begins_a_word(name: &str, part: &str) -> bool {
+    name.match_indices(part).any(|(at, _)| {
+        let before = name.get(..at).and_then(|before| before.chars().next_back());
+        part.len() > 4 || before.is_none_or(|letter| !letter.is_alphanumeric())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_that_embed_do_not_answer() {
+        let named = |name: &str| Model {
+            name: name.to_owned(),
+            ..Model::default()
+        };
+        for name in [
+            "text-embedding-nomic-embed-text-v1.5",
+            "nomic-embed-text:latest",
+            "BAAI/bge-m3",
+            "bge-reranker-v2-m3",
+            "intfloat/e5-large",
+            "all-minilm:22m",
+            "openai/whisper-large-v3",
+            "tts-1",
+        ] {
+            assert!(!named(name).answers(), "{name}");
+        }
+        for name in [
+            "qwen3:8b",
+            "llama3.2",
+            "gpt-4o",
+            "dilbert-7b",
+            "",
+            "deepseek-r1:7b",
+            "gemma3",
+        ] {
+            assert!(named(name).answers(), "{name}");
+        }
+        let family = Model {
+            family: Some("nomic-bert".to_owned()),
+            ..named("mine")
+        };
+        assert!(!family.answers());
+    }
 
     #[test]
     fn a_dialect_has_a_plain_name() {

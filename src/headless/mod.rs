@@ -221,11 +221,19 @@ impl<'a> Headless<'a> {
                 self.printer
                     .detail("Name one of them with --model, or download it with --pull.");
             }
-            None => {
+            None if found.models.is_empty() => {
                 self.printer
                     .error(&format!("the server at {url} has no model"));
                 self.printer
                     .detail("Download one with --model NAME --pull.");
+            }
+            None => {
+                let line = format!("the server at {url} has no model that answers prompts:");
+                self.printer.error(&line);
+                for model in &found.models {
+                    self.printer.detail(&format!("  {}", plain(&model.name)));
+                }
+                self.printer.detail("Name one with --model, if it does.");
             }
         }
         Reaction::End(1)
@@ -271,8 +279,9 @@ impl<'a> Headless<'a> {
             }
         } else if started {
             let sum = crate::report::sum(&summary).join("\n");
+            let table = table::text(&summary);
             self.printer
-                .result(&format!("{sum}\n\n{}", table::text(&summary)));
+                .result(&format!("{sum}\n\n{table}{}", failed(&summary)));
         }
         if let Some(directory) = directory {
             let line = format!("run directory: {}", plain(&directory.display().to_string()));
@@ -332,10 +341,23 @@ impl<'a> Headless<'a> {
     }
 }
 
+/// What failed, each kind once, with what the server said.
+fn failed(summary: &Summary) -> String {
+    let failures = summary.failures.iter();
+    let lines: String = failures
+        .map(|failure| format!("  {}\n", failure.sentence()))
+        .collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("\nFailed:\n{lines}")
+    }
+}
+
 /// The model that is asked for, or the first: Ollama's names may leave out `:latest`.
 fn choose<'m>(found: &'m Discovery, asked: Option<&str>) -> Option<&'m Model> {
     let Some(asked) = asked else {
-        return found.models.first();
+        return found.models.iter().find(|model| model.answers());
     };
     let latest = format!("{asked}:latest");
     let named = |name: &str| found.models.iter().find(|model| model.name == name);

@@ -128,8 +128,13 @@ impl RequestContext {
             }
         };
         record.outcome = match result {
-            Ok(Finish { figures, reason }) => {
+            Ok(Finish {
+                figures,
+                reason,
+                unread_parts,
+            }) => {
                 record.server = figures;
+                record.unread_parts = unread_parts;
                 Outcome::Done { reason }
             }
             Err(AttemptError::Failed(error) | AttemptError::Stale(error)) => Outcome::Failed {
@@ -577,6 +582,7 @@ fn blank(id: u64, spec: RequestSpec, now: Stamp) -> RequestRecord {
         connect_us: None,
         tls_us: None,
         retries: Some(0),
+        unread_parts: 0,
         server: ServerFigures::default(),
         outcome: Outcome::Cancelled,
         answer: None,

@@ -120,6 +120,13 @@ impl Sink for Arrivals<'_> {
         let at_us = self.at.0.saturating_sub(self.sent.0);
         append(&mut self.answer, text, thinking, at_us);
     }
+
+    fn was_thinking(&mut self) {
+        self.tokens.first_answer = None;
+        self.tokens.first_thinking = true;
+        self.tokens.thinking_chunks = self.tokens.chunks;
+        self.answer.was_thinking();
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! `summary.json`: the results of a run, for machines. The schema is `assets/summary.schema.json`.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{DialectId, Target};
-use crate::event::{Imported, RunEnd, Warning, WarningKind};
+use crate::event::{
+    DialectId, FailureKind, Imported, RunEnd, Target, Warning, WarningKind, failures_in_words,
+};
 pub use crate::metrics::bandwidth_limit::PhysicalLimit;
 use crate::metrics::bottleneck;
 use crate::metrics::bottleneck::Reason;
@@ -18,8 +21,10 @@ use crate::metrics::verdict::Verdict;
 use crate::metrics::warnings;
 use crate::metrics::what_if;
 use crate::plan::Limits;
-use crate::text::sanitize::json_lines;
+use crate::text::sanitize::{json_lines, one_line};
 
+/// The most of a message that is kept, characters.
+const LONGEST_MESSAGE: usize = 300;
 /// The name and version of the object's shape.
 pub const SCHEMA: &str = "tokometer/summary/2";
 
@@ -54,6 +59,9 @@ pub struct Summary {
     /// Why it ended: `done`, `stopped`, `signal`, `server_gone` or `failed`; absent where it has no end.
     #[serde(default)]
     pub ended: Option<String>,
+    /// What failed, one entry a kind, the most frequent first.
+    #[serde(default)]
+    pub failures: Vec<FailureSummary>,
     /// What stands out.
     pub findings: Findings,
     /// What the client itself spent.
@@ -92,6 +100,29 @@ pub struct TargetSummary {
     pub load_s: Option<f64>,
     /// The server's own load time, seconds.
     pub server_load_s: Option<f64>,
+}
+
+/// The failed requests of a kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FailureSummary {
+    /// The code of the kind, as in `errors`.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// What the server, or the system, said of the first.
+    pub first_message: String,
+    /// The HTTP status, where that is what failed.
+    pub status: Option<u16>,
+}
+
+impl FailureSummary {
+    /// In a line: `2 × HTTP 400: no such model`.
+    pub fn sentence(&self) -> String {
+        let kind = failures_in_words([(&self.kind, self.count)]);
+        let said = one_line(&self.first_message, LONGEST_MESSAGE);
+        format!("{} × {kind}: {said}", self.count)
+    }
 }
 
 /// What the client itself spent.
@@ -146,6 +177,7 @@ impl Summary {
                 bottleneck::why(run, &levels, verdict, &limits.unwrap_or_default())
             }),
             ended: ended(run),
+            failures: failures(run),
             findings: Findings::from_levels(&levels),
             cycles: levels,
             energy: EnergySummary::from_run(run),
@@ -193,6 +225,32 @@ fn target(target: &Target, run: &RunState) -> TargetSummary {
         load_s: load_s.map(|(client, _)| client),
         server_load_s: load_s.and_then(|(_, server)| server),
     }
+}
+
+/// What failed, by its kind.
+fn failures(run: &RunState) -> Vec<FailureSummary> {
+    let mut kinds: BTreeMap<&FailureKind, (u64, u64, &str)> = BTreeMap::new();
+    for request in run.cycles.iter().flat_map(|cycle| &cycle.requests) {
+        if let Some((kind, message)) = request.failure() {
+            let (count, first, said) = kinds.entry(kind).or_insert((0, request.id, message));
+            *count += 1;
+            if request.id < *first {
+                (*first, *said) = (request.id, message);
+            }
+        }
+    }
+    let one = |(kind, (count, _, message)): (&FailureKind, (u64, u64, &str))| FailureSummary {
+        kind: kind.to_string(),
+        count,
+        first_message: message.chars().take(LONGEST_MESSAGE).collect(),
+        status: match kind {
+            FailureKind::Http(status) => Some(*status),
+            _ => None,
+        },
+    };
+    let mut all: Vec<FailureSummary> = kinds.into_iter().map(one).collect();
+    all.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+    all
 }
 
 fn client(run: &RunState) -> ClientSummary {

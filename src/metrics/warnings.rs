@@ -12,6 +12,12 @@ const SLOW_TIMES: f64 = 3.0;
 const SLOW_S: f64 = 0.5;
 /// Others that the first request can be compared with.
 const FEWEST_OTHERS: usize = 3;
+/// Tokens with less than this between them, microseconds, came at once…
+const SUDDEN_US: u64 = 100;
+/// …and a stream came in bursts if this share of its gaps is like that…
+const SUDDEN_SHARE: f64 = 0.9;
+/// …of at least so many.
+const FEWEST_GAPS: u64 = 10;
 /// Server and client may count this share of the tokens differently.
 const COUNT_SHARE: f64 = 0.02;
 
@@ -33,6 +39,8 @@ pub(crate) fn from_run(run: &RunState) -> Vec<Warning> {
     }
     all.extend(client_late(run));
     all.extend(token_counts(run));
+    all.extend(unread_parts(run));
+    all.extend(buffered(run));
     all.extend(sampler_gaps(run));
     all.extend(other_processes(run));
     all.extend(processor_taken(run));
@@ -121,6 +129,41 @@ fn token_counts(run: &RunState) -> Option<Warning> {
         text: format!(
             "The server counts {server} output tokens, but {chunks} chunks arrived: gaps are between chunks, \
              speeds use the server's count."
+        ),
+    })
+}
+
+fn unread_parts(run: &RunState) -> Option<Warning> {
+    let parts: u64 = done(run)
+        .map(|request| u64::from(request.unread_parts))
+        .sum();
+    (parts > 0).then(|| Warning {
+        kind: WarningKind::TokenCounts,
+        text: format!(
+            "{} of the answers held no text that tokometer can read (an image, a tool's call …): they count for nothing.",
+            counted(parts, "part", "parts")
+        ),
+    })
+}
+
+/// Tokens that come all at once were not written like that. A simulated server may be as fast as it likes.
+fn buffered(run: &RunState) -> Option<Warning> {
+    let is_sudden = |request: &&RequestRecord| {
+        let gaps = request.itl_us.as_chunks::<2>().0.iter();
+        let (sudden, all) = gaps.fold((0, 0), |(sudden, all), [us, count]| {
+            let here = if *us < SUDDEN_US { *count } else { 0 };
+            (sudden + here, all + count)
+        });
+        all >= FEWEST_GAPS && sudden as f64 >= all as f64 * SUDDEN_SHARE
+    };
+    let (of, sudden) = (done(run).count(), done(run).filter(is_sudden).count());
+    let most = sudden * 2 > of && !run.is_simulated();
+    most.then(|| Warning {
+        kind: WarningKind::Buffered,
+        text: format!(
+            "The tokens of {sudden} of {} came in bursts, as after a proxy that holds the stream back: waits, speeds and \
+             gaps are those of the bursts. Switch its buffering off (nginx: proxy_buffering off), or ask the server directly.",
+            counted(of as u64, "request", "requests")
         ),
     })
 }

@@ -189,6 +189,26 @@ fn counts_that_differ() {
 }
 
 #[test]
+fn parts_that_were_not_read_and_tokens_that_came_in_bursts() {
+    let mut two = requests(&[0.4, 0.5]);
+    two[0].unread_parts = 2;
+    let found = from_run(&run(two.clone()));
+    assert!(
+        found[0].text.starts_with("2 parts of the answers"),
+        "{}",
+        found[0].text
+    );
+    two[0].unread_parts = 0;
+    for request in &mut two {
+        request.itl_us = vec![3, 190, 400_000, 9];
+    }
+    assert_eq!(kinds(&run(two.clone())), [WarningKind::Buffered]);
+    // Several tokens a step are no burst of a whole answer.
+    two[0].itl_us = vec![3, 100, 40_000, 99];
+    assert_eq!(kinds(&run(two)), []);
+}
+
+#[test]
 fn gaps_of_the_sampler_within_a_cycle_and_others_on_the_gpu() {
     let mut gappy = run(requests(&[0.4]));
     let mut sample = GpuSample {

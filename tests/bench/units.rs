@@ -46,6 +46,7 @@ impl Sink for Count {
     fn text(&mut self, text: &str, _thinking: bool) {
         black_box(text);
     }
+    fn was_thinking(&mut self) {}
 }
 
 fn ollama_line(text: &str) -> String {
@@ -267,6 +268,7 @@ fn record(id: u64, user: u32, round: u32, start: u64) -> RequestRecord {
         connect_us: None,
         tls_us: None,
         retries: Some(0),
+        unread_parts: 0,
         server: ServerFigures {
             output_tokens: Some(100),
             ..ServerFigures::default()

@@ -1,93 +1,26 @@
 //! Servers that want a key: who gets it, and where it never shows.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use rstest::rstest;
 
+use crate::canned::{self, Canned};
 use crate::fronts::{self, Certificate};
 use crate::headless::{levels, valid};
 use crate::process::Place;
 
 const KEY: &str = "sk-not-to-be-seen";
 
-/// An OpenAI server that answers those with the right header, and remembers the heads of all requests.
-struct Keyed {
-    url: String,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Keyed {
-    fn start(wants: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let heads = Arc::<Mutex<Vec<String>>>::default();
-        let (seen, wants) = (Arc::clone(&heads), wants.to_owned());
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (seen, wants) = (Arc::clone(&seen), wants.clone());
-                std::thread::spawn(move || serve(&stream.unwrap(), &wants, &seen));
-            }
-        });
-        Self { url, heads }
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-}
-
-/// Answers the requests of a connection, until the client is gone.
-fn serve(mut stream: &TcpStream, wants: &str, seen: &Mutex<Vec<String>>) {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if !matches!(reader.read_line(&mut head), Ok(1..)) {
-                return;
-            }
+/// An OpenAI server that answers those with the right header.
+fn keyed(wants: &str) -> Canned {
+    let wants = wants.to_owned();
+    Canned::start(move |asked| {
+        if asked.head.contains(&wants) {
+            return canned::openai(asked);
         }
-        let lower = head.to_lowercase();
-        let length = lower.split("content-length: ").nth(1);
-        let length = length.and_then(|rest| rest.split("\r\n").next()?.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        reader.read_exact(&mut body).unwrap();
-        let (status, kind, said) = answer(&head, wants);
-        seen.lock().unwrap().push(head);
-        let answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{said}",
-            said.len()
-        );
-        if stream.write_all(answer.as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-fn answer(head: &str, wants: &str) -> (&'static str, &'static str, &'static str) {
-    const JSON: &str = "application/json";
-    if !head.contains(wants) {
         let said = r#"{"error": {"message": "Invalid API Key"}}"#;
-        return ("401 Unauthorized", JSON, said);
-    }
-    let path = head.split([' ', '?']).nth(1);
-    match path {
-        Some("/v1/models") => (
-            "200 OK",
-            JSON,
-            r#"{"object": "list", "data": [{"id": "m"}]}"#,
-        ),
-        Some("/v1/chat/completions") => (
-            "200 OK",
-            "text/event-stream",
-            "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n\
-             data: {\"choices\":[{\"delta\":{\"content\":\" two\"},\"finish_reason\":\"stop\"}]}\n\n\
-             data: [DONE]\n\n",
-        ),
-        _ => ("404 Not Found", JSON, "{}"),
-    }
+        ("401 Unauthorized", "application/json", said.to_owned())
+    })
 }
 
 /// All that a run and its reports wrote, and what was printed.
@@ -115,7 +48,7 @@ fn a_key_opens_the_server_and_shows_nowhere(
     #[case] environment: &[(&str, &str)],
     #[case] header: &str,
 ) {
-    let server = Keyed::start(header);
+    let server = keyed(header);
     let place = Place::new();
     std::fs::write(place.directory.path().join("key"), format!("{KEY}\n")).unwrap();
     let port = server.url.rsplit(':').next().unwrap().parse().unwrap();
@@ -131,8 +64,11 @@ fn a_key_opens_the_server_and_shows_nowhere(
     let ended = place.run_in(&[&load[..], &flags].concat(), environment);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(levels(&valid(&ended.out)), [(2, 2, 0)]);
-    let heads = server.heads();
-    assert!(heads.iter().all(|head| head.contains(header)), "{heads:?}");
+    let asked = server.asked();
+    assert!(
+        asked.iter().all(|asked| asked.head.contains(header)),
+        "{asked:?}"
+    );
     let report = place.run_in(&["report", "latest"], environment);
     assert_eq!(report.code, 0, "{report:?}");
     let mut written = format!("{ended:?}{report:?}");
@@ -147,7 +83,7 @@ fn a_key_opens_the_server_and_shows_nowhere(
 #[case::none(&[], "", "no key was sent: set OPENAI_API_KEY")]
 #[case::wrong(&[], "wrong", "the server refuses the key of OPENAI_API_KEY")]
 fn a_refusal_says_what_to_set(#[case] flags: &[&str], #[case] key: &str, #[case] says: &str) {
-    let server = Keyed::start(KEY);
+    let server = keyed(KEY);
     let load = ["--headless", "--users=1", "--url", &server.url];
     let arguments = [&load[..], flags].concat();
     let ended = Place::new().run_in(&arguments, &[("OPENAI_API_KEY", key)]);

@@ -9,8 +9,10 @@
 )]
 
 mod answers;
+mod canned;
 mod check;
 mod config;
+mod detection;
 mod fronts;
 mod headless;
 mod keys;

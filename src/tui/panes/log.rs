@@ -100,6 +100,7 @@ fn weight(theme: &Theme, kind: WarningKind) -> (&'static str, Style) {
         | WarningKind::ColdLoad
         | WarningKind::SlowFirst
         | WarningKind::TokenCounts
+        | WarningKind::Buffered
         | WarningKind::SamplerGap
         | WarningKind::OtherProcess
         | WarningKind::Repeats
