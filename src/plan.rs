@@ -4,6 +4,7 @@
 //! from the flags by `cli`, shown by the dashboard before the start, and stored with the run.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The prompt of the study that tokometer grew from.
 pub const STUDY_PROMPT: &str = "What is the philosophical definition of time?";
@@ -33,6 +34,9 @@ pub struct Plan {
     pub api: Api,
     /// Whether a thinking model should think.
     pub think: Think,
+    /// What else a request asks of the server.
+    #[serde(default, skip_serializing_if = "RequestOptions::are_none")]
+    pub options: RequestOptions,
     /// What a person would accept.
     pub limits: Limits,
     /// Skip the larger levels once one fails both limits for nearly everyone.
@@ -158,6 +162,7 @@ impl Default for Plan {
             timeouts: Timeouts::default(),
             api: Api::Chat,
             think: Think::Auto,
+            options: RequestOptions::default(),
             limits: Limits::default(),
             stop_when_hopeless: true,
             time_scale: 1.0,
@@ -228,7 +233,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Which of Ollama's endpoints is asked; the OpenAI dialect knows only chat.
+/// Which of Ollama's endpoints is asked; other dialects have one each.
 #[derive(
     Debug,
     Clone,
@@ -284,6 +289,36 @@ impl Think {
             Self::Off => Some(false),
             Self::Auto => None,
         }
+    }
+}
+
+/// What a request asks of the server beside an answer; what is absent is left to the server.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The seed of the sampling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The context that the model is to be loaded with, tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_ctx: Option<u32>,
+    /// How long the model is to stay in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<String>,
+    /// Whether the model is to write on until the most tokens are reached.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_eos: bool,
+    /// Fields of the body, merged into it last.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub body: Map<String, Value>,
+}
+
+impl RequestOptions {
+    /// Whether all is left to the server.
+    pub fn are_none(&self) -> bool {
+        *self == Self::default()
     }
 }
 

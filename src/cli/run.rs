@@ -14,7 +14,7 @@ use crate::cli::values::{
 use crate::cli::{LookArgs, MonitorArgs};
 use crate::dialect::{DIALECTS, Dialect};
 use crate::headless::HeadlessOptions;
-use crate::plan::{Api, CycleShape, Limits, Plan, SettlePlan, Think, Timeouts};
+use crate::plan::{Api, CycleShape, Limits, Plan, RequestOptions, SettlePlan, Think, Timeouts};
 use crate::session::serve::SessionOptions;
 use crate::sim::SimConfig;
 
@@ -112,6 +112,24 @@ pub struct RunArgs {
     /// Whether a thinking model should think
     #[arg(long, value_enum, default_value_t = Think::Auto, help_heading = "Load")]
     pub think: Think,
+    /// Sampling temperature [default: the server's own]
+    #[arg(long, value_name = "T", value_parser = temperature, help_heading = REQUEST)]
+    pub temperature: Option<f64>,
+    /// Seed of the sampling [default: the server's own]
+    #[arg(long, value_name = "N", help_heading = REQUEST)]
+    pub sampling_seed: Option<u64>,
+    /// Context to load the model with, tokens (Ollama)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = REQUEST)]
+    pub num_ctx: Option<u32>,
+    /// How long the model stays in memory after a request, for example 30m (Ollama)
+    #[arg(long, value_name = "TIME", help_heading = REQUEST)]
+    pub keep_alive: Option<String>,
+    /// Have the model write on until --max-tokens (vLLM, llama-server)
+    #[arg(long, help_heading = REQUEST)]
+    pub ignore_eos: bool,
+    /// JSON object to merge into each request, last; null removes a field
+    #[arg(long, value_name = "JSON", value_parser = json_object, help_heading = REQUEST)]
+    pub body: Option<Fields>,
     /// Use the built-in simulated server
     #[arg(long, help_heading = SERVER)]
     pub sim: bool,
@@ -168,6 +186,28 @@ fn dialect_values() -> impl TypedValueParser<Value = &'static dyn Dialect> {
     })
 }
 
+/// The heading of what each request asks for.
+const REQUEST: &str = "Request";
+
+/// The fields of a JSON object.
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+fn temperature(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    (0.0..=10.0)
+        .contains(&value)
+        .then_some(value)
+        .ok_or_else(|| "not between 0 and 10".to_owned())
+}
+
+fn json_object(text: &str) -> Result<Fields, String> {
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err("not a JSON object".to_owned()),
+        Err(error) => Err(format!("not JSON: {error}")),
+    }
+}
+
 /// Why the flags make no plan: every problem, one per line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -216,6 +256,14 @@ impl RunArgs {
             timeouts: self.timeouts(&base),
             api: self.api.unwrap_or(base.api),
             think: self.think,
+            options: RequestOptions {
+                temperature: self.temperature,
+                seed: self.sampling_seed,
+                num_ctx: self.num_ctx,
+                keep_alive: self.keep_alive.clone(),
+                ignore_eos: self.ignore_eos,
+                body: self.body.clone().unwrap_or_default(),
+            },
             limits: Limits {
                 wait_s: self.limit_wait,
                 speed_tok_s: self.limit_speed,

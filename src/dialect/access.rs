@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::Error as TlsError;
 
+use crate::dialect::Dialect;
 use crate::dialect::address::{Query, is_near, request_base, socket_file};
 use crate::dialect::credentials::Credentials;
 use crate::dialect::tls::{self, Trust};
@@ -138,6 +139,7 @@ pub struct Http {
     client: reqwest::Client,
     access: Access,
     base: String,
+    headers: &'static [(&'static str, &'static str)],
 }
 
 impl Http {
@@ -147,7 +149,23 @@ impl Http {
             client,
             access,
             base,
+            headers: &[],
         }
+    }
+
+    /// The same, with the headers that a dialect adds.
+    pub(crate) fn speaking(&self, dialect: &dyn Dialect) -> Self {
+        Self {
+            headers: dialect.headers(),
+            ..self.clone()
+        }
+    }
+
+    fn with_headers(&self, mut request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        for (name, value) in self.headers {
+            request = request.header(*name, *value);
+        }
+        request
     }
 
     /// What the addresses of its requests begin with.
@@ -156,11 +174,11 @@ impl Http {
     }
 
     pub(crate) fn get(&self, url: &str) -> reqwest::RequestBuilder {
-        self.client.get(self.access.with_query(url))
+        self.with_headers(self.client.get(self.access.with_query(url)))
     }
 
     pub(crate) fn post(&self, url: &str) -> reqwest::RequestBuilder {
-        self.client.post(self.access.with_query(url))
+        self.with_headers(self.client.post(self.access.with_query(url)))
     }
 }
 

@@ -14,6 +14,7 @@ const DEFAULT_PORT: u16 = 11434;
 /// What the dialects add to a base address; people copy it along with the address.
 const ENDPOINTS: &[&str] = &[
     "/v1/chat/completions",
+    "/completion",
     "/v1/completions",
     "/v1/messages",
     "/v1/models",

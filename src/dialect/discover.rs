@@ -50,9 +50,17 @@ pub async fn discover(
 ) -> Result<Discovery, DiscoverError> {
     let http = client(access, url)?;
     let mut refused = None;
-    let tried = dialect.as_ref().map_or(DIALECTS, std::slice::from_ref);
+    let tried: Vec<&dyn Dialect> = match dialect {
+        Some(dialect) => vec![dialect],
+        None => DIALECTS
+            .iter()
+            .copied()
+            .filter(|dialect| dialect.is_detected())
+            .collect(),
+    };
     let mut answers = Vec::new();
-    for dialect in tried {
+    for dialect in &tried {
+        let http = http.speaking(*dialect);
         match dialect.discover(&http, http.base()).await {
             Ok(found) => {
                 return Ok(Discovery {

@@ -1,6 +1,7 @@
 //! The wire: what servers say and how to ask them.
 //!
-//! A server's API is a [`Dialect`]: one file each, `ollama` and `openai`, and one entry in [`DIALECTS`]. What they share:
+//! A server's API is a [`Dialect`]: one file each (`ollama`, `openai`, `completions`, `anthropic`, `llama`), and one entry in
+//! [`DIALECTS`]. What they share:
 //!
 //! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `server_sent`, `json` and `think` serve it
@@ -11,6 +12,8 @@
 
 mod access;
 pub mod address;
+mod anthropic;
+mod completions;
 mod credentials;
 pub mod decode;
 mod discover;
@@ -18,6 +21,7 @@ mod discover;
 mod grammar_tests;
 mod json;
 pub mod lines;
+mod llama;
 mod ollama;
 mod openai;
 mod server_sent;
@@ -31,6 +35,7 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
 
 use crate::event::{DialectId, Model, Route, Target};
 use crate::plan::{Api, Plan};
@@ -38,10 +43,13 @@ use crate::plan::{Api, Plan};
 use decode::{Finish, Framing, Piece, WireError};
 
 pub use access::{Access, Http, Proxy};
+pub use anthropic::Anthropic;
+pub use completions::Completions;
 pub use credentials::{CredentialError, Credentials};
 pub use discover::{DiscoverError, discover};
 pub(crate) use discover::{client, is_refusal, redirect_text};
 pub(crate) use json::error_message;
+pub use llama::Llama;
 pub use ollama::Ollama;
 pub use openai::OpenAi;
 pub use state::{PageOwner, StatePage};
@@ -52,6 +60,9 @@ pub(crate) use tls::{advice as tls_advice, is_http_2};
 pub static DIALECTS: &[&dyn Dialect] = &[
     &Ollama,
     &OpenAi,
+    &Completions,
+    &Anthropic,
+    &Llama,
     #[cfg(test)]
     &toy_tests::Toy,
 ];
@@ -85,6 +96,25 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     fn usual_servers(&self) -> &'static [(&'static str, &'static str)] {
         &[]
     }
+
+    /// Whether a server may be taken for one of this dialect unasked. Where another dialect's servers speak it too, it
+    /// must be asked for.
+    fn is_detected(&self) -> bool {
+        true
+    }
+
+    /// Whether its servers answer only for the models that they list.
+    fn lists_all_models(&self) -> bool {
+        false
+    }
+
+    /// Headers of its own that each request has.
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// The flags of `plan` that it has no way to ask for.
+    fn unsupported(&self, plan: &Plan) -> Vec<&'static str>;
 
     /// Looks at the server at `url`; [`DiscoverError::NotSpoken`] where it speaks another dialect.
     fn discover<'a>(
@@ -163,6 +193,40 @@ impl PartialEq for dyn Dialect {
     }
 }
 
+/// The body of a timed request: the dialect's, with the fields that the user adds.
+pub fn body(dialect: &dyn Dialect, model: &str, prompt: &str, plan: &Plan) -> Vec<u8> {
+    let body = dialect.body(model, prompt, plan);
+    let added = &plan.options.body;
+    match serde_json::from_slice(&body) {
+        Ok(Value::Object(mut fields)) if !added.is_empty() => {
+            merge(&mut fields, added);
+            serde_json::to_vec(&fields).unwrap_or(body)
+        }
+        _ => body,
+    }
+}
+
+/// Adds fields to an object; objects inside of it are merged, all else is replaced, and null removes.
+fn merge(into: &mut Map<String, Value>, added: &Map<String, Value>) {
+    for (key, value) in added {
+        match (into.get_mut(key), value) {
+            (Some(Value::Object(there)), Value::Object(here)) => merge(there, here),
+            (_, Value::Null) => {
+                into.remove(key);
+            }
+            _ => {
+                into.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Of flags, those that were given.
+fn given(flags: &[(bool, &'static str)]) -> Vec<&'static str> {
+    let given = flags.iter().filter(|(given, _)| *given);
+    given.map(|(_, flag)| *flag).collect()
+}
+
 /// The dialect that is called so.
 pub fn by_id(id: &DialectId) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().copied().find(|dialect| dialect.id() == *id)
@@ -188,6 +252,22 @@ pub struct Discovery {
 }
 
 impl Discovery {
+    /// The same, with the model that was asked for: a server that does not list it may have it.
+    #[must_use]
+    pub fn with_asked(mut self, asked: Option<&str>) -> Self {
+        let Some(asked) = asked.filter(|_| !self.dialect.lists_all_models()) else {
+            return self;
+        };
+        if !self.models.iter().any(|model| model.is_named(asked)) {
+            let model = Model {
+                name: asked.to_owned(),
+                ..Model::default()
+            };
+            self.models.insert(0, model);
+        }
+        self
+    }
+
     /// The target for one of the found models.
     pub fn target(&self, model: &Model) -> Target {
         Target {

@@ -16,7 +16,7 @@ use crate::dialect::discover::{
 use crate::dialect::json::{Count, error_message, words};
 use crate::dialect::lines::LONGEST_LINE;
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
-use crate::dialect::{Dialect, Discovery, Http, PullProgress};
+use crate::dialect::{Dialect, Discovery, Http, PullProgress, given};
 use crate::event::{DialectId, LoadedModel, Model, Route, ServerFigures, ServerSample};
 use crate::plan::{Api, Plan};
 
@@ -71,6 +71,14 @@ impl Dialect for Ollama {
         Box::pin(discover(http, url))
     }
 
+    fn lists_all_models(&self) -> bool {
+        true
+    }
+
+    fn unsupported(&self, plan: &Plan) -> Vec<&'static str> {
+        given(&[(plan.options.ignore_eos, "--ignore-eos")])
+    }
+
     fn path(&self, api: Api) -> &'static str {
         match api {
             Api::Chat => "/api/chat",
@@ -90,6 +98,8 @@ impl Dialect for Ollama {
             #[serde(skip_serializing_if = "Option::is_none")]
             options: Option<Value>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            keep_alive: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             think: Option<bool>,
         }
         let is_chat = plan.api == Api::Chat;
@@ -98,7 +108,8 @@ impl Dialect for Ollama {
             stream: true,
             prompt: (!is_chat).then_some(prompt),
             messages: is_chat.then(|| json!([{ "role": "user", "content": prompt }])),
-            options: plan.max_tokens.map(|most| json!({ "num_predict": most })),
+            options: options(plan),
+            keep_alive: plan.options.keep_alive.as_deref(),
             think: plan.think.as_flag(),
         };
         serde_json::to_vec(&body).unwrap_or_default()
@@ -184,6 +195,22 @@ impl Dialect for Ollama {
             )
         })
     }
+}
+
+/// What a model is asked with; None for nothing.
+fn options(plan: &Plan) -> Option<Value> {
+    let asked = &plan.options;
+    let all = [
+        ("num_predict", plan.max_tokens.map(Value::from)),
+        ("temperature", asked.temperature.map(Value::from)),
+        ("seed", asked.seed.map(Value::from)),
+        ("num_ctx", asked.num_ctx.map(Value::from)),
+    ];
+    let all = all
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let all: serde_json::Map<String, Value> = all.collect();
+    (!all.is_empty()).then_some(Value::Object(all))
 }
 
 /// One line of Ollama's `/api/chat` or `/api/generate`.

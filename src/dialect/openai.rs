@@ -11,7 +11,7 @@ use crate::dialect::decode::{
 use crate::dialect::discover::{DiscoverError, Version, first_answer, get, is_refusal, read};
 use crate::dialect::json::{Count, First, is_empty, server_error};
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
-use crate::dialect::{Dialect, Discovery, Http};
+use crate::dialect::{Dialect, Discovery, Http, given};
 use crate::event::{DialectId, Model, Route};
 use crate::plan::{Api, Plan};
 
@@ -74,6 +74,8 @@ impl Dialect for OpenAi {
             stream_options: Value,
             #[serde(skip_serializing_if = "Option::is_none")]
             chat_template_kwargs: Option<Value>,
+            #[serde(flatten)]
+            sampling: Sampling,
         }
         let thinking = plan.think.as_flag();
         let body = Body {
@@ -83,8 +85,13 @@ impl Dialect for OpenAi {
             max_tokens: plan.max_tokens,
             stream_options: json!({ "include_usage": true }),
             chat_template_kwargs: thinking.map(|on| json!({ "enable_thinking": on })),
+            sampling: Sampling::new(plan),
         };
         serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    fn unsupported(&self, plan: &Plan) -> Vec<&'static str> {
+        unsupported(plan)
     }
 
     fn framing(&self) -> Framing {
@@ -114,16 +121,7 @@ impl Dialect for OpenAi {
             add_usage(finish, choice.usage);
         }
         add_usage(finish, usage);
-        let figures = &mut finish.figures;
-        if let Some(timings) = chunk.timings.and_then(read_lenient::<Timings>) {
-            let seconds = |ms: f64| ms / 1e3;
-            let prompt = timings.prompt_n.0;
-            let prompt = prompt.map(|n| n + timings.cache_n.0.unwrap_or(0));
-            figures.prompt_tokens = figures.prompt_tokens.or(prompt);
-            figures.output_tokens = timings.predicted_n.0.or(figures.output_tokens);
-            figures.prompt_eval_s = timings.prompt_ms.map(seconds).or(figures.prompt_eval_s);
-            figures.eval_s = timings.predicted_ms.map(seconds).or(figures.eval_s);
-        }
+        add_timings(finish, chunk.timings);
         Ok(piece)
     }
 
@@ -141,6 +139,39 @@ impl Dialect for OpenAi {
             "llama-server -np {users} answers them at once (all share the context of -c)"
         ))
     }
+}
+
+/// How the next token is chosen, by the names of this API, which llama-server's own has too.
+#[derive(Serialize)]
+pub(super) struct Sampling {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    /// Of llama-server and vLLM.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    ignore_eos: bool,
+}
+
+impl Sampling {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let options = &plan.options;
+        Self {
+            temperature: options.temperature,
+            seed: options.seed,
+            ignore_eos: options.ignore_eos,
+        }
+    }
+}
+
+/// What only Ollama can be asked for.
+pub(super) fn unsupported(plan: &Plan) -> Vec<&'static str> {
+    let options = &plan.options;
+    given(&[
+        (plan.api == Api::Generate, "--api generate"),
+        (options.num_ctx.is_some(), "--num-ctx"),
+        (options.keep_alive.is_some(), "--keep-alive"),
+    ])
 }
 
 /// One event of `/v1/chat/completions`. What is not needed to read the answer may be anything.
@@ -219,7 +250,7 @@ struct Usage {
 }
 
 /// The latest counts hold: some servers send them with every event.
-fn add_usage(finish: &mut Finish, usage: Option<&RawValue>) {
+pub(super) fn add_usage(finish: &mut Finish, usage: Option<&RawValue>) {
     let Some(usage) = usage.and_then(read_lenient::<Usage>) else {
         return;
     };
@@ -230,6 +261,21 @@ fn add_usage(finish: &mut Finish, usage: Option<&RawValue>) {
     let output = output.or(usage.eval_count.0);
     figures.prompt_tokens = prompt.or(figures.prompt_tokens);
     figures.output_tokens = output.or(figures.output_tokens);
+}
+
+/// llama-server's own figures, where an event has them.
+pub(super) fn add_timings(finish: &mut Finish, timings: Option<&RawValue>) {
+    let Some(timings) = timings.and_then(read_lenient::<Timings>) else {
+        return;
+    };
+    let figures = &mut finish.figures;
+    let seconds = |ms: f64| ms / 1e3;
+    let prompt = timings.prompt_n.0;
+    let prompt = prompt.map(|n| n + timings.cache_n.0.unwrap_or(0));
+    figures.prompt_tokens = figures.prompt_tokens.or(prompt);
+    figures.output_tokens = timings.predicted_n.0.or(figures.output_tokens);
+    figures.prompt_eval_s = timings.prompt_ms.map(seconds).or(figures.prompt_eval_s);
+    figures.eval_s = timings.predicted_ms.map(seconds).or(figures.eval_s);
 }
 
 /// llama-server's own figures: counts, and times in milliseconds.
@@ -281,7 +327,7 @@ struct Props {
     build_info: Option<String>,
 }
 
-async fn discover(http: &Http, url: &str) -> Result<Discovery, DiscoverError> {
+pub(super) async fn discover(http: &Http, url: &str) -> Result<Discovery, DiscoverError> {
     let models_url = format!("{url}/v1/models");
     let answer = first_answer(http, &models_url).await?;
     let is_refused = is_refusal(answer.status());

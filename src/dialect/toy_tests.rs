@@ -58,6 +58,10 @@ impl Dialect for Toy {
         })
     }
 
+    fn unsupported(&self, _: &Plan) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     fn path(&self, _: Api) -> &'static str {
         "/toy/ask"
     }
@@ -209,6 +213,10 @@ mod tests {
             assert_eq!(cli.run.dialect, Some(*dialect));
         }
         let error = Cli::try_parse_from(["tokometer", "--dialect", "grpc"]).unwrap_err();
-        assert!(error.to_string().contains("ollama, openai, toy"));
+        assert!(
+            error
+                .to_string()
+                .contains("ollama, openai, completions, anthropic, llama, toy")
+        );
     }
 }

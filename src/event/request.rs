@@ -83,8 +83,8 @@ pub struct RequestRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
     /// Parts of its content in which no text was found.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unread_parts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread_parts: Option<u32>,
     /// What the server says of itself.
     pub server: ServerFigures,
     /// How it ended.
@@ -188,10 +188,6 @@ impl RequestRecord {
             _ => None,
         }
     }
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 /// The server's own figures for one request; each absent where the server does not report it.

@@ -112,6 +112,9 @@ pub struct Model {
     pub thinks: Option<bool>,
 }
 
+/// The ending of llama.cpp's files.
+const GGUF: &str = ".gguf";
+
 /// What the names, or families, of models have that embed, rank, hear or speak, and answer nothing.
 const NO_ANSWER: [&str; 14] = [
     "embed",
@@ -131,6 +134,29 @@ const NO_ANSWER: [&str; 14] = [
 ];
 
 impl Model {
+    /// Whether it is meant by `asked`: `:latest` may be left out of its name, and so may the folders of a file and the
+    /// ending `.gguf`.
+    pub fn is_named(&self, asked: &str) -> bool {
+        let file = self.short_name();
+        [self.name.as_str(), file].contains(&asked)
+            || self.name.strip_suffix(":latest") == Some(asked)
+            || file.strip_suffix(GGUF) == Some(asked)
+    }
+
+    /// Its name, without the folders where that is the path of a file.
+    pub fn short_name(&self) -> &str {
+        let is_path = self.name.starts_with(['/', '.', '~'])
+            || self.name.contains('\\')
+            || self.name.ends_with(GGUF);
+        let file = self
+            .name
+            .trim_end_matches(['/', '\\'])
+            .rsplit(['/', '\\'])
+            .next();
+        file.filter(|file| is_path && !file.is_empty())
+            .unwrap_or(&self.name)
+    }
+
     /// Whether it answers prompts, by its name and family: such a model is chosen where none is named.
     pub fn answers(&self) -> bool {
         let family = self.family.as_deref().unwrap_or_default();
@@ -151,6 +177,33 @@ fn begins_a_word(name: &str, part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_is_named_in_short() {
+        let named = |name: &str| Model {
+            name: name.to_owned(),
+            ..Model::default()
+        };
+        for (name, short) in [
+            ("/models/qwen/tiny.gguf", "tiny.gguf"),
+            ("models/tiny.gguf", "tiny.gguf"),
+            (r"C:\models\tiny.gguf", "tiny.gguf"),
+            ("./tiny/", "tiny"),
+            ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
+            ("hf.co/unsloth/Qwen3:Q4_K_M", "hf.co/unsloth/Qwen3:Q4_K_M"),
+            ("llama3", "llama3"),
+            ("/", "/"),
+        ] {
+            assert_eq!(named(name).short_name(), short);
+            assert!(
+                named(name).is_named(short) && named(name).is_named(name),
+                "{name}"
+            );
+        }
+        assert!(named("/models/tiny.gguf").is_named("tiny"));
+        assert!(named("llama3:latest").is_named("llama3"));
+        assert!(!named("Qwen/Qwen3-8B").is_named("Qwen3-8B"));
+    }
 
     #[test]
     fn models_that_embed_do_not_answer() {

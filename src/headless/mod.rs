@@ -177,7 +177,9 @@ impl<'a> Headless<'a> {
         if self.step != HeadlessStep::Searching || other {
             return Reaction::Go;
         }
-        let Some(model) = choose(found, self.options.model.as_deref()) else {
+        let asked = self.options.model.as_deref();
+        let found = &found.clone().with_asked(asked);
+        let Some(model) = choose(found, asked) else {
             return self.no_model(found);
         };
         let target = found.target(model);
@@ -224,8 +226,11 @@ impl<'a> Headless<'a> {
             None if found.models.is_empty() => {
                 self.printer
                     .error(&format!("the server at {url} has no model"));
-                self.printer
-                    .detail("Download one with --model NAME --pull.");
+                self.printer.detail(if found.dialect.lists_all_models() {
+                    "Download one with --model NAME --pull."
+                } else {
+                    "Name one with --model: it may have some that it does not list."
+                });
             }
             None => {
                 let line = format!("the server at {url} has no model that answers prompts:");
@@ -344,24 +349,22 @@ impl<'a> Headless<'a> {
 /// What failed, each kind once, with what the server said.
 fn failed(summary: &Summary) -> String {
     let failures = summary.failures.iter();
-    let lines: String = failures
-        .map(|failure| format!("  {}\n", failure.sentence()))
+    let lines: Vec<String> = failures
+        .map(|failure| format!("  {}", failure.sentence()))
         .collect();
     if lines.is_empty() {
-        lines
+        String::new()
     } else {
-        format!("\nFailed:\n{lines}")
+        format!("\nFailed:\n{}\n", lines.join("\n"))
     }
 }
 
-/// The model that is asked for, or the first: Ollama's names may leave out `:latest`.
+/// The model that is asked for, or the first that answers.
 fn choose<'m>(found: &'m Discovery, asked: Option<&str>) -> Option<&'m Model> {
     let Some(asked) = asked else {
         return found.models.iter().find(|model| model.answers());
     };
-    let latest = format!("{asked}:latest");
-    let named = |name: &str| found.models.iter().find(|model| model.name == name);
-    named(asked).or_else(|| named(&latest))
+    found.models.iter().find(|model| model.is_named(asked))
 }
 
 fn plain(text: &str) -> String {

@@ -86,7 +86,7 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
     lines.push(plain(&format!("server  {server} at {}{slots}", target.url)));
     let model = &target.model;
     let facts = [
-        Some(model.name.clone()),
+        Some(model.short_name().to_owned()),
         model.quantization.clone(),
         model.parameters.clone(),
         model.size_bytes.map(|bytes| numbers::bytes(Some(bytes))),

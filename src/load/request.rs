@@ -134,7 +134,7 @@ impl RequestContext {
                 unread_parts,
             }) => {
                 record.server = figures;
-                record.unread_parts = unread_parts;
+                record.unread_parts = (unread_parts > 0).then_some(unread_parts);
                 Outcome::Done { reason }
             }
             Err(AttemptError::Failed(error) | AttemptError::Stale(error)) => Outcome::Failed {
@@ -305,6 +305,9 @@ impl RequestContext {
             request.uri(path)
         };
         if let Some(headers) = request.headers_mut() {
+            for (name, value) in self.dialect.headers() {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
             headers.extend(self.access.credentials.headers().clone());
             // HTTP/2 has it in the address.
             if let (false, Ok(host)) = (is_http2, HeaderValue::try_from(self.connector.host())) {
@@ -582,7 +585,7 @@ fn blank(id: u64, spec: RequestSpec, now: Stamp) -> RequestRecord {
         connect_us: None,
         tls_us: None,
         retries: Some(0),
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures::default(),
         outcome: Outcome::Cancelled,
         answer: None,

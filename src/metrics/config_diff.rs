@@ -2,7 +2,7 @@
 
 use crate::event::RunInfo;
 use crate::metrics::state::RunState;
-use crate::plan::CycleShape;
+use crate::plan::{CycleShape, Plan};
 use crate::platform::Machine;
 use crate::text::numbers::{UNKNOWN, bytes, percent};
 use crate::text::sanitize::one_line;
@@ -126,6 +126,17 @@ fn length(shape: CycleShape) -> String {
     }
 }
 
+/// What requests ask of the server beside an answer.
+fn options(plan: &Plan) -> String {
+    match serde_json::to_value(&plan.options) {
+        Ok(serde_json::Value::Object(fields)) if !fields.is_empty() => {
+            let fields = fields.iter().map(|(name, value)| format!("{name} {value}"));
+            fields.collect::<Vec<_>>().join(", ")
+        }
+        _ => "the server's own settings".to_owned(),
+    }
+}
+
 fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
     let (p, q) = (&a.plan, &b.plan);
     let tokens = |most: Option<u32>| most.map_or_else(|| "no limit".to_owned(), |n| n.to_string());
@@ -136,7 +147,7 @@ fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
             more => format!("{more} prompts, the first: {first}"),
         }
     };
-    let limits = |plan: &crate::plan::Plan| {
+    let limits = |plan: &Plan| {
         let limits = &plan.limits;
         format!(
             "wait ≤ {} s, speed ≥ {} tok/s, share {}",
@@ -155,6 +166,7 @@ fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
         differs("The length of a cycle", &length(p.shape), &length(q.shape)),
         differs("The endpoint", &p.api.to_string(), &q.api.to_string()),
         differs("Thinking", &p.think.to_string(), &q.think.to_string()),
+        differs("What requests ask for", &options(p), &options(q)),
         differs("The limits", &limits(p), &limits(q)),
     ]
     .into_iter()

@@ -135,7 +135,7 @@ fn token_counts(run: &RunState) -> Option<Warning> {
 
 fn unread_parts(run: &RunState) -> Option<Warning> {
     let parts: u64 = done(run)
-        .map(|request| u64::from(request.unread_parts))
+        .filter_map(|request| request.unread_parts.map(u64::from))
         .sum();
     (parts > 0).then(|| Warning {
         kind: WarningKind::TokenCounts,

@@ -191,14 +191,14 @@ fn counts_that_differ() {
 #[test]
 fn parts_that_were_not_read_and_tokens_that_came_in_bursts() {
     let mut two = requests(&[0.4, 0.5]);
-    two[0].unread_parts = 2;
+    two[0].unread_parts = Some(2);
     let found = from_run(&run(two.clone()));
     assert!(
         found[0].text.starts_with("2 parts of the answers"),
         "{}",
         found[0].text
     );
-    two[0].unread_parts = 0;
+    two[0].unread_parts = None;
     for request in &mut two {
         request.itl_us = vec![3, 190, 400_000, 9];
     }

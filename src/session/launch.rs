@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::dialect::{Access, Dialect, by_id};
+use crate::dialect::{Access, Dialect, body as request_body, by_id};
 use crate::event::{EventKind, RunEnd, Target, WarningKind};
 use crate::metrics::state::RunState;
 use crate::metrics::verdict;
@@ -94,7 +94,7 @@ pub(crate) async fn start(
     });
     let watching = monitors.as_ref().map(|monitors| monitors.watching.clone());
     let final_reporter = reporter.clone();
-    endpoint.warn(&reporter);
+    endpoint.warn(&plan, &reporter);
     let context = RequestContext {
         serves_itself,
         next_id: AtomicU64::new(request),
@@ -142,12 +142,18 @@ impl Endpoint {
     }
 
     /// Warns of what bears on the numbers, or on who was asked.
-    fn warn(&self, reporter: &Reporter) {
+    fn warn(&self, plan: &Plan, reporter: &Reporter) {
         let host = self.connector.host();
         let warn = |text| warn(reporter, WarningKind::Other, text);
         if self.access.has_secret() && self.connector.is_readable_on_the_way() {
             warn(format!(
                 "The key goes to {host} over plain http: whoever is on the way can read it"
+            ));
+        }
+        for flag in self.dialect.unsupported(plan) {
+            let path = self.dialect.path(plan.api);
+            warn(format!(
+                "{flag} changes nothing: {path} has no way to ask for it (--body adds fields of a server's own)"
             ));
         }
         let route = self.access.route();
@@ -183,7 +189,8 @@ impl Endpoint {
             access,
         } = self;
         let base = connector.url().path().trim_end_matches('/');
-        let body = |prompt: &String| Bytes::from(dialect.body(&target.model.name, prompt, plan));
+        let body =
+            |prompt: &String| Bytes::from(request_body(dialect, &target.model.name, prompt, plan));
         RequestContext {
             dialect,
             path: format!("{base}{}", dialect.path(plan.api)),

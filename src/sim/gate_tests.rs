@@ -97,7 +97,7 @@ fn asked(cycle: u32, user: u32, round: u32, sent: Duration, tokens: u32) -> Requ
         connect_us: None,
         tls_us: None,
         retries: None,
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures::default(),
         outcome: Outcome::Done { reason: None },
         answer: None,

@@ -64,7 +64,7 @@ impl RunDirectory {
 pub fn directory_name(info: &RunInfo) -> String {
     let started = info.started_at.format("%Y-%m-%dT%H-%M-%S");
     let mut model = String::new();
-    for c in info.target.model.name.chars() {
+    for c in info.target.model.short_name().chars() {
         if c.is_ascii_alphanumeric() || c == '_' || c == '.' && !model.is_empty() {
             model.push(c);
         } else if !model.is_empty() && !model.ends_with('-') {

@@ -268,7 +268,7 @@ fn record(id: u64, user: u32, round: u32, start: u64) -> RequestRecord {
         connect_us: None,
         tls_us: None,
         retries: Some(0),
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures {
             output_tokens: Some(100),
             ..ServerFigures::default()

@@ -89,10 +89,10 @@ pub(crate) fn missing() -> Said {
 
 /// The events of a stream, each a line of data.
 pub(crate) fn events(data: &[&str]) -> Said {
-    let events = data
-        .iter()
-        .map(|data| format!("data: {data}\n\n"))
-        .collect();
+    let mut events = String::new();
+    for data in data {
+        events.extend(["data: ", data, "\n\n"]);
+    }
     ("200 OK", "text/event-stream", events)
 }
 

@@ -13,6 +13,7 @@ mod canned;
 mod check;
 mod config;
 mod detection;
+mod dialects;
 mod fronts;
 mod headless;
 mod keys;

@@ -75,7 +75,7 @@ fn record(id: u64, cycle: u32, user: u32, sent: Stamp) -> RequestRecord {
         ended: Stamp(last.0 + 1000),
         thinking_chunks: Some(0),
         itl_us: Vec::new(),
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures {
             output_tokens: Some(200),
             ..ServerFigures::default()

@@ -46,7 +46,9 @@ fn a_run_is_named_after_its_start_and_its_model() {
     };
     assert_eq!(name(&info), "2026-11-21T16-02-11_deepseek-r1-7b");
     assert_eq!(name(&info), "2026-11-21T16-02-11_deepseek-r1-7b-2");
-    info.target.model.name = "../..\\hf.co/Ünsloth/Q:*".to_owned();
+    info.target.model.name = "../..\\models/Q:*".to_owned();
+    assert_eq!(name(&info), "2026-11-21T16-02-11_Q");
+    info.target.model.name = "hf.co/Ünsloth/Q:*".to_owned();
     assert_eq!(name(&info), "2026-11-21T16-02-11_hf.co-nsloth-Q");
     info.target.model.name = "..".to_owned();
     assert_eq!(name(&info), "2026-11-21T16-02-11_model");

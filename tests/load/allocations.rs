@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use tokometer::dialect::decode::Decoder;
-use tokometer::dialect::{Dialect, Ollama, OpenAi};
+use tokometer::dialect::{Anthropic, Completions, Dialect, Llama, Ollama, OpenAi};
 use tokometer::event::{Answer, Stamp};
 use tokometer::load::token_stats::{Arrivals, TokenStats};
 
@@ -55,12 +55,27 @@ fn no_stream_allocates_per_token() {
         let odd = format!(
             ": waiting\r\nid: 4\r\ndata: {{\"choices\":[{{\"finish_reason\":\"null\",\"delta\":{{\"reasoning\":\"{text}\",\"reasoning_content\":\"{text}\"}}}}],\"usage\":{{\"output_tokens\":4.0}},\"error\":null}}\r\n\r\n"
         );
+        let completion = format!(
+            "data: {{\"index\":0,\"content\":\"{text}\",\"tokens\":[886],\"stop\":false,\"id_slot\":-1}}\n\n"
+        );
+        let message = format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
+        );
+        let text_of_choice = format!(
+            "data: {{\"choices\":[{{\"text\":\"{text}\",\"index\":0,\"finish_reason\":null}}]}}\n\n"
+        );
+        let marked =
+            format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"<b>{text}</\"}}}}]}}\n\n");
         for (dialect, line) in [
             (&Ollama as &dyn Dialect, &chat),
             (&Ollama, &generate),
             (&Ollama, &thinking),
             (&OpenAi, &openai),
             (&OpenAi, &odd),
+            (&OpenAi, &marked),
+            (&Completions, &text_of_choice),
+            (&Anthropic, &message),
+            (&Llama, &completion),
         ] {
             let count = allocations(dialect, line);
             assert!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokometer::dialect::Access;
 
-use tokometer::dialect::{Dialect, Ollama, OpenAi};
+use tokometer::dialect::{Completions, Dialect, Llama, Ollama, OpenAi};
 use tokometer::event::{Event, EventKind, Outcome, RequestRecord};
 use tokometer::plan::{Api, Plan};
 use tokometer::session::serve;
@@ -209,6 +209,18 @@ async fn openai_at_every_chunking() {
     for pace in [Pace::whole(), Pace::cut(1), Pace::cut(7), Pace::cut(64)] {
         for (name, expected) in OPENAI {
             check(&OpenAi, name, pace, expected).await;
+        }
+    }
+}
+
+/// The same bytes, asked for by the APIs that they are of.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_apis_at_every_chunking() {
+    let own: (&'static dyn Dialect, &str) = (&Llama, "llama-completion-native-stream");
+    for pace in [Pace::whole(), Pace::cut(1), Pace::cut(64)] {
+        for (dialect, name) in [own, (&Completions, "llama-v1-completions-stream")] {
+            let record = check(dialect, name, pace, &done("done length", 6, 0, 6)).await;
+            assert_eq!(record.server.prompt_tokens, Some(3), "{name}");
         }
     }
 }

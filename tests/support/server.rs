@@ -300,7 +300,8 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) {
 
 fn is_timed(head: &str, body: &str) -> bool {
     head.starts_with("POST /api/chat")
-        || head.starts_with("POST /v1/chat/completions")
+        || head.starts_with("POST /v1/")
+        || head.starts_with("POST /completion")
         || (head.starts_with("POST /api/generate") && body.contains("\"prompt\""))
 }
 

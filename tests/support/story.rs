@@ -177,7 +177,7 @@ pub(crate) fn answered(
         connect_us: None,
         tls_us: None,
         retries: Some(0),
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures {
             prompt_tokens: Some(12),
             output_tokens: Some(u64::from(tokens)),

@@ -33,7 +33,7 @@ pub(in crate::metrics) fn answered(
         connect_us: None,
         tls_us: None,
         retries: Some(0),
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures {
             output_tokens: Some(u64::from(tokens)),
             ..ServerFigures::default()
@@ -56,7 +56,7 @@ pub(in crate::metrics) fn failed(
         first_byte: None,
         head: None,
         chunks: 0,
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures::default(),
         outcome: Outcome::Failed {
             kind,

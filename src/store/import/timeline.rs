@@ -250,7 +250,7 @@ fn record(row: &RequestRow, id: u64, cycle: u32, sent: Stamp) -> RequestRecord {
         connect_us: None,
         tls_us: None,
         retries: None,
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures::default(),
         outcome,
         answer: None,

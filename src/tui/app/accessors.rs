@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::event::{Model, Target};
 use crate::metrics::state::RunState;
 use crate::plan::Plan;
-use crate::tui::app::{App, Screen, is_model};
+use crate::tui::app::{App, Screen};
 use crate::tui::keys::Scope;
 use crate::tui::layout::{Pane, View};
 use crate::tui::panes::requests_view::RequestSorting;
@@ -81,7 +81,7 @@ impl App {
     pub fn missing_model(&self) -> Option<&str> {
         let asked = self.options.model.as_deref()?;
         let models = &self.found.as_ref()?.models;
-        let there = models.iter().any(|model| is_model(&model.name, asked));
+        let there = models.iter().any(|model| model.is_named(asked));
         (!there).then_some(asked)
     }
 

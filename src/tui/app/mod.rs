@@ -376,8 +376,3 @@ impl App {
         self.current.what_if.unwrap_or(self.plan().limits)
     }
 }
-
-/// Whether `name` is the model that was asked for; `:latest` may be left out.
-fn is_model(name: &str, asked: &str) -> bool {
-    name == asked || name.strip_suffix(":latest") == Some(asked)
-}

@@ -7,7 +7,7 @@ use crate::event::{Answer, Event, EventKind, RunEnd};
 use crate::metrics::state::Stage;
 use crate::session::{AnswerText, SessionEvent};
 use crate::tui::AnswerView;
-use crate::tui::app::{App, Download, RunProgress, Screen, is_model};
+use crate::tui::app::{App, Download, RunProgress, Screen};
 use crate::tui::layout::View;
 
 /// Bytes of an answer that are kept for the screen; of a longer one the end is kept.
@@ -76,8 +76,9 @@ impl App {
 
     fn found_server(&mut self, discovery: Discovery) {
         let chosen = self.model().map(|model| model.name.clone());
+        let discovery = discovery.with_asked(self.options.model.as_deref());
         let models = &discovery.models;
-        let named = |asked: &str| models.iter().position(|m| is_model(&m.name, asked));
+        let named = |asked: &str| models.iter().position(|m| m.is_named(asked));
         self.model = self
             .options
             .model

@@ -36,7 +36,7 @@ fn who(app: &App, room: usize) -> Vec<Span<'static>> {
     let model = &target.model;
     let of = |known: &Option<String>| known.clone();
     let size = model.size_bytes.map(|size| text::bytes(Some(size)));
-    let name = Some(model.name.clone()).filter(|name| !name.is_empty());
+    let name = Some(model.short_name().to_owned()).filter(|name| !name.is_empty());
     let server = of(&target.server).unwrap_or_else(|| target.dialect.to_string());
     let server = match host(&target.url) {
         // An imported run does not report where its server was.

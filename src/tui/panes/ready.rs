@@ -146,7 +146,7 @@ fn cells(theme: &Theme, model: &Model) -> Vec<Span<'static>> {
     let mark = if model.loaded { theme.dot() } else { " " };
     vec![
         Span::styled(mark, theme.good),
-        Span::styled(text::safe(&model.name).into_owned(), theme.text),
+        Span::styled(text::safe(model.short_name()).into_owned(), theme.text),
         Span::styled(text::bytes(model.size_bytes), theme.text),
         Span::styled(known(&model.parameters), theme.text),
         Span::styled(known(&model.quantization), theme.text),

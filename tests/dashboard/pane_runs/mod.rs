@@ -209,7 +209,7 @@ pub(crate) fn record(
         ended: Stamp(last + 3_000),
         thinking_chunks: Some(80),
         itl_us: vec![step, 196, step * 2, 1],
-        unread_parts: 0,
+        unread_parts: None,
         server: ServerFigures {
             prompt_tokens: Some(26),
             output_tokens: Some(200),
