@@ -69,7 +69,7 @@ pub struct AccessArgs {
     /// Header to send to the server with every request (repeatable)
     #[arg(long = "header", value_name = "NAME: VALUE", help_heading = SERVER)]
     pub headers: Vec<String>,
-    /// File with a certificate authority to trust besides the system's, for https (PEM)
+    /// File with certificates to trust besides the system's: an authority's, or the server's own (PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = SERVER)]
     pub ca: Option<PathBuf>,
     /// Accept any certificate of the server

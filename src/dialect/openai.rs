@@ -239,6 +239,11 @@ struct Usage {
     prompt_tokens: Count,
     #[serde(default)]
     input_tokens: Count,
+    /// Beside those, of Anthropic's API.
+    #[serde(default)]
+    cache_read_input_tokens: Count,
+    #[serde(default)]
+    cache_creation_input_tokens: Count,
     #[serde(default)]
     prompt_eval_count: Count,
     #[serde(default)]
@@ -255,7 +260,13 @@ pub(super) fn add_usage(finish: &mut Finish, usage: Option<&RawValue>) {
         return;
     };
     let figures = &mut finish.figures;
-    let prompt = usage.prompt_tokens.0.or(usage.input_tokens.0);
+    let cached = [
+        usage.cache_read_input_tokens,
+        usage.cache_creation_input_tokens,
+    ];
+    let cached: u64 = cached.into_iter().filter_map(|count| count.0).sum();
+    let input = usage.input_tokens.0.map(|tokens| tokens + cached);
+    let prompt = usage.prompt_tokens.0.or(input);
     let prompt = prompt.or(usage.prompt_eval_count.0);
     let output = usage.completion_tokens.0.or(usage.output_tokens.0);
     let output = output.or(usage.eval_count.0);

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
@@ -59,10 +61,11 @@ impl Trust {
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match self {
             Self::System => Arc::new(Verifier::new(Arc::clone(&provider))?),
-            Self::Also(roots) => Arc::new(Verifier::new_with_extra_roots(
-                roots.iter().cloned(),
-                Arc::clone(&provider),
-            )?),
+            Self::Also(roots) => {
+                let roots = roots.clone();
+                let also = Verifier::new_with_extra_roots(roots.clone(), Arc::clone(&provider))?;
+                Arc::new(SignedByItself { roots, also })
+            }
             Self::Anyone => Arc::new(Unchecked(Arc::clone(&provider))),
         };
         let builder = ClientConfig::builder_with_provider(provider)
@@ -102,6 +105,56 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
         ),
         Error::InvalidMessage(_) => Some("if the server speaks plain http, write http://"),
         _ => None,
+    }
+}
+
+/// Takes a server at its word if its certificate is one of those that the user named: most certificates that people
+/// sign themselves call themselves an authority too, which is no server's by the rules.
+#[derive(Debug)]
+struct SignedByItself {
+    roots: Vec<CertificateDer<'static>>,
+    also: Verifier,
+}
+
+impl ServerCertVerifier for SignedByItself {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.roots.iter().any(|root| root == certificate) {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.also
+            .verify_server_cert(certificate, between, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.also
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.also
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.also.supported_verify_schemes()
     }
 }
 

@@ -265,7 +265,7 @@ fn progress(cycle: &CycleState, now: Stamp) -> String {
         .map_or_else(String::new, |_| format!(", wait {}", so_far.text()));
     let rate = cycle.current_system_tok_s();
     let rate = rate.map_or_else(String::new, |rate| {
-        format!(", {} tok/s in total", decimal(rate, 1))
+        format!(", ~{} tok/s in total", decimal(rate, 1))
     });
     let waiting = cycle
         .in_flight

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, co
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate that no system knows, for `127.0.0.1` and `localhost`.
+/// A certificate that no system knows, for `127.0.0.1`.
 pub(crate) struct Certificate {
     config: ServerConfig,
     pem: String,
@@ -28,12 +28,16 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     pub(crate) fn new(protocols: &[&str]) -> Self {
-        let names = ["127.0.0.1", "localhost"].map(str::to_owned);
-        let own = rcgen::generate_simple_self_signed(names).unwrap();
-        let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+        let names = ["127.0.0.1".to_owned()];
+        // As `openssl req -x509` makes them: of an authority, which rustls takes for no server's.
+        let mut parameters = rcgen::CertificateParams::new(names).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let own = parameters.self_signed(&signing_key).unwrap();
+        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let chain = vec![own.cert.der().clone()];
+        let chain = vec![own.der().clone()];
         let config = builder.with_no_client_auth();
         let mut config = config
             .with_single_cert(chain, PrivateKeyDer::Pkcs8(key))
@@ -44,7 +48,7 @@ impl Certificate {
             .collect();
         Self {
             config,
-            pem: own.cert.pem(),
+            pem: own.pem(),
         }
     }
 

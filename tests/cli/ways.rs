@@ -74,6 +74,14 @@ fn a_certificate_that_nobody_vouches_for_is_refused_with_advice() {
     for part in ["certificate", "--ca FILE", "--insecure"] {
         assert!(ended.err.contains(part), "{part}: {}", ended.err);
     }
+    // The right certificate, but of another name.
+    let ca = format!(
+        "--ca={}",
+        certificate.write(place.directory.path()).display()
+    );
+    let ended = run(&place, &[&format!("--url=https://localhost:{port}"), &ca]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains("not valid for name"), "{}", ended.err);
     // A server of plain http at an address of https.
     let plain = format!("--url=https://127.0.0.1:{}", simulator.addr().port());
     let ended = run(&place, &[&plain]);

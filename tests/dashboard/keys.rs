@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventK
 use insta::assert_snapshot;
 use tokio::time::sleep;
 use tokometer::dialect::Discovery;
-use tokometer::event::EventKind;
+use tokometer::event::{EventKind, Route};
 use tokometer::load::Command;
 use tokometer::plan::{Plan, SettlePlan};
 use tokometer::session::{AnswerText, SessionCommand, SessionEvent};
@@ -67,6 +67,26 @@ async fn ready_says_what_a_server_is_asked_that_may_be_paid_for() {
     assert_snapshot!("ready_far_away", dash.screen());
     dash.push(SessionEvent::Found(live::server(false))).await;
     assert!(!dash.screen().contains("spends"), "{}", dash.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_not_checked_and_a_proxy_are_marked() {
+    let dash = ready(80, 24, DashboardOptions::default()).await;
+    for mark in ["UNCHECKED", "PROXY"] {
+        assert!(!dash.screen().contains(mark), "{}", dash.screen());
+    }
+    let marked = Discovery {
+        url: "https://box".to_owned(),
+        route: Route {
+            is_unchecked: true,
+            proxy: Some("http://proxy:3128".to_owned()),
+            http2: false,
+        },
+        ..live::server(false)
+    };
+    dash.push(SessionEvent::Found(marked)).await;
+    let first = dash.screen().lines().next().unwrap().to_owned();
+    assert!(first.contains("UNCHECKED PROXY"), "{first}");
 }
 
 #[tokio::test(start_paused = true)]
