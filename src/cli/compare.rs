@@ -1,15 +1,18 @@
 //! `tokometer compare RUN RUN…`: runs against each other.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use color_eyre::eyre::Result;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::gate::GateArgs;
 use crate::cli::output::{RunsDir, print, print_err, shown};
 use crate::cli::what_if::WhatIfArgs;
-use crate::metrics::compare::{Change, Comparison, Row, RunHead, value_text};
+use crate::metrics::compare::{Change, Comparison, LevelComparison, Row, RunHead};
+use crate::metrics::conclusion::conclusion;
 use crate::metrics::condition::Condition;
 use crate::metrics::gate::changes;
 use crate::metrics::state::RunState;
@@ -18,6 +21,17 @@ use crate::report;
 use crate::store::index::find;
 use crate::text::numbers::{UNKNOWN, carried, letter, users};
 use crate::text::sanitize::one_line;
+
+/// The widest lines, columns: wider ones are hard to read.
+const WIDEST: usize = 140;
+/// Those of a file or a pipe.
+const USUAL: usize = 100;
+/// The narrowest.
+const NARROWEST: usize = 40;
+/// How far in a difference is set that does not fit beside its values.
+const BELOW: usize = 13;
+/// Figures that are told of a level that only one run has.
+const TOLD_ALONE: usize = 4;
 
 /// The flags of `compare`.
 #[derive(Debug, Args, Clone)]
@@ -28,7 +42,7 @@ pub struct CompareArgs {
     /// Print the comparison as JSON
     #[arg(long)]
     pub json: bool,
-    /// Write compare.md, compare.html, compare.json and a chart of all runs (models.svg, models.png) to DIR
+    /// Write compare.md, compare.html, compare.json and charts of all runs (against, models; .svg and .png) to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Exit with 3 if a run differs like this from the first, and with 4 if the samples cannot decide it:
@@ -70,7 +84,7 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     if args.json {
         print(&report::compare::json(&comparison)?);
     } else {
-        print(&text(&comparison));
+        print(&text(&comparison, width()));
     }
     if let Some(out) = &args.out {
         for path in report::compare::write(&comparison, &summaries, out)? {
@@ -87,23 +101,86 @@ pub(crate) fn run_compare(args: &CompareArgs) -> Result<u8> {
     args.gate.close(&command, &notes.join(". "), &rulings)
 }
 
-/// The comparison as text.
-pub(crate) fn text(comparison: &Comparison) -> String {
+/// The width of the terminal.
+fn width() -> usize {
+    let asked = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    let is_terminal = std::io::stdout().is_terminal();
+    let terminal = || crossterm::terminal::size().ok().filter(|_| is_terminal);
+    let width = asked.or_else(|| terminal().map(|(columns, _)| usize::from(columns)));
+    width.unwrap_or(USUAL).clamp(NARROWEST, WIDEST)
+}
+
+/// Text in lines no wider than this, those after the first one set in.
+fn folded(out: &mut String, text: &str, width: usize, indent: usize) {
+    let body = text.trim_start_matches(' ');
+    let mut line = " ".repeat(text.len() - body.len());
+    let mut is_empty = true;
+    for word in body.split(' ') {
+        if !is_empty && line.width() + 1 + word.width() > width {
+            let _ = writeln!(out, "{}", line.trim_end());
+            line = " ".repeat(indent);
+        } else if !is_empty {
+            line.push(' ');
+        }
+        is_empty = false;
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+/// The comparison as text, what it comes to first.
+pub(crate) fn text(comparison: &Comparison, width: usize) -> String {
     let mut out = String::new();
+    for sentence in conclusion(comparison) {
+        folded(&mut out, &sentence, width, 0);
+    }
+    out.push('\n');
     for (number, run) in comparison.runs.iter().enumerate() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "{}  {}", letter(number), head(run));
+        folded(
+            &mut out,
+            &format!("{}  {}", letter(number), head(run)),
+            width,
+            3,
+        );
     }
     for warning in &comparison.warnings {
-        let _ = writeln!(out, "warning: {warning}");
+        folded(
+            &mut out,
+            &format!("warning: {}", one_line(warning, 300)),
+            width,
+            9,
+        );
     }
     for level in &comparison.levels {
-        let _ = writeln!(out, "\n{}", users(level.users));
+        // Writing to a string cannot fail.
+        let _ = writeln!(out);
+        if let Some(run) = level.only() {
+            folded(&mut out, &alone(level, run), width, 2);
+            continue;
+        }
+        let _ = writeln!(out, "{}", users(level.users));
         for row in &level.rows {
-            out.push_str(&line(row));
+            write_row(&mut out, row, width);
         }
     }
     out
+}
+
+/// A level that only one run has.
+fn alone(level: &LevelComparison, run: usize) -> String {
+    let of = |row: &Row| {
+        let unit = row.metric.unit.symbol();
+        format!("{} {} {unit}", row.metric.name(), row.text(run))
+    };
+    let known: Vec<String> = level.rows.iter().take(TOLD_ALONE).map(of).collect();
+    format!(
+        "{}, only {}: {}",
+        users(level.users),
+        letter(run),
+        known.join(", ")
+    )
 }
 
 fn head(run: &RunHead) -> String {
@@ -126,29 +203,35 @@ fn head(run: &RunHead) -> String {
     )
 }
 
-fn line(row: &Row) -> String {
-    let values = row
-        .values
-        .iter()
-        .map(|known| format!("{:>10}", value_text(row.metric, *known)));
+/// The values of a row, and beside them, or below where they do not fit, how they differ.
+fn write_row(out: &mut String, row: &Row, width: usize) {
+    let values = (0..row.values.len()).map(|run| format!("{:>10}", row.text(run)));
     let values: Vec<String> = values.collect();
-    let mut line = format!(
+    let line = format!(
         "  {:<11}{} {}",
         row.metric.name(),
         values.join(" "),
         row.metric.unit.symbol()
     );
-    for (number, change) in row.changes.iter().enumerate() {
+    let changes = row.changes.iter().enumerate().map(|(number, change)| {
         let sentence = |change: &Change| change.sentence(row.metric);
         let text = change.as_ref().map_or_else(|| UNKNOWN.to_owned(), sentence);
         // With two runs there is only one difference, which needs no letter.
-        let run = if row.changes.len() > 1 {
-            format!("{}: ", letter(number + 1))
+        if row.changes.len() > 1 {
+            format!("{}: {text}", letter(number + 1))
         } else {
-            String::new()
-        };
-        let _ = write!(line, "   {run}{text}");
+            text
+        }
+    });
+    let changes: Vec<String> = changes.collect();
+    let beside = changes.join("   ");
+    if line.width() + 3 + beside.width() <= width {
+        let _ = writeln!(out, "{line}   {beside}");
+        return;
     }
-    line.push('\n');
-    line
+    folded(out, &line, width, 2);
+    for change in changes {
+        let below = format!("{}{change}", " ".repeat(BELOW));
+        folded(out, &below, width, BELOW);
+    }
 }

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use crate::metrics::config_diff::config_diff;
+use crate::metrics::config_diff::{config_diff, names};
 use crate::metrics::gate::between;
 use crate::metrics::interval::{Difference, Moments, relative, welch};
 use crate::metrics::level::{LevelMetrics, LevelSummary};
@@ -44,6 +44,8 @@ pub struct Comparison {
 pub struct RunHead {
     /// The run.
     pub id: String,
+    /// What tells it from the other runs, in short; empty where nothing does.
+    pub differs: String,
     /// The model.
     pub model: String,
     /// The server's name and version.
@@ -78,6 +80,8 @@ pub struct Row {
     pub metric: &'static Metric,
     /// The value of each run; shares are 0–1.
     pub values: Vec<Option<f64>>,
+    /// Whether the value of each run rests on tokens that the server did not count.
+    pub estimated: Vec<bool>,
     /// How each run after the first differs from the first; absent where one of them does not know.
     pub changes: Vec<Option<Change>>,
 }
@@ -152,6 +156,33 @@ pub fn value_text(metric: &Metric, value: Option<f64>) -> String {
     decimal(value, digits(metric.unit, value))
 }
 
+impl Row {
+    /// The value of a run, as tables have it: `~` before an estimate, `–` where it is not known.
+    pub fn text(&self, run: usize) -> String {
+        let value = self.values.get(run).copied().flatten();
+        let about = value.is_some() && self.estimated.get(run).copied().unwrap_or(false);
+        format!(
+            "{}{}",
+            if about { "~" } else { "" },
+            value_text(self.metric, value)
+        )
+    }
+}
+
+impl LevelComparison {
+    /// The only run that has this level; None where several do.
+    pub fn only(&self) -> Option<usize> {
+        let knows = |run: &usize| {
+            let mut rows = self.rows.iter();
+            rows.any(|row| row.values.get(*run).is_some_and(Option::is_some))
+        };
+        let runs = self.rows.iter().map(|row| row.values.len()).max()?;
+        let mut having = (0..runs).filter(knows);
+        let first = having.next();
+        first.filter(|_| having.next().is_none())
+    }
+}
+
 impl Comparison {
     /// Compares runs with the first of them.
     pub fn new(runs: &[&RunState]) -> Self {
@@ -169,10 +200,12 @@ impl Comparison {
             .collect();
         users.sort_unstable();
         users.dedup();
-        let heads = runs.iter().zip(summaries);
+        let heads = runs.iter().zip(summaries).zip(names(runs));
         Self {
             schema: SCHEMA.to_owned(),
-            runs: heads.map(|(run, summary)| head(run, summary)).collect(),
+            runs: heads
+                .map(|((run, summary), differs)| head(run, summary, differs))
+                .collect(),
             warnings: config_diff(runs),
             levels: users
                 .iter()
@@ -182,7 +215,7 @@ impl Comparison {
     }
 }
 
-fn head(run: &RunState, summary: &Summary) -> RunHead {
+fn head(run: &RunState, summary: &Summary, differs: String) -> RunHead {
     let target = summary.target.as_ref();
     let verdict = summary.verdict.as_ref();
     let energy = summary.energy.as_ref();
@@ -191,6 +224,7 @@ fn head(run: &RunState, summary: &Summary) -> RunHead {
             .info
             .as_ref()
             .map_or_else(String::new, |info| info.id.clone()),
+        differs,
         model: target.map_or_else(String::new, |target| target.model.clone()),
         server: target.and_then(|target| target.server.clone()),
         started_at: summary.started_at,
@@ -227,11 +261,16 @@ fn level(users: u32, runs: &[&RunState], summaries: &[Summary]) -> LevelComparis
                 };
                 Some(pair.difference(metric, [value(0)?, value(run)?]))
             };
+            let about = |level: Option<&LevelSummary>| {
+                level.is_some_and(|level| !metric.about(&level.figures).is_empty())
+            };
+            let estimated = levels.iter().copied().map(about).collect();
             let changes = (1..runs.len()).map(against).collect();
             let known = values.iter().any(Option::is_some);
             known.then_some(Row {
                 metric,
                 values,
+                estimated,
                 changes,
             })
         });

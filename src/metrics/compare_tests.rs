@@ -165,3 +165,94 @@ fn what_differs_besides_is_named() {
         ]
     );
 }
+
+#[test]
+fn every_setting_that_differs_is_named_and_tells_the_runs_apart() {
+    let mut one = run(&[(4, &[20.0])]);
+    let info = one.info.as_mut().unwrap();
+    info.simulated = true;
+    info.plan.time_scale = 1.0;
+    info.simulation = Some(crate::event::Simulation {
+        profile: "m2-pro".to_owned(),
+        faults: Vec::new(),
+    });
+    let mut other = one.clone();
+    let info = other.info.as_mut().unwrap();
+    info.plan.time_scale = 30.0;
+    info.plan.rest_s += 1.0;
+    info.simulation = Some(crate::event::Simulation {
+        profile: "rtx-4090".to_owned(),
+        faults: vec!["cut:every=5,after=10".to_owned()],
+    });
+    let comparison = Comparison::new(&[&one, &other, &one]);
+    assert_eq!(
+        comparison.warnings[1..],
+        [
+            "The time scale of the simulation differs: 1 vs 30",
+            "The profile of the simulation differs: m2-pro vs rtx-4090",
+            "The faults of the simulation differ: none vs cut:every=5,after=10",
+        ]
+    );
+    assert!(comparison.warnings[0].starts_with("The pause between cycles differs"));
+    let names: Vec<&str> = comparison
+        .runs
+        .iter()
+        .map(|run| run.differs.as_str())
+        .collect();
+    let first = "time scale 1 · m2-pro · faults none";
+    assert_eq!(
+        names,
+        [
+            first,
+            "time scale 30 · rtx-4090 · faults cut:every=5,after=10",
+            first
+        ]
+    );
+    let alike = Comparison::new(&[&one, &one]);
+    assert!(alike.runs.iter().all(|run| run.differs.is_empty()));
+}
+
+#[test]
+fn a_level_of_one_run_is_its_own_and_estimates_stay_marked() {
+    let one = run(&[(4, &[20.0, 21.0]), (8, &[10.0])]);
+    let mut other = run(&[(4, &[20.0, 21.0])]);
+    for request in &mut other.cycles[0].requests {
+        request.server.output_tokens = None;
+    }
+    let comparison = Comparison::new(&[&one, &other]);
+    let only: Vec<Option<usize>> = comparison
+        .levels
+        .iter()
+        .map(LevelComparison::only)
+        .collect();
+    assert_eq!(only, [None, Some(0)]);
+    let rows = &comparison.levels[0].rows;
+    let speed = rows
+        .iter()
+        .find(|row| row.metric.key == "speed_tok_s")
+        .unwrap();
+    assert!(!speed.text(0).starts_with('~') && speed.text(1).starts_with('~'));
+    let wait = rows.iter().find(|row| row.metric.key == "ttft_s").unwrap();
+    assert_eq!(wait.text(1), "1.00");
+}
+
+#[test]
+fn the_conclusion_says_who_serves_more_and_what_is_shown() {
+    use crate::metrics::conclusion::conclusion;
+    let fast = run(&[(4, &[30.0, 30.5, 29.5, 30.0]), (8, &[25.0; 8])]);
+    let slow = run(&[(4, &[22.0, 22.4, 21.6, 22.0]), (8, &[5.0; 8])]);
+    assert_eq!(
+        conclusion(&Comparison::new(&[&fast, &slow])),
+        [
+            "B serves 4 users within the limits, A 8 (A: unsure, B: unsure).",
+            "At 4 users, B against A: speed -26.7 % (-28.5 to -24.9); no difference that these samples can show in wait, throughput.",
+        ]
+    );
+    assert_eq!(
+        conclusion(&Comparison::new(&[&fast, &fast])),
+        [
+            "A and B both serve 8 users within the limits (A: unsure, B: unsure).",
+            "At 8 users these samples show no difference in speed, wait, throughput.",
+        ]
+    );
+}

@@ -1,11 +1,120 @@
-//! What else differs between compared runs: hardware, server, prompts, plan.
+//! What else differs between compared runs: hardware, server, prompts, plan, and how a server was simulated.
 
 use crate::event::RunInfo;
 use crate::metrics::state::RunState;
+use crate::metrics::what_if::in_percent;
 use crate::plan::{CycleShape, Plan};
 use crate::platform::Machine;
-use crate::text::numbers::{UNKNOWN, bytes, percent};
+use crate::text::numbers::{UNKNOWN, bytes, clock, plain};
 use crate::text::sanitize::one_line;
+
+/// The longest setting in a sentence, characters.
+const LONGEST: usize = 80;
+/// The longest setting in the name of a run, characters.
+const SHORT: usize = 28;
+/// The most settings in the name of a run.
+const IN_A_NAME: usize = 3;
+
+/// A setting that runs can differ in.
+struct Setting {
+    /// The start of a sentence.
+    name: &'static str,
+    /// What stands before it in the name of a run; None where it is not told there.
+    short: Option<&'static str>,
+    of: fn(&RunState, &RunInfo) -> Option<String>,
+}
+
+const fn setting(
+    name: &'static str,
+    short: Option<&'static str>,
+    of: fn(&RunState, &RunInfo) -> Option<String>,
+) -> Setting {
+    Setting { name, short, of }
+}
+
+/// All of them. One that a run does not know, such as the GPU of a machine that nobody sampled, does not differ.
+const SETTINGS: &[Setting] = &[
+    setting("The source of the numbers", Some(""), |_, info| {
+        Some(source(info).to_owned())
+    }),
+    setting("The model", Some(""), |_, info| Some(model(info))),
+    setting("The client's machine", None, |_, info| {
+        Some(machine(&info.machine))
+    }),
+    setting("The GPU", Some(""), |run, _| gpus(run)),
+    setting("The hardware as noted", Some(""), |_, info| {
+        info.remarks.hardware.clone()
+    }),
+    setting("The server", Some(""), |_, info| {
+        Some(info.target.server.clone().unwrap_or_else(unknown))
+    }),
+    setting("The number of slots", Some("slots "), |_, info| {
+        let slots = info.target.slots.map(|slots| slots.to_string());
+        Some(slots.unwrap_or_else(unknown))
+    }),
+    setting("The prompt", None, |_, info| Some(prompts(info))),
+    setting("max-tokens", Some("max-tokens "), |_, info| {
+        let most = info.plan.max_tokens;
+        Some(most.map_or_else(|| "no limit".to_owned(), |n| n.to_string()))
+    }),
+    setting("The length of a cycle", Some(""), |_, info| {
+        Some(length(info.plan.shape))
+    }),
+    setting("How levels are found", None, |_, info| {
+        Some(match info.plan.settle {
+            Some(settle) => format!("searched for {}", clock(settle.within_s)),
+            None => "planned".to_owned(),
+        })
+    }),
+    setting("The endpoint", Some(""), |_, info| {
+        Some(info.plan.api.to_string())
+    }),
+    setting("Thinking", Some("think "), |_, info| {
+        Some(info.plan.think.to_string())
+    }),
+    setting("What requests ask for", Some(""), |_, info| {
+        Some(options(&info.plan))
+    }),
+    setting("The limits", None, |_, info| Some(limits(info))),
+    setting("The pause between cycles", None, |_, info| {
+        Some(format!("{} s", plain(info.plan.rest_s)))
+    }),
+    setting("The number of warm-up requests", None, |_, info| {
+        Some(info.plan.warmup.to_string())
+    }),
+    setting("The timeouts", None, |_, info| Some(timeouts(info))),
+    setting("Whether hopeless levels are skipped", None, |_, info| {
+        let skips = info.plan.stop_when_hopeless;
+        Some(if skips { "yes" } else { "no" }.to_owned())
+    }),
+    setting("The price of a kilowatt-hour", None, |_, info| {
+        let price = info.plan.energy.price.as_ref();
+        Some(price.map_or_else(
+            || "none".to_owned(),
+            |price| format!("{} {}", plain(price.per_kwh), price.currency),
+        ))
+    }),
+    setting(
+        "The time scale of the simulation",
+        Some("time scale "),
+        |_, info| info.simulated.then(|| plain(info.plan.time_scale)),
+    ),
+    setting("The profile of the simulation", Some(""), |_, info| {
+        Some(info.simulation.as_ref()?.profile.clone())
+    }),
+    setting(
+        "The faults of the simulation",
+        Some("faults "),
+        |_, info| {
+            let faults = info.simulation.as_ref()?.faults.join(", ");
+            Some(if faults.is_empty() {
+                "none".to_owned()
+            } else {
+                faults
+            })
+        },
+    ),
+];
 
 /// In sentences, each naming what differs between the first run and another.
 pub(crate) fn config_diff(runs: &[&RunState]) -> Vec<String> {
@@ -14,82 +123,75 @@ pub(crate) fn config_diff(runs: &[&RunState]) -> Vec<String> {
         return all;
     };
     for other in others {
-        if let (Some(a), Some(b)) = (&first.info, &other.info) {
-            for sentence in hardware(first, other, a, b).into_iter().chain(plans(a, b)) {
-                if !all.contains(&sentence) {
-                    all.push(sentence);
-                }
+        let sentences = SETTINGS.iter().filter_map(|setting| {
+            let [a, b] = [first, other].map(|run| (setting.of)(run, run.info.as_ref()?));
+            sentence(setting.name, &a?, &b?)
+        });
+        for sentence in sentences {
+            if !all.contains(&sentence) {
+                all.push(sentence);
             }
         }
     }
     all
 }
 
-fn differs(what: &str, a: &str, b: &str) -> Option<String> {
-    let (a, b) = (one_line(a, 80), one_line(b, 80));
-    (a != b).then(|| format!("{what} differs: {a} vs {b}"))
-}
-
-fn hardware(first: &RunState, other: &RunState, a: &RunInfo, b: &RunInfo) -> Vec<String> {
-    let (gpus_a, gpus_b) = (gpus(first), gpus(other));
-    let known = !gpus_a.is_empty() && !gpus_b.is_empty();
-    let source = |info: &RunInfo| {
-        if info.simulated {
-            "simulated"
-        } else if info.imported.is_some() {
-            "imported: chunks counted as tokens"
-        } else {
-            "measured"
+/// What tells each run from the others, in short: empty where nothing does.
+pub(crate) fn names(runs: &[&RunState]) -> Vec<String> {
+    let mut names = vec![Vec::new(); runs.len()];
+    for setting in SETTINGS {
+        let Some(short) = setting.short else { continue };
+        let values = runs.iter().map(|run| (setting.of)(run, run.info.as_ref()?));
+        let values: Vec<Option<String>> = values.collect();
+        let mut known = values.iter().flatten();
+        let first = known.next();
+        if known.all(|value| Some(value) == first) {
+            continue;
         }
-    };
-    let model = |info: &RunInfo| {
-        let model = &info.target.model;
-        let quantization = model.quantization.as_deref().unwrap_or(UNKNOWN);
-        format!("{} {quantization}", model.name)
-    };
-    let server = |info: &RunInfo| {
-        info.target
-            .server
-            .clone()
-            .unwrap_or_else(|| UNKNOWN.to_owned())
-    };
-    let slots = |info: &RunInfo| {
-        let slots = info.target.slots.map(|slots| slots.to_string());
-        slots.unwrap_or_else(|| UNKNOWN.to_owned())
-    };
-    [
-        differs("The source of the numbers", source(a), source(b)),
-        differs("The model", &model(a), &model(b)),
-        differs(
-            "The client's machine",
-            &machine(&a.machine),
-            &machine(&b.machine),
-        ),
-        known
-            .then(|| differs("The GPU", &gpus_a, &gpus_b))
-            .flatten(),
-        differs("The server", &server(a), &server(b)),
-        differs("The number of slots", &slots(a), &slots(b)),
-        way(a)
-            .zip(way(b))
-            .and_then(|(a, b)| differs("The way to the server", &a, &b)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        for (name, value) in names.iter_mut().zip(values) {
+            let value = value.filter(|_| name.len() < IN_A_NAME);
+            name.extend(value.map(|value| format!("{short}{}", one_line(&value, SHORT))));
+        }
+    }
+    names.into_iter().map(|name| name.join(" · ")).collect()
 }
 
-/// How a run reached its server: its scheme says whether over TLS. Imported runs have no address.
-fn way(info: &RunInfo) -> Option<String> {
-    let route = &info.target.route;
-    let (scheme, _) = info.target.url.split_once(':')?;
-    let http2 = route.http2.then(|| "HTTP/2".to_owned());
-    let proxy = route.proxy.as_ref().map(|proxy| format!("through {proxy}"));
-    let parts: Vec<String> = [Some(scheme.to_owned()), http2, proxy]
-        .into_iter()
-        .flatten()
-        .collect();
-    Some(parts.join(", "))
+fn sentence(what: &str, a: &str, b: &str) -> Option<String> {
+    if a == b {
+        return None;
+    }
+    let (a, b) = (one_line(a, LONGEST), one_line(b, LONGEST));
+    let are_many = ["The limits", "The timeouts", "The faults"];
+    let verb = if are_many.iter().any(|many| what.starts_with(many)) {
+        "differ"
+    } else {
+        "differs"
+    };
+    // Two long texts may begin alike.
+    if a == b {
+        return Some(format!("{what} {verb}"));
+    }
+    Some(format!("{what} {verb}: {a} vs {b}"))
+}
+
+fn unknown() -> String {
+    UNKNOWN.to_owned()
+}
+
+fn source(info: &RunInfo) -> &'static str {
+    if info.simulated {
+        "simulated"
+    } else if info.imported.is_some() {
+        "imported: chunks counted as tokens"
+    } else {
+        "measured"
+    }
+}
+
+fn model(info: &RunInfo) -> String {
+    let model = &info.target.model;
+    let quantization = model.quantization.as_deref().unwrap_or(UNKNOWN);
+    format!("{} {quantization}", model.name)
 }
 
 fn machine(machine: &Machine) -> String {
@@ -101,21 +203,31 @@ fn machine(machine: &Machine) -> String {
         .flatten()
         .collect();
     if parts.is_empty() {
-        UNKNOWN.to_owned()
+        unknown()
     } else {
         parts.join(", ")
     }
 }
 
-fn gpus(run: &RunState) -> String {
-    let names = run
-        .machine
-        .gpus
-        .values()
-        .filter_map(|(_, sample)| sample.name.clone());
-    let mut names: Vec<String> = names.collect();
+fn gpus(run: &RunState) -> Option<String> {
+    let gpus = run.machine.gpus.values();
+    let mut names: Vec<String> = gpus.filter_map(|(_, gpu)| gpu.name.clone()).collect();
     names.sort();
-    names.join(", ")
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn prompts(info: &RunInfo) -> String {
+    match info.plan.prompts.as_slice() {
+        [] => unknown(),
+        [only] => only.clone(),
+        [first, ..] => {
+            let rest = info.plan.prompts.join("\n");
+            let more = info.plan.prompts.len();
+            let first = one_line(first, LONGEST / 2);
+            // The whole of them is compared, of which only the beginning is shown.
+            format!("{more} prompts, the first: {first} {rest}")
+        }
+    }
 }
 
 fn length(shape: CycleShape) -> String {
@@ -137,39 +249,22 @@ fn options(plan: &Plan) -> String {
     }
 }
 
-fn plans(a: &RunInfo, b: &RunInfo) -> Vec<String> {
-    let (p, q) = (&a.plan, &b.plan);
-    let tokens = |most: Option<u32>| most.map_or_else(|| "no limit".to_owned(), |n| n.to_string());
-    let prompts = |prompts: &[String]| {
-        let first = prompts.first().map_or(UNKNOWN, String::as_str);
-        match prompts.len() {
-            0 | 1 => first.to_owned(),
-            more => format!("{more} prompts, the first: {first}"),
-        }
-    };
-    let limits = |plan: &Plan| {
-        let limits = &plan.limits;
-        format!(
-            "wait ≤ {} s, speed ≥ {} tok/s, share {}",
-            limits.wait_s,
-            limits.speed_tok_s,
-            percent(Some(limits.share), 0)
-        )
-    };
-    let visibly = differs("The prompt", &prompts(&p.prompts), &prompts(&q.prompts));
-    // Two long lists of prompts may begin alike.
-    let prompt =
-        visibly.or_else(|| (p.prompts != q.prompts).then(|| "The prompts differ".to_owned()));
-    [
-        prompt,
-        differs("max-tokens", &tokens(p.max_tokens), &tokens(q.max_tokens)),
-        differs("The length of a cycle", &length(p.shape), &length(q.shape)),
-        differs("The endpoint", &p.api.to_string(), &q.api.to_string()),
-        differs("Thinking", &p.think.to_string(), &q.think.to_string()),
-        differs("What requests ask for", &options(p), &options(q)),
-        differs("The limits", &limits(p), &limits(q)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+fn limits(info: &RunInfo) -> String {
+    let limits = &info.plan.limits;
+    format!(
+        "wait ≤ {} s, speed ≥ {} tok/s, share {} %",
+        limits.wait_s,
+        limits.speed_tok_s,
+        plain(in_percent(limits.share))
+    )
+}
+
+fn timeouts(info: &RunInfo) -> String {
+    let timeouts = info.plan.timeouts;
+    let each = [timeouts.first_s, timeouts.next_s, timeouts.total_s];
+    let each = each.map(|s| s.map_or_else(|| "none".to_owned(), |s| format!("{} s", plain(s))));
+    format!(
+        "{} to the first token, {} between, {} in all",
+        each[0], each[1], each[2]
+    )
 }

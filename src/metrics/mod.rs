@@ -9,7 +9,7 @@
 //! - [`summary`]: the object of `summary.json`; [`findings`]: what stands out; `warnings`: what casts doubt on it
 //! - [`verdict`]: how many users the server carries, and how sure that is; [`bottleneck`]: why it stops there;
 //!   [`bracket`]: how far a run that finds its levels has come, with [`measured_time`]
-//! - [`compare`]: runs side by side; [`condition`] and [`gate`]: when a run or a change fails; `config_diff`: what else is
+//! - [`compare`]: runs side by side; [`condition`] and [`gate`]: when a run or a change fails; [`conclusion`]: what it comes to; `config_diff`: what else is
 //!   different; [`what_if`]: limits and a price that are asked for after the fact
 //! - [`spending`]: what a plan asks of a server that may be paid for
 //! - [`interval`], `wilson`: intervals of means, differences and shares
@@ -22,6 +22,7 @@ pub mod bandwidth_limit;
 pub mod bottleneck;
 pub mod bracket;
 pub mod compare;
+pub mod conclusion;
 pub mod condition;
 mod config_diff;
 pub mod devices;

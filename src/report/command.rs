@@ -2,7 +2,7 @@
 
 use crate::event::RunInfo;
 use crate::metrics::what_if::in_percent;
-use crate::plan::{Api, CycleShape, EnergyPlan, Limits, Plan, SettlePlan, Think, Timeouts};
+use crate::plan::{Api, CycleShape, EnergyPlan, Limits, Plan, RequestOptions, SettlePlan, Think, Timeouts};
 use crate::text::numbers::plain;
 
 /// The command with every flag that is not at its default; None for a run that tokometer did not make. Keys and
@@ -14,6 +14,7 @@ pub fn repeat(info: &RunInfo) -> Option<String> {
     let plan = &info.plan;
     let mut command = Command(vec!["tokometer".to_owned()]);
     command.server(info);
+    command.options(&plan.options);
     command.load(plan);
     command.timeouts(plan.timeouts);
     command.limits(plan.limits);
@@ -60,6 +61,28 @@ impl Command {
         );
         let think = [plan.think, Think::default()];
         self.unless("--think", think.map(|think| think.to_string()));
+    }
+
+    /// What requests ask for beside an answer.
+    fn options(&mut self, options: &RequestOptions) {
+        let texts = [
+            ("--temperature", options.temperature.map(plain)),
+            ("--sampling-seed", options.seed.map(|seed| seed.to_string())),
+            ("--num-ctx", options.num_ctx.map(|tokens| tokens.to_string())),
+            ("--keep-alive", options.keep_alive.clone()),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                self.flag(name, &text);
+            }
+        }
+        if options.ignore_eos {
+            self.switch("--ignore-eos");
+        }
+        if !options.body.is_empty() {
+            let body = serde_json::Value::Object(options.body.clone());
+            self.flag("--body", &body.to_string());
+        }
     }
 
     fn load(&mut self, plan: &Plan) {

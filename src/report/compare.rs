@@ -4,25 +4,26 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::metrics::compare::{Change, Comparison, LevelComparison, RunHead, digits};
+use crate::metrics::compare::{Change, Comparison, LevelComparison, Row, RunHead, digits};
+use crate::metrics::conclusion::conclusion;
 use crate::metrics::metric::{Better, Metric, Outlet, Shown, Unit, shown};
 use crate::metrics::summary::Summary;
 use crate::report::answer::Answer;
-use crate::report::charts::{Chart, models};
+use crate::report::charts::{Chart, against, models};
 use crate::report::content::{Content, PARTLY_SIMULATED, SIMULATED};
 use crate::report::section::{Block, Section, section};
 use crate::report::table::{Table, heads};
 use crate::report::text::clean;
 use crate::report::{ReportError, files, html, markdown};
 use crate::store::StoreError;
-use crate::text::numbers::{UNKNOWN, carried, grouped, letter};
+use crate::text::numbers::{UNKNOWN, carried, grouped, joined, letter};
 use crate::text::sanitize::json_lines;
 
 /// Marks a difference that can be due to chance.
 const CHANCE: &str = "≈";
 
 /// Writes below `out` the files `compare.md`, `compare.html`, `compare.json`, and where a run has a figure
-/// `models.svg` and `models.png`. `summaries` are those of the compared runs, in their order. Returns what was
+/// `models` and `against`, as `.svg` and `.png`. `summaries` are those of the compared runs, in their order. Returns what was
 /// written.
 pub fn write(
     comparison: &Comparison,
@@ -30,9 +31,10 @@ pub fn write(
     out: &Path,
 ) -> Result<Vec<PathBuf>, ReportError> {
     fs::create_dir_all(out).map_err(StoreError::io(out))?;
-    let names: Vec<String> = comparison.runs.iter().enumerate().map(name).collect();
+    let names = names(&comparison.runs);
     let runs: Vec<(&str, &Summary)> = names.iter().map(String::as_str).zip(summaries).collect();
-    let charts: Vec<Chart> = models(&runs).into_iter().collect();
+    let charts = against(comparison, &names).into_iter().chain(models(&runs));
+    let charts: Vec<Chart> = charts.collect();
     let content = content(comparison);
     let texts = [
         ("compare.md", markdown::write(&content, &charts, "")),
@@ -56,14 +58,34 @@ pub fn json(comparison: &Comparison) -> Result<String, ReportError> {
     json_lines(comparison).map_err(|error| ReportError::Table(error.to_string()))
 }
 
-/// "A deepseek-r1:7b".
-fn name((number, run): (usize, &RunHead)) -> String {
-    let model = if run.model.is_empty() {
-        UNKNOWN.to_owned()
-    } else {
-        clean(&run.model)
+/// "A deepseek-r1:7b": of runs that are alike in that, with what tells them apart instead, or else with their times.
+fn names(runs: &[RunHead]) -> Vec<String> {
+    let first = runs.first();
+    let is_alike = |run: &RunHead| {
+        first.is_some_and(|first| first.model == run.model && first.simulated == run.simulated)
     };
-    format!("{} {model}", letter(number))
+    let are_alike = runs.iter().all(is_alike);
+    let is_mixed = runs.iter().any(|run| !run.simulated);
+    let name = |(number, run): (usize, &RunHead)| {
+        let differs = Some(clean(&run.differs)).filter(|differs| !differs.is_empty());
+        let letter = letter(number);
+        if let (true, Some(differs)) = (are_alike, &differs) {
+            return format!("{letter} {differs}");
+        }
+        let model = Some(clean(&run.model)).filter(|model| !model.is_empty());
+        let model = model.unwrap_or_else(|| UNKNOWN.to_owned());
+        let mark = if run.simulated && is_mixed {
+            " (SIMULATED)"
+        } else {
+            ""
+        };
+        let started = run
+            .started_at
+            .map(|at| at.format("%Y-%m-%d %H:%M").to_string());
+        let apart = differs.or(started);
+        joined([Some(format!("{letter} {model}{mark}")), apart])
+    };
+    runs.iter().enumerate().map(name).collect()
 }
 
 fn content(comparison: &Comparison) -> Content {
@@ -92,15 +114,28 @@ fn content(comparison: &Comparison) -> Content {
         title,
         subtitle: "Differences are against run A".to_owned(),
         simulated: simulated(&comparison.runs),
-        answer: Answer {
-            sentence: String::new(),
-            state: None,
-            lines: Vec::new(),
-        },
+        answer: answer(comparison),
         headline: Vec::new(),
-        opening: "",
+        opening: "against",
         sections,
         made_by: format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+/// What it comes to, and what else may explain it.
+fn answer(comparison: &Comparison) -> Answer {
+    let mut sentences = conclusion(comparison).into_iter();
+    let sentence = sentences.next().unwrap_or_default();
+    let mut lines: Vec<String> = sentences.collect();
+    match comparison.warnings.len() {
+        0 => {}
+        1 => lines.push("One setting differs, too: see below.".to_owned()),
+        many => lines.push(format!("{many} settings differ, too: see below.")),
+    }
+    Answer {
+        sentence,
+        state: None,
+        lines,
     }
 }
 
@@ -173,22 +208,37 @@ fn differences(comparison: &Comparison) -> Section {
          without brackets has too few samples for an interval."
     );
     let mut blocks = vec![Block::Text(note)];
+    let alone = alone(comparison);
+    if !alone.is_empty() {
+        blocks.push(Block::List(alone));
+    }
     blocks.extend(tables);
     section("Levels side by side", blocks)
 }
 
-/// One figure at every level that some run knows it at; None where none does.
+/// The levels that only one run has, a line for each run.
+fn alone(comparison: &Comparison) -> Vec<String> {
+    let of = |run: usize| {
+        let levels = comparison.levels.iter();
+        let levels = levels.filter(|level| level.only() == Some(run));
+        let levels: Vec<String> = levels.map(|level| level.users.to_string()).collect();
+        let name = letter(run);
+        (!levels.is_empty()).then(|| {
+            format!(
+                "Only {name} has these numbers of users: {}.",
+                levels.join(", ")
+            )
+        })
+    };
+    (0..comparison.runs.len()).filter_map(of).collect()
+}
+
+/// One figure at every level that several runs have; None where none does.
 fn table(metric: &Metric, shown: &Shown, comparison: &Comparison) -> Option<Table> {
     let row = |level: &LevelComparison| -> Option<Vec<String>> {
         let row = level.rows.iter().find(|row| *row.metric == *metric)?;
         let mut cells = vec![level.users.to_string()];
-        let value = |value: &Option<f64>| {
-            value.map_or_else(
-                || UNKNOWN.to_owned(),
-                |value| value_text(metric.unit, value),
-            )
-        };
-        cells.extend(row.values.iter().map(value));
+        cells.extend((0..row.values.len()).map(|run| in_groups(row, run)));
         cells.extend(
             row.changes
                 .iter()
@@ -196,7 +246,11 @@ fn table(metric: &Metric, shown: &Shown, comparison: &Comparison) -> Option<Tabl
         );
         Some(cells)
     };
-    let rows: Vec<Vec<String>> = comparison.levels.iter().filter_map(row).collect();
+    let common = comparison
+        .levels
+        .iter()
+        .filter(|level| level.only().is_none());
+    let rows: Vec<Vec<String>> = common.filter_map(row).collect();
     // Runs without a single failure need no table to say so.
     let nothing = metric.unit == Unit::Share
         && metric.better == Better::Lower
@@ -215,6 +269,16 @@ fn table(metric: &Metric, shown: &Shown, comparison: &Comparison) -> Option<Tabl
         head,
         rows,
     })
+}
+
+/// The value of a run, with thousands set apart.
+fn in_groups(row: &Row, run: usize) -> String {
+    let Some(value) = row.values.get(run).copied().flatten() else {
+        return UNKNOWN.to_owned();
+    };
+    let about = row.estimated.get(run).copied().unwrap_or(false);
+    let about = if about { "~" } else { "" };
+    format!("{about}{}", value_text(row.metric.unit, value))
 }
 
 fn value_text(unit: Unit, value: f64) -> String {

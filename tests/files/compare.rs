@@ -62,6 +62,28 @@ fn prints_levels_side_by_side() {
 }
 
 #[test]
+fn its_lines_fit_the_terminal() {
+    let root = tempfile::tempdir().unwrap();
+    let runs: Vec<String> = [1.0, 1.25, 1.5]
+        .map(|slower| recorded(root.path(), slower))
+        .into();
+    let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
+    for width in [60, 80, 140] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tokometer"));
+        command
+            .arg("compare")
+            .args(&runs)
+            .arg("--runs-dir")
+            .arg(root.path());
+        let output = command.env("COLUMNS", width.to_string()).output().unwrap();
+        assert!(output.status.success());
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+}
+
+#[test]
 fn small_waits_can_be_told_apart() {
     use tokometer::metrics::compare::value_text;
     use tokometer::metrics::metric::metric;
@@ -109,6 +131,8 @@ fn writes_itself_down_with_a_chart_of_all_runs() {
     let (files, output) = written(root.path(), &[&a, &b], &["--json"]);
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     let all = [
+        "against.png",
+        "against.svg",
         "compare.html",
         "compare.json",
         "compare.md",
@@ -119,7 +143,8 @@ fn writes_itself_down_with_a_chart_of_all_runs() {
     assert_eq!(text(&files, "compare.json"), output);
     let version = format!("Report made by tokometer {}", env!("CARGO_PKG_VERSION"));
     let page = text(&files, "compare.html");
-    assert_eq!(page.matches("<svg ").count(), 2);
+    // Two charts, each for wide screens and for narrow ones.
+    assert_eq!(page.matches("<svg ").count(), 4);
     assert!(page.contains(&version) && !page.contains("SIMULATED"));
     let svg = text(&files, "models.svg");
     for part in [

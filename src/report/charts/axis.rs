@@ -145,6 +145,32 @@ impl Axis {
         }
     }
 
+    /// Values on both sides of 0; None where there are none.
+    pub(super) fn around_zero(
+        title: impl Into<String>,
+        values: impl IntoIterator<Item = f64>,
+    ) -> Option<Self> {
+        let (low, high) = extent(values)?;
+        let (low, high) = (low.min(0.0), high.max(0.0));
+        let room = ((high - low) * 0.06).max(0.5);
+        let (low, high) = (low - room, high + room);
+        let step = nice_step((high - low) / 4.5);
+        let first = (low / step).ceil();
+        let ticks = (0..=12_u32)
+            .map(|n| (first + f64::from(n)) * step)
+            .take_while(|tick| *tick <= high)
+            .map(|tick| (tick, name(tick, step)));
+        Some(Self {
+            title: title.into(),
+            kind: Kind::Values,
+            scale: Scale::Linear,
+            low,
+            high,
+            inset: 0.0,
+            ticks: ticks.collect(),
+        })
+    }
+
     /// A place on it in words: `4 users`, `12.3 minutes`.
     pub(super) fn text(&self, value: f64) -> String {
         match self.kind {

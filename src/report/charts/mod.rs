@@ -1,11 +1,12 @@
 //! The charts of a run: data (`figure`), drawn as SVG (`draw`, on a `canvas`), painted as PNG (`raster`).
 //!
 //! - `levels`, and of the machine `machine`: what changes with the number of users; `time`: what changes over the run;
-//!   `requests`: what single requests show; `models`: several runs in one; `sequence`: how a cycle goes
+//!   `requests`: what single requests show; `models`: several runs in one, `against`: their differences; `sequence`: how a cycle goes
 //! - `axis`: scales and their ticks; `clock`: time, long pauses cut out; `palette`: the colors, light and dark
 //!
 //! A chart is not made where its data is absent.
 
+mod against;
 mod axis;
 pub(crate) mod canvas;
 mod clock;
@@ -25,6 +26,7 @@ use crate::report::text::clean;
 use crate::report::{Report, ReportError};
 use crate::text::numbers::{floor_u64, joined};
 use crate::text::sanitize::one_line;
+pub use against::against;
 pub use models::models;
 pub use raster::PaintError;
 pub(crate) use raster::png;

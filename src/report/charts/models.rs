@@ -8,7 +8,7 @@ use crate::report::charts::{Chart, draw, levels};
 use crate::report::text::clean;
 
 /// The longest name of a run in the legend, characters.
-const LONGEST: usize = 40;
+const LONGEST: usize = 110;
 
 /// Speed, wait, throughput and energy of several runs by number of users, one line a run, under the names
 /// given. None where no run has a figure.
@@ -57,17 +57,10 @@ pub fn models(runs: &[(&str, &Summary)]) -> Option<Chart> {
     Some(Chart::new(figure))
 }
 
-/// How the runs are called; where only some are simulated, these say so.
+/// How the runs are called.
 fn names(runs: &[(&str, &Summary)]) -> Vec<String> {
-    let mixed = runs.iter().any(|(_, run)| !run.simulated);
-    let name = |(name, run): &(&str, &Summary)| {
-        let name = crate::text::sanitize::one_line(&clean(name), LONGEST);
-        if run.simulated && mixed {
-            format!("{name} (SIMULATED)")
-        } else {
-            name
-        }
-    };
+    let name =
+        |(name, _): &(&str, &Summary)| crate::text::sanitize::one_line(&clean(name), LONGEST);
     runs.iter().map(name).collect()
 }
 

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use crate::metrics::compare::{Change, Comparison, Row, RunHead, value_text};
+use crate::metrics::compare::{Change, Comparison, Row, RunHead};
 use crate::metrics::metric::{Better, Metric};
 use crate::text::numbers::{self, carried, letter, u16_of};
 use crate::tui::PaneContext;
@@ -98,10 +98,7 @@ fn indented(first: &str, words: &str, style: Style, columns: usize) -> Vec<Line<
 
 /// One figure: the value of each run, and the differences: one beside them where there is room, else below.
 fn figures(row: &Row, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
-    let values = row
-        .values
-        .iter()
-        .map(|known| format!("{:>VALUE$}", value_text(row.metric, *known)));
+    let values = (0..row.values.len()).map(|run| format!("{:>VALUE$}", row.text(run)));
     let mut begin = format!("  {:<1$}", row.metric.name(), NAME - 2);
     begin.extend(values);
     let begin = format!("{begin} {:<UNIT$}", row.metric.unit.symbol());

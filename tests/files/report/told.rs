@@ -5,7 +5,9 @@ use std::fs;
 use clap::Parser as _;
 use tokometer::cli::Cli;
 use tokometer::event::{CycleEnd, Event, EventKind, RunInfo, Simulation};
-use tokometer::plan::{Api, CycleShape, Limits, Plan, Price, SettlePlan, Think, Timeouts};
+use tokometer::plan::{
+    Api, CycleShape, Limits, Plan, Price, RequestOptions, SettlePlan, Think, Timeouts,
+};
 use tokometer::report::{self, Report};
 use tokometer::store;
 
@@ -52,6 +54,14 @@ fn the_command_repeats_the_plan() {
             think: Think::Off,
             stop_when_hopeless: false,
             patience_s: 5.0,
+            options: RequestOptions {
+                temperature: Some(0.2),
+                seed: Some(7),
+                num_ctx: Some(8192),
+                keep_alive: Some("30m".to_owned()),
+                ignore_eos: true,
+                body: serde_json::from_str(r#"{"top_k": 1, "it's": null}"#).unwrap(),
+            },
             limits: Limits {
                 wait_s: 2.5,
                 speed_tok_s: 7.25,
