@@ -79,6 +79,7 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
             let who = get(smallest).replacen(" get", &format!("{of_all} get"), 1);
             match state {
                 State::Fails => format!("Not even {who} {within}."),
+                State::Unlikely => format!("Probably not even {who} {within}."),
                 _ => format!("Perhaps not even {who} {within}; too few requests ran to be sure."),
             }
         }
@@ -328,7 +329,7 @@ mod tests {
             ),
             (
                 &[(1, 0, 2)],
-                "Perhaps not even 1 user gets answers within the limits; too few requests ran to be sure.",
+                "Probably not even 1 user gets answers within the limits.",
             ),
             (&[], "No verdict: no cycle is complete."),
         ] {

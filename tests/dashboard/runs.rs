@@ -265,7 +265,7 @@ async fn a_report_is_written_where_the_run_is() {
         "{asked}"
     );
     assert!(
-        asked.contains("22 tok/s for 90 % of the requests"),
+        asked.contains("at least 22 tokens/s, for 90 % of the requests"),
         "{asked}"
     );
     // The list shows runs by their own.
