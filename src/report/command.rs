@@ -2,7 +2,9 @@
 
 use crate::event::RunInfo;
 use crate::metrics::what_if::in_percent;
-use crate::plan::{Api, CycleShape, EnergyPlan, Limits, Plan, RequestOptions, SettlePlan, Think, Timeouts};
+use crate::plan::{
+    Api, CycleShape, EnergyPlan, Limits, Plan, RequestOptions, SettlePlan, Think, Timeouts,
+};
 use crate::text::numbers::plain;
 
 /// The command with every flag that is not at its default; None for a run that tokometer did not make. Keys and
@@ -68,7 +70,10 @@ impl Command {
         let texts = [
             ("--temperature", options.temperature.map(plain)),
             ("--sampling-seed", options.seed.map(|seed| seed.to_string())),
-            ("--num-ctx", options.num_ctx.map(|tokens| tokens.to_string())),
+            (
+                "--num-ctx",
+                options.num_ctx.map(|tokens| tokens.to_string()),
+            ),
             ("--keep-alive", options.keep_alive.clone()),
         ];
         for (name, text) in texts {
