@@ -8,7 +8,7 @@ use color_eyre::eyre::Result;
 use crate::cli::output::{RunsDir, print, print_err};
 use crate::cli::what_if::WhatIfArgs;
 use crate::report::share::{Show, write_card};
-use crate::report::{Report, folder, write_report};
+use crate::report::{Report, bench_table, folder, write_report};
 use crate::store::index::find;
 
 /// The run to report on.
@@ -74,6 +74,10 @@ pub struct ShareArgs {
     /// Show the run's name
     #[arg(long)]
     pub show_run: bool,
+    /// Print a Markdown table and write no files: in the form of llama-bench (pp512, tg128) where prompts of at least
+    /// 128 tokens, each asked for the first time, were measured with one user; else by number of users
+    #[arg(long, conflicts_with_all = ["out", "json"])]
+    pub table: bool,
     /// Print the summary as JSON too
     #[arg(long)]
     pub json: bool,
@@ -114,6 +118,10 @@ pub(crate) fn run_share(args: &ShareArgs) -> Result<u8> {
         run: args.show_run,
     };
     let report = Report::open(&args.which.directory()?)?;
+    if args.table {
+        print(&bench_table(&report));
+        return Ok(0);
+    }
     name(&report, &write_card(&report, &args.out, show)?, args.json)
 }
 

@@ -18,6 +18,7 @@
 //! `store`; no socket, no screen.
 
 mod answer;
+mod bench_table;
 pub mod charts;
 mod command;
 pub mod compare;
@@ -48,6 +49,7 @@ use crate::metrics::summary::Summary;
 use crate::metrics::what_if::WhatIf;
 use crate::store::recordings::KeptAnswer;
 use crate::store::{StoreError, cycle_row, replay, write_rows};
+pub use bench_table::bench_table;
 use charts::Chart;
 pub use command::repeat;
 pub use files::{folder, write, write_report};

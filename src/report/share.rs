@@ -214,7 +214,7 @@ fn is_local(url: &str) -> bool {
 }
 
 /// A model's name. Some servers call a model by the path of its file: of that only the file is shown.
-fn without_path(name: &str) -> String {
+pub(super) fn without_path(name: &str) -> String {
     let path = name.replace('\\', "/");
     let is_file = [".gguf", ".safetensors", ".bin", ".onnx"]
         .iter()

@@ -5,7 +5,7 @@ use std::path::Path;
 use resvg::tiny_skia::Pixmap;
 use tokometer::event::{Event, EventKind, GpuSample, Outcome, Warning, WarningKind};
 use tokometer::report::share::{Card, write_card};
-use tokometer::report::{Report, Show};
+use tokometer::report::{Report, Show, bench_table};
 
 use super::{big, files};
 use crate::small_run;
@@ -151,4 +151,54 @@ fn a_run_without_figures_still_has_a_card() {
     let card = Card::new(&Report::from_events(&events[..1]), Show::default());
     assert!(card.svg().contains("so there is no curve"));
     Pixmap::decode_png(&card.png().unwrap()).unwrap();
+}
+
+/// The large run, with prompts of 512 tokens that took half a second each, and answers of 128.
+fn long_prompts(warmup: u32, prompt: u32) -> Report {
+    let mut events = big::run(false);
+    for event in &mut events {
+        match &mut event.what {
+            EventKind::RunStarted(info) => info.plan.warmup = warmup,
+            EventKind::RequestEnded(record) => {
+                record.prompt = prompt;
+                record.server.prompt_tokens = Some(512);
+                record.server.prompt_eval_s = Some(0.5);
+                record.server.output_tokens = Some(128);
+                record.server.eval_s = Some(2.54);
+            }
+            _ => {}
+        }
+    }
+    Report::from_events(&events)
+}
+
+#[test]
+fn the_table_has_the_form_of_llama_bench_where_such_prompts_were_measured() {
+    let about = "| deepseek-r1:7b Q4\\_K\\_M | 4.36 GiB | 7.6B | ollama 0.33.0 |";
+    let about = about.replace("\\_", "_");
+    let expected = format!(
+        "| model | size | params | backend | test | t/s |\n| --- | ---: | ---: | --- | ---: | ---: |\n\
+         {about} pp512 | 1024.00 |\n{about} tg128 | 50.00 |\n\nbuild: tokometer 0.1.0\n"
+    );
+    assert_eq!(bench_table(&long_prompts(1, 1)), expected);
+    // The warm-up read it, so that it was in the server's cache.
+    let cached = bench_table(&long_prompts(1, 0));
+    assert!(
+        !cached.contains("pp512") && cached.contains("| Users | "),
+        "{cached}"
+    );
+    assert_eq!(bench_table(&long_prompts(0, 0)), expected);
+}
+
+#[test]
+fn without_such_prompts_the_table_is_by_users_and_has_nothing_private() {
+    let table = bench_table(&Report::from_events(&private()));
+    assert!(table.starts_with("q4.gguf · ollama 0.33.0\n"), "{table}");
+    assert!(
+        table.contains("| Users | Speed | Wait | Throughput |"),
+        "{table}"
+    );
+    assert!(!table.contains(PRIVATE), "{table}");
+    let simulated = bench_table(&Report::from_events(&big::run(true)));
+    assert!(simulated.contains("SIMULATED"), "{simulated}");
 }
