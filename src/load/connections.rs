@@ -50,6 +50,11 @@ pub(crate) async fn open(
         load.warn(WarningKind::ConnectionsFailed, text);
     }
     let failed = crate::text::numbers::u32_of(errors.len());
+    let is_http2 = opened.iter().flatten().any(|(one, _)| one.is_http2());
+    if is_http2 && load.told_http2.set(()).is_ok() {
+        let text = "Requests go over HTTP/2, each user's on a connection of its own".to_owned();
+        load.warn(WarningKind::Other, text);
+    }
     let took = || opened.iter().flatten().map(|(_, took)| *took);
     let connect_us = took().map(|took| took.connect_us).collect();
     let tls_us = took().filter_map(|took| took.tls_us).collect();

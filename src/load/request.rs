@@ -57,6 +57,8 @@ pub(crate) struct RequestContext {
     pub(crate) path: String,
     /// Where the server redirected them on itself: later ones go there directly.
     pub(crate) redirected: OnceLock<String>,
+    /// Whether it was said that they go over HTTP/2.
+    pub(crate) told_http2: OnceLock<()>,
     /// The path of a light request that any such server answers.
     pub(crate) light_path: String,
     /// The path of a request that tells whether the server has loaded its model.

@@ -195,6 +195,7 @@ impl Endpoint {
             dialect,
             path: format!("{base}{}", dialect.path(plan.api)),
             redirected: OnceLock::new(),
+            told_http2: OnceLock::new(),
             light_path: format!("{base}{}", dialect.light_path()),
             access,
             health_path: format!("{base}{}", dialect.health_path()),

@@ -191,6 +191,7 @@ fn http2_is_spoken_where_it_is_negotiated_or_asked_for(#[case] is_tls: bool) {
     let posts = asked.iter().filter(|line| line.starts_with("POST "));
     let (scheme, posts): (_, Vec<&String>) =
         (if is_tls { "https" } else { "http" }, posts.collect());
+    assert_eq!(ended.err.matches("over HTTP/2").count(), 1, "{}", ended.err);
     // Six that count, and the warm-up.
     assert_eq!(posts.len(), 7, "{asked:?}");
     let line = format!("POST {scheme}://127.0.0.1:{port}/v1/chat/completions HTTP/2.0");
