@@ -9,9 +9,10 @@ use color_eyre::eyre::{Result, WrapErr as _};
 use crate::cli::PlaceArgs;
 use crate::cli::output::{self, screen_runtime};
 use crate::cli::server::{AccessArgs, Address};
-use crate::dialect::{Access, DIALECTS, DiscoverError};
-use crate::probe::doctor::{Probes, Report, run_checks};
+use crate::dialect::{Access, Discovery};
+use crate::probe::doctor::{Probes, Report, ServerReport, run_checks};
 use crate::probe::gpu;
+use crate::session::search::{Search, look_around};
 
 /// The flags of `doctor`.
 #[derive(Debug, Args, Clone)]
@@ -19,7 +20,7 @@ pub struct DoctorArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Server to check besides the usual ones; exit with 1 if it does not answer
+    /// Server to check besides those found here; exit with 1 if it does not answer
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// What lets it in.
@@ -32,8 +33,6 @@ pub struct DoctorArgs {
 
 /// How long the slowest source is waited for.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// How long a server may take to say who it is.
-const PROBE: Duration = Duration::from_secs(2);
 /// The largest level of the study.
 const USERS: u32 = 256;
 
@@ -42,34 +41,16 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let address = Address::requested(args.url.as_deref(), false)?;
     let access = args.access.access(&address)?;
     let asked = address.source.map(|_| address.url);
-    let own = asked.clone();
     let runtime = screen_runtime()?;
-    let probe = |url: &str| {
-        // Servers that were only found get no key.
-        let none = Access::default();
-        let is_asked = own.as_deref() == Some(url);
-        let access = if is_asked { &access } else { &none };
-        let found = async {
-            let found = crate::dialect::discover(url, None, access);
-            tokio::time::timeout(PROBE, found).await
-        };
-        match runtime.block_on(found) {
-            Ok(Ok(found)) => Ok(found
-                .server
-                .unwrap_or_else(|| found.dialect.id().to_string())),
-            Ok(Err(DiscoverError::NoAnswer(why))) => Err(why),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", PROBE.as_secs())),
-        }
-    };
+    let own = asked.clone();
+    let servers = || runtime.block_on(servers(own.clone(), &access));
     let places = args.places.places();
     let report = run_checks(Probes {
         sources: gpu::each_source(&places),
         tick: places.tick,
         patience: PATIENCE,
-        servers: servers(asked.as_deref()),
+        servers: &servers,
         asked,
-        probe: &probe,
         descriptors: crate::platform::descriptor_limits(),
         users: USERS,
         terminal: terminal(),
@@ -78,19 +59,55 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     Ok(u8::from(!report.ok))
 }
 
-/// The address that was asked for, and those where servers usually are.
-fn servers(asked: Option<&str>) -> Vec<(String, String)> {
-    let usual = DIALECTS.iter().flat_map(|dialect| dialect.usual_servers());
-    let mut all: Vec<(String, String)> = asked
-        .map(|url| (url.to_owned(), "asked for".to_owned()))
-        .into_iter()
-        .collect();
-    for (url, name) in usual {
-        if all.iter().all(|(known, _)| known != url) {
-            all.push(((*url).to_owned(), (*name).to_owned()));
+/// The server at the address that was asked for, and those that a run would find.
+async fn servers(asked: Option<String>, access: &Access) -> Vec<ServerReport> {
+    let own = async {
+        let url = asked.clone()?;
+        let search = Search {
+            url: asked.clone(),
+            dialect: None,
+            access: access.clone(),
+        };
+        let found = match search.look().await {
+            Ok(found) => Ok(found.iter().map(name).collect()),
+            Err(tried) => Err(tried.into_iter().map(|(_, why)| why).collect()),
+        };
+        Some(report(url, "asked for".to_owned(), found))
+    };
+    // Servers that were only found get no key.
+    let (own, around) = tokio::join!(own, look_around(None));
+    let mut all: Vec<ServerReport> = own.into_iter().collect();
+    for (place, result) in around {
+        if all.iter().all(|known| known.url != place.url) {
+            let found = result.as_ref().map(name).map_err(Clone::clone);
+            all.push(report(place.url, place.who, found));
         }
     }
     all
+}
+
+fn report(url: String, usually: String, found: Result<String, String>) -> ServerReport {
+    let (found, error) = match found {
+        Ok(found) => (Some(found), None),
+        Err(why) => (None, Some(why)),
+    };
+    ServerReport {
+        url,
+        usually,
+        found,
+        error,
+    }
+}
+
+/// What a server calls itself, and whether it is ready.
+fn name(found: &Discovery) -> String {
+    let name = found.server.clone();
+    let name = name.unwrap_or_else(|| found.dialect.id().to_string());
+    if found.is_loading {
+        format!("{name} (loading its model)")
+    } else {
+        name
+    }
 }
 
 /// What the terminal can do, as far as its variables say.

@@ -58,7 +58,7 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<u8> {
     let runs = run.directory.parent().map(std::path::Path::to_owned);
     let session = SessionOptions {
         access: args.access.access(&address)?,
-        url: address.url,
+        url: Some(address.url),
         dialect: Some(dialect),
         simulator: SimConfig {
             time_scale: plan.time_scale,

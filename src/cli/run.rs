@@ -37,7 +37,7 @@ pub struct RunArgs {
     /// Search for the answer for at most this long (0 = sketch only) [default: 5m unless the levels are planned]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Load")]
     pub within: Option<f64>,
-    /// Wait this long for a server that went away [default: 2m]
+    /// Wait this long for a server that went away or still loads its model [default: 2m]
     #[arg(long, value_parser = seconds, value_name = "TIME", help_heading = "Timeouts")]
     pub patience: Option<f64>,
     /// End a run that finds its own levels after this many output tokens
@@ -83,7 +83,7 @@ pub struct RunArgs {
     #[arg(long, value_parser = time_out, value_name = "TIME", help_heading = "Timeouts")]
     pub timeout_total: Option<TimeOut>,
 
-    /// Server address: a port, a host, or a URL [default: `$OLLAMA_HOST`, else port 11434 here]
+    /// Server address: a port, a host, or a URL [default: `$OLLAMA_HOST`, else found on this machine]
     #[arg(
         long,
         value_name = "URL",
@@ -391,7 +391,7 @@ pub(crate) fn run(args: &RunArgs) -> color_eyre::Result<u8> {
     };
     let session = SessionOptions {
         access: args.access.access(&url)?,
-        url: url.url,
+        url: url.source.map(|_| url.url),
         dialect: args.dialect,
         simulator: SimConfig {
             time_scale: args.time_scale,

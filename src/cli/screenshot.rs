@@ -91,7 +91,7 @@ pub(crate) fn execute(args: &ScreenshotArgs) -> Result<u8> {
     };
     let options = SessionOptions {
         access: Access::default(),
-        url: "http://127.0.0.1:11434".to_owned(),
+        url: None,
         dialect: None,
         simulator,
         runs: None,

@@ -11,6 +11,7 @@ use crate::dialect::decode::{
 use crate::dialect::discover::DiscoverError;
 use crate::dialect::json::server_error;
 use crate::dialect::openai::{self, OpenAi, add_usage};
+use crate::dialect::openai_servers;
 use crate::dialect::{Dialect, Discovery, Http, StatePage, given};
 use crate::event::DialectId;
 use crate::plan::{Api, Plan, Think};
@@ -67,7 +68,7 @@ impl Dialect for Anthropic {
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
         Box::pin(async move {
-            let found = openai::discover(http, url).await?;
+            let found = openai_servers::discover(http, url).await?;
             Ok(Discovery {
                 dialect: &Anthropic,
                 ..found

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::dialect::decode::{Finish, Framing, Piece, WireError};
 use crate::dialect::discover::DiscoverError;
 use crate::dialect::openai::{self, OpenAi, Sampling};
+use crate::dialect::openai_servers;
 use crate::dialect::{Dialect, Discovery, Http, StatePage};
 use crate::event::DialectId;
 use crate::plan::{Api, Plan, Think};
@@ -53,7 +54,7 @@ impl Dialect for Completions {
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
         Box::pin(async move {
-            let found = openai::discover(http, url).await?;
+            let found = openai_servers::discover(http, url).await?;
             Ok(Discovery {
                 dialect: &Completions,
                 ..found

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::dialect::address::{of_localhost, redirected};
@@ -158,11 +157,6 @@ pub(crate) fn is_refusal(status: reqwest::StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403)
 }
 
-pub(crate) fn is_simulator(response: &reqwest::Response) -> bool {
-    let server = response.headers().get(reqwest::header::SERVER);
-    server.is_some_and(|name| name.as_bytes() == crate::dialect::SIMULATOR.as_bytes())
-}
-
 /// The innermost cause of an error, which names what a person can fix.
 pub(crate) fn error_text(error: &reqwest::Error) -> String {
     if error.is_timeout() {
@@ -186,11 +180,6 @@ fn tls_advice(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
         Some(io) => tls_advice(io.get_ref()?),
         None => tls::advice(error.downcast_ref()?),
     }
-}
-
-pub(crate) async fn get<T: DeserializeOwned>(http: &Http, url: String) -> Result<T, DiscoverError> {
-    let answer = http.get(&url).timeout(PATIENCE).send().await;
-    read(&url, answer).await
 }
 
 pub(crate) async fn read<T: DeserializeOwned>(
@@ -217,7 +206,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
 }
 
 /// A page for people, by its title.
-fn web_page(body: &[u8]) -> Option<String> {
+pub(crate) fn web_page(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     if !text.trim_start().starts_with('<') {
         return None;
@@ -228,19 +217,4 @@ fn web_page(body: &[u8]) -> Option<String> {
         Some(title) => format!("a web page ({})", one_line(title, 60)),
         None => "a web page".to_owned(),
     })
-}
-
-/// The answer that tells whether a dialect is spoken: silence is not an answer, whatever was asked.
-pub(crate) async fn first_answer(
-    http: &Http,
-    url: &str,
-) -> Result<reqwest::Response, DiscoverError> {
-    let answer = http.get(url).timeout(PATIENCE).send().await;
-    answer.map_err(|error| DiscoverError::NoAnswer(error_text(&error)))
-}
-
-/// The version of a server, under the name that several use.
-#[derive(Deserialize)]
-pub(crate) struct Version {
-    pub(crate) version: String,
 }

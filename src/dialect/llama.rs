@@ -11,6 +11,7 @@ use crate::dialect::decode::{
 use crate::dialect::discover::DiscoverError;
 use crate::dialect::json::{Count, server_error};
 use crate::dialect::openai::{self, OpenAi, Sampling, add_timings};
+use crate::dialect::openai_servers;
 use crate::dialect::{Dialect, Discovery, Http, StatePage};
 use crate::event::DialectId;
 use crate::plan::{Api, Plan, Think};
@@ -56,7 +57,7 @@ impl Dialect for Llama {
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
         Box::pin(async move {
-            let found = openai::discover(http, url).await?;
+            let found = openai_servers::discover(http, url).await?;
             Ok(Discovery {
                 dialect: &Llama,
                 ..found

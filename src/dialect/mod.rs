@@ -3,7 +3,7 @@
 //! A server's API is a [`Dialect`]: one file each (`ollama`, `openai`, `completions`, `anthropic`, `llama`), and one entry in
 //! [`DIALECTS`]. What they share:
 //!
-//! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest
+//! - `discover`: is there a server, which one, which models ([`Discovery`]); untimed, over reqwest, by `page`s that it gets
 //! - `decode`: the timed stream, bytes to tokens; `lines`, `server_sent`, `json` and `think` serve it
 //! - `state`: the pages on which a server reports its own state, for the monitors
 //! - `address`: where a server is, as people write it; `access`: how it is reached, with `credentials` and `tls`
@@ -24,6 +24,8 @@ pub mod lines;
 mod llama;
 mod ollama;
 mod openai;
+mod openai_servers;
+mod page;
 mod server_sent;
 mod state;
 pub mod think;
@@ -245,9 +247,11 @@ pub struct Discovery {
     pub slots: Option<u32>,
     /// Whether it is a simulator.
     pub simulated: bool,
+    /// Whether it is there, but still loads its model; then its models may not be known.
+    pub is_loading: bool,
     /// Which way it was reached.
     pub route: Route,
-    /// Its models, loaded ones first.
+    /// Its models: loaded ones first, those that answer no prompt last.
     pub models: Vec<Model>,
 }
 

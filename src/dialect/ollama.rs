@@ -2,26 +2,22 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line, fail_on};
-use crate::dialect::discover::{
-    DiscoverError, PATIENCE, Version, error_text, first_answer, get, is_refusal, is_simulator,
-    read, status_text,
-};
+use crate::dialect::discover::{DiscoverError, error_text, read};
 use crate::dialect::json::{Count, error_message, words};
 use crate::dialect::lines::LONGEST_LINE;
+use crate::dialect::page::{Page, count, embeds, fact, objects, text};
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
-use crate::dialect::{Dialect, Discovery, Http, PullProgress, given};
+use crate::dialect::{Dialect, Discovery, Http, PullProgress, SIMULATOR, given};
 use crate::event::{DialectId, LoadedModel, Model, Route, ServerFigures, ServerSample};
 use crate::plan::{Api, Plan};
 
-/// Models that are asked about one by one.
-const DETAILED_MODELS: usize = 40;
 /// Families for which Ollama answers one request at a time, whatever its settings.
 const SINGLE: [&str; 12] = [
     "mllama",
@@ -249,161 +245,104 @@ struct ChatMessage<'a> {
     thinking: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct Tags {
-    models: Option<Vec<Tag>>,
-}
-
-/// A model of `/api/tags` or `/api/ps`.
-#[derive(Deserialize)]
-struct Tag {
-    name: String,
-    size: Option<u64>,
-    size_vram: Option<u64>,
-    context_length: Option<u64>,
-    details: Option<Details>,
-    capabilities: Option<Vec<String>>,
-}
-
-#[derive(Deserialize, Default)]
-struct Details {
-    family: Option<String>,
-    parameter_size: Option<String>,
-    quantization_level: Option<String>,
-    context_length: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Show {
-    #[serde(default)]
-    model_info: serde_json::Map<String, Value>,
-    capabilities: Option<Vec<String>>,
-}
-
 async fn discover(http: &Http, url: &str) -> Result<Discovery, DiscoverError> {
-    let answer = first_answer(http, &format!("{url}/api/version")).await?;
-    let simulated = is_simulator(&answer);
-    let (status, said) = (answer.status(), status_text(&answer));
-    let version = match answer.json::<Version>().await {
-        Ok(Version { version }) if status.is_success() => version,
-        _ => {
-            let why = format!("/api/version answered {said}");
-            return Err(if is_refusal(status) {
-                DiscoverError::Refused(why)
-            } else {
-                DiscoverError::NotSpoken(why)
-            });
-        }
+    let page = Page::get(http, &format!("{url}/api/version")).await?;
+    let version = page.json().and_then(|page| text(&page, "version"));
+    let Some(version) = version else {
+        let why = format!("/api/version answered {}", page.words());
+        return Err(if page.is_refusal() {
+            DiscoverError::Refused(why)
+        } else {
+            DiscoverError::NotSpoken(why)
+        });
     };
-    // Others answer /api/version too: llama-swap, Open WebUI.
-    let tags: Tags = get(http, format!("{url}/api/tags"))
-        .await
-        .map_err(|error| match error {
-            DiscoverError::Failed(why) => DiscoverError::NotSpoken(why),
-            other => other,
-        })?;
+    // Others answer `/api/version`, too: llama-swap, Open WebUI. The list of models is Ollama's own.
+    let list = Page::get(http, &format!("{url}/api/tags")).await?;
+    let is_list = |page: &Value| {
+        let models = page.get("models");
+        models.is_some_and(|models| models.is_array() || models.is_null())
+    };
+    let tags = list
+        .json()
+        .filter(is_list)
+        .ok_or_else(|| DiscoverError::NotSpoken(format!("/api/tags answered {}", list.words())))?;
+    if objects(&tags, "models").any(is_koboldcpp) {
+        let why = "/api/tags lists the model of a KoboldCpp";
+        return Err(DiscoverError::NotSpoken(why.to_owned()));
+    }
+    let mut models: Vec<Model> = objects(&tags, "models").filter_map(model).collect();
     // A server without /api/ps is an old one: then nothing is known to be loaded.
-    let loaded: Tags = get(http, format!("{url}/api/ps"))
+    let loaded = fact(http, format!("{url}/api/ps"))
         .await
-        .unwrap_or(Tags { models: None });
-    let mut models: Vec<Model> = tags.models.into_iter().flatten().map(Model::from).collect();
-    for tag in loaded.models.iter().flatten() {
-        if let Some(model) = models.iter_mut().find(|model| model.name == tag.name) {
+        .unwrap_or_default();
+    for tag in objects(&loaded, "models") {
+        let name = text(tag, "name");
+        if let Some(model) = models
+            .iter_mut()
+            .find(|model| Some(&model.name) == name.as_ref())
+        {
             model.loaded = true;
-            model.memory_bytes = tag.size;
-            model.vram_bytes = tag.size_vram;
-            model.context = tag.context_length.or(model.context);
+            model.memory_bytes = count(tag, "size");
+            model.vram_bytes = count(tag, "size_vram");
+            model.context = count(tag, "context_length").or(model.context);
         }
     }
     models.sort_by_key(|model| !model.loaded);
-    let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
-    let shown: Vec<Option<Show>> = stream::iter(names.into_iter().take(DETAILED_MODELS))
-        .map(|name| show(http.clone(), url.to_owned(), name))
-        .buffered(4)
-        .collect()
-        .await;
-    for (model, show) in models.iter_mut().zip(shown) {
-        if let Some(show) = show {
-            add(model, &show);
-        }
-    }
     Ok(Discovery {
         dialect: &Ollama,
         url: url.to_owned(),
         server: Some(format!("ollama {version}")),
         slots: None,
-        simulated,
+        simulated: page.server() == Some(SIMULATOR),
         route: Route::default(),
+        is_loading: false,
         models,
     })
 }
 
-async fn show(http: Http, url: String, model: String) -> Option<Show> {
-    let url = format!("{url}/api/show");
-    let answer = http
-        .post(&url)
-        .json(&json!({ "model": model }))
-        .timeout(PATIENCE)
-        .send()
-        .await;
-    read(&url, answer).await.ok()
+/// KoboldCpp answers as Ollama does, but only some of it.
+fn is_koboldcpp(tag: &Value) -> bool {
+    text(tag, "name").is_some_and(|name| name.starts_with("koboldcpp/"))
 }
 
-/// `/api/ps`: without models it is another page, for example an error.
-#[derive(Deserialize)]
-struct Loaded {
-    models: Vec<Tag>,
+/// A model of `/api/tags`.
+fn model(tag: &Value) -> Option<Model> {
+    let none = Value::Null;
+    let details = tag.get("details").unwrap_or(&none);
+    let abilities = tag.get("capabilities").and_then(Value::as_array);
+    let abilities: Option<Vec<&str>> =
+        abilities.map(|all| all.iter().filter_map(Value::as_str).collect());
+    let name = text(tag, "name").or_else(|| text(tag, "model"))?;
+    Some(Model {
+        embeds: embeds(None, abilities.as_deref()),
+        thinks: abilities.map(|abilities| abilities.contains(&"thinking")),
+        name,
+        size_bytes: count(tag, "size"),
+        quantization: text(details, "quantization_level"),
+        parameters: text(details, "parameter_size"),
+        context: count(tag, "context_length").or_else(|| count(details, "context_length")),
+        family: text(details, "family"),
+        ..Model::default()
+    })
 }
 
-/// The models in memory, from `/api/ps`.
+/// The models in memory, from `/api/ps`; without models it is another page, for example an error.
 fn read_loaded(body: &[u8]) -> Option<ServerSample> {
-    let loaded: Loaded = serde_json::from_slice(body).ok()?;
-    let models = loaded.models.into_iter().map(|model| LoadedModel {
-        name: model.name,
-        size_bytes: model.size,
-        vram_bytes: model.size_vram,
-        context: model.context_length,
+    let page: Value = serde_json::from_slice(body).ok()?;
+    page.get("models")?.as_array()?;
+    let models = objects(&page, "models").filter_map(|model| {
+        Some(LoadedModel {
+            name: text(model, "name")?,
+            size_bytes: count(model, "size"),
+            vram_bytes: count(model, "size_vram"),
+            context: count(model, "context_length"),
+        })
     });
     Some(ServerSample {
         source: "/api/ps".to_owned(),
         models: models.collect(),
         ..ServerSample::default()
     })
-}
-
-impl From<Tag> for Model {
-    fn from(tag: Tag) -> Self {
-        let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let details = tag.details.unwrap_or_default();
-        Self {
-            thinks: tag.capabilities.as_deref().map(can_think),
-            name: tag.name,
-            size_bytes: tag.size,
-            quantization: non_empty(details.quantization_level),
-            parameters: non_empty(details.parameter_size),
-            context: tag.context_length.or(details.context_length),
-            family: non_empty(details.family),
-            loaded: false,
-            vram_bytes: None,
-            memory_bytes: None,
-        }
-    }
-}
-
-fn add(model: &mut Model, show: &Show) {
-    let own = show
-        .model_info
-        .iter()
-        .find(|(key, _)| key.ends_with(".context_length"));
-    let own = own.and_then(|(_, value)| value.as_u64());
-    model.context = model.context.or(own);
-    model.thinks = show.capabilities.as_deref().map(can_think).or(model.thinks);
-}
-
-fn can_think(capabilities: &[String]) -> bool {
-    capabilities
-        .iter()
-        .any(|capability| capability == "thinking")
 }
 
 async fn load(

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use crate::dialect::decode::{
     End, Finish, Framing, Piece, Text, WireError, bad_line, fail_on, stream_error,
 };
-use crate::dialect::discover::{DiscoverError, Version, first_answer, get, is_refusal, read};
+use crate::dialect::discover::DiscoverError;
 use crate::dialect::json::{Count, First, is_empty, server_error};
+use crate::dialect::openai_servers;
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
 use crate::dialect::{Dialect, Discovery, Http, given};
-use crate::event::{DialectId, Model, Route};
+use crate::event::DialectId;
 use crate::plan::{Api, Plan};
 
 /// The OpenAI API.
@@ -36,7 +37,7 @@ impl Dialect for OpenAi {
         "/v1/models"
     }
 
-    /// Of llama-server, vLLM and `SGLang`; it lists its models while it still loads.
+    /// Of llama-server, vLLM and SGLang; it lists its models while it still loads.
     fn health_path(&self) -> &'static str {
         "/health"
     }
@@ -48,6 +49,10 @@ impl Dialect for OpenAi {
             ("http://127.0.0.1:8000", "vLLM"),
             ("http://127.0.0.1:1234", "LM Studio"),
             ("http://127.0.0.1:30000", "SGLang"),
+            ("http://127.0.0.1:4000", "LiteLLM"),
+            ("http://127.0.0.1:1337", "Jan"),
+            ("http://127.0.0.1:5001", "KoboldCpp"),
+            ("http://127.0.0.1:5000", "TabbyAPI"),
         ]
     }
 
@@ -56,7 +61,7 @@ impl Dialect for OpenAi {
         http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
-        Box::pin(discover(http, url))
+        Box::pin(openai_servers::discover(http, url))
     }
 
     fn path(&self, _: Api) -> &'static str {
@@ -305,112 +310,6 @@ struct Timings {
 /// What is of another shape is none: it must not cost the answer.
 fn read_lenient<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
-}
-
-#[derive(Deserialize)]
-struct ServedModels {
-    data: Vec<ServedModel>,
-}
-
-#[derive(Deserialize)]
-struct ServedModel {
-    id: String,
-    max_model_len: Option<u64>,
-    owned_by: Option<String>,
-    #[serde(default)]
-    meta: LlamaMeta,
-}
-
-/// What llama-server adds to a model.
-#[derive(Deserialize, Default)]
-struct LlamaMeta {
-    n_ctx: Option<u64>,
-    n_ctx_train: Option<u64>,
-    n_params: Option<u64>,
-    size: Option<u64>,
-    ftype: Option<String>,
-}
-
-/// llama-server's `/props`.
-#[derive(Deserialize)]
-struct Props {
-    total_slots: Option<u32>,
-    build_info: Option<String>,
-}
-
-pub(super) async fn discover(http: &Http, url: &str) -> Result<Discovery, DiscoverError> {
-    let models_url = format!("{url}/v1/models");
-    let answer = first_answer(http, &models_url).await?;
-    let is_refused = is_refusal(answer.status());
-    let models: ServedModels =
-        read(&models_url, Ok(answer))
-            .await
-            .map_err(|error| match error {
-                error if is_refused => DiscoverError::Refused(error.to_string()),
-                error => DiscoverError::NotSpoken(error.to_string()),
-            })?;
-    let owner = models.data.first().and_then(|model| model.owned_by.clone());
-    let props: Option<Props> = match owner.as_deref() {
-        Some("llamacpp") => get(http, format!("{url}/props")).await.ok(),
-        _ => None,
-    };
-    let server = match (owner.as_deref(), &props) {
-        (
-            Some("llamacpp"),
-            Some(Props {
-                build_info: Some(build),
-                ..
-            }),
-        ) => Some(format!("llama.cpp {build}")),
-        (Some("llamacpp"), _) => Some("llama.cpp".to_owned()),
-        (Some("vllm"), _) => {
-            let version: Option<Version> = get(http, format!("{url}/version")).await.ok();
-            Some(version.map_or("vLLM".to_owned(), |v| format!("vLLM {}", v.version)))
-        }
-        _ => None,
-    };
-    Ok(Discovery {
-        dialect: &OpenAi,
-        url: url.to_owned(),
-        server,
-        slots: props.and_then(|props| props.total_slots),
-        simulated: false,
-        route: Route::default(),
-        models: models.data.into_iter().map(Model::from).collect(),
-    })
-}
-
-impl From<ServedModel> for Model {
-    fn from(model: ServedModel) -> Self {
-        // An OpenAI server lists what it serves: that is in memory. A router (several models) may not.
-        let serves = model
-            .owned_by
-            .as_deref()
-            .is_some_and(|by| by == "llamacpp" || by == "vllm");
-        Self {
-            name: model.id,
-            size_bytes: model.meta.size,
-            quantization: model.meta.ftype,
-            parameters: model.meta.n_params.map(parameters),
-            context: model
-                .meta
-                .n_ctx
-                .or(model.max_model_len)
-                .or(model.meta.n_ctx_train),
-            loaded: serves,
-            ..Self::default()
-        }
-    }
-}
-
-/// A count of parameters as users write it: `7.6B`, `1.71M`.
-fn parameters(count: u64) -> String {
-    let count = count as f64;
-    if count >= 1e9 {
-        format!("{:.1}B", count / 1e9)
-    } else {
-        format!("{:.2}M", count / 1e6)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use futures_util::future::BoxFuture;
 
 use crate::dialect::Access;
 use crate::dialect::decode::{End, Finish, Piece, Text, WireError, bad_line};
-use crate::dialect::discover::{DiscoverError, first_answer};
+use crate::dialect::discover::DiscoverError;
+use crate::dialect::page::Page;
 use crate::dialect::{Dialect, Discovery, Http};
 use crate::event::{DialectId, Model, Route};
 use crate::plan::{Api, Plan};
@@ -38,11 +39,11 @@ impl Dialect for Toy {
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
         Box::pin(async move {
-            let answer = first_answer(http, &format!("{url}/toy")).await?;
-            let not_spoken = |error: reqwest::Error| DiscoverError::NotSpoken(error.to_string());
-            let answer = answer.error_for_status().map_err(not_spoken)?;
-            let name = answer.text().await.map_err(not_spoken)?;
+            let page = Page::get(http, &format!("{url}/toy")).await?;
+            let name = page.text();
+            let name = name.ok_or_else(|| DiscoverError::NotSpoken(page.words()))?;
             Ok(Discovery {
+                is_loading: false,
                 dialect: &Toy,
                 url: url.to_owned(),
                 server: None,
@@ -148,7 +149,7 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         let mut session = serve::start(SessionOptions {
             access: Access::default(),
-            url,
+            url: Some(url),
             dialect: None,
             simulator: SimConfig::default(),
             runs: Some(runs.path().to_owned()),

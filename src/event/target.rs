@@ -110,6 +110,9 @@ pub struct Model {
     pub memory_bytes: Option<u64>,
     /// Whether it can think, where known.
     pub thinks: Option<bool>,
+    /// Whether it makes embeddings, or ranks, and so answers no prompt, where the server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeds: Option<bool>,
 }
 
 /// The ending of llama.cpp's files.
@@ -157,8 +160,12 @@ impl Model {
             .unwrap_or(&self.name)
     }
 
-    /// Whether it answers prompts, by its name and family: such a model is chosen where none is named.
+    /// Whether it answers prompts, as the server tells, else by its name and family: such a model is chosen where none is
+    /// named.
     pub fn answers(&self) -> bool {
+        if let Some(embeds) = self.embeds {
+            return !embeds;
+        }
         let family = self.family.as_deref().unwrap_or_default();
         let named = [self.name.to_lowercase(), family.to_lowercase()];
         let is_of = |part: &str| named.iter().any(|name| begins_a_word(name, part));

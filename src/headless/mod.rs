@@ -8,8 +8,11 @@ mod table;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 use crate::dialect::Discovery;
 use crate::event::{Model, RunEnd};
@@ -18,11 +21,14 @@ use crate::metrics::state::{RunState, Stage};
 use crate::metrics::summary::Summary;
 use crate::plan::Plan;
 use crate::session::{SessionCommand, SessionEvent};
+use crate::text::numbers::seconds;
 use crate::text::sanitize::one_line;
 use progress::ProgressLines;
 
 /// The longest text of a server that is printed, characters.
 const LONGEST: usize = 300;
+/// The longest that a server is waited for: who says more means until it is there.
+const LONGEST_PATIENCE: Duration = Duration::from_hours(30 * 24);
 
 /// A summary as text: the table of levels, the failures, the verdict, the warnings.
 pub fn summary_text(summary: &Summary) -> String {
@@ -78,9 +84,10 @@ pub async fn run(
     loop {
         let next = match first.take() {
             Some(ask) => Reaction::SessionCommand(ask),
-            None => match events.recv().await {
-                Some(event) => headless.session_event(event),
-                None => headless.cut_off(),
+            None => match next(&mut events, headless.ready_until).await {
+                Ok(Some(event)) => headless.session_event(event),
+                Ok(None) => headless.cut_off(),
+                Err(_) => headless.never_ready(),
             },
         };
         match next {
@@ -95,8 +102,23 @@ pub async fn run(
     }
 }
 
+/// The next event, or the end of the patience.
+async fn next(
+    events: &mut mpsc::Receiver<SessionEvent>,
+    until: Option<Instant>,
+) -> Result<Option<SessionEvent>, Elapsed> {
+    match until {
+        Some(until) => timeout_at(until, events.recv()).await,
+        None => Ok(events.recv().await),
+    }
+}
+
 struct Headless<'a> {
     options: HeadlessOptions,
+    /// The server in use, if it was chosen from several.
+    chosen: Option<String>,
+    /// How long a server that loads its model is waited for.
+    ready_until: Option<Instant>,
     printer: Printer<'a>,
     step: HeadlessStep,
     state: RunState,
@@ -115,6 +137,8 @@ impl<'a> Headless<'a> {
                 gone: false,
             },
             options,
+            chosen: None,
+            ready_until: None,
             step: HeadlessStep::Searching,
             state: RunState::default(),
             progress: ProgressLines::default(),
@@ -128,9 +152,13 @@ impl<'a> Headless<'a> {
             SessionEvent::Searching { url }
                 if self.step == HeadlessStep::Searching && !self.options.simulate =>
             {
-                self.printer
-                    .progress(&format!("looking for a server at {}", plain(&url)));
+                let line = match url {
+                    Some(url) => format!("looking for a server at {}", plain(&url)),
+                    None => "looking for servers on this machine".to_owned(),
+                };
+                self.printer.progress(&line);
             }
+            SessionEvent::Servers(servers) => return self.several(&servers),
             SessionEvent::Found(found) => return self.found(&found),
             SessionEvent::NotFound { tried } => return self.not_found(&tried),
             SessionEvent::Pulling {
@@ -173,10 +201,17 @@ impl<'a> Headless<'a> {
     }
 
     fn found(&mut self, found: &Discovery) -> Reaction {
-        let other = self.options.simulate && !found.simulated;
+        let chosen = self.chosen.as_ref();
+        let other = (self.options.simulate && !found.simulated)
+            || chosen.is_some_and(|chosen| *chosen != found.url);
         if self.step != HeadlessStep::Searching || other {
             return Reaction::Go;
         }
+        if found.is_loading {
+            self.wait_until_loaded(found);
+            return Reaction::Go;
+        }
+        self.ready_until = None;
         let asked = self.options.model.as_deref();
         let found = &found.clone().with_asked(asked);
         let Some(model) = choose(found, asked) else {
@@ -195,6 +230,57 @@ impl<'a> Headless<'a> {
                 model,
             },
         })
+    }
+
+    /// Of several servers the one is taken that alone has the model that was asked for.
+    fn several(&mut self, servers: &[Discovery]) -> Reaction {
+        if self.step != HeadlessStep::Searching || self.chosen.is_some() {
+            return Reaction::Go;
+        }
+        let asked = self.options.model.as_deref();
+        let mut having = servers
+            .iter()
+            .filter(|server| asked.is_some() && choose(server, asked).is_some());
+        if let (Some(only), None) = (having.next(), having.next()) {
+            self.chosen = Some(only.url.clone());
+            return Reaction::SessionCommand(SessionCommand::Use(only.url.clone()));
+        }
+        self.printer.error("several servers were found:");
+        for server in servers {
+            let name = server.server.as_deref().unwrap_or(server.dialect.server());
+            let line = format!("{}  {name}, {}", server.url, models(server));
+            self.printer.detail(&format!("  {}", plain(&line)));
+        }
+        let first = servers.first().map_or("URL", |server| server.url.as_str());
+        self.printer.detail(&format!(
+            "Name one of them with --url, for example --url {}.",
+            plain(first)
+        ));
+        Reaction::End(1)
+    }
+
+    fn wait_until_loaded(&mut self, found: &Discovery) {
+        if self.ready_until.is_some() {
+            return;
+        }
+        let patience_s = self.options.plan.patience_s;
+        let patience = Duration::try_from_secs_f64(patience_s).unwrap_or(LONGEST_PATIENCE);
+        self.ready_until = Some(Instant::now() + patience.min(LONGEST_PATIENCE));
+        let line = format!(
+            "the server at {} is loading its model; waiting for it for at most {}",
+            plain(&found.url),
+            seconds(Some(patience_s))
+        );
+        self.printer.progress(&line);
+    }
+
+    fn never_ready(&mut self) -> Reaction {
+        let patience = seconds(Some(self.options.plan.patience_s));
+        let line = format!(
+            "the server was still loading its model after {patience} (--patience waits longer)"
+        );
+        self.printer.error(&line);
+        Reaction::End(1)
     }
 
     fn no_model(&mut self, found: &Discovery) -> Reaction {
@@ -365,6 +451,16 @@ fn choose<'m>(found: &'m Discovery, asked: Option<&str>) -> Option<&'m Model> {
         return found.models.iter().find(|model| model.answers());
     };
     found.models.iter().find(|model| model.is_named(asked))
+}
+
+/// The models of a server, in a few words.
+fn models(server: &Discovery) -> String {
+    match server.models.as_slice() {
+        _ if server.is_loading => "loading its model".to_owned(),
+        [] => "no model".to_owned(),
+        [only] => only.name.clone(),
+        [first, more @ ..] => format!("{} and {} more", first.name, more.len()),
+    }
 }
 
 fn plain(text: &str) -> String {

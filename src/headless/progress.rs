@@ -1,6 +1,6 @@
 //! The lines printed during a run.
 
-use crate::dialect::address;
+use crate::dialect::{address, by_id};
 use crate::event::{CycleEnd, Event, EventKind, RunEnd, Stamp, Target};
 use crate::headless::plain;
 use crate::metrics::spending;
@@ -78,7 +78,8 @@ pub(super) fn heading(target: &Target, plan: &Plan) -> Vec<String> {
             "SIMULATED: the server is tokometer's own simulator; no model is measured.".to_owned(),
         );
     }
-    let server = target.server.as_deref().unwrap_or("server");
+    let by_dialect = || by_id(&target.dialect).map_or("a server", |dialect| dialect.server());
+    let server = target.server.as_deref().unwrap_or_else(by_dialect);
     let slots = target
         .slots
         .map(|slots| format!(" · {slots} slots"))

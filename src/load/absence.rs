@@ -3,7 +3,6 @@
 //! A request that breaks off is the server's failure as long as the server can be reached. Where it cannot, the request
 //! belongs to the absence and not to the level: its user waits. Once every user that was asking waits, the server is gone.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -124,9 +123,16 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Waits until the server has loaded its model and is warm, or it is given up; reports what it is waited for.
-    pub(crate) async fn until_ready(self, found: Presence, is_loading: &AtomicBool) {
+    /// Waits until the server has loaded its model, and warms it; reports what it is waited for. What it is instead, once
+    /// the patience is over.
+    pub(crate) async fn until_ready(self, found: Presence) -> Result<(), Presence> {
         let began = Instant::now();
+        let patience = Duration::try_from_secs_f64(self.patience_s).ok();
+        let until = patience.and_then(|patience| began.checked_add(patience));
+        let over = async || match until {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => std::future::pending().await,
+        };
         let (mut reported, mut found) = (Presence::Ready, found);
         while found != Presence::Ready {
             if reported != found {
@@ -135,27 +141,26 @@ impl Waiting {
                     _ => (self.patience_s - began.elapsed().as_secs_f64()).max(0.0),
                 };
                 report(&self.load.reporter, found, left_s);
-                is_loading.store(found == Presence::Loading, Ordering::Relaxed);
                 reported = found;
             }
-            tokio::select! {
-                () = self.given_up.cancelled() => return,
-                now = self.look_again() => found = now.unwrap_or(reported),
-            }
-        }
-    }
-
-    /// Looks a little later; a server that is there is warmed. None where that failed for another reason.
-    async fn look_again(&self) -> Option<Presence> {
-        tokio::time::sleep(LOOK).await;
-        match look(&self.load).await {
-            Presence::Ready => {
+            found = tokio::select! {
+                () = self.given_up.cancelled() => return Ok(()),
+                () = over() => return Err(found),
+                found = self.look_later() => found,
+            };
+            if found == Presence::Ready {
                 let (load, paused) = (Arc::clone(&self.load), self.paused.clone());
                 let warm = warm_up(load, self.warmup, paused, self.given_up.clone());
-                warm.await.ok()
+                // What it lacks for another reason, it may have at the next look.
+                found = warm.await.unwrap_or(reported);
             }
-            found => Some(found),
         }
+        Ok(())
+    }
+
+    async fn look_later(&self) -> Presence {
+        tokio::time::sleep(LOOK).await;
+        look(&self.load).await
     }
 }
 

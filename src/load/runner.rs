@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -342,7 +341,6 @@ impl<W: MachineWatch> Runner<W> {
     async fn await_server(&mut self, presence: Presence) {
         let patience_s = self.plan.patience_s;
         let given_up = CancellationToken::new();
-        let is_loading = AtomicBool::new(false);
         let waiting = Waiting {
             load: Arc::clone(&self.load),
             warmup: self.plan.warmup,
@@ -350,12 +348,10 @@ impl<W: MachineWatch> Runner<W> {
             patience_s,
             given_up: given_up.clone(),
         };
-        let back = waiting.until_ready(presence, &is_loading);
-        let patience = Duration::try_from_secs_f64(patience_s).unwrap_or(Duration::MAX);
-        let waiting = tokio::time::timeout(patience, back);
-        match self.handle_commands_while(&given_up, waiting).await {
+        let ready = waiting.until_ready(presence);
+        match self.handle_commands_while(&given_up, ready).await {
             Some(Ok(())) if self.stop.is_none() => self.load.reporter.fact(EventKind::ServerBack),
-            Some(Err(_)) if is_loading.load(Ordering::Relaxed) => {
+            Some(Err(Presence::Loading)) => {
                 let patience = seconds(Some(patience_s));
                 let why = format!(
                     "the server was still loading its model after {patience} (--patience waits longer)"

@@ -24,12 +24,10 @@ pub struct Probes<'a> {
     pub tick: Duration,
     /// How long to wait for the slowest source.
     pub patience: Duration,
-    /// Addresses to look for servers at, each with who usually listens there.
-    pub servers: Vec<(String, String)>,
-    /// The address of these that was asked for: without a server there no run can be made.
+    /// Looks for servers.
+    pub servers: &'a dyn Fn() -> Vec<ServerReport>,
+    /// The address that was asked for: without a server there no run can be made.
     pub asked: Option<String>,
-    /// Looks for a server at an address: its name and version, or what went wrong.
-    pub probe: &'a dyn Fn(&str) -> Result<String, String>,
     /// The descriptor limit now, and the most it can be raised to.
     pub descriptors: Option<(u64, u64)>,
     /// Users of the largest level that is asked for.
@@ -121,19 +119,7 @@ impl Descriptors {
 
 /// Examines everything; takes at most the patient's patience, and the probes' own time.
 pub fn run_checks(patient: Probes<'_>) -> Report {
-    let servers: Vec<ServerReport> = patient
-        .servers
-        .iter()
-        .map(|(url, usually)| {
-            let answer = (patient.probe)(url);
-            ServerReport {
-                url: url.clone(),
-                usually: usually.clone(),
-                found: answer.as_ref().ok().cloned(),
-                error: answer.err(),
-            }
-        })
-        .collect();
+    let servers = (patient.servers)();
     let descriptors = patient.descriptors.map(|(soft, hard)| Descriptors {
         soft,
         hard,

@@ -1,6 +1,7 @@
 //! A session: finds a server, starts and resumes runs, and answers the commands of a screen.
 //!
 //! - `serve`: the session's task, what the dashboard and the headless printer talk to
+//! - `search`: looks for servers
 //! - `run_setup`: a run before its load begins, fresh or resumed; `launch`: from there to the load
 //! - `dispatcher`: writes the timeline and forwards it to the screen
 //! - `monitors`: what the machine does during a run, forwarded to the timeline; power of the idle machine
@@ -13,6 +14,7 @@ mod idle;
 mod launch;
 mod monitors;
 mod run_setup;
+pub mod search;
 pub mod serve;
 
 use crate::dialect::Discovery;
@@ -29,6 +31,8 @@ pub enum SessionCommand {
     Search,
     /// Use the built-in simulated server.
     Simulate,
+    /// Use the server at this address, of those that were found.
+    Use(String),
     /// Start a run of this plan against this model of the server that was found.
     Start {
         /// The plan.
@@ -58,10 +62,12 @@ pub enum SessionCommand {
 pub enum SessionEvent {
     /// It is looking for a server.
     Searching {
-        /// The address it tries.
-        url: String,
+        /// The address it tries; None where it looks at all places where one may be.
+        url: Option<String>,
     },
-    /// A server answered.
+    /// All servers that were found, where there are several; the one in use follows.
+    Servers(Vec<Discovery>),
+    /// The server in use: one that was found, or what is known of it has changed.
     Found(Discovery),
     /// No usable server was found.
     NotFound {

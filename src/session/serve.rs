@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::dialect::{Access, Dialect, DiscoverError, Discovery, Ollama, client};
+use crate::dialect::{Access, Dialect, Discovery, Ollama, client};
 use crate::event::{Simulation, Target};
 use crate::probe::setup::Setup;
 use crate::sim::{SimConfig, Simulator};
@@ -23,6 +23,7 @@ use crate::session::idle::Idle;
 use crate::session::launch;
 use crate::session::launch::Running;
 use crate::session::run_setup::RunSetup;
+use crate::session::search::Search;
 use crate::session::{SessionCommand, SessionEvent};
 
 /// News that wait for a screen.
@@ -31,14 +32,17 @@ const NEWS: usize = 256;
 const COMMANDS: usize = 64;
 /// How long a run may take to stop and to write what it has.
 pub const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How often servers are looked for, and while one loads its model.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOADING_EVERY: Duration = Duration::from_secs(1);
 /// How often the watched answer is sent on.
 const ANSWER_EVERY: Duration = Duration::from_millis(100);
 
 /// Where to look and where to write.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
-    /// The server's base address.
-    pub url: String,
+    /// The server's base address, if somebody named it; else it is looked for.
+    pub url: Option<String>,
     /// What lets the session in there; sent to no other server.
     pub access: Access,
     /// Its dialect, if the user said so.
@@ -108,7 +112,9 @@ pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::
         monitors,
         events: sender,
         inner,
+        servers: Vec::new(),
         found: None,
+        looking: None,
         simulator: None,
         running: None,
         idle: None,
@@ -128,7 +134,7 @@ pub fn start_with(options: SessionOptions, monitors: Option<Setup>) -> std::io::
 
 /// What the session's own tasks tell it.
 enum Inner {
-    Found(Discovery),
+    Found(Vec<Discovery>),
     Over,
 }
 
@@ -140,7 +146,12 @@ struct Worker {
     monitors: Option<Setup>,
     events: mpsc::Sender<SessionEvent>,
     inner: mpsc::Sender<Inner>,
+    /// Those that were found.
+    servers: Vec<Discovery>,
+    /// The one in use.
     found: Option<Discovery>,
+    /// What goes on looking.
+    looking: Option<JoinHandle<()>>,
     simulator: Option<Simulator>,
     running: Option<Running>,
     idle: Option<Idle>,
@@ -160,7 +171,7 @@ impl Worker {
                 biased;
                 // First what the session must know to handle the commands that follow from it.
                 Some(inner) = inner_receiver.recv() => match inner {
-                    Inner::Found(discovery) => self.found = Some(discovery),
+                    Inner::Found(servers) => self.take(servers).await,
                     Inner::Over => self.running = None,
                 },
                 command = receiver.recv() => match command {
@@ -191,6 +202,7 @@ impl Worker {
     async fn handle(&mut self, command: SessionCommand) {
         match command {
             SessionCommand::Search => self.search(self.options.url.clone(), self.options.dialect),
+            SessionCommand::Use(url) => self.use_server(&url).await,
             SessionCommand::Simulate => self.simulate().await,
             SessionCommand::Observe => self.observe().await,
             SessionCommand::Start { plan, model } => {
@@ -241,14 +253,50 @@ impl Worker {
         }
     }
 
-    fn search(&mut self, url: String, dialect: Option<&'static dyn Dialect>) {
-        let access = self.access(&url);
+    /// Looks for servers, and goes on looking until a run starts.
+    fn search(&mut self, url: Option<String>, dialect: Option<&'static dyn Dialect>) {
+        self.look_no_more();
+        let access = url.as_deref().map(|url| self.access(url));
+        let search = Search {
+            access: access.unwrap_or_default(),
+            url,
+            dialect,
+        };
         let (events, inner) = (self.events.clone(), self.inner.clone());
-        tokio::spawn(async move {
-            send(&events, SessionEvent::Searching { url: url.clone() }).await;
-            let news_of_it = search((&url, &access), dialect, &inner).await;
-            send(&events, news_of_it).await;
-        });
+        self.looking = Some(tokio::spawn(keep_looking(search, events, inner)));
+    }
+
+    fn look_no_more(&mut self) {
+        if let Some(looking) = self.looking.take() {
+            looking.abort();
+        }
+    }
+
+    /// Takes the servers that were found. The one in use stays so while it is there.
+    async fn take(&mut self, servers: Vec<Discovery>) {
+        let used = self.found.as_ref().map(|found| found.url.clone());
+        let used = servers
+            .iter()
+            .find(|server| Some(&server.url) == used.as_ref());
+        self.found = used.or(servers.first()).cloned();
+        self.servers.clone_from(&servers);
+        if servers.len() > 1 {
+            send(&self.events, SessionEvent::Servers(servers)).await;
+        }
+        self.tell_found().await;
+    }
+
+    async fn use_server(&mut self, url: &str) {
+        if let Some(server) = self.servers.iter().find(|server| server.url == url) {
+            self.found = Some(server.clone());
+            self.tell_found().await;
+        }
+    }
+
+    async fn tell_found(&self) {
+        if let Some(found) = self.found.clone() {
+            send(&self.events, SessionEvent::Found(found)).await;
+        }
     }
 
     async fn simulate(&mut self) {
@@ -265,7 +313,7 @@ impl Worker {
             }
         }
         if let Some(simulator) = &self.simulator {
-            self.search(simulator.url(), Some(&Ollama));
+            self.search(Some(simulator.url()), Some(&Ollama));
         }
     }
 
@@ -274,6 +322,7 @@ impl Worker {
         if let Some(running) = &self.running {
             return running.warn("a run is already in progress: stop it before you start another");
         }
+        self.look_no_more();
         self.rest().await;
         match Box::pin(self.begin(model, begin)).await {
             Err(error) => send(&self.events, not_started(error)).await,
@@ -362,8 +411,14 @@ impl Worker {
             let succeeded = result.is_ok();
             send(&events, SessionEvent::Pulled(result)).await;
             if succeeded {
-                let found = search((&url, &access), Some(dialect), &inner).await;
-                send(&events, found).await;
+                let search = Search {
+                    url: Some(url),
+                    dialect: Some(dialect),
+                    access,
+                };
+                if let Ok(found) = search.look().await {
+                    let _ = inner.send(Inner::Found(found)).await;
+                }
             }
         });
     }
@@ -399,24 +454,39 @@ async fn send(events: &mpsc::Sender<SessionEvent>, what: SessionEvent) {
     let _ = events.send(what).await;
 }
 
-async fn search(
-    (url, access): (&str, &Access),
-    dialect: Option<&'static dyn Dialect>,
-    inner: &mpsc::Sender<Inner>,
-) -> SessionEvent {
-    match crate::dialect::discover(url, dialect, access).await {
-        Ok(discovery) => {
-            let _ = inner.send(Inner::Found(discovery.clone())).await;
-            SessionEvent::Found(discovery)
-        }
-        Err(error) => {
-            let why = match error {
-                DiscoverError::NoAnswer(why) => why,
-                other => other.to_string(),
-            };
-            SessionEvent::NotFound {
-                tried: vec![(url.to_owned(), why)],
+/// Looks at once, and again and again: tells what was found whenever it is something else, and once that there is nothing.
+async fn keep_looking(
+    search: Search,
+    events: mpsc::Sender<SessionEvent>,
+    inner: mpsc::Sender<Inner>,
+) {
+    let url = search.url.clone();
+    send(&events, SessionEvent::Searching { url }).await;
+    let mut known: Option<Vec<Discovery>> = None;
+    let mut misses = 0;
+    loop {
+        let mut pause = LOOK_EVERY;
+        match search.look().await {
+            Ok(found) => {
+                misses = 0;
+                if found.iter().any(|server| server.is_loading) {
+                    pause = LOADING_EVERY;
+                }
+                if known.as_ref() != Some(&found) {
+                    let _ = inner.send(Inner::Found(found.clone())).await;
+                    known = Some(found);
+                }
+            }
+            Err(tried) => {
+                misses += 1;
+                // A server that is there may miss one look.
+                let enough = if known.is_some() { 2 } else { 1 };
+                if misses == enough {
+                    known = None;
+                    send(&events, SessionEvent::NotFound { tried }).await;
+                }
             }
         }
+        tokio::time::sleep(pause).await;
     }
 }

@@ -141,6 +141,7 @@ fn running(size: Size) -> App {
     let (mut app, _) = App::new(DashboardOptions::default(), size, Instant::now());
     let target = target();
     let found = Discovery {
+        is_loading: false,
         dialect: &Ollama,
         url: target.url.clone(),
         server: target.server.clone(),

@@ -135,7 +135,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 fn any_news() -> impl Strategy<Value = Msg> {
     let news = prop_oneof![
-        any_text().prop_map(|url| SessionEvent::Searching { url }),
+        any_text().prop_map(|url| SessionEvent::Searching { url: Some(url) }),
         (any_text(), any_text()).prop_map(|(url, why)| SessionEvent::NotFound {
             tried: vec![(url, why)]
         }),

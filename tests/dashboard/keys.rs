@@ -33,17 +33,19 @@ async fn it_looks_for_a_server_and_offers_the_simulated_one() {
     let mut dash = Dash::start(80, 24, DashboardOptions::default()).await;
     assert_eq!(dash.commands(), [SessionCommand::Search]);
     let url = "http://127.0.0.1:11434".to_owned();
-    dash.push(SessionEvent::Searching { url: url.clone() })
-        .await;
+    let at = Some(url.clone());
+    dash.push(SessionEvent::Searching { url: at }).await;
     assert_snapshot!("searching", dash.screen());
     let tried = vec![(url, "connection refused".to_owned())];
     dash.push(SessionEvent::NotFound { tried }).await;
     assert_snapshot!("not_found", dash.screen());
-    dash.keys("r").await;
-    assert_eq!(dash.commands(), [SessionCommand::Search]);
-    let tried = Vec::new();
-    dash.push(SessionEvent::NotFound { tried }).await;
-    dash.keys("<enter>").await;
+    for key in ["r", "<enter>"] {
+        dash.keys(key).await;
+        assert_eq!(dash.commands(), [SessionCommand::Search]);
+        let tried = Vec::new();
+        dash.push(SessionEvent::NotFound { tried }).await;
+    }
+    dash.keys("m").await;
     assert_eq!(dash.commands(), [SessionCommand::Simulate]);
     dash.push(SessionEvent::Found(live::server(true))).await;
     assert!(dash.screen().contains("SIMULATED"));

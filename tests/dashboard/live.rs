@@ -34,6 +34,7 @@ pub(crate) fn models() -> Vec<Model> {
 /// The server.
 pub(crate) fn server(simulated: bool) -> Discovery {
     Discovery {
+        is_loading: false,
         dialect: &Ollama,
         url: "http://localhost:11434".to_owned(),
         server: Some("ollama 0.33.0".to_owned()),

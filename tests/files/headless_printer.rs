@@ -44,6 +44,7 @@ fn found(simulated: bool) -> SessionEvent {
         ..Model::default()
     };
     SessionEvent::Found(Discovery {
+        is_loading: false,
         dialect: &Ollama,
         url: target.url,
         server: target.server,
@@ -64,7 +65,7 @@ fn finished(error: Option<&str>) -> SessionEvent {
 
 fn whole(simulated: bool) -> Vec<SessionEvent> {
     let searching = SessionEvent::Searching {
-        url: "http://127.0.0.1:11434".to_owned(),
+        url: Some("http://127.0.0.1:11434".to_owned()),
     };
     let events = small_run::run(simulated);
     let batches = events
@@ -226,6 +227,99 @@ async fn without_a_server() {
     let printed = print(options(), vec![SessionEvent::NotFound { tried }]).await;
     assert_eq!((printed.code, printed.out.as_str()), (1, ""));
     insta::assert_snapshot!(printed.err);
+}
+
+/// The server that was found, at another port and with these models.
+fn server_with(port: u16, models: &[&str]) -> Discovery {
+    let SessionEvent::Found(server) = found(false) else {
+        panic!("a server was found");
+    };
+    let model = |name: &&str| Model {
+        name: (*name).to_owned(),
+        ..Model::default()
+    };
+    Discovery {
+        url: format!("http://127.0.0.1:{port}"),
+        models: models.iter().map(model).collect(),
+        ..server
+    }
+}
+
+#[tokio::test]
+async fn of_several_servers_one_must_be_named() {
+    let servers = vec![
+        server_with(8000, &["a", "b"]),
+        server_with(8080, &["a", "c"]),
+    ];
+    let events = || {
+        let first = SessionEvent::Found(servers[0].clone());
+        vec![SessionEvent::Servers(servers.clone()), first]
+    };
+    let printed = print(options(), events()).await;
+    assert_eq!((printed.code, printed.commands.len()), (1, 0));
+    insta::assert_snapshot!(printed.err);
+    // A model that only one of them has names it.
+    let asking = |model: &str| HeadlessOptions {
+        model: Some(model.to_owned()),
+        ..options()
+    };
+    let printed = print(asking("c"), events()).await;
+    let used = SessionCommand::Use(servers[1].url.clone());
+    assert_eq!(printed.commands, std::slice::from_ref(&used));
+    let mut events_then = events();
+    events_then.push(SessionEvent::Found(servers[1].clone()));
+    let printed = print(asking("c"), events_then).await;
+    assert!(
+        matches!(&printed.commands[..], [first, SessionCommand::Start { model, .. }]
+        if *first == used && model.name == "c")
+    );
+    assert_eq!(print(asking("a"), events()).await.code, 1);
+}
+
+#[tokio::test]
+async fn a_model_that_answers_no_prompt_is_not_taken_unasked() {
+    let start = async |models: &[&str]| {
+        let server = SessionEvent::Found(server_with(8000, models));
+        print(options(), vec![server]).await
+    };
+    let printed = start(&["embed", "chat"]).await;
+    assert!(
+        matches!(&printed.commands[..], [SessionCommand::Start { model, .. }] if model.name == "chat")
+    );
+    let printed = start(&["embed"]).await;
+    assert_eq!((printed.code, printed.commands.len()), (1, 0));
+    assert!(
+        printed.err.contains("no model that answers prompts"),
+        "{}",
+        printed.err
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_loads_its_model_is_waited_for() {
+    let loading = Discovery {
+        is_loading: true,
+        models: Vec::new(),
+        ..server_with(8080, &[])
+    };
+    let ready = SessionEvent::Found(server_with(8080, &["m"]));
+    let printed = print(options(), vec![SessionEvent::Found(loading.clone()), ready]).await;
+    let says =
+        "the server at http://127.0.0.1:8080 is loading its model; waiting for it for at most 2:00";
+    assert!(printed.out.contains(says), "{}", printed.out);
+    assert!(matches!(
+        &printed.commands[..],
+        [SessionCommand::Start { .. }]
+    ));
+
+    let (events, receiver) = mpsc::channel(1);
+    let (commands, _heard) = mpsc::channel(1);
+    events.send(SessionEvent::Found(loading)).await.unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = headless::run(receiver, commands, options(), &mut out, &mut err).await;
+    let err = String::from_utf8(err).unwrap();
+    assert_eq!(code, 1);
+    assert!(err.contains("still loading its model after 2:00"), "{err}");
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Bench {
     ) -> Self {
         let session = serve::start(SessionOptions {
             access: Access::default(),
-            url: url.to_owned(),
+            url: Some(url.to_owned()),
             dialect: Some(dialect),
             simulator,
             runs: runs.map(Path::to_owned),
@@ -168,6 +168,7 @@ impl Bench {
             } => self.finished = Some((directory, error)),
             SessionEvent::Resumed(events) => self.events = events,
             SessionEvent::Kept(_)
+            | SessionEvent::Servers(_)
             | SessionEvent::Searching { .. }
             | SessionEvent::Pulling { .. }
             | SessionEvent::Pulled(_)

@@ -321,7 +321,7 @@ fn in_order(record: &RequestRecord, name: &str) {
 async fn only_request(url: &str, dialect: &'static dyn Dialect, api: Api) -> RequestRecord {
     let options = SessionOptions {
         access: Access::default(),
-        url: url.to_owned(),
+        url: Some(url.to_owned()),
         dialect: Some(dialect),
         simulator: tokometer::sim::SimConfig::default(),
         runs: None,

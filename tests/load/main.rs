@@ -16,6 +16,7 @@ mod any;
 mod bench;
 mod captures;
 mod commands;
+mod discovery;
 mod failures;
 #[cfg(target_os = "linux")]
 mod gpu_nvml;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::script::script;
 use crate::tree::write;
-use tokometer::probe::doctor::{Probes, Report, run_checks};
+use tokometer::probe::doctor::{Probes, Report, ServerReport, run_checks};
 use tokometer::probe::gpu::{Places, SysRoot, each_source};
 
 fn places(root: &Path) -> Places {
@@ -32,23 +32,24 @@ fn asked_for(
     descriptors: (u64, u64),
     server: bool,
 ) -> Report {
-    let probe = |url: &str| {
-        if server && url.ends_with(":11434") {
-            Ok("ollama 0.33.0".to_owned())
-        } else {
-            Err("refused".to_owned())
-        }
+    let at = |url: &str, usually: &str, found: bool| ServerReport {
+        url: url.to_owned(),
+        usually: usually.to_owned(),
+        found: found.then(|| "ollama 0.33.0".to_owned()),
+        error: (!found).then(|| "refused".to_owned()),
+    };
+    let servers = || {
+        vec![
+            at("http://127.0.0.1:11434", "Ollama", server),
+            at("http://127.0.0.1:8000", "vLLM", false),
+        ]
     };
     run_checks(Probes {
         sources: each_source(places),
         tick: places.tick,
         patience: Duration::from_secs(20),
-        servers: vec![
-            ("http://127.0.0.1:11434".to_owned(), "Ollama".to_owned()),
-            ("http://127.0.0.1:8000".to_owned(), "vLLM".to_owned()),
-        ],
+        servers: &servers,
         asked: asked.map(str::to_owned),
-        probe: &probe,
         descriptors: Some(descriptors),
         users: 256,
         terminal: vec![("colors".to_owned(), "256".to_owned())],

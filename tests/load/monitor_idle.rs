@@ -73,7 +73,7 @@ async fn the_machine_is_told_before_a_run_and_handed_over_to_it() {
     let server = Ordinary::start();
     let options = SessionOptions {
         access: Access::default(),
-        url: server.url.clone(),
+        url: Some(server.url.clone()),
         dialect: None,
         simulator: SimConfig::default(),
         runs: None,

@@ -182,7 +182,7 @@ pub const METRICS: &[Metric] = &[
             pane(30, "failed", Stat::Mean, 6, 1),
         ]),
     Metric::new("cancelled", "Cancelled", Unit::Requests, Better::Neither)
-        .definition("requests in flight when the cycle was skipped or the run stopped; excluded from everything else")
+        .definition("requests in flight when the cycle was skipped or the run stopped, or that lost their server; excluded from everything else")
         .single(|l| Some(l.cancelled as f64))
         .shown(&[by_cycle(90, "cancelled", Stat::Mean)]),
     Metric::new("error_rate", "Errors", Unit::Share, Better::Lower)

@@ -3,6 +3,7 @@
 //!
 //! - `roles`: who is server, runner, client: pure
 //! - `slots`: what a model runner's command line reports: pure
+//! - `servers`: such servers that listen on this machine, whoever the target is
 //! - `procfs`: the table where there is a `/proc`; `listener`: who listens on a port there
 //! - `native`: the table elsewhere
 
@@ -10,6 +11,7 @@ mod listener;
 mod native;
 mod procfs;
 mod roles;
+mod servers;
 mod slots;
 
 use regex::Regex;
@@ -18,6 +20,7 @@ use crate::event::{HostSample, ProcessSample, ServerSample};
 use crate::probe::gpu::{ServerPids, SysRoot};
 use crate::probe::source::{Fault, FaultKind, Observation, Pace, Source};
 pub use roles::{Choice, Role, choose};
+pub use servers::{ListeningServer, listening};
 pub use slots::RunnerArgs;
 
 /// One process of the machine, as far as is needed to see whether it belongs to the server.
@@ -142,14 +145,9 @@ impl Processes {
     /// The table of this machine: by `/proc` where there is one below `root`, else by the system's own ways.
     /// It tells `server` which processes are the server's.
     pub fn new(search: Search, root: &SysRoot, server: ServerPids) -> Result<Self, Fault> {
-        let table: Box<dyn Table> = if procfs::ProcFs::is_at(root) {
-            Box::new(procfs::ProcFs::new(root))
-        } else {
-            Box::new(native::Native::new()?)
-        };
         Ok(Self {
             search,
-            table,
+            table: table(root)?,
             server,
             met: false,
         })
@@ -195,6 +193,15 @@ impl Processes {
             .collect();
         Ok((samples, server(&rows)))
     }
+}
+
+/// The table of the processes below `root`.
+fn table(root: &SysRoot) -> Result<Box<dyn Table>, Fault> {
+    Ok(if procfs::ProcFs::is_at(root) {
+        Box::new(procfs::ProcFs::new(root))
+    } else {
+        Box::new(native::Native::new()?)
+    })
 }
 
 impl Source for Processes {

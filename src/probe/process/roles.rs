@@ -168,13 +168,13 @@ fn matches(regex: &Regex, process: &Process) -> bool {
 }
 
 /// Who started whom.
-struct Family {
+pub(super) struct Family {
     children: BTreeMap<u32, Vec<u32>>,
     parents: BTreeMap<u32, u32>,
 }
 
 impl Family {
-    fn new(processes: &[&Process]) -> Self {
+    pub(super) fn new(processes: &[&Process]) -> Self {
         let mut family = Self {
             children: BTreeMap::new(),
             parents: BTreeMap::new(),
@@ -189,7 +189,7 @@ impl Family {
     }
 
     /// `pid` and all that descend from it.
-    fn descendants(&self, pid: u32) -> BTreeSet<u32> {
+    pub(super) fn descendants(&self, pid: u32) -> BTreeSet<u32> {
         let (mut found, mut next) = (BTreeSet::from([pid]), vec![pid]);
         while let Some(pid) = next.pop() {
             let children = self.children.get(&pid).map_or(&[][..], Vec::as_slice);

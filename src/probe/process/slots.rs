@@ -1,9 +1,9 @@
-//! What the command line of a model runner tells: slots, context, port, model.
+//! What the command line of a server or a model runner tells: slots, context, port, model.
 
-/// What a model runner (`llama-server`) was given at its start.
+/// What a model runner (`llama-server`), vLLM or SGLang was given at its start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunnerArgs {
-    /// Requests answered at once (`-np`, `--parallel`); None where it is left to the runner.
+    /// Requests answered at once (`-np`, `--parallel`, `--max-num-seqs`, `--max-running-requests`); None where it is left to the runner.
     pub slots: Option<u32>,
     /// Context over all slots, tokens (`-c`, `--ctx-size`); None where it is left to the model.
     pub context: Option<u64>,
@@ -16,7 +16,7 @@ pub struct RunnerArgs {
 impl RunnerArgs {
     /// What `args` tells; `-np 4`, `--parallel 4` and `--parallel=4` are the same. The last one wins.
     pub fn from_args(args: &[String]) -> Self {
-        let value = |names: [&str; 2]| {
+        let value = |names: &[&str]| {
             let next = args.iter().skip(1).map(Some).chain([None]);
             args.iter()
                 .zip(next)
@@ -28,14 +28,19 @@ impl RunnerArgs {
                 .last()
         };
         Self {
-            slots: value(["-np", "--parallel"])
+            slots: value(&[
+                "-np",
+                "--parallel",
+                "--max-num-seqs",
+                "--max-running-requests",
+            ])
+            .and_then(|n| n.parse().ok())
+            .filter(|n| *n > 0),
+            context: value(&["-c", "--ctx-size"])
                 .and_then(|n| n.parse().ok())
                 .filter(|n| *n > 0),
-            context: value(["-c", "--ctx-size"])
-                .and_then(|n| n.parse().ok())
-                .filter(|n| *n > 0),
-            port: value(["--port", "-port"]).and_then(|n| n.parse().ok()),
-            model: value(["-m", "--model"]).map(str::to_owned),
+            port: value(&["--port", "-port"]).and_then(|n| n.parse().ok()),
+            model: value(&["-m", "--model"]).map(str::to_owned),
         }
     }
 }
@@ -68,6 +73,7 @@ mod tests {
             Some(8)
         );
         assert_eq!(parse("llama-server -np 2 --parallel 3").slots, Some(3));
+        assert_eq!(parse("vllm serve m --max-num-seqs 64").slots, Some(64));
         assert_eq!(
             parse("ollama runner --ollama-engine --parallel 6").slots,
             Some(6)

@@ -72,6 +72,14 @@ impl App {
         }
     }
 
+    /// Which of the servers that were found is in use, from 1; 0 where there are not several.
+    pub fn server_number(&self) -> usize {
+        let used = self.found.as_ref().map(|found| &found.url);
+        let mut servers = self.servers.iter();
+        let index = servers.position(|server| Some(&server.url) == used);
+        index.map_or(0, |index| index + 1)
+    }
+
     /// The chosen model.
     pub fn model(&self) -> Option<&Model> {
         self.found.as_ref()?.models.get(self.model)

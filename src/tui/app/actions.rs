@@ -39,12 +39,22 @@ impl App {
 
     pub(super) fn search(&mut self, simulated: bool) {
         self.options.simulated = simulated;
+        self.servers.clear();
         self.current.screen = Screen::Searching { url: None };
         self.command(if simulated {
             SessionCommand::Simulate
         } else {
             SessionCommand::Search
         });
+    }
+
+    fn next_server(&mut self) {
+        let next = self
+            .servers
+            .get(self.server_number() % self.servers.len().max(1));
+        if let Some(url) = next.map(|next| next.url.clone()) {
+            self.command(SessionCommand::Use(url));
+        }
     }
 
     /// Starts a run of the plan against the chosen model.
@@ -79,6 +89,7 @@ impl App {
                 self.notice = Some("This level will be repeated next.".to_owned());
                 self.command_run(Command::Repeat);
             }
+            Action::NextServer => self.next_server(),
             Action::Simulate | Action::Search => self.search(action == Action::Simulate),
             Action::Pull => {
                 if let Some(name) = self.missing_model().map(str::to_owned) {

@@ -109,6 +109,8 @@ pub struct App {
     /// The latest instant that was reported.
     now: Instant,
     pub(in crate::tui) found: Option<Discovery>,
+    /// All servers that were found, where there are several.
+    pub(in crate::tui) servers: Vec<Discovery>,
     pub(in crate::tui) model: usize,
     pub(in crate::tui) download: Option<Download>,
     idle: IdleMachine,
@@ -148,6 +150,7 @@ impl App {
             size,
             now,
             found: None,
+            servers: Vec::new(),
             model: 0,
             download: None,
             idle: IdleMachine::default(),

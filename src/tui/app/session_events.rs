@@ -17,13 +17,16 @@ impl App {
     pub(super) fn session_event(&mut self, event: SessionEvent) {
         match event {
             SessionEvent::Searching { url } if !self.is_busy() => {
-                self.current.screen = Screen::Searching { url: Some(url) };
+                self.current.screen = Screen::Searching { url };
             }
-            SessionEvent::NotFound { tried } if !self.is_busy() => {
+            SessionEvent::NotFound { tried } if self.is_looking() => {
                 self.current.screen = Screen::NotFound { tried };
             }
             SessionEvent::Searching { .. } | SessionEvent::NotFound { .. } => {}
-            SessionEvent::Found(discovery) => self.found_server(discovery),
+            SessionEvent::Servers(servers) => self.servers = servers,
+            SessionEvent::Found(discovery) => {
+                self.with_live_view(|app| app.found_server(discovery));
+            }
             SessionEvent::Pulling {
                 model,
                 status,
@@ -74,6 +77,14 @@ impl App {
         self.redraw();
     }
 
+    /// Whether a server is looked for, or was found and nothing runs yet.
+    fn is_looking(&self) -> bool {
+        matches!(
+            self.current.screen,
+            Screen::Searching { .. } | Screen::NotFound { .. } | Screen::Ready
+        )
+    }
+
     fn found_server(&mut self, discovery: Discovery) {
         let chosen = self.model().map(|model| model.name.clone());
         let discovery = discovery.with_asked(self.options.model.as_deref());
@@ -88,7 +99,7 @@ impl App {
             .or_else(|| chosen.as_deref().and_then(named))
             .unwrap_or(0);
         self.found = Some(discovery);
-        if self.is_busy() {
+        if !self.is_looking() {
             return;
         }
         self.current.screen = Screen::Ready;

@@ -35,6 +35,8 @@ pub enum Action {
     Simulate,
     /// Look for a server again.
     Search,
+    /// Use the next of the servers that were found.
+    NextServer,
     /// Download the model that was asked for.
     Pull,
     /// Back to the list of models.

@@ -56,14 +56,15 @@ const DIGITS: [Key; 10] = [
 /// Every key of the dashboard.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    bind(Scope::NotFound, &[ENTER, c('m')], Action::Simulate, Some("simulated server"), "Use the built-in simulated server"),
-    bind(Scope::NotFound, &[c('r')], Action::Search, Some("try again"), "Look for a server again"),
+    bind(Scope::NotFound, &[ENTER, c('r')], Action::Search, Some("look again"), "Look for a server again"),
+    bind(Scope::NotFound, &[c('m')], Action::Simulate, Some("simulated server"), "Use the built-in simulated server"),
 
     bind(Scope::Ready, &[ENTER, c('s')], Action::Start, Some("start"), "Start the run against the chosen model"),
     bind(Scope::Ready, &[UP, c('k')], Action::Up, Some("model"), "Choose the model above"),
     bind(Scope::Ready, &[DOWN, c('j')], Action::Down, None, "Choose the model below"),
     bind(Scope::Ready, &[HOME, c('g')], Action::First, None, "Choose the first model"),
     bind(Scope::Ready, &[END, c('G')], Action::Last, None, "Choose the last model"),
+    bind(Scope::Ready, &[c('u')], Action::NextServer, None, "Use the next server, where several were found"),
     bind(Scope::Ready, &[c('r')], Action::Search, Some("look again"), "Look for the server and its models again"),
     bind(Scope::Ready, &[c('m')], Action::Simulate, Some("simulated"), "Use the built-in simulated server"),
     bind(Scope::Ready, &[c('d')], Action::Pull, None, "Download the requested model"),

@@ -94,7 +94,16 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
         return;
     };
     let server = found.server.as_deref().unwrap_or("server");
-    let title = format!("{} @ {} · models", server, found.url);
+    let which = match app.server_number() {
+        0 => String::new(),
+        number => format!(" · {number} of {} servers (u next)", app.servers.len()),
+    };
+    let state = if found.is_loading {
+        "loading"
+    } else {
+        "models"
+    };
+    let title = format!("{server} @ {}{which} · {state}", found.url);
     let room = usize::from(area.width.saturating_sub(BORDERS + 2));
     let block = block(theme, &text::fit(&title, room), theme.focus);
     let inner = block.inner(area);
@@ -128,6 +137,10 @@ fn advice(app: &App, found: &Discovery) -> Option<String> {
             ),
             None => format!("{name} is not on this server: choose another."),
         }),
+        None if found.is_loading => Some(
+            "The server is still loading its model. A run that is started now waits for it."
+                .to_owned(),
+        ),
         None if found.models.is_empty() => Some(match command("NAME") {
             Some(command) => {
                 format!("This server has no models. Get one ({command}), then press r.")

@@ -47,7 +47,7 @@ impl Tokometer {
         let folder = std::env::temp_dir().join(format!("tokometer-bench-{}", std::process::id()));
         let session = serve::start(SessionOptions {
             access: Access::default(),
-            url: url.to_owned(),
+            url: Some(url.to_owned()),
             dialect: None,
             simulator: tokometer::sim::SimConfig::default(),
             runs: record.then(|| folder.clone()),

@@ -50,7 +50,7 @@ fn without_a_server_the_simulated_one_is_offered() {
     tui.see("http://127.0.0.1:1");
     tui.see("refused");
     assert!(!tui.look(|screen| screen.contents().contains("SIMULATED")));
-    tui.press("\r", "Enter start");
+    tui.press("m", "Enter start");
     tui.see("SIMULATED");
     tui.press("\r", "ENDED");
     tui.keys("q");
