@@ -19,7 +19,7 @@ mod rows;
 mod timeline;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::event::{Event, EventKind, RunInfo};
 use crate::store::{RunDirectory, StoreError};
@@ -75,7 +75,7 @@ pub fn import(directory: &Path, model: Option<&str>) -> Result<Import, StoreErro
 }
 
 /// Writes an import below `root`, as a run directory like any other. Returns where it is.
-pub fn record(import: &Import, root: &Path) -> Result<std::path::PathBuf, StoreError> {
+pub fn record(import: &Import, root: &Path) -> Result<PathBuf, StoreError> {
     let directory = RunDirectory::create(root, &import.info)?;
     let mut recorder = crate::store::Recorder::open(&directory)?;
     for event in &import.events {
@@ -111,11 +111,14 @@ fn users_of(name: &str) -> Option<u32> {
 fn level_folders(
     directory: &Path,
     problems: &mut Problems,
-) -> Result<Vec<(u32, std::path::PathBuf)>, StoreError> {
+) -> Result<Vec<(u32, PathBuf)>, StoreError> {
     if let Some(users) = users_of(&folder_name(directory)) {
         return Ok(vec![(users, directory.to_owned())]);
     }
-    let mut found = Vec::new();
+    if directory.is_file() {
+        return Err(not_a_folder(directory));
+    }
+    let mut found: Vec<(u32, PathBuf)> = Vec::new();
     let mut foreign = Vec::new();
     for entry in fs::read_dir(directory).map_err(StoreError::io(directory))? {
         let path = entry.map_err(StoreError::io(directory))?.path();
@@ -130,8 +133,23 @@ fn level_folders(
         }
     }
     if found.is_empty() {
-        let inside = foreign.iter().find(|(_, path)| holds_levels(path));
-        let hint = inside.map_or_else(String::new, |(name, _)| format!("; try {name} in it"));
+        let mut inside = Vec::new();
+        look_inside(directory, DEEP, &mut inside);
+        inside.sort();
+        let inside: Vec<String> = inside
+            .iter()
+            .map(|path| {
+                path.strip_prefix(directory)
+                    .unwrap_or(path)
+                    .display()
+                    .to_string()
+            })
+            .collect();
+        let hint = match inside.as_slice() {
+            [] => String::new(),
+            [only] => format!("; try {only} in it"),
+            many => format!("; try one of these in it: {}", many.join(", ")),
+        };
         return Err(StoreError::NoImport {
             path: directory.to_owned(),
             reason: format!("it contains no test_results_N folder{hint}"),
@@ -139,10 +157,89 @@ fn level_folders(
     }
     foreign.sort();
     for (name, _) in foreign {
-        problems.add(format!("{name}: not a file of the study's tool, skipped"));
+        problems.add(match copied(&name) {
+            Some(users) => format!(
+                "{name}: looks like a copy of test_results_{users}, skipped so that nothing is counted twice"
+            ),
+            None => format!("{name}: not a file of the study's tool, skipped"),
+        });
     }
     found.sort();
-    Ok(found)
+    Ok(without_doubles(found, problems))
+}
+
+/// How many folders below a given one are looked into for a hint.
+const DEEP: u32 = 3;
+/// The most folders that a hint names.
+const HINTS: usize = 8;
+
+/// Finds the folders that hold levels.
+fn look_inside(directory: &Path, deep: u32, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.retain(|path| path.is_dir() && !folder_name(path).starts_with(['.', '_']));
+    folders.sort();
+    for folder in folders {
+        if found.len() >= HINTS {
+            return;
+        }
+        if holds_levels(&folder) {
+            found.push(folder);
+        } else if deep > 1 {
+            look_inside(&folder, deep - 1, found);
+        }
+    }
+}
+
+fn not_a_folder(path: &Path) -> StoreError {
+    let is_archive = path.extension().is_some_and(|end| {
+        ["zip", "gz", "tgz", "tar", "7z"]
+            .iter()
+            .any(|archive| end.eq_ignore_ascii_case(archive))
+    });
+    let parent = path.parent().unwrap_or(path);
+    // The file of a level lies two folders below the one that is wanted.
+    let wanted = users_of(&folder_name(parent)).and_then(|_| parent.parent());
+    let reason = match wanted {
+        _ if is_archive => "it is an archive: unpack it, and give the folder that contains the test_results_N folders".to_owned(),
+        Some(wanted) => format!("it is a file of one level: give {}", wanted.display()),
+        None => "it is a file: give the folder that contains the test_results_N folders".to_owned(),
+    };
+    StoreError::NoImport {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+/// The level of a folder that a file manager copied: `test_results_4 2`, `test_results_4 (1)`, `test_results_4 copy`.
+fn copied(name: &str) -> Option<u32> {
+    let (original, _) = name.split_once([' ', '('])?;
+    users_of(original)
+}
+
+/// Each level once: of `test_results_8` and `test_results_08` the one whose name is plain.
+fn without_doubles(found: Vec<(u32, PathBuf)>, problems: &mut Problems) -> Vec<(u32, PathBuf)> {
+    let mut kept: Vec<(u32, PathBuf)> = Vec::new();
+    for (users, path) in found {
+        let Some((_, first)) = kept.iter_mut().find(|(other, _)| *other == users) else {
+            kept.push((users, path));
+            continue;
+        };
+        let is_plain = folder_name(&path) == format!("test_results_{users}");
+        let left = if is_plain {
+            std::mem::replace(first, path)
+        } else {
+            path
+        };
+        problems.add(format!(
+            "{}: the same number of users as {}, skipped so that nothing is counted twice",
+            folder_name(&left),
+            folder_name(first)
+        ));
+    }
+    kept
 }
 
 fn holds_levels(path: &Path) -> bool {

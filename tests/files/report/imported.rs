@@ -87,6 +87,8 @@ fn the_study_comes_back_where_it_is_right_and_mended_where_it_is_wrong() {
     let (_, server) = text.split_once("The server:").unwrap();
     row(server, "| idle | 1 |");
     assert!(text.contains("| 1 | 107.5 (1:47) | 17.6 | 19.7 |"));
+    let page = report.html().len();
+    assert!(page < 1_500_000, "{page} bytes");
     let names: Vec<String> = report.charts().into_iter().map(|c| c.name).collect();
     assert_eq!(names.len(), 18, "{names:?}");
 }
