@@ -1,6 +1,6 @@
 //! The command that repeats a run.
 
-use crate::event::RunInfo;
+use crate::event::{Route, RunInfo};
 use crate::metrics::what_if::in_percent;
 use crate::plan::{
     Api, CycleShape, EnergyPlan, Limits, Plan, RequestOptions, SettlePlan, Think, Timeouts,
@@ -54,6 +54,7 @@ impl Command {
         } else {
             self.flag("--url", &target.url);
             self.flag("--dialect", target.dialect.as_str());
+            self.route(&target.route);
         }
         self.flag("--model", &target.model.name);
         self.unless("--time-scale", [plan.time_scale, 1.0].map(plain));
@@ -63,6 +64,18 @@ impl Command {
         );
         let think = [plan.think, Think::default()];
         self.unless("--think", think.map(|think| think.to_string()));
+    }
+
+    fn route(&mut self, route: &Route) {
+        if route.is_unchecked {
+            self.switch("--insecure");
+        }
+        if let Some(proxy) = &route.proxy {
+            self.flag("--proxy", proxy);
+        }
+        if route.http2 {
+            self.switch("--http2");
+        }
     }
 
     /// What requests ask for beside an answer.

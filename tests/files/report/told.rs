@@ -4,7 +4,7 @@ use std::fs;
 
 use clap::Parser as _;
 use tokometer::cli::Cli;
-use tokometer::event::{CycleEnd, Event, EventKind, RunInfo, Simulation};
+use tokometer::event::{CycleEnd, Event, EventKind, Route, RunInfo, Simulation};
 use tokometer::plan::{
     Api, CycleShape, Limits, Plan, Price, RequestOptions, SettlePlan, Think, Timeouts,
 };
@@ -101,6 +101,23 @@ fn the_command_repeats_the_plan() {
         assert_eq!(cli.run.plan().unwrap(), plan, "{command}");
         assert_eq!(cli.run.model.as_deref(), Some("deepseek-r1:7b"));
     }
+}
+
+#[test]
+fn the_command_goes_the_same_way_to_the_server() {
+    let mut info = with(Plan::default());
+    info.target.url = "https://box".to_owned();
+    info.target.route = Route {
+        is_unchecked: true,
+        proxy: Some("http://proxy:3128".to_owned()),
+        http2: true,
+    };
+    let command = report::repeat(&info).unwrap();
+    let begin = "tokometer --url https://box --dialect ollama --insecure --proxy http://proxy:3128 --http2 ";
+    assert!(command.starts_with(begin), "{command}");
+    let access = Cli::try_parse_from(words(&command)).unwrap().run.access;
+    assert!(access.insecure && access.http2);
+    assert_eq!(access.proxy, info.target.route.proxy);
 }
 
 #[test]
