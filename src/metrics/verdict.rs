@@ -241,7 +241,12 @@ impl Verdict {
             for ((level, count), p) in judged.iter_mut().zip(&counts).zip(pooled) {
                 level.burst |= count.is_burst;
                 level.drifting |= count.drifts;
-                take(pick(level), count, p, limits.share);
+                let judgment = pick(level);
+                take(judgment, count, p);
+                judgment.more_to_decide = match judgment.state {
+                    Some(state) if state.is_open() => evidence::more_to_decide(count, limits.share),
+                    state => state.map(|_| 0),
+                };
             }
         }
         for level in &mut judged {
@@ -425,7 +430,7 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
 }
 
 /// Takes into a judgment what was counted, and the probability that the share is reached.
-fn take(judgment: &mut Judgment, count: &Count, probability: f64, share: f64) {
+fn take(judgment: &mut Judgment, count: &Count, probability: f64) {
     judgment.met = count.met;
     judgment.of = count.of;
     if count.of == 0 {
@@ -441,17 +446,12 @@ fn take(judgment: &mut Judgment, count: &Count, probability: f64, share: f64) {
     if count.drifts {
         return;
     }
-    let state = State::from_probability(probability);
     judgment.probability = Some(probability);
-    judgment.state = Some(state);
-    judgment.more_to_decide = if state.is_open() {
-        evidence::more_to_decide(count, share)
-    } else {
-        Some(0)
-    };
+    judgment.state = Some(State::from_probability(probability));
 }
 
-/// What it says by itself that `met` of `of` requests met a limit which `share` of them should meet.
+/// What it says by itself that `met` of `of` requests met a limit which `share` of them should meet; not how many more
+/// would decide it.
 pub fn judgment(met: u64, of: u64, users: u32, share: f64) -> Judgment {
     let effect = f64::from(users).min(of as f64) / trials::BURST_WORTH;
     let count = Count {
@@ -462,7 +462,7 @@ pub fn judgment(met: u64, of: u64, users: u32, share: f64) -> Judgment {
     };
     let mut judgment = Judgment::default();
     let p = evidence::pool(&[count], share).first().copied();
-    take(&mut judgment, &count, p.unwrap_or(0.5), share);
+    take(&mut judgment, &count, p.unwrap_or(0.5));
     judgment
 }
 

@@ -69,7 +69,8 @@ fn the_five_states() {
 
 #[test]
 fn what_would_decide_it_is_at_the_share_seen() {
-    let more = |met, of| judgment(met, of, 1, 0.9).more_to_decide;
+    let count = |met, of| Count { met, of, design_effect: 1.0, ..Count::default() };
+    let more = |met, of| evidence::more_to_decide(&count(met, of), 0.9);
     assert_eq!(more(30, 30), Some(4));
     assert_eq!(more(34, 34), Some(0));
     assert_eq!(more(0, 1), Some(9));
@@ -279,8 +280,8 @@ proptest! {
     #[test]
     fn more_is_the_smallest_that_decides(met in 0..60_u64, bad in 0..20_u64, share in 0.1..0.97_f64) {
         let of = met + bad;
-        let Some(more) = judgment(met, of, 1, share).more_to_decide else { return Ok(()) };
         let count = |more: u64| Count { met: met + more, of: of + more, design_effect: 1.0, ..Count::default() };
+        let Some(more) = evidence::more_to_decide(&count(0), share) else { return Ok(()) };
         if bad == 0 && of > 0 && more > 0 {
             let p = |more| evidence::pool(&[count(more)], share)[0];
             prop_assert!(p(more) >= HOLDS && p(more - 1) < HOLDS);

@@ -22,16 +22,35 @@ struct Hint {
     action: Action,
     label: String,
     word: &'static str,
+    /// Columns of both, with the gap behind them.
+    width: usize,
 }
 
 impl Hint {
-    fn width(&self) -> usize {
-        text::width(&self.label) + 1 + text::width(self.word) + GAP
+    fn new(action: Action, label: String, word: &'static str) -> Self {
+        let width = text::width(&label) + 1 + text::width(word) + GAP;
+        Self {
+            action,
+            label,
+            word,
+            width,
+        }
     }
 
     /// Whether it stands on every screen.
     fn is_kept(&self) -> bool {
         matches!(self.action, Action::Help | Action::Quit)
+    }
+
+    /// Whether the views beside it say the same.
+    fn is_redundant(&self, app: &App, form: Tabs) -> bool {
+        match self.action {
+            Action::NextView => form != Tabs::Hidden,
+            Action::Show(View::Runs) => {
+                form == Tabs::Named || matches!(app.screen(), Screen::Run(_))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -50,19 +69,20 @@ enum Tabs {
 /// they fit.
 pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let area = area.intersection(frame.area());
-    let form = form(app, area.width);
+    let mut hints = hints(app);
+    let form = form(app, area.width, &hints);
+    hints.retain(|hint| !hint.is_redundant(app, form));
     let tabs = tabs(app, form);
-    let hints = hints(app, form);
     let kept = hints.iter().filter(|hint| hint.is_kept());
-    let kept: usize = kept.map(Hint::width).sum();
+    let kept: usize = kept.map(|hint| hint.width).sum();
     let mut room = usize::from(area.width).saturating_sub(kept + 1 + tabs.width());
     let mut spans = vec![Span::raw(" ")];
     for hint in hints {
         if !hint.is_kept() {
-            if hint.width() > room {
+            if hint.width > room {
                 continue;
             }
-            room -= hint.width();
+            room -= hint.width;
         }
         spans.push(Span::styled(hint.label, app.theme().key));
         spans.push(Span::styled(
@@ -74,30 +94,23 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, app: &App) {
     frame.render_widget(tabs.right_aligned(), area);
 }
 
-/// The keys of the line. Where the views are shown, the key to the next one is redundant.
-fn hints(app: &App, form: Tabs) -> Vec<Hint> {
-    let is_redundant = |action: Action| match action {
-        Action::NextView => form != Tabs::Hidden,
-        Action::Show(View::Runs) => form == Tabs::Named || matches!(app.screen(), Screen::Run(_)),
-        _ => false,
-    };
+/// The keys that work now.
+fn hints(app: &App) -> Vec<Hint> {
     let (mode, view) = (app.mode(), app.view());
     keys::hints(mode, view)
-        .filter(|(binding, _)| !is_redundant(binding.action))
         .filter_map(|(binding, hint)| {
-            Some(Hint {
-                action: binding.action,
-                label: binding.active_label(mode, view, app.theme().ascii)?,
-                word: hint_text(app, binding.action, hint),
-            })
+            let label = binding.active_label(mode, view, app.theme().ascii)?;
+            let word = hint_text(app, binding.action, hint);
+            Some(Hint::new(binding.action, label, word))
         })
         .collect()
 }
 
 /// How the views are shown in so many columns: by their names where every key fits beside them.
-fn form(app: &App, width: u16) -> Tabs {
+fn form(app: &App, width: u16, hints: &[Hint]) -> Tabs {
     let fits = |form: Tabs| {
-        let keys: usize = hints(app, form).iter().map(Hint::width).sum();
+        let needed = hints.iter().filter(|hint| !hint.is_redundant(app, form));
+        let keys: usize = needed.map(|hint| hint.width).sum();
         keys + 1 + tabs(app, form).width() <= usize::from(width)
     };
     let is_run = matches!(app.screen(), Screen::Run(_));

@@ -12,6 +12,9 @@ pub use crate::text::sanitize::line as safe;
 
 /// How many columns of a terminal `text` takes.
 pub fn width(text: &str) -> usize {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.len();
+    }
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
