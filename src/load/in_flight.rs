@@ -29,12 +29,16 @@ const THINKING: u8 = 2;
 const ANSWERING: u8 = 3;
 
 impl Slot {
-    /// A new request begins, with room for an answer of so many tokens: none has to be made while they come.
+    /// A new request begins, with room for an answer of so many tokens: none has to be made while they come. The room
+    /// serves one request of the user after the other.
     pub(crate) fn begin(&self, id: u64, room: usize) {
-        *self.answer() = Answer {
-            text: String::with_capacity(room * TOKEN_BYTES),
-            pieces: Vec::with_capacity(room),
-        };
+        {
+            let mut answer = self.answer();
+            answer.text.clear();
+            answer.text.reserve(room * TOKEN_BYTES);
+            answer.pieces.clear();
+            answer.pieces.reserve(room);
+        }
         self.tokens.store(0, Ordering::Relaxed);
         self.id.store(id, Ordering::Relaxed);
         self.phase.store(QUEUED, Ordering::Release);
@@ -49,14 +53,10 @@ impl Slot {
         );
     }
 
-    /// The request is over; its answer.
+    /// The request is over; its answer, no larger than it is.
     pub(crate) fn end(&self) -> Answer {
         self.phase.store(FREE, Ordering::Relaxed);
-        let mut answer = std::mem::take(&mut *self.answer());
-        // It had room for the longest.
-        answer.text.shrink_to_fit();
-        answer.pieces.shrink_to_fit();
-        answer
+        self.answer().clone()
     }
 
     /// The answer so far. Not to be held across an await.
