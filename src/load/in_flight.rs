@@ -11,6 +11,8 @@ use crate::text::numbers::u32_of;
 const KEPT: usize = 64 << 10;
 /// Bytes of text for which room is made, for each token.
 const TOKEN_BYTES: usize = 4;
+/// Tokens for which there is room from the start: a longer answer makes more, once for each user.
+const ROOM: usize = 256;
 /// Ended answers that can still be looked at.
 const ENDED: usize = 256;
 
@@ -29,10 +31,11 @@ const THINKING: u8 = 2;
 const ANSWERING: u8 = 3;
 
 impl Slot {
-    /// A new request begins, with room for an answer of so many tokens: none has to be made while they come. The room
-    /// serves one request of the user after the other.
-    pub(crate) fn begin(&self, id: u64, room: usize) {
+    /// A new request begins, which may have so many tokens. There is room for them, which serves one request of the
+    /// user after the other: hardly any has to be made while they come.
+    pub(crate) fn begin(&self, id: u64, tokens: usize) {
         {
+            let room = tokens.min(ROOM);
             let mut answer = self.answer();
             answer.text.clear();
             answer.text.reserve(room * TOKEN_BYTES);
