@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -113,10 +115,12 @@ impl User {
         }
     }
 
-    /// Waits for its turn to begin.
+    /// Waits for its turn to begin: at random, but the same in every run, since what comes of even distances is the
+    /// best of what comes of any.
     async fn begin(&self) {
         let Some(feed) = &self.feed else { return };
-        let part = f64::from(self.number) / f64::from(self.users.max(1));
+        let seed = u64::from(self.cycle) << 32 | u64::from(self.number);
+        let part = SplitMix64::seed_from_u64(seed).next_u64() as f64 / u64::MAX as f64;
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => {}

@@ -119,9 +119,7 @@ impl Level {
     }
 
     fn count(&self, meets: Meets<'_>) -> Count {
-        let (outcomes, is_steady) =
-            trials::outcomes(&self.visits, self.users, self.time_scale, meets);
-        Count::new(&outcomes, self.users, is_steady)
+        Count::from_visits(&self.visits, self.users, self.time_scale, meets)
     }
 }
 
@@ -177,6 +175,10 @@ pub struct LevelVerdict {
     /// Whether the share still changes: then the level is not judged.
     #[serde(default)]
     pub drifting: bool,
+    /// Whether its requests keep the pattern of their only start, and another may show another share: then it is said
+    /// neither to hold nor to fail.
+    #[serde(default)]
+    pub one_start: bool,
     /// The figures in a sentence.
     pub evidence: String,
 }
@@ -241,6 +243,7 @@ impl Verdict {
             for ((level, count), p) in judged.iter_mut().zip(&counts).zip(pooled) {
                 level.burst |= count.is_burst;
                 level.drifting |= count.drifts;
+                level.one_start |= count.one_start;
                 let judgment = pick(level);
                 take(judgment, count, p);
                 judgment.more_to_decide = match judgment.state {
@@ -425,6 +428,7 @@ fn judge(level: &Level, limits: &Limits) -> LevelVerdict {
         repeats: None,
         burst: false,
         drifting: false,
+        one_start: false,
         evidence: String::new(),
     }
 }

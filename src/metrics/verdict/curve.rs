@@ -161,7 +161,7 @@ mod tests {
             of,
             design_effect: 1.0,
             is_burst,
-            drifts: false,
+            ..Count::default()
         };
         Point::new(users, count, margins.iter().copied())
     }

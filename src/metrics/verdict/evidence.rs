@@ -14,10 +14,12 @@ use crate::metrics::verdict::trials::Count;
 const NEARLY_ALL: f64 = 0.05;
 /// Odds up to which even odds before the first request are believed; beyond, only evidence is.
 const FREE_ODDS: f64 = 3.0;
+/// Starts that a level takes to hold or fail where another may say otherwise.
+const STARTS: u32 = 2;
 /// Neither held nor failed is a level for which fewer requests than this speak.
 const LEAST: u64 = 10;
-/// The most that fewer requests are believed.
-const TOO_FEW: f64 = 0.94;
+/// The most that fewer requests are believed, and any number of them from one start where another may say otherwise.
+pub(crate) const TOO_FEW: f64 = 0.94;
 
 /// What requests say of a limit: natural logarithms of likelihood ratios against a share of exactly the limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,12 +96,17 @@ pub(crate) fn pool(counts: &[Count], share: f64) -> Vec<f64> {
     let probability = |(above, below)| Evidence { above, below }.probability();
     let all = both.map(probability).enumerate();
     all.map(|(at, p)| {
-        let is_small = |counts: &mut dyn Iterator<Item = &Count>| {
-            counts.map(Count::usable).sum::<u64>() < LEAST
+        // Too few requests, or starts, of the levels that speak for it or against it.
+        let says_little = |counts: &mut dyn Iterator<Item = &Count>| {
+            let sum = |(requests, starts), count: &Count| {
+                (requests + count.usable(), starts + count.starts())
+            };
+            let (requests, starts) = counts.fold((0, 0), sum);
+            requests < LEAST || starts < STARTS
         };
-        if p > TOO_FEW && is_small(&mut counts.iter().skip(at)) {
+        if p > TOO_FEW && says_little(&mut counts.iter().skip(at)) {
             TOO_FEW
-        } else if p < 1.0 - TOO_FEW && is_small(&mut counts.iter().take(at + 1)) {
+        } else if p < 1.0 - TOO_FEW && says_little(&mut counts.iter().take(at + 1)) {
             1.0 - TOO_FEW
         } else {
             p

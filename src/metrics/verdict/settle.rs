@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::event::Stamp;
 use crate::metrics::sample::Sample;
-use crate::metrics::verdict::evidence::pool;
+use crate::metrics::verdict::evidence::{TOO_FEW, pool};
 use crate::metrics::verdict::trials::{Count, Trial, Visit};
 use crate::metrics::verdict::{HOLDS, Level, State};
 use crate::plan::{Limits, SettlePlan};
@@ -295,6 +295,7 @@ impl Settle {
         if elapsed_s >= self.until_s {
             return true;
         }
+        let has_shown_its_start = known.level.visits.last().is_some_and(|v| v.shows(users));
         let question = self.question;
         let judged = self.judged();
         let Some(at) = judged.iter().find(|level| level.users == users) else {
@@ -310,7 +311,13 @@ impl Settle {
                 let worth = count.of as f64 / count.design_effect.max(1.0);
                 (p - 0.5).abs() >= LEANS || worth >= SHOWN
             }
-            Goal::Decide => is_decided(p) || self.others_are_sooner(&judged, users, elapsed_s),
+            Goal::Decide => {
+                let is_sure = p >= TOO_FEW || p <= 1.0 - TOO_FEW;
+                let wants_another_start = count.one_start && is_sure && has_shown_its_start;
+                is_decided(p)
+                    || wants_another_start
+                    || self.others_are_sooner(&judged, users, elapsed_s)
+            }
         }
     }
 

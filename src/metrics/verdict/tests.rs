@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::Stamp;
 use crate::metrics::wilson::wilson;
 use proptest::prelude::*;
 
@@ -67,9 +68,101 @@ fn the_five_states() {
     assert_eq!(judgment(0, 0, 1, 0.9).state, None);
 }
 
+/// A level of ten users whose requests waited `wait_s` each, in so many cycles of 300; answers took `took_s` each.
+fn queued(wait_s: f64, took_s: impl Fn(u32) -> f64, cycles: u64) -> Level {
+    const USERS: u32 = 10;
+    let trial = |start: u64, number: u32| {
+        let sent = Stamp(start + u64::from(number) * 500_000);
+        trials::Trial {
+            user: number % USERS,
+            first: number < USERS,
+            sent,
+            ended: Stamp(sent.0 + crate::text::numbers::floor_u64((wait_s + took_s(number)) * 1e6)),
+            sample: Sample {
+                failed: false,
+                wait_s: Some(wait_s),
+                speed_tok_s: Some(30.0),
+            },
+        }
+    };
+    let visit = |cycle: u64| Visit {
+        trials: (0..300)
+            .map(|number| trial(cycle * 200_000_000, number))
+            .collect(),
+        ..Visit::default()
+    };
+    Level {
+        users: USERS,
+        visits: (0..cycles).map(visit).collect(),
+        time_scale: 1.0,
+    }
+}
+
+#[test]
+fn answers_of_one_length_keep_the_pattern_of_their_start_and_one_start_decides_nothing() {
+    let judged = |level: Level, wait_s: f64| {
+        let limits = Limits {
+            wait_s,
+            ..Limits::default()
+        };
+        let verdict = Verdict::new(&[level], &limits);
+        let both = verdict.levels[0].both;
+        (
+            both.state.unwrap(),
+            verdict.levels[0].one_start,
+            verdict.sentence,
+        )
+    };
+    let even = |_| 1.9;
+    let (state, one_start, sentence) = judged(queued(2.85, even, 1), 3.0);
+    assert_eq!((state, one_start), (State::Likely, true));
+    assert!(
+        sentence.ends_with(" 10 users: likely; another start would decide it."),
+        "{sentence}"
+    );
+    let (state, one_start, _) = judged(queued(3.1, even, 1), 3.0);
+    assert_eq!((state, one_start), (State::Unlikely, true));
+    let decided = |level, wait_s| {
+        let (state, one_start, _) = judged(level, wait_s);
+        assert!(!one_start);
+        state
+    };
+    assert_eq!(
+        decided(queued(2.85, even, 2), 3.0),
+        State::Holds,
+        "two starts"
+    );
+    assert_eq!(
+        decided(queued(3.1, even, 2), 3.0),
+        State::Fails,
+        "two starts"
+    );
+    assert_eq!(
+        decided(queued(2.85, even, 1), 5.0),
+        State::Holds,
+        "one more answer would fit in"
+    );
+    let uneven = |number| 1.0 + f64::from(number % 7) * 0.3;
+    assert_eq!(
+        decided(queued(2.85, uneven, 1), 3.0),
+        State::Holds,
+        "no pattern lasts"
+    );
+    assert_eq!(
+        decided(queued(0.1, |_| 12.0, 1), 3.0),
+        State::Holds,
+        "nobody queues"
+    );
+}
+
 #[test]
 fn what_would_decide_it_is_at_the_share_seen() {
-    let count = |met, of| Count { met, of, design_effect: 1.0, ..Count::default() };
+    let count = |met, of| Count {
+        met,
+        of,
+        design_effect: 1.0,
+        ..Count::default()
+    };
     let more = |met, of| evidence::more_to_decide(&count(met, of), 0.9);
     assert_eq!(more(30, 30), Some(4));
     assert_eq!(more(34, 34), Some(0));

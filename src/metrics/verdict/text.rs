@@ -24,6 +24,8 @@ pub(crate) fn level(level: &LevelVerdict, limits: &Limits) -> String {
         "; its share still drifts, so it is not judged"
     } else if level.burst && level.users > 1 {
         "; only the first burst of requests so far, which proves little"
+    } else if level.one_start {
+        "; all after one start, whose pattern answers of equal length keep: another may differ"
     } else {
         ""
     };
@@ -125,11 +127,14 @@ fn settle(level: &LevelVerdict) -> String {
     let (Some(more), Some(state)) = (level.both.more_to_decide, level.both.state) else {
         return String::new();
     };
+    let users = users(level.users);
+    if level.one_start && more == 0 && state.is_open() {
+        return format!(" {users}: {state}; another start would decide it.");
+    }
     if more == 0 || !state.is_open() {
         return String::new();
     }
     let requests = if more == 1 { "request" } else { "requests" };
-    let users = users(level.users);
     let seen = level.both.share.map_or_else(String::new, |share| {
         if share < 1.0 {
             format!(", {} of them good,", percent(share))

@@ -21,6 +21,14 @@ const PRIOR: f64 = 8.0;
 pub(crate) const GAP_S: f64 = 8.0;
 /// What a burst alone is worth.
 pub(crate) const BURST_WORTH: f64 = 4.0;
+/// Requests that show what a cycle's start led to.
+const START_SHOWN: usize = 5;
+/// Answers whose durations differ by more than this share of their mean do not keep the pattern of their start.
+const IN_STEP: f64 = 0.06;
+/// A wait of more than this share of an answer's duration is one in a queue.
+const QUEUES: f64 = 0.1;
+/// The share of requests that depend on the pattern from which on it matters.
+const AT_RISK: f64 = 0.05;
 /// Fewer requests than this show no drift.
 const DRIFT_LEAST: usize = 40;
 /// Two halves of a level that differ by so many standard errors show one.
@@ -123,6 +131,11 @@ impl Visit {
         })
     }
 
+    /// Whether it says what its start led to.
+    pub(crate) fn shows(&self, users: u32) -> bool {
+        self.steady(users).nth(START_SHOWN - 1).is_some()
+    }
+
     /// All requests of a cycle that came to its end; of any other, those that show the level as it is: the rest ended
     /// early because they were quick.
     pub(crate) fn fair(&self, users: u32) -> impl Iterator<Item = &Trial> {
@@ -213,6 +226,8 @@ pub(crate) struct Count {
     pub(crate) is_burst: bool,
     /// Whether their share still changes: then they say nothing.
     pub(crate) drifts: bool,
+    /// Whether they come from one start whose pattern they keep, and another may show another share.
+    pub(crate) one_start: bool,
 }
 
 impl Count {
@@ -227,6 +242,31 @@ impl Count {
             design_effect: if is_steady { effect } else { effect.max(burst) },
             is_burst: !is_steady,
             drifts: is_steady && drifts(outcomes, users),
+            one_start: false,
+        }
+    }
+
+    /// Of these cycles.
+    pub(crate) fn from_visits(
+        visits: &[Visit],
+        users: u32,
+        seconds_per_second: f64,
+        meets: &dyn Fn(&Sample) -> Option<bool>,
+    ) -> Self {
+        let (outcomes, is_steady) = outcomes(visits, users, seconds_per_second, meets);
+        let starts = visits.iter().filter(|visit| visit.shows(users)).count();
+        Self {
+            one_start: is_steady && starts < 2 && keeps_its_start(visits, users, meets),
+            ..Self::new(&outcomes, users, is_steady)
+        }
+    }
+
+    /// Starts that they count for; where the pattern does not matter, as many as are wanted.
+    pub(crate) fn starts(&self) -> u32 {
+        match self.usable() {
+            0 => 0,
+            _ if self.one_start => 1,
+            _ => 2,
         }
     }
 
@@ -250,6 +290,34 @@ impl Count {
             self.of
         }
     }
+}
+
+/// Whether the pattern in which the users began may still be that in which they ask, and matters: they queue, all answers
+/// take equally long, and one more of them before a request, or one less, would change what is said of it. Slots then
+/// come free in the same rhythm for ever, evenly or together, and the waits are those of that rhythm.
+fn keeps_its_start(visits: &[Visit], users: u32, meets: &dyn Fn(&Sample) -> Option<bool>) -> bool {
+    let steady = visits.iter().flat_map(|visit| visit.steady(users));
+    let timed = steady.filter_map(|trial| {
+        let wait_s = trial.sample.wait_s.filter(|_| !trial.sample.failed)?;
+        let took_s = trial.ended.since(trial.sent) - wait_s;
+        Some((trial.sample, wait_s, took_s.max(0.0)))
+    });
+    let timed: Vec<(Sample, f64, f64)> = timed.collect();
+    let n = timed.len() as f64;
+    let mean = timed.iter().map(|(_, _, took_s)| took_s).sum::<f64>() / n;
+    let square = |(_, _, took_s): &(Sample, f64, f64)| (took_s - mean).powi(2);
+    let spread = (timed.iter().map(square).sum::<f64>() / n).sqrt();
+    if users == 1 || timed.is_empty() || spread > IN_STEP * mean {
+        return false;
+    }
+    let depends = |(sample, wait_s, _): &&(Sample, f64, f64)| {
+        let after = |wait_s: f64| {
+            let wait_s = Some(wait_s.max(0.0));
+            meets(&Sample { wait_s, ..*sample })
+        };
+        *wait_s > QUEUES * mean && after(wait_s - mean) != after(wait_s + mean)
+    };
+    timed.iter().filter(depends).count() as f64 > AT_RISK * n
 }
 
 /// Requests to one independent request: those of the same stretch of time, or of the same user, are alike.

@@ -93,6 +93,14 @@ impl Server {
         let at = busy.clamp(1, self.speeds.len()) - 1;
         self.speeds[at]
     }
+
+    /// How long a round of so many users takes, about; seconds.
+    fn round_s(&self, users: u32) -> f64 {
+        let busy = users.min(self.slots);
+        let request_s =
+            self.prefill_s[1] + self.tokens[0] / self.speed(usize::try_from(busy).unwrap());
+        request_s * f64::from(users) / f64::from(busy.max(1))
+    }
 }
 
 /// A request that ended.
@@ -303,20 +311,43 @@ impl<'a> World<'a> {
     }
 }
 
+/// How the users of a true share begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start {
+    Together,
+    /// Each at random within a round, another one for each number.
+    Spread(u64),
+}
+
 /// The true share of good requests with so many users that always ask.
-pub(crate) fn truth(server: &Server, users: u32, seed: u64, requests: usize) -> f64 {
+pub(crate) fn truth(server: &Server, users: u32, seed: u64, start: Start, requests: usize) -> f64 {
     let mut world = World::new(server, seed, 77 + u64::from(users));
-    for user in 0..users {
-        world.send(user, true);
-    }
+    let mut starts: Vec<(f64, u32)> = match start {
+        Start::Together => (0..users).map(|user| (0.0, user)).collect(),
+        Start::Spread(number) => {
+            let mut chance = Chance::new(seed, 9000 + number);
+            let round_s = server.round_s(users);
+            (0..users)
+                .map(|user| (round_s * chance.unit(), user))
+                .collect()
+        }
+    };
+    starts.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut starts = VecDeque::from(starts);
     let begun = usize::try_from(users * 5).unwrap().max(200);
-    let mut met = 0;
-    for number in 0..begun + requests {
-        let ended = world.step(f64::INFINITY).unwrap();
+    let (mut number, mut met) = (0, 0);
+    while number < begun + requests {
+        let begins_s = starts.front().map_or(f64::INFINITY, |(at_s, _)| *at_s);
+        let Some(ended) = world.step(begins_s) else {
+            let (_, user) = starts.pop_front().unwrap();
+            world.send(user, true);
+            continue;
+        };
         world.send(ended.user, false);
         if number >= begun && ended.sample.meets_both(&server.limits) == Some(true) {
             met += 1;
         }
+        number += 1;
     }
     f64::from(met) / requests as f64
 }
@@ -329,9 +360,11 @@ pub(crate) fn run(server: &Server, seed: u64, within_s: f64, settle: &mut Settle
     while let Some(step) = settle.next(clock_s) {
         visit += 1;
         let mut world = World::new(server, seed, visit);
-        let users = f64::from(step.users);
-        let begin = |user| (step.begin_over_s * f64::from(user) / users, user);
-        let mut starts: VecDeque<(f64, u32)> = (0..step.users).map(begin).collect();
+        let mut chance = Chance::new(seed, 31 + visit);
+        let begin = |user| (step.begin_over_s * chance.unit(), user);
+        let mut starts: Vec<(f64, u32)> = (0..step.users).map(begin).collect();
+        starts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut starts = VecDeque::from(starts);
         let (mut in_flight, mut since, mut is_enough) = (0, 0, false);
         loop {
             if is_enough && in_flight == 0 {
