@@ -115,11 +115,20 @@ pub(crate) fn pool(counts: &[Count], share: f64) -> Vec<f64> {
     .collect()
 }
 
-/// The strongest of what the first level says, the first two together, and so on.
+/// The strongest of what the first level says, the first two together, and so on. Levels that were asked only briefly
+/// were asked in the same moments: together they are worth no more than one of them may be.
 fn strongest<'a>(counts: impl Iterator<Item = &'a Count>, say: impl Fn(f64, f64) -> f64) -> f64 {
     let (mut met, mut missed, mut most) = (0.0, 0.0, f64::NEG_INFINITY);
+    let mut left_for_brief = LEAST as f64;
     for count in counts {
-        let (m, x) = count.worth();
+        let (mut m, mut x) = count.worth();
+        let worth = m + x;
+        if count.usable() < LEAST && worth > left_for_brief {
+            (m, x) = (m * left_for_brief / worth, x * left_for_brief / worth);
+        }
+        if count.usable() < LEAST {
+            left_for_brief -= m + x;
+        }
         met += m;
         missed += x;
         most = most.max(say(met, missed));
