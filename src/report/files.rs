@@ -1,8 +1,10 @@
 //! Writes a report's files.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::report::charts::Chart;
@@ -46,22 +48,37 @@ pub fn write_report(report: &Report, out: &Path) -> Result<Vec<PathBuf>, ReportE
     Ok(written)
 }
 
-/// Writes SVG and PNG of each chart, each in a thread of its own: painting is the slow part.
+/// Writes SVG and PNG of each chart, on every core at once, as painting is the slow part; not more at once, as a picture
+/// takes memory.
 fn write_charts(charts: &[Chart], folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let one = |chart: &Chart| -> Result<[PathBuf; 2], ReportError> {
         let svg = folder.join(format!("{}.svg", chart.name));
         let png = folder.join(format!("{}.png", chart.name));
         Ok([put(svg, chart.svg().as_bytes())?, put(png, &chart.png()?)?])
     };
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<(usize, [PathBuf; 2])>, ReportError> {
+        let mut written = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(chart) = charts.get(number) else {
+                return Ok(written);
+            };
+            written.push((number, one(chart)?));
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let written: Result<Vec<_>, _> = thread::scope(|scope| {
-        let threads = charts.iter().map(|chart| scope.spawn(move || one(chart)));
+        let threads = (0..cores.min(charts.len())).map(|_| scope.spawn(work));
         let threads: Vec<_> = threads.collect();
         let joined = threads.into_iter().map(ScopedJoinHandle::join);
         joined
             .map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
             .collect()
     });
-    Ok(written?.into_iter().flatten().collect())
+    let mut written: Vec<(usize, [PathBuf; 2])> = written?.into_iter().flatten().collect();
+    written.sort_by_key(|(number, _)| *number);
+    Ok(written.into_iter().flat_map(|(_, paths)| paths).collect())
 }
 
 /// Removes charts that were not written now: they would show what the log no longer says.
