@@ -471,3 +471,36 @@ async fn the_histogram_shows_first_tokens_or_first_bytes() {
     dash.keys("b").await;
     assert!(dash.screen().contains("Wait (TTFT)"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_several_servers_the_next_is_used_by_a_key() {
+    let mut dash = ready(100, 30, DashboardOptions::default()).await;
+    dash.commands();
+    dash.keys("u").await;
+    assert_eq!(dash.commands(), [], "there is but one");
+    let at = |port: u16| Discovery {
+        url: format!("http://127.0.0.1:{port}"),
+        ..live::server(false)
+    };
+    let servers = vec![at(8000), at(8080)];
+    dash.push(SessionEvent::Servers(servers)).await;
+    dash.push(SessionEvent::Found(at(8080))).await;
+    assert!(
+        dash.screen().contains("2 of 2, u next"),
+        "{}",
+        dash.screen()
+    );
+    dash.commands();
+    dash.keys("u").await;
+    let first = SessionCommand::Use("http://127.0.0.1:8000".to_owned());
+    assert_eq!(dash.commands(), [first]);
+    let loading = Discovery {
+        is_loading: true,
+        models: Vec::new(),
+        ..at(8000)
+    };
+    dash.push(SessionEvent::Found(loading)).await;
+    for words in ["1 of 2, u next", "still loading its model"] {
+        assert!(dash.screen().contains(words), "{words}: {}", dash.screen());
+    }
+}

@@ -94,16 +94,12 @@ fn render_models(frame: &mut Frame<'_>, area: Rect, app: &App) {
         return;
     };
     let server = found.server.as_deref().unwrap_or("server");
-    let which = match app.server_number() {
-        0 => String::new(),
-        number => format!(" · {number} of {} servers (u next)", app.servers.len()),
+    let state = match app.server_number() {
+        0 if found.is_loading => "loading".to_owned(),
+        0 => "models".to_owned(),
+        number => format!("{number} of {}, u next", app.servers.len()),
     };
-    let state = if found.is_loading {
-        "loading"
-    } else {
-        "models"
-    };
-    let title = format!("{server} @ {}{which} · {state}", found.url);
+    let title = format!("{server} @ {} · {state}", found.url);
     let room = usize::from(area.width.saturating_sub(BORDERS + 2));
     let block = block(theme, &text::fit(&title, room), theme.focus);
     let inner = block.inner(area);
