@@ -86,10 +86,10 @@ struct Remote {
     summary: Value,
 }
 
-/// The flags of a run of one and four users for three seconds each. It begins with an idle machine, so that
-/// there are readings from before the first cycle however late they come.
-/// A cycle lasts ten scrapes: energy a token wants 90 % of its time covered, and its ends fall between two scrapes.
-const SHORT: [&str; 6] = ["--users", "1,4", "--duration", "10s", "--idle", "2s"];
+/// The flags of a short run of one and four users. It begins with an idle machine, so that there are readings from
+/// before the first cycle however late they come. A cycle lasts twelve scrapes: energy a token wants 90 % of its time
+/// covered, and its end falls between two scrapes, which may come late.
+const SHORT: [&str; 6] = ["--users", "1,4", "--duration", "12s", "--idle", "2s"];
 
 /// A run beside `exporters` that goes on until it has all that is `awaited`, or to its own end.
 fn run(load: &[&str], exporters: &[String], awaited: Option<&dyn Fn(&Remote) -> bool>) -> Remote {
