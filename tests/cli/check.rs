@@ -12,7 +12,8 @@ fn a_run_passes_fails_or_cannot_tell() {
     let place = Place::new();
     let run = place.run(&[
         "--sim",
-        "--time-scale=1000",
+        // Slow enough that tokens come one after another, and speeds are known.
+        "--time-scale=20",
         "--max-tokens=40",
         "--rest=0s",
         "--users=1",
