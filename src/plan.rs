@@ -174,6 +174,16 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// How often each user of a level asks, after "each user".
+    pub fn asks(&self) -> String {
+        match self.shape {
+            _ if self.settle.is_some() => "keeps asking until enough is known".to_owned(),
+            CycleShape::Waves(1) => "asks once".to_owned(),
+            CycleShape::Waves(times) => format!("asks {times} times in a row"),
+            CycleShape::DurationS(seconds) => format!("keeps asking for {seconds} s"),
+        }
+    }
+
     /// The plan as it is run against a server that is not on this machine or a private network.
     #[must_use]
     pub fn far_away(&self) -> Self {

@@ -3,7 +3,7 @@
 use crate::event::RunInfo;
 use crate::metrics::state::RunState;
 use crate::metrics::what_if::in_percent;
-use crate::plan::{CycleShape, Plan};
+use crate::plan::Plan;
 use crate::platform::Machine;
 use crate::text::numbers::{UNKNOWN, bytes, clock, plain};
 use crate::text::sanitize::one_line;
@@ -58,7 +58,7 @@ const SETTINGS: &[Setting] = &[
         Some(most.map_or_else(|| "no limit".to_owned(), |n| n.to_string()))
     }),
     setting("The length of a cycle", Some(""), |_, info| {
-        Some(length(info.plan.shape))
+        Some(format!("each user {}", info.plan.asks()))
     }),
     setting("How levels are found", None, |_, info| {
         Some(match info.plan.settle {
@@ -227,14 +227,6 @@ fn prompts(info: &RunInfo) -> String {
             // The whole of them is compared, of which only the beginning is shown.
             format!("{more} prompts, the first: {first} {rest}")
         }
-    }
-}
-
-fn length(shape: CycleShape) -> String {
-    match shape {
-        CycleShape::Waves(1) => "each user asks once".to_owned(),
-        CycleShape::Waves(times) => format!("each user asks {times} times"),
-        CycleShape::DurationS(seconds) => format!("{seconds} s"),
     }
 }
 

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use crate::event::RequestRecord;
 use crate::metrics::interval::Moments;
 use crate::metrics::level::counted;
-use crate::report::text::{clean, escape_markdown};
-use crate::report::{Report, content, markdown, share, tables};
+use crate::report::text::{clean, escape_markdown, without_path};
+use crate::report::{Report, content, markdown, tables};
 use crate::text::numbers::{UNKNOWN, decimal, or_unknown};
 
 /// From so many tokens on the time of a prompt is that of its tokens, not of a request.
@@ -100,7 +100,7 @@ fn answer(request: &RequestRecord) -> Option<(u64, f64)> {
 fn form_of_llama_bench(report: &Report, tests: &[(String, Vec<f64>)]) -> String {
     let target = report.summary.target.as_ref();
     let model = target.map(|target| {
-        let name = share::without_path(&clean(&target.model));
+        let name = without_path(&clean(&target.model));
         let quantization = target.quantization.as_deref().map(clean);
         quantization.map_or_else(
             || name.clone(),
@@ -139,7 +139,7 @@ fn spread(speeds: &[f64]) -> String {
 
 fn by_users(report: &Report) -> String {
     let target = report.summary.target.as_ref();
-    let model = target.map(|target| share::without_path(&clean(&target.model)));
+    let model = target.map(|target| without_path(&clean(&target.model)));
     let server = target.and_then(|target| target.server.as_deref().map(clean));
     let named = crate::text::numbers::joined([model, server]);
     let table = markdown::table(&tables::short(&report.summary));

@@ -3,7 +3,7 @@
 use crate::metrics::summary::Summary;
 use crate::report::answer::Answer;
 use crate::report::section::{Block, Section, section};
-use crate::report::text::clean;
+use crate::report::text::{clean, without_path};
 use crate::report::{Report, answer, definitions, details, machine, method, sample, tables};
 use crate::text::numbers::{
     UNKNOWN, bytes, decimal, floor_u64, grouped, joined, or_unknown, percent, users,
@@ -54,7 +54,12 @@ pub(super) const PARTLY_SIMULATED: &str =
 /// What the report says; `way` leads from it to the run's own files.
 pub(super) fn from_report(report: &Report, way: Option<&str>) -> Content {
     let summary = &report.summary;
-    let model = or_unknown(summary.target.as_ref().map(|target| clean(&target.model)));
+    let model = or_unknown(
+        summary
+            .target
+            .as_ref()
+            .map(|target| without_path(&clean(&target.model))),
+    );
     let title = report.info().and_then(|info| info.remarks.title.as_deref());
     let mut sections = vec![
         answer::why(summary),
@@ -104,7 +109,9 @@ fn subtitle(report: &Report) -> String {
     let named = remarks.is_some_and(|remarks| remarks.title.is_some());
     let parts = [
         // A title of its own need not name the model.
-        target.filter(|_| named).map(|target| clean(&target.model)),
+        target
+            .filter(|_| named)
+            .map(|target| without_path(&clean(&target.model))),
         remarks.and_then(|remarks| remarks.hardware.as_deref().map(clean)),
         target.and_then(|target| target.quantization.as_deref().map(clean)),
         target.and_then(|target| target.server.as_deref().map(clean)),

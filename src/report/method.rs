@@ -2,12 +2,12 @@
 
 use crate::event::RunInfo;
 use crate::metrics::level::CountedBy;
-use crate::plan::{CycleShape, Plan};
+use crate::plan::Plan;
 use crate::report::Report;
 use crate::report::command::repeat;
 use crate::report::section::{Block, Section, section};
 use crate::report::text::clean;
-use crate::text::numbers::{clock, plain, seconds};
+use crate::text::numbers::{clock, seconds};
 use crate::text::sanitize::{lines, one_line};
 
 /// The longest prompt that is shown whole, characters.
@@ -37,11 +37,7 @@ pub(super) fn method(report: &Report) -> Section {
 
 fn paragraph(report: &Report, info: &RunInfo) -> String {
     let plan = &info.plan;
-    let asks = match plan.shape {
-        CycleShape::Waves(1) => "each asks once".to_owned(),
-        CycleShape::Waves(waves) => format!("each asks {waves} times, one request after the other"),
-        CycleShape::DurationS(s) => format!("each keeps asking for {} s", plain(s)),
-    };
+    let asks = format!("each {}", plan.asks());
     if let Some(imported) = &info.imported {
         return format!(
             "The figures were imported from {}; nothing was measured anew. At each level so many users asked at the same \

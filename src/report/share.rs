@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::event::SourceName;
-use crate::plan::CycleShape;
 use crate::report::charts;
 use crate::report::charts::Space;
 use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle, page};
@@ -15,10 +14,10 @@ use crate::report::charts::palette::Color;
 use crate::report::content;
 use crate::report::content::Tile;
 use crate::report::files::put;
-use crate::report::text::{clean, escape_markdown};
+use crate::report::text::{clean, escape_markdown, without_path};
 use crate::report::{Report, ReportError};
 use crate::store::StoreError;
-use crate::text::numbers::{bytes, grouped_count, joined, percent, plain, seconds};
+use crate::text::numbers::{bytes, grouped_count, joined, percent, seconds};
 use crate::text::sanitize::one_line;
 
 /// The size of the card, pixels: what chats and social pages show whole.
@@ -213,22 +212,6 @@ fn is_local(url: &str) -> bool {
     is("localhost") || is("[::1]") || host.starts_with("127.")
 }
 
-/// A model's name. Some servers call a model by the path of its file: of that only the file is shown.
-pub(super) fn without_path(name: &str) -> String {
-    let path = name.replace('\\', "/");
-    let is_file = [".gguf", ".safetensors", ".bin", ".onnx"]
-        .iter()
-        .any(|end| path.to_lowercase().ends_with(end));
-    let drive = path.chars().nth(1) == Some(':') && path.chars().nth(2) == Some('/');
-    let rooted = path.starts_with(['/', '~', '.']) || drive || name.contains('\\');
-    if is_file || rooted || path.starts_with("file:") {
-        let last = path.rsplit('/').find(|part| !part.is_empty());
-        last.unwrap_or("a model").to_owned()
-    } else {
-        name.to_owned()
-    }
-}
-
 /// How it was measured: what "served" means, and what was asked.
 fn measured(report: &Report) -> Vec<String> {
     let summary = &report.summary;
@@ -262,11 +245,7 @@ fn measured(report: &Report) -> Vec<String> {
         "{requests} streamed requests in {length} under load, {failed}"
     )];
     if let Some(info) = report.info() {
-        parts.push(match info.plan.shape {
-            CycleShape::Waves(1) => "each user asks once".to_owned(),
-            CycleShape::Waves(waves) => format!("each user asks {waves} times"),
-            CycleShape::DurationS(s) => format!("each user keeps asking for {} s", plain(s)),
-        });
+        parts.push(format!("each user {}", info.plan.asks()));
         parts.push(match info.plan.max_tokens {
             Some(most) => format!("at most {most} tokens per answer"),
             None => "answers of any length".to_owned(),

@@ -10,7 +10,7 @@ use crate::metrics::metric::{Metric, Outlet, Shown, Unit};
 use crate::metrics::state::{CycleState, Stage};
 use crate::metrics::summary::{Summary, TargetSummary};
 use crate::metrics::what_if::in_percent;
-use crate::plan::{CycleShape, Plan};
+use crate::plan::Plan;
 use crate::platform::Machine;
 use crate::report::Report;
 use crate::report::table::{Pair, Table, pairs};
@@ -138,9 +138,9 @@ pub(super) fn test(report: &Report) -> Table {
             started.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
         ),
         ("Total test duration", Some(seconds(Some(state.now.secs())))),
-        ("Ended", Some(end(&state.stage))),
+        ("Ended", Some(end(&state.stage, plan))),
         ("Users", Some(levels.collect::<Vec<_>>().join(", "))),
-        ("Each user asks", plan.map(shape)),
+        ("Each user", plan.map(Plan::asks)),
         (
             "Maximum tokens per answer",
             plan.map(|p| {
@@ -169,22 +169,17 @@ pub(super) fn test(report: &Report) -> Table {
     pairs("The test", rows)
 }
 
-fn end(stage: &Stage) -> String {
+fn end(stage: &Stage, plan: Option<&Plan>) -> String {
     match stage {
+        Stage::Ended(RunEnd::Done) if plan.is_some_and(|plan| plan.settle.is_some()) => {
+            "the answer was known, or the time was over".to_owned()
+        }
         Stage::Ended(RunEnd::Done) => "every cycle ran".to_owned(),
         Stage::Ended(RunEnd::Stopped) => "stopped by the user".to_owned(),
         Stage::Ended(RunEnd::Signal(signal)) => format!("stopped by signal {signal}"),
         Stage::Ended(RunEnd::ServerGone) => "the server went away".to_owned(),
         Stage::Ended(RunEnd::Failed(why)) => format!("could not continue: {}", clean(why)),
         _ => "interrupted: the log has no end".to_owned(),
-    }
-}
-
-fn shape(plan: &Plan) -> String {
-    match plan.shape {
-        CycleShape::Waves(1) => "once".to_owned(),
-        CycleShape::Waves(waves) => format!("{waves} times in a row"),
-        CycleShape::DurationS(s) => format!("repeatedly for {} s", plain(s)),
     }
 }
 

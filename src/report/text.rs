@@ -29,6 +29,22 @@ pub(crate) fn escape_markdown(text: &str) -> String {
     out
 }
 
+/// A model's name. Some servers call a model by the path of its file: of that only the file is shown.
+pub(super) fn without_path(name: &str) -> String {
+    let path = name.replace('\\', "/");
+    let is_file = [".gguf", ".safetensors", ".bin", ".onnx"]
+        .iter()
+        .any(|end| path.to_lowercase().ends_with(end));
+    let drive = path.chars().nth(1) == Some(':') && path.chars().nth(2) == Some('/');
+    let rooted = path.starts_with(['/', '~', '.']) || drive || name.contains('\\');
+    if is_file || rooted || path.starts_with("file:") {
+        let last = path.rsplit('/').find(|part| !part.is_empty());
+        last.unwrap_or("a model").to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

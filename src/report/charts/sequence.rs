@@ -1,6 +1,5 @@
 //! How a cycle goes, drawn: who does what, from the first connection to the rest.
 
-use crate::plan::CycleShape;
 use crate::report::Report;
 use crate::report::charts::Chart;
 use crate::report::charts::canvas::{Align, Canvas, Stroke, TextStyle};
@@ -41,11 +40,7 @@ pub(super) fn chart(report: &Report) -> Option<Chart> {
         return None;
     }
     let plan = &info.plan;
-    let again = match plan.shape {
-        CycleShape::Waves(1) => "each user asks once".to_owned(),
-        CycleShape::Waves(waves) => format!("each user asks {waves} times"),
-        CycleShape::DurationS(s) => format!("each user asks again for {} s", plain(s)),
-    };
+    let again = format!("each user {}", plan.asks());
     let step = |arrow, text: &str| Step {
         arrow,
         text: text.to_owned(),

@@ -130,11 +130,18 @@ fn marks(app: &App) -> Line<'static> {
     if app.is_busy() && run.paused {
         mark("PAUSED".to_owned(), theme.warn);
     }
+    mark_stage(app, mark);
+    Line::from(marks)
+}
+
+/// What the run of the screen is doing, and how long it takes.
+fn mark_stage(app: &App, mut mark: impl FnMut(String, Style)) {
+    let theme = app.theme();
     let clock = running_clock(app.clock().secs());
     let recording = format!("{} REC {clock}", theme.dot());
     // Rounded up: it says 0 only when the rest is over.
     let left = |until: &Stamp| floor_u64(until.since(app.clock()).ceil());
-    match &run.stage {
+    match &app.run().stage {
         _ if !app.is_busy() => mark(format!("ENDED {clock}"), theme.text),
         Stage::Idle => mark("STARTING".to_owned(), theme.dim),
         Stage::Warming { .. } => mark(format!("LOADING {clock}"), theme.warn),
@@ -154,7 +161,6 @@ fn marks(app: &App) -> Line<'static> {
         Stage::ServerGone { .. } => mark("SERVER GONE".to_owned(), theme.bad),
         _ => mark(recording, theme.bad),
     }
-    Line::from(marks)
 }
 
 /// How a replay goes, and how far it is: `▶ 10× 00:01:23/00:12:41`.

@@ -10,7 +10,6 @@ use ratatui::widgets::{Block, Padding, Paragraph};
 use crate::dialect::{Discovery, address};
 use crate::event::Model;
 use crate::metrics::spending;
-use crate::plan::CycleShape;
 use crate::text::numbers::u16_of;
 use crate::tui::app::App;
 use crate::tui::panes::figures::labeled;
@@ -196,12 +195,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
     let plan = far.as_ref().unwrap_or_else(|| app.plan());
     let path = found.map_or(text::UNKNOWN, |found| found.dialect.path(plan.api));
     let levels: Vec<String> = plan.levels.iter().map(ToString::to_string).collect();
-    let shape = match plan.shape {
-        _ if plan.settle.is_some() => "each user keeps asking until the answer is known".to_owned(),
-        CycleShape::Waves(1) => "one wave: each user asks once".to_owned(),
-        CycleShape::Waves(times) => format!("each user asks {times} times in a row"),
-        CycleShape::DurationS(s) => format!("each user keeps asking for {} s", text::plain(s)),
-    };
+    let shape = format!("each user {}", plan.asks());
     let users = plan
         .settle
         .map_or_else(|| levels.join(" "), |settle| settle.sentence());
