@@ -76,19 +76,44 @@ impl Search {
             };
         }
         let mut found = Vec::new();
-        let mut tried = Vec::new();
+        let mut failed = Vec::new();
         for (place, result) in look_around(self.dialect).await {
             match result {
                 Ok(server) => found.push(server),
-                Err(why) => tried.push((place.url, format!("{} ({why})", place.who))),
+                Err(why) => failed.push((place, why)),
             }
         }
         if found.is_empty() {
-            Err(tried)
+            Err(tried(failed))
         } else {
             Ok(found)
         }
     }
+}
+
+/// Each address that was tried, and what went wrong there; the usual ones at which the same went wrong as one.
+fn tried(failed: Vec<(Place, String)>) -> Vec<(String, String)> {
+    let (seen, mut usual): (Vec<_>, Vec<_>) =
+        failed.into_iter().partition(|(place, _)| place.is_seen);
+    let by_process = |(place, why): (Place, String)| (place.url, format!("{} ({why})", place.who));
+    let mut tried: Vec<(String, String)> = seen.into_iter().map(by_process).collect();
+    usual.sort_by(|(_, a), (_, b)| a.cmp(b));
+    for alike in usual.chunk_by(|(_, a), (_, b)| a == b) {
+        let places = alike
+            .iter()
+            .map(|(place, _)| format!("{} ({})", port_of(&place.url), place.who));
+        let why = alike.first().map(|(_, why)| why.clone());
+        tried.push((
+            places.collect::<Vec<_>>().join(", "),
+            why.unwrap_or_default(),
+        ));
+    }
+    tried
+}
+
+/// The address of a usual place without what is the same for all.
+fn port_of(url: &str) -> &str {
+    url.trim_start_matches("http://")
 }
 
 /// Looks at all places of this machine at once. Nothing is sent there but what anybody may send.
@@ -135,5 +160,48 @@ fn words(error: DiscoverError) -> String {
     match error {
         DiscoverError::NoAnswer(why) => why,
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_places_where_the_same_went_wrong_are_named_together() {
+        let place = |url: &str, who: &str, is_seen| Place {
+            url: url.to_owned(),
+            who: who.to_owned(),
+            is_seen,
+            slots: None,
+        };
+        let failed = vec![
+            (
+                place("http://127.0.0.1:1", "a", false),
+                "refused".to_owned(),
+            ),
+            (place("http://127.0.0.1:2", "b", true), "refused".to_owned()),
+            (
+                place("http://127.0.0.1:3", "c", false),
+                "no answer".to_owned(),
+            ),
+            (
+                place("http://127.0.0.1:4", "d", false),
+                "refused".to_owned(),
+            ),
+        ];
+        let tried = tried(failed);
+        let tried: Vec<(&str, &str)> = tried
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
+        assert_eq!(
+            tried,
+            [
+                ("http://127.0.0.1:2", "b (refused)"),
+                ("127.0.0.1:3 (c)", "no answer"),
+                ("127.0.0.1:1 (a), 127.0.0.1:4 (d)", "refused"),
+            ]
+        );
     }
 }
