@@ -175,8 +175,8 @@ pub struct LevelVerdict {
     /// Whether the share still changes: then the level is not judged.
     #[serde(default)]
     pub drifting: bool,
-    /// Whether its requests keep the pattern of their only start, and another may show another share: then it is said
-    /// neither to hold nor to fail.
+    /// Whether its requests keep the pattern of their only start, and another may show another share: by
+    /// themselves they then make it neither hold nor fail.
     #[serde(default)]
     pub one_start: bool,
     /// The figures in a sentence.

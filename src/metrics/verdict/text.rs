@@ -24,7 +24,7 @@ pub(crate) fn level(level: &LevelVerdict, limits: &Limits) -> String {
         "; its share still drifts, so it is not judged"
     } else if level.burst && level.users > 1 {
         "; only the first burst of requests so far, which proves little"
-    } else if level.one_start {
+    } else if level.one_start && level.both.state.is_some_and(State::is_open) {
         "; all after one start, whose pattern answers of equal length keep: another may differ"
     } else {
         ""
