@@ -30,7 +30,7 @@ const USUAL: usize = 100;
 const NARROWEST: usize = 40;
 /// How far in a difference is set that does not fit beside its values.
 const BELOW: usize = 13;
-/// Figures that are told of a level that only one run has.
+/// The most figures shown for a level that only one run has.
 const TOLD_ALONE: usize = 4;
 
 /// The flags of `compare`.

@@ -67,13 +67,7 @@ impl Dialect for Anthropic {
         http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
-        Box::pin(async move {
-            let found = openai_servers::discover(http, url).await?;
-            Ok(Discovery {
-                dialect: &Anthropic,
-                ..found
-            })
-        })
+        Box::pin(openai_servers::discover(http, url))
     }
 
     fn path(&self, _: Api) -> &'static str {

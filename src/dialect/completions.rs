@@ -11,7 +11,7 @@ use crate::dialect::openai::{self, OpenAi, Sampling};
 use crate::dialect::openai_servers;
 use crate::dialect::{Dialect, Discovery, Http, StatePage};
 use crate::event::DialectId;
-use crate::plan::{Api, Plan, Think};
+use crate::plan::{Api, Plan};
 
 /// `/v1/completions`.
 #[derive(Debug)]
@@ -43,9 +43,7 @@ impl Dialect for Completions {
     }
 
     fn unsupported(&self, plan: &Plan) -> Vec<&'static str> {
-        let mut flags = openai::unsupported(plan);
-        flags.extend((plan.think != Think::Auto).then_some("--think"));
-        flags
+        openai::unsupported_without_chat(plan)
     }
 
     fn discover<'a>(
@@ -53,13 +51,7 @@ impl Dialect for Completions {
         http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
-        Box::pin(async move {
-            let found = openai_servers::discover(http, url).await?;
-            Ok(Discovery {
-                dialect: &Completions,
-                ..found
-            })
-        })
+        Box::pin(openai_servers::discover(http, url))
     }
 
     fn path(&self, _: Api) -> &'static str {

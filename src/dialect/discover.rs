@@ -49,7 +49,7 @@ pub async fn discover(
 ) -> Result<Discovery, DiscoverError> {
     let http = client(access, url)?;
     let mut refused = None;
-    let tried: Vec<&dyn Dialect> = match dialect {
+    let tried: Vec<&'static dyn Dialect> = match dialect {
         Some(dialect) => vec![dialect],
         None => DIALECTS
             .iter()
@@ -63,6 +63,8 @@ pub async fn discover(
         match dialect.discover(&http, http.base()).await {
             Ok(found) => {
                 return Ok(Discovery {
+                    // Its server may be told apart by what another dialect asks.
+                    dialect: *dialect,
                     url: url.to_owned(),
                     route: access.route(),
                     models: answering_first(found.models),

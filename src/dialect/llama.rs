@@ -14,7 +14,7 @@ use crate::dialect::openai::{self, OpenAi, Sampling, add_timings};
 use crate::dialect::openai_servers;
 use crate::dialect::{Dialect, Discovery, Http, StatePage};
 use crate::event::DialectId;
-use crate::plan::{Api, Plan, Think};
+use crate::plan::{Api, Plan};
 
 /// `/completion` of llama-server.
 #[derive(Debug)]
@@ -46,9 +46,7 @@ impl Dialect for Llama {
     }
 
     fn unsupported(&self, plan: &Plan) -> Vec<&'static str> {
-        let mut flags = openai::unsupported(plan);
-        flags.extend((plan.think != Think::Auto).then_some("--think"));
-        flags
+        openai::unsupported_without_chat(plan)
     }
 
     fn discover<'a>(
@@ -56,13 +54,7 @@ impl Dialect for Llama {
         http: &'a Http,
         url: &'a str,
     ) -> BoxFuture<'a, Result<Discovery, DiscoverError>> {
-        Box::pin(async move {
-            let found = openai_servers::discover(http, url).await?;
-            Ok(Discovery {
-                dialect: &Llama,
-                ..found
-            })
-        })
+        Box::pin(openai_servers::discover(http, url))
     }
 
     fn path(&self, _: Api) -> &'static str {

@@ -14,7 +14,7 @@ use crate::dialect::openai_servers;
 use crate::dialect::state::{PageOwner, StatePage, read_slots};
 use crate::dialect::{Dialect, Discovery, Http, given};
 use crate::event::DialectId;
-use crate::plan::{Api, Plan};
+use crate::plan::{Api, Plan, Think};
 
 /// The OpenAI API.
 #[derive(Debug)]
@@ -177,6 +177,13 @@ pub(super) fn unsupported(plan: &Plan) -> Vec<&'static str> {
         (options.num_ctx.is_some(), "--num-ctx"),
         (options.keep_alive.is_some(), "--keep-alive"),
     ])
+}
+
+/// What an API that takes the prompt as it is, without the template of a chat, cannot be asked for.
+pub(super) fn unsupported_without_chat(plan: &Plan) -> Vec<&'static str> {
+    let mut flags = unsupported(plan);
+    flags.extend((plan.think != Think::Auto).then_some("--think"));
+    flags
 }
 
 /// One event of `/v1/chat/completions`. What is not needed to read the answer may be anything.

@@ -108,8 +108,8 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// Takes a server at its word if its certificate is one of those that the user named: most certificates that people
-/// sign themselves call themselves an authority too, which is no server's by the rules.
+/// Takes a server at its word if its certificate is one of those that the user named: most self-signed certificates
+/// also claim to be an authority, which the rules forbid for a server.
 #[derive(Debug)]
 struct SignedByItself {
     roots: Vec<CertificateDer<'static>>,

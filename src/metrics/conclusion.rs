@@ -4,7 +4,7 @@ use crate::metrics::compare::{Change, Comparison, LevelComparison, Row, RunHead}
 use crate::metrics::verdict::Capacity;
 use crate::text::numbers::{carried, letter, users};
 
-/// What is told of a level, by the keys of the metrics.
+/// What is said about a level, by the keys of the metrics.
 const TOLD: [&str; 3] = ["speed_tok_s", "ttft_s", "steady_tok_s"];
 
 /// Who serves more, and what differs at the largest level that both carry: for each run against the first.

@@ -21,7 +21,7 @@ use crate::text::numbers::{
 };
 use crate::text::sanitize::one_line;
 
-/// Different messages of one kind that are told.
+/// The most messages of one kind that are quoted.
 const MESSAGES: usize = 3;
 
 pub(super) fn hardware(report: &Report) -> Table {

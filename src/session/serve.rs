@@ -150,7 +150,7 @@ struct Worker {
     servers: Vec<Discovery>,
     /// The one in use.
     found: Option<Discovery>,
-    /// What goes on looking.
+    /// The task that keeps looking.
     looking: Option<JoinHandle<()>>,
     simulator: Option<Simulator>,
     running: Option<Running>,
@@ -253,7 +253,7 @@ impl Worker {
         }
     }
 
-    /// Looks for servers, and goes on looking until a run starts.
+    /// Looks for servers, and keeps looking until a run starts.
     fn search(&mut self, url: Option<String>, dialect: Option<&'static dyn Dialect>) {
         self.look_no_more();
         let access = url.as_deref().map(|url| self.access(url));
